@@ -1,0 +1,158 @@
+"""The tensor contract between allclient and the models that Triton serves.
+
+This module is the contract's one home in Python; ``tests/unit/test_contract.py`` holds it against
+every ``config.pbtxt`` of the model repository. Tensor names and datatypes are those of the KServe
+v2 inference protocol.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Final, NamedTuple
+
+ENSEMBLE: Final = "all_ensemble"
+
+SIDE: Final = 224
+"""Height and width, in pixels, of what the backbones see."""
+
+MAX_BATCH: Final = 64
+"""The largest batch a server accepts in one request. The client sends one image a request."""
+
+MAX_IMAGE_BYTES: Final = 512 * 1024 * 1024
+"""Largest encoded file, in bytes, that the client sends."""
+
+IMAGE_FORMATS: Final = ("JPEG", "PNG", "BMP", "TIFF", "WebP")
+IMAGE_SUFFIXES: Final = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".dib", ".tif", ".tiff", ".webp"}
+)
+"""File name endings that a folder search takes for images, in lower case."""
+
+
+class Label(str, Enum):
+    """The answer to "does this field show acute lymphoblastic leukemia?"."""
+
+    BENIGN = "benign"
+    MALIGNANT = "malignant"
+
+
+class Subtype(str, Enum):
+    """The four classes, in the order of every probability tensor.
+
+    The three malignant ones are maturation stages of B-lymphoblasts; ``pre_b`` does not mean
+    "pre-cancerous". Benign fields show hematogones, normal B-cell precursors.
+    """
+
+    BENIGN = "benign"
+    EARLY_PRE_B = "early_pre_b"
+    PRE_B = "pre_b"
+    PRO_B = "pro_b"
+
+    @property
+    def label(self) -> Label:
+        return Label.BENIGN if self is Subtype.BENIGN else Label.MALIGNANT
+
+
+class Backbone(str, Enum):
+    """The three voters, in the order of BACKBONE_PROBABILITIES and VOTES."""
+
+    MOBILENET = "mobilenet"
+    XCEPTION = "xception"
+    INCEPTION_V3 = "inception_v3"
+
+
+class ReviewReason(str, Enum):
+    """Why a pathologist has to look at an answer before anyone relies on it."""
+
+    DISAGREEMENT = "disagreement"
+    LOW_CONFIDENCE = "low_confidence"
+    OUT_OF_DISTRIBUTION = "out_of_distribution"
+    POOR_QUALITY = "poor_quality"
+    FIRST_PAGE_ONLY = "first_page_only"
+    """The file holds several pages or frames and only the first one was read."""
+
+
+class ImageErrorCode(str, Enum):
+    """Why one image has no answer. The server sends the code as ``[code] message``."""
+
+    EMPTY = "image_empty"
+    UNSUPPORTED = "image_unsupported"
+    TRUNCATED = "image_truncated"
+    CORRUPT = "image_corrupt"
+    TOO_LARGE = "image_too_large"
+    FILE_NOT_FOUND = "file_not_found"
+    FILE_UNREADABLE = "file_unreadable"
+
+
+SUBTYPES: Final = tuple(Subtype)
+BACKBONES: Final = tuple(Backbone)
+
+QUALITY_FIELDS: Final = (
+    "pages",
+    "sharpness",
+    "brightness",
+    "contrast",
+    "clipped_dark",
+    "clipped_bright",
+    "background_red",
+    "background_green",
+    "background_blue",
+    "cells_red",
+    "cells_green",
+    "cells_blue",
+)
+"""What the QUALITY tensor holds, in order; see ``model_repository/preprocess/1/pixels.py``."""
+
+
+class Tensor(NamedTuple):
+    """One tensor of a model: KServe v2 datatype and shape without the batch dimension."""
+
+    datatype: str
+    shape: tuple[int, ...]
+
+
+class ModelContract(NamedTuple):
+    inputs: dict[str, Tensor]
+    outputs: dict[str, Tensor]
+
+
+_IMAGE: Final = {"IMAGE": Tensor("BYTES", (1,))}
+_PIXELS: Final = {"PIXELS": Tensor("UINT8", (SIDE, SIDE, 3))}
+_QUALITY: Final = {"QUALITY": Tensor("FP32", (len(QUALITY_FIELDS),))}
+_ANSWER: Final = {
+    "LABEL": Tensor("BYTES", (1,)),
+    "SUBTYPE": Tensor("BYTES", (1,)),
+    "PROBABILITIES": Tensor("FP32", (4,)),
+    "BACKBONE_PROBABILITIES": Tensor("FP32", (3, 4)),
+    "VOTES": Tensor("BYTES", (3,)),
+    "REVIEW": Tensor("BYTES", (1,)),
+    "OOD_SCORE": Tensor("FP32", (1,)),
+    "HEATMAP": Tensor("FP32", (7, 7)),
+}
+CAM_SIDES: Final = {Backbone.MOBILENET: 7, Backbone.XCEPTION: 7, Backbone.INCEPTION_V3: 5}
+"""Height and width of each backbone's last feature map for a 224x224 input."""
+
+
+def _backbone(backbone: Backbone) -> ModelContract:
+    side = CAM_SIDES[backbone]
+    return ModelContract(
+        _PIXELS, {"LOGITS": Tensor("FP32", (4,)), "CAM": Tensor("FP32", (side, side, 4))}
+    )
+
+
+def _vote_inputs() -> dict[str, Tensor]:
+    inputs = dict(_QUALITY)
+    for backbone in BACKBONES:
+        outputs = _backbone(backbone).outputs
+        prefix = backbone.value.upper()
+        inputs[f"{prefix}_LOGITS"] = outputs["LOGITS"]
+        inputs[f"{prefix}_CAM"] = outputs["CAM"]
+    return inputs
+
+
+MODELS: Final[dict[str, ModelContract]] = {
+    ENSEMBLE: ModelContract(_IMAGE, _ANSWER),
+    "preprocess": ModelContract(_IMAGE, {**_PIXELS, **_QUALITY}),
+    **{backbone.value: _backbone(backbone) for backbone in BACKBONES},
+    "vote": ModelContract(_vote_inputs(), _ANSWER),
+}
+"""Inputs and outputs of every model in the repository, by model name."""

@@ -1,0 +1,46 @@
+"""What one image's reading says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from allclient.contract import Backbone, Label, ReviewReason, Subtype
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The ensemble's answer for one image.
+
+    It supports a reading by a pathologist and never replaces one; an answer with a non-empty
+    ``review`` must not be used without one.
+    """
+
+    label: Label
+    subtype: Subtype
+    probabilities: dict[Subtype, float]
+    """Calibrated, sum 1."""
+    backbone_probabilities: dict[Backbone, dict[Subtype, float]]
+    """Calibrated per backbone, each sums to 1."""
+    votes: dict[Backbone, Subtype]
+    review: tuple[ReviewReason, ...]
+    ood_score: float
+    """0 to 1: the share of the known validation images that look less strange than this one."""
+    heatmap: npt.NDArray[np.float32] = field(repr=False, compare=False)
+    """float32 [7, 7], 0 to 1: class activation map of ``subtype`` over the whole image."""
+    request_id: str = ""
+    model_version: str = ""
+
+    @property
+    def probability(self) -> float:
+        """Calibrated probability of ``label``."""
+        benign = self.probabilities[Subtype.BENIGN]
+        return benign if self.label is Label.BENIGN else 1.0 - benign
+
+    @property
+    def needs_review(self) -> bool:
+        return bool(self.review)
