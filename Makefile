@@ -1,0 +1,66 @@
+# Two targets do everything on a machine with Python 3.11 to 3.13, make and a package registry:
+#   make demo    sets up .venv, draws sample smears, classifies them with the embedded server
+#   make test    sets up .venv for development, checks style, types and imports, runs all tests
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+# The wheel whose tritonserver the embedded server runs; see `local` in pyproject.toml.
+TRITON_WHEEL := nvidia-pytriton==0.7.0
+SAMPLES := samples/out
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint unit clean
+
+help:
+	@echo "make demo   set up, draw sample smears and classify them with the embedded server"
+	@echo "make test   set up, check style, types and imports, run all tests"
+	@echo "make unit   the fast tests alone (no server)"
+	@echo "make lint   style, types and imports alone"
+	@echo "make clean  remove .venv and what the targets made"
+
+demo: $(VENV)/.ready-demo $(SAMPLES)/.ready
+	@$(BIN)/allclient classify $(SAMPLES)
+
+test: lint
+	@$(BIN)/python -m pytest
+
+unit: $(VENV)/.ready-test
+	@$(BIN)/python -m pytest tests/unit
+
+lint: $(VENV)/.ready-test
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+$(SAMPLES)/.ready: $(VENV)/.ready-demo $(wildcard samples/*.py)
+	@$(BIN)/python -m samples render --out $(SAMPLES) && touch $@
+
+# The interpreter is the first of these that is 3.11 to 3.13; PYTHON=... names another.
+$(BIN)/python:
+	@for python in $(or $(PYTHON),python3 python3.12 python3.13 python3.11 python); do \
+	  if "$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; then \
+	    echo "Setting up $(VENV) with $$("$$python" --version 2>&1); this takes a few minutes once."; \
+	    "$$python" -m venv $(VENV) && exit 0; \
+	    rm -rf $(VENV); \
+	    echo "$$python cannot make virtual environments; on Debian and Ubuntu: apt install python3-venv" >&2; \
+	    exit 1; \
+	  fi; \
+	done; \
+	echo "allclient needs Python 3.11, 3.12 or 3.13 (the embedded server's Python parts end there)," >&2; \
+	echo "and found: $$(python3 --version 2>&1 || echo 'no python3'). Install one of them, or name it: make PYTHON=/path/to/python3.12 ..." >&2; \
+	exit 1
+
+$(VENV)/.ready-demo: pyproject.toml | $(BIN)/python
+	@$(PIP) -e '.[local]'
+	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 13))' || exit 0; $(PIP) --no-deps $(TRITON_WHEEL)
+	@touch $@
+
+$(VENV)/.ready-test: pyproject.toml $(VENV)/.ready-demo | $(BIN)/python
+	@echo "Setting up the tests: TensorFlow, OpenVINO and the checkers; this takes a few minutes once."
+	@$(PIP) -e '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) $(SAMPLES) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
