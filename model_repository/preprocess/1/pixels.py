@@ -24,7 +24,8 @@ import io
 import struct
 import warnings
 import zlib
-from typing import Final, NamedTuple, NoReturn
+from collections.abc import Iterable
+from typing import Any, Final, NamedTuple, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -60,6 +61,9 @@ MAX_JPEG_SCANS: Final = 200
 DRAFT_SIDES: Final = 4
 GAP: Final = 4
 """Averaging stops at this many times 224; Lanczos does the rest."""
+
+MAX_STRIPS: Final = 1_000_000
+"""Strips or tiles of a TIFF; each costs memory before any pixel is decoded."""
 
 STRIP_BYTES: Final = 64 * 1024 * 1024
 
@@ -166,6 +170,9 @@ _OTHERS: Final = (
     (0, b"\x1f\x8b", "a gzip archive"),
 )
 
+_CONTROLS: Final = frozenset({*range(9), *range(14, 32)})
+"""Bytes that text has no use for."""
+
 
 def identify(data: bytes) -> str:
     """Name the format by the file's first bytes: "JPEG", "PNG", "BMP", "TIFF" or "WebP".
@@ -183,17 +190,9 @@ def identify(data: bytes) -> str:
     for offset, signature, name in _OTHERS:
         if data.startswith(signature, offset):
             raise ImageError(UNSUPPORTED, f"this is {name}; send {ACCEPTED}")
-    name = "this is text" if _is_text(data[:512]) else "no image format was recognised"
+    is_text = _CONTROLS.isdisjoint(data[:512])
+    name = "this is text" if is_text else "no image format was recognised"
     raise ImageError(UNSUPPORTED, f"{name}; send {ACCEPTED}")
-
-
-def _is_text(head: bytes) -> bool:
-    try:
-        return head.decode("utf-8", "strict").isprintable() or not set(head) & set(
-            bytes(range(9)) + bytes(range(14, 32))
-        )
-    except UnicodeDecodeError:
-        return False
 
 
 # -- decoding -------------------------------------------------------------------------------------
@@ -262,7 +261,7 @@ def _check_png_chunks(data: bytes) -> None:
 
 def _check_webp_header(data: bytes) -> None:
     """Size and completeness, before the decoder sets up its canvas."""
-    if len(data) < 30 or struct.unpack_from("<I", data, 4)[0] + 8 > len(data):
+    if len(data) < 25 or struct.unpack_from("<I", data, 4)[0] + 8 > len(data):
         raise ImageError(TRUNCATED, "the WebP ends before its last chunk")
     if data[12:16] == b"VP8X":
         width = int.from_bytes(data[24:27], "little") + 1
@@ -271,38 +270,56 @@ def _check_webp_header(data: bytes) -> None:
         bits = int.from_bytes(data[21:25], "little")
         width, height = (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
     else:
-        width, height = (side & 0x3FFF for side in struct.unpack_from("<HH", data, 26))
+        width = int.from_bytes(data[26:28], "little") & 0x3FFF
+        height = int.from_bytes(data[28:30], "little") & 0x3FFF
     _check_size(width, height)
 
 
 def _count_tiff_pages(data: bytes) -> int:
     """Count the directories, without reduced copies of the picture (pyramids, thumbnails).
 
-    A chain that runs into itself or out of the file ends there.
+    A chain that runs into itself or out of the file ends there; a first directory that points out
+    of the file means that the file was cut.
     """
     order = "<" if data[:2] == b"II" else ">"
-    if struct.unpack_from(f"{order}H", data, 2)[0] == 43:
-        at, number, entry, offset, first = 8, "Q", 20, "Q", "HHQQ"
-    else:
-        at, number, entry, offset, first = 4, "H", 12, "I", "HHII"
+    big = data[2:4] in (b"+\0", b"\0+")
+    number, entry, word = ("Q", "HHQQ", "Q") if big else ("H", "HHII", "I")
     seen: set[int] = set()
     copies = 0
     try:
-        (at,) = struct.unpack_from(order + offset, data, at)
+        (at,) = struct.unpack_from(order + word, data, 8 if big else 4)
         while at and at not in seen and len(seen) < MAX_PAGES:
-            (entries,) = struct.unpack_from(order + number, data, at)
+            (count,) = struct.unpack_from(order + number, data, at)
             table = at + struct.calcsize(order + number)
-            (following,) = struct.unpack_from(order + offset, data, table + entries * entry)
-            # NewSubfileType, the first tag where it stands; a LONG lies in the first four bytes.
-            tag, _, _, _ = struct.unpack_from(order + first, data, table)
-            value = struct.unpack_from(f"{order}I", data, table + entry - struct.calcsize(offset))
-            copies += bool(seen) and tag == 254 and value[0] & 1
+            end = table + count * struct.calcsize(order + entry)
+            (following,) = struct.unpack_from(order + word, data, end)
+            if not seen:
+                _check_tiff_directory(struct.iter_unpack(order + entry, data[table:end]), len(data))
+            # NewSubfileType is the first tag where it stands; its LONG is left-justified.
+            tag, _, _, value = struct.unpack_from(f"{order}{entry[:3]}I", data, table)
+            copies += bool(seen) and tag == 254 and value & 1
             seen.add(at)
             at = following
     except struct.error:
         if not seen:
             raise ImageError(TRUNCATED, "the TIFF ends before its first directory") from None
     return len(seen) - copies
+
+
+_TIFF_SIZES: Final = {3: 2, 4: 4, 5: 8, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
+_TIFF_NEEDED: Final = frozenset({258, 273, 279, 320, 324, 325, 338, 339, 347, 530})
+"""Tags without which the pixels cannot be read."""
+
+
+def _check_tiff_directory(entries: Iterable[tuple[Any, ...]], length: int) -> None:
+    for tag, kind, count, at in entries:
+        if tag not in _TIFF_NEEDED:
+            continue
+        if count > MAX_STRIPS:
+            raise ImageError(CORRUPT, f"the TIFF claims {count:,} values in tag {tag}")
+        size = count * _TIFF_SIZES.get(kind, 1)
+        if size > 8 and at + size > length:
+            raise ImageError(TRUNCATED, "the TIFF ends inside its first directory")
 
 
 def _check_tiff(image: TiffImagePlugin.TiffImageFile, length: int) -> None:
@@ -319,6 +336,8 @@ def _check_tiff(image: TiffImagePlugin.TiffImageFile, length: int) -> None:
 
 def _refuse(kind: str, data: bytes, error: Exception) -> NoReturn:
     reason = str(error) or type(error).__name__
+    if isinstance(error.__cause__ or error, IndexError | struct.error):
+        raise ImageError(TRUNCATED, f"the {kind} ends inside its header") from error
     if "truncated" in reason.lower() or "not enough image data" in reason:
         raise ImageError(TRUNCATED, f"the {kind} ends before its last row") from error
     raise ImageError(CORRUPT, f"the {kind} cannot be decoded: {reason}") from error
@@ -384,7 +403,7 @@ def _to_eight_bits(
         if not (samples.min() >= 0 and samples.max() <= 1):  # also false for NaN
             raise ImageError(
                 UNSUPPORTED,
-                "floating-point samples outside 0 to 1 have no agreed range; save with 8 or 16 bits",
+                "floating-point samples outside 0 to 1 have no agreed range; save 8 or 16 bits",
             )
         top = 1.0
     elif bits > 16:
