@@ -1,0 +1,1 @@
+"""Turns a trained ``.keras`` master into what Triton serves: ``python -m convert --help``."""

@@ -1,0 +1,114 @@
+"""Command line of ``python -m convert``. Heavy imports wait until a command needs them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import click
+
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+LOWEST_AGREEMENT = 0.99
+"""Share of validation images on which INT8 must give the class that Keras gives."""
+
+MASTER = click.Path(exists=True, dir_okay=False, path_type=Path)
+FOLDER = click.Path(file_okay=False, path_type=Path)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Convert trained masters (.keras) into the formats that Triton serves."""
+
+
+@main.command()
+@click.argument("master", type=MASTER)
+@click.option("--out", type=FOLDER, required=True, help="Folder of the SavedModel to write.")
+def savedmodel(master: Path, out: Path) -> None:
+    """Write MASTER as a TensorFlow SavedModel."""
+    from convert import master as masters
+
+    with _clear_errors():
+        masters.export(masters.load(master), out)
+    click.echo(f"{out} written")
+
+
+@main.command()
+@click.argument("master", type=MASTER)
+@click.option("--data", type=FOLDER, required=True, help="Image folder with its split.csv.")
+@click.option("--out", type=FOLDER, required=True, help="Folder for model.xml and model.bin.")
+@click.option("--images", default=300, show_default=True, help="Training images for the ranges.")
+def openvino(master: Path, data: Path, out: Path, images: int) -> None:
+    """Write MASTER as OpenVINO IR in INT8, checked against Keras on the validation part.
+
+    \b
+    Example:
+      python -m convert openvino training/masters/mobilenet.keras --data all-smears \\
+        --out model_repository/mobilenet/1
+    """
+    from convert import images as source
+    from convert import master as masters
+    from convert import openvino_ir as ir
+
+    with _clear_errors():
+        net = masters.load(master)
+        val = source.decode(source.paths(data, "val"))
+        seen = source.decode(source.paths(data, "train", images))
+        with tempfile.TemporaryDirectory() as scratch:
+            masters.export(net, Path(scratch))
+            graph = ir.read(Path(scratch), val.shape[1])
+        expected = _keras_logits(net, val)
+        for fast_bias in (True, False):
+            quantised = ir.quantise(graph, seen, fast_bias=fast_bias)
+            logits = ir.predictor(quantised)(val)
+            agreement = float((logits.argmax(1) == expected.argmax(1)).mean())
+            if agreement >= LOWEST_AGREEMENT:
+                break
+        else:
+            raise click.ClickException(
+                f"INT8 gives the class of {master.name} on only {agreement:.1%} of the validation "
+                f"images ({LOWEST_AGREEMENT:.0%} needed); nothing was written"
+            )
+        ir.save(quantised, out)
+        _write_record(
+            out / "metadata.json",
+            {
+                "master": masters.record(master),
+                "precision": "INT8, NNCF post-training, preset mixed; head in floating point",
+                "fast_bias_correction": fast_bias,
+                "calibration_images": {"part": "train", "count": len(seen)},
+                "agreement_with_keras_on_val": agreement,
+                "largest_logit_difference_on_val": float(abs(logits - expected).max()),
+                "made": datetime.now(UTC).isoformat(timespec="seconds"),
+                "versions": {name: version(name) for name in ("openvino", "nncf", "keras")},
+            },
+        )
+    click.echo(f"{out / 'model.xml'} written; same class as Keras on {agreement:.2%} of val")
+
+
+def _keras_logits(net, pixels):  # type: ignore[no-untyped-def]
+    import numpy as np
+
+    return np.concatenate(
+        [net.predict_on_batch(pixels[i : i + 16])["LOGITS"] for i in range(0, len(pixels), 16)]
+    )
+
+
+def _write_record(path: Path, content: dict[str, object]) -> None:
+    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+@contextlib.contextmanager
+def _clear_errors() -> Iterator[None]:
+    """A wrong file, folder or option is told in one sentence, without a traceback."""
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        raise click.ClickException(str(error)) from error

@@ -1,0 +1,57 @@
+"""SavedModel to OpenVINO IR, quantised to INT8 after training by NNCF."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import openvino as ov
+
+Predict = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]]
+
+
+def read(saved_model: Path, side: int) -> ov.Model:
+    """The graph with tensor names PIXELS, LOGITS and CAM and a free batch size."""
+    model = ov.convert_model(saved_model)
+    model.reshape([-1, side, side, 3])
+    model.input(0).get_tensor().set_names({"PIXELS"})
+    for output in model.outputs:
+        name = "LOGITS" if output.get_partial_shape().rank.get_length() == 2 else "CAM"
+        output.get_tensor().set_names({name})
+    return model
+
+
+def quantise(model: ov.Model, pixels: npt.NDArray[np.uint8], *, fast_bias: bool = True) -> ov.Model:
+    """INT8 model, its ranges taken from ``pixels`` uint8 [n, side, side, 3].
+
+    The head stays in floating point: it costs nothing, and the mean of CAM stays LOGITS.
+    """
+    import nncf
+
+    return nncf.quantize(
+        model,
+        nncf.Dataset([image[None] for image in pixels]),
+        preset=nncf.QuantizationPreset.MIXED,
+        subset_size=len(pixels),
+        fast_bias_correction=fast_bias,
+        ignored_scope=nncf.IgnoredScope(types=["MatMul"]),
+    )
+
+
+def save(model: ov.Model, folder: Path) -> None:
+    """Write ``model.xml`` and ``model.bin``; weights left in floating point are stored as FP16."""
+    folder.mkdir(parents=True, exist_ok=True)
+    ov.save_model(model, folder / "model.xml", compress_to_fp16=True)
+
+
+def predictor(model: ov.Model | Path) -> Predict:
+    """A function from pixels uint8 [n, side, side, 3] to logits float32 [n, 4] on the CPU."""
+    compiled = ov.compile_model(model, "CPU")
+    return lambda pixels: np.concatenate(
+        [
+            compiled({"PIXELS": pixels[start : start + 16]})["LOGITS"]
+            for start in range(0, len(pixels), 16)
+        ]
+    )

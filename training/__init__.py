@@ -1,0 +1,1 @@
+"""Training, evaluation and calibration of the three backbones: ``python -m training --help``."""

@@ -1,0 +1,72 @@
+"""One training from the folder of images to the master and its record."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import click
+from allclient.contract import SIDE, Backbone
+
+from training import dataset, fit, masters, metrics
+from training.recipes import Recipe
+
+
+def train(
+    backbone: Backbone, recipe: Recipe, root: Path, out: Path, *, seed: int, weights: str
+) -> None:
+    """Train ``backbone`` on part "train" of ``root``; write master and record into ``out``."""
+    out.mkdir(parents=True, exist_ok=True)
+    data = dataset.read(root)
+    parts = {name: data.part(name) for name in ("train", "val")}
+    images = {
+        name: fit.Images(dataset.decode(samples)[0], dataset.targets(samples))
+        for name, samples in parts.items()
+    }
+    click.echo(f"{backbone.value}: {len(parts['train'])} training, {len(parts['val'])} validation")
+    best, history = fit.fit(
+        backbone,
+        recipe,
+        images["train"],
+        images["val"],
+        out,
+        seed=seed,
+        weights=weights,
+        report=_show,
+    )
+    net = masters.save(out / f"{backbone.value}.keras", backbone, best)
+    logits = fit.logits(net, images["val"].pixels)
+    scored = metrics.scores(images["val"].targets, logits.argmax(1))
+    chosen = min(history, key=lambda row: row["val_loss"])
+    record = masters.record(
+        backbone=backbone.value,
+        data={
+            "name": root.name,
+            "source": "Acute Lymphoblastic Leukemia (ALL) image dataset, Kaggle, 2021",
+            "split": "split.csv (whole groups; every slide is in training)",
+            "dropped_guard_images": data.dropped,
+            **{
+                name: {
+                    "images": len(samples),
+                    "classes": dataset.counts(samples),
+                    "sha256": dataset.digest(samples, root),
+                }
+                for name, samples in parts.items()
+            },
+        },
+        seed=seed,
+        starting_weights=weights,
+        resolution=SIDE,
+        recipe=dataclasses.asdict(recipe),
+        history=history,
+        chosen_epoch=chosen["epoch"],
+        scores={"val": {**scored, "nll": metrics.nll(logits, images["val"].targets)}},
+    )
+    masters.write_record(out / f"{backbone.value}.json", record)
+    click.echo(f"{backbone.value}: val accuracy {scored['accuracy']:.4f}, in {out}")
+
+
+def _show(row: dict[str, Any]) -> None:
+    values = (f"{k} {v:.4f}" if isinstance(v, float) else f"{k} {v}" for k, v in row.items())
+    click.echo("  ".join(values))
