@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import keras
+
 from allclient.contract import SIDE, SUBTYPES, Backbone
 
 APPLICATIONS = {

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from allclient.contract import IMAGE_SUFFIXES, SIDE, SUBTYPES, Subtype
 
+from allclient.contract import IMAGE_SUFFIXES, SIDE, SUBTYPES, Subtype
 from training import serving
 
 FOLDERS = {
@@ -54,6 +54,10 @@ class Dataset:
         return "all" not in self.parts
 
     def part(self, name: str) -> list[Sample]:
+        if not self.has_split and name != "all":
+            raise DatasetError(
+                f"{self.root} has no split.csv; python -m training split --data ... writes one"
+            )
         if name not in self.parts:
             known = ", ".join(self.parts)
             raise DatasetError(f"{self.root} has no part {name!r}; it has {known}")
@@ -109,6 +113,50 @@ def _read_folders(root: Path) -> Dataset:
         folders = ", ".join(FOLDERS)
         raise DatasetError(f"{root} holds no images in folders named {folders}")
     return Dataset(root, {"all": samples})
+
+
+def read_folder(root: Path, subtype: Subtype) -> Dataset:
+    """All images of ``root``, which are of one class, as the part "all"."""
+    files = (path for path in sorted(root.rglob("*")) if path.suffix.lower() in IMAGE_SUFFIXES)
+    samples = [Sample(path, subtype) for path in files]
+    if not samples:
+        raise DatasetError(f"{root} holds no images")
+    return Dataset(root, {"all": samples})
+
+
+def write_random_split(root: Path, seed: int) -> Path:
+    """Write ``root/split.csv``: of each class 70% train, 12% val, 18% test, equal files together.
+
+    Raises:
+        DatasetError: there is a split.csv already, or no image.
+    """
+    listing = root / "split.csv"
+    if listing.exists():
+        raise DatasetError(f"{listing} is there already; move it away first")
+    rows = []
+    for folder, subtype in FOLDERS.items():
+        same: dict[str, list[Sample]] = {}
+        for sample in _read_folders(root).part("all"):
+            if sample.subtype is subtype:
+                same.setdefault(hashlib.sha256(sample.path.read_bytes()).hexdigest(), []).append(
+                    sample
+                )
+        hashes = np.random.default_rng(seed).permutation(sorted(same))
+        for place, content in enumerate(hashes):
+            share = place / len(hashes)
+            part = "train" if share < 0.7 else "val" if share < 0.82 else "test"
+            rows += [
+                {
+                    "path": sample.path.relative_to(root).as_posix(),
+                    "class": folder,
+                    "sha256": content,
+                    "split": part,
+                    "guard": "0",
+                }
+                for sample in same[content]
+            ]
+    pd.DataFrame(rows).sort_values("path").to_csv(listing, index=False)
+    return listing
 
 
 def digest(samples: Sequence[Sample], root: Path) -> str:

@@ -17,8 +17,8 @@ from typing import Any
 import keras
 import numpy as np
 import numpy.typing as npt
-from allclient.contract import SUBTYPES, Backbone
 
+from allclient.contract import SUBTYPES, Backbone
 from training import augment, backbones, checkpoint, metrics
 from training.recipes import Recipe, Stage
 
@@ -118,9 +118,7 @@ def _epoch(
 Batch = tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32], npt.NDArray[np.float32]]
 
 
-def batches(
-    train: Images, recipe: Recipe, stage: Stage, seed: int, epoch: int
-) -> Iterator[Batch]:
+def batches(train: Images, recipe: Recipe, stage: Stage, seed: int, epoch: int) -> Iterator[Batch]:
     """Views uint8 [b, side, side, 3], one-hot targets [b, 4] and class weights [b] of one epoch.
 
     The order and every view follow from ``seed`` and ``epoch`` alone. A last, smaller batch is

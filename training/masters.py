@@ -18,8 +18,8 @@ from typing import Any
 import h5py
 import keras
 import numpy as np
-from allclient.contract import Backbone
 
+from allclient.contract import Backbone
 from training import backbones
 
 WEIGHTS = "model.weights.h5"

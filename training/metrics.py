@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
 from allclient.contract import SUBTYPES, Subtype
 
 BENIGN = SUBTYPES.index(Subtype.BENIGN)

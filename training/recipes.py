@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from allclient.contract import Backbone
-
 from training.augment import Strength
 
 
@@ -49,9 +48,9 @@ class Recipe:
 RECIPES = {
     Backbone.MOBILENET: Recipe((Stage(112, 16, 1e-3, PART), Stage(224, 3, 2e-4, WHOLE))),
     Backbone.INCEPTION_V3: Recipe(
-        (Stage(112, 12, 1e-3, PART), Stage(224, 2, 2e-4, WHOLE)), dtype="mixed_bfloat16"
+        (Stage(112, 11, 1e-3, PART), Stage(224, 2, 2e-4, WHOLE)), dtype="mixed_bfloat16"
     ),
     Backbone.XCEPTION: Recipe(
-        (Stage(96, 12, 1e-3, PART), Stage(224, 2, 2e-4, WHOLE)), dtype="mixed_bfloat16"
+        (Stage(96, 11, 1e-3, PART), Stage(224, 1, 2e-4, WHOLE)), dtype="mixed_bfloat16"
     ),
 }

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
-from allclient.contract import SIDE, Backbone
+import numpy as np
 
-from training import dataset, fit, masters, metrics
+from allclient.contract import SIDE, Backbone
+from training import answers, dataset, fit, masters, metrics, serving
+from training import calibrate as fitting
 from training.recipes import Recipe
 
 
@@ -65,6 +69,26 @@ def train(
     )
     masters.write_record(out / f"{backbone.value}.json", record)
     click.echo(f"{backbone.value}: val accuracy {scored['accuracy']:.4f}, in {out}")
+
+
+def calibrate(root: Path, places: Sequence[Path], out: Path) -> None:
+    """Fit the policy with the three masters on part "val" of ``root`` and write it to ``out``."""
+    files = answers.find(places)
+    data = dataset.read(root)
+    train, val = data.part("train"), data.part("val")
+    pixels, quality = dataset.decode(val)
+    known = np.concatenate([dataset.decode(train)[1], quality])
+    logits = np.stack([fit.logits(masters.load(file), pixels) for file in files])
+    fitted_on = masters.record(
+        data=root.name,
+        part="val",
+        images=len(val),
+        sha256=dataset.digest(val, root),
+        masters={file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files},
+    )
+    policy = fitting.policy(logits, dataset.targets(val), known, quality, fitted_on)
+    serving.majority().Policy.from_dict(policy)
+    masters.write_record(out, policy)
 
 
 def _show(row: dict[str, Any]) -> None:
