@@ -294,7 +294,8 @@ def _count_tiff_pages(data: bytes) -> int:
             end = table + count * struct.calcsize(order + entry)
             (following,) = struct.unpack_from(order + word, data, end)
             if not seen:
-                _check_tiff_directory(struct.iter_unpack(order + entry, data[table:end]), len(data))
+                entries = struct.iter_unpack(order + entry, data[table:end])
+                _check_tiff_directory(entries, len(data), inline=8 if big else 4)
             # NewSubfileType is the first tag where it stands; its LONG is left-justified.
             tag, _, _, value = struct.unpack_from(f"{order}{entry[:3]}I", data, table)
             copies += bool(seen) and tag == 254 and value & 1
@@ -311,20 +312,23 @@ _TIFF_NEEDED: Final = frozenset({258, 273, 279, 320, 324, 325, 338, 339, 347, 53
 """Tags without which the pixels cannot be read."""
 
 
-def _check_tiff_directory(entries: Iterable[tuple[Any, ...]], length: int) -> None:
+def _check_tiff_directory(entries: Iterable[tuple[Any, ...]], length: int, inline: int) -> None:
+    """The first directory's values must lie in the file; up to ``inline`` bytes lie in it."""
     for tag, kind, count, at in entries:
         if tag not in _TIFF_NEEDED:
             continue
         if count > MAX_STRIPS:
             raise ImageError(CORRUPT, f"the TIFF claims {count:,} values in tag {tag}")
         size = count * _TIFF_SIZES.get(kind, 1)
-        if size > 8 and at + size > length:
+        if size > inline and at + size > length:
             raise ImageError(TRUNCATED, "the TIFF ends inside its first directory")
 
 
 def _check_tiff(image: TiffImagePlugin.TiffImageFile, length: int) -> None:
     """Strips that lie in the file and tiles of a sane size; libtiff fills in what is missing."""
     tags = image.tag_v2
+    if tags.get(262) == 6 and tags.get(259, 1) == 1:  # Pillow would take the samples for RGBX
+        raise ImageError(UNSUPPORTED, "this TIFF holds uncompressed YCbCr; save it as RGB")
     if 322 in tags and 323 in tags:
         _check_size(int(tags[322]), int(tags[323]))
     for offsets, counts in ((273, 279), (324, 325)):

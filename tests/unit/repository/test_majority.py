@@ -1,0 +1,264 @@
+"""The vote, against independent statements of its rules."""
+
+from __future__ import annotations
+
+import itertools
+
+import majority
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from policies import GOOD_QUALITY, policy
+
+SUBTYPES = ("benign", "early_pre_b", "pre_b", "pro_b")
+CAMS = [np.ones((side, side, 4), np.float32) for side in (7, 7, 5)]
+RNG = np.random.default_rng(3)
+
+
+def decide(logits: np.ndarray, cams=CAMS, quality=GOOD_QUALITY, **changes: object):
+    return majority.decide(np.asarray(logits, np.float32), cams, quality, policy(**changes))
+
+
+def voting(votes: tuple[int, int, int], strength: float = 9.0) -> np.ndarray:
+    logits = RNG.normal(0, 0.5, (3, 4))
+    for row, vote in zip(logits, votes, strict=True):
+        row[vote] += strength
+    return logits
+
+
+@pytest.mark.parametrize("votes", list(itertools.product(range(4), repeat=3)))
+def test_all_64_ways_to_vote(votes: tuple[int, int, int]) -> None:
+    for _ in range(4):
+        decision = decide(voting(votes, strength=RNG.uniform(4, 12)))
+        names = [SUBTYPES[vote] for vote in votes]
+        assert list(decision.votes) == names
+        # The rule in words, stated once more and in another way than the code's.
+        benign_votes = names.count("benign")
+        assert decision.label == ("benign" if benign_votes >= 2 else "malignant")
+        mean = dict(zip(SUBTYPES, decision.probabilities, strict=True))
+        if benign_votes >= 2:
+            expected = "benign"
+        else:
+            candidates = {name for name in names if name != "benign"}
+            most = max(names.count(name) for name in candidates)
+            tied = {name for name in candidates if names.count(name) == most}
+            expected = max(tied, key=lambda name: mean[name])
+        assert decision.subtype == expected
+        split = benign_votes in (1, 2)
+        scattered = max(names.count(name) for name in SUBTYPES) < 2
+        assert ("disagreement" in decision.review) == (split or scattered)
+
+
+def test_the_highest_single_probability_does_not_overrule_two_votes() -> None:
+    logits = np.array([[1.0, 0, 0, 0], [1.0, 0, 0, 0], [0, 30, 0, 0]])
+    decision = decide(logits)
+    assert decision.label == decision.subtype == "benign"
+    assert {"disagreement", "low_confidence"} <= set(decision.review)
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.5])
+def test_probabilities_are_softmaxes_at_their_temperature(temperature: float) -> None:
+    logits = RNG.normal(0, 3, (3, 4))
+    temperatures = {"mobilenet": temperature, "xception": 1.0, "inception_v3": 1.7}
+    decision = decide(logits, temperature=temperatures)
+    for row, got, t in zip(
+        logits, decision.backbone_probabilities, temperatures.values(), strict=True
+    ):
+        weights = [np.exp(float(np.float32(value)) / t) for value in row]
+        np.testing.assert_allclose(got, np.array(weights) / sum(weights), rtol=1e-4)
+    np.testing.assert_allclose(
+        decision.probabilities, decision.backbone_probabilities.mean(axis=0), rtol=1e-5
+    )
+    assert decision.probabilities.dtype == np.float32
+    assert decision.probabilities.sum() == pytest.approx(1)
+
+
+def test_temperature_changes_no_vote() -> None:
+    logits = RNG.normal(0, 2, (3, 4))
+    hot = dict.fromkeys(majority.BACKBONES, 50.0)
+    assert decide(logits).votes == decide(logits, temperature=hot).votes
+
+
+def test_huge_logits_are_no_trouble() -> None:
+    decision = decide(np.array([[1e30, 0, 0, 0], [-1e30, 1e30, 0, 0], [0, 0, 0, 3e38]]))
+    assert np.isfinite(decision.probabilities).all()
+    assert 0 <= decision.ood_score <= 1
+
+
+# -- review ---------------------------------------------------------------------------------------
+
+
+def test_a_sure_and_ordinary_answer_needs_no_review() -> None:
+    assert decide(voting((2, 2, 2))).review == ()
+
+
+@pytest.mark.parametrize("vote", [0, 1])
+def test_low_confidence_is_about_the_label(vote: int) -> None:
+    logits = np.zeros((3, 4))
+    logits[:, vote] = 2.0
+    decision = decide(logits, low_confidence_below=0.0)
+    benign = float(decision.probabilities[0])
+    confidence = benign if vote == 0 else 1 - benign
+    assert "low_confidence" not in decide(logits, low_confidence_below=confidence - 1e-4).review
+    assert "low_confidence" in decide(logits, low_confidence_below=confidence + 1e-4).review
+
+
+def test_two_subtypes_that_share_the_malignant_side_are_not_low_confidence() -> None:
+    logits = np.tile([-9.0, 5.0, 4.9, -9.0], (3, 1))
+    assert decide(logits).review == ()
+
+
+def test_a_strange_stain_is_out_of_distribution() -> None:
+    quality = GOOD_QUALITY.copy()
+    quality[6:12] = (0.2, 0.9, 0.2, 0.1, 0.8, 0.1)
+    decision = decide(voting((0, 0, 0)), quality=quality)
+    assert decision.ood_score == 1
+    assert decision.review == ("out_of_distribution",)
+
+
+def test_flat_logits_are_out_of_distribution() -> None:
+    decision = decide(voting((1, 1, 1), strength=0.5))
+    assert decision.ood_score == 1
+    assert "out_of_distribution" in decision.review
+
+
+def test_ood_score_is_the_larger_share_of_validation_images_below() -> None:
+    quality = GOOD_QUALITY.copy()
+    quality[6] += 0.25
+    rules = policy()
+    logits = voting((2, 2, 2))
+    energy = -np.mean([np.log(np.exp(row).sum()) for row in logits])
+    distance = np.sqrt(0.25**2 * 50)
+    shares = [
+        np.mean(np.interp(np.linspace(0, 1, 100_001), np.linspace(0, 1, 101), known) < value)
+        for known, value in (
+            (rules.energy_quantiles, energy),
+            (rules.distance_quantiles, distance),
+        )
+    ]
+    got = majority.decide(logits, CAMS, quality, rules).ood_score
+    assert got == pytest.approx(max(shares), abs=1e-3)
+    assert 0 < got < 1
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("sharpness", 4.0), ("brightness", 0.1), ("brightness", 0.99), ("contrast", 0.001)],
+)
+def test_poor_quality(field: str, value: float) -> None:
+    quality = GOOD_QUALITY.copy()
+    quality[majority.QUALITY_FIELDS.index(field)] = value
+    assert decide(voting((2, 2, 2)), quality=quality).review == ("poor_quality",)
+
+
+def test_first_page_only() -> None:
+    quality = GOOD_QUALITY.copy()
+    quality[0] = 2
+    assert decide(voting((2, 2, 2)), quality=quality).review == ("first_page_only",)
+
+
+def test_every_reason_that_holds_is_given_in_order() -> None:
+    quality = GOOD_QUALITY.copy()
+    quality[[0, 1, 6]] = (5, 0, 0)
+    assert decide(voting((0, 1, 2), 1), quality=quality).review == majority.REVIEW_REASONS
+
+
+# -- what is no number ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_no_label_for_values_that_are_no_numbers(bad: float) -> None:
+    logits = voting((0, 0, 0))
+    logits[1, 2] = bad
+    with pytest.raises(majority.BackboneError, match="xception"):
+        decide(logits)
+    cams = [cam.copy() for cam in CAMS]
+    cams[2][4, 4, 3] = bad
+    with pytest.raises(majority.BackboneError, match="inception_v3"):
+        decide(voting((0, 0, 0)), cams=cams)
+    quality = GOOD_QUALITY.copy()
+    quality[3] = bad
+    with pytest.raises(majority.BackboneError, match="quality"):
+        decide(voting((0, 0, 0)), quality=quality)
+
+
+def test_shapes_are_checked() -> None:
+    with pytest.raises(majority.BackboneError, match="logits"):
+        decide(np.zeros((2, 4)))
+    with pytest.raises(majority.BackboneError, match="three class activation maps"):
+        decide(voting((0, 0, 0)), cams=CAMS[:2])
+    with pytest.raises(majority.BackboneError, match="quality"):
+        decide(voting((0, 0, 0)), quality=GOOD_QUALITY[:11])
+
+
+# -- heatmap --------------------------------------------------------------------------------------
+
+
+def cams_with_peaks(*peaks: tuple[int, int]) -> list[np.ndarray]:
+    cams = [np.full((side, side, 4), -1.0, np.float32) for side in (7, 7, 5)]
+    for cam, (row, column) in zip(cams, peaks, strict=True):
+        cam[row, column, 2] = 3.0
+    return cams
+
+
+def test_only_supporters_draw_the_heatmap() -> None:
+    heatmap = decide(voting((2, 0, 2)), cams=cams_with_peaks((1, 1), (5, 5), (4, 4))).heatmap
+    assert heatmap.shape == (7, 7)
+    assert heatmap.dtype == np.float32
+    assert heatmap[1, 1] == 1
+    assert heatmap[5, 5] < 1, "only inception_v3's share of the corner"
+    assert heatmap[6, 6] == 1, "its last cell covers the corner"
+    assert heatmap[0, 6] == 0
+
+
+def test_each_supporter_counts_the_same_whatever_its_scale() -> None:
+    cams = cams_with_peaks((1, 1), (5, 5), (0, 4))
+    cams[0] *= 100
+    heatmap = decide(voting((2, 2, 0)), cams=cams).heatmap
+    assert heatmap[1, 1] == heatmap[5, 5] == 1
+
+
+def test_no_evidence_is_all_zero() -> None:
+    cams = [-np.ones((side, side, 4), np.float32) for side in (7, 7, 5)]
+    assert (decide(voting((0, 0, 0)), cams=cams).heatmap == 0).all()
+
+
+def test_resizing_keeps_a_slope_a_slope() -> None:
+    slope = np.tile(np.arange(5.0), (5, 1))
+    heatmap = majority.heatmap([slope])
+    assert (np.diff(heatmap, axis=1) >= 0).all()
+    np.testing.assert_allclose(heatmap, np.tile(heatmap[0], (7, 1)), rtol=1e-6)
+    centres = np.clip((np.arange(7) + 0.5) * 5 / 7 - 0.5, 0, 4)
+    np.testing.assert_allclose(heatmap[0], centres / 4, rtol=1e-6)
+
+
+FINITE = {"allow_nan": False, "allow_infinity": False, "width": 32}
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(
+    logits=hnp.arrays(np.float32, (3, 4), elements=st.floats(-1e6, 1e6, **FINITE)),
+    cams=st.tuples(
+        *(
+            hnp.arrays(np.float32, (side, side, 4), elements=st.floats(-1e6, 1e6, **FINITE))
+            for side in (7, 7, 5)
+        )
+    ),
+    quality=hnp.arrays(np.float32, 12, elements=st.floats(0, 1e4, **FINITE)),
+)
+def test_whatever_the_numbers_the_answer_keeps_its_bounds(
+    logits: np.ndarray, cams: tuple[np.ndarray, ...], quality: np.ndarray
+) -> None:
+    decision = majority.decide(logits, cams, quality, policy())
+    assert decision.label in ("benign", "malignant")
+    assert (decision.subtype == "benign") == (decision.label == "benign")
+    assert decision.subtype in decision.votes
+    for row in (decision.probabilities, *decision.backbone_probabilities):
+        assert row.min() >= 0
+        assert row.sum() == pytest.approx(1, abs=1e-5)
+    assert 0 <= decision.ood_score <= 1
+    assert set(decision.review) <= set(majority.REVIEW_REASONS)
+    assert decision.heatmap.min() >= 0
+    assert decision.heatmap.max() == pytest.approx(1) or not decision.heatmap.any()

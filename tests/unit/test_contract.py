@@ -1,0 +1,112 @@
+"""The model repository, held against the tensor contract."""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+from typing import Any
+
+import pytest
+from google.protobuf import text_format
+from tritonclient.grpc import model_config_pb2
+
+from allclient import contract
+
+REPOSITORY = Path(__file__).parents[2] / "model_repository"
+LABELS = [subtype.value for subtype in contract.SUBTYPES]
+
+
+def read_config(path: Path) -> Any:
+    return text_format.Parse(path.read_text("utf-8"), model_config_pb2.ModelConfig())
+
+
+CONFIGS = {
+    f"{path.parent.name if path.name == 'config.pbtxt' else path.parents[1].name}/{path.name}": path
+    for path in [*REPOSITORY.glob("*/config.pbtxt"), *REPOSITORY.glob("*/configs/*.pbtxt")]
+}
+
+
+def tensors(entries: Any) -> dict[str, contract.Tensor]:
+    names = {"TYPE_STRING": "BYTES"}
+    return {
+        entry.name: contract.Tensor(
+            names.get(kind := model_config_pb2.DataType.Name(entry.data_type), kind[5:]),
+            tuple(entry.dims),
+        )
+        for entry in entries
+    }
+
+
+def test_the_repository_holds_the_models_of_the_contract() -> None:
+    assert {path.parent.name for path in REPOSITORY.glob("*/config.pbtxt")} == set(contract.MODELS)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_tensors_names_and_batch(name: str) -> None:
+    model = name.split("/")[0]
+    config = read_config(CONFIGS[name])
+    assert config.name == model
+    assert config.max_batch_size == contract.MAX_BATCH
+    assert tensors(config.input) == contract.MODELS[model].inputs
+    assert tensors(config.output) == contract.MODELS[model].outputs
+
+
+@pytest.mark.parametrize("model", contract.MODELS)
+def test_every_model_has_its_version_folder(model: str) -> None:
+    assert (REPOSITORY / model / "1").is_dir()
+
+
+@pytest.mark.parametrize("model", [backbone.value for backbone in contract.BACKBONES])
+def test_backbones_batch_and_run_in_openvino(model: str) -> None:
+    config = read_config(REPOSITORY / model / "config.pbtxt")
+    assert config.backend == "openvino"
+    assert config.HasField("dynamic_batching")
+
+
+def test_the_ensemble_connects_equal_tensors() -> None:
+    config = read_config(REPOSITORY / contract.ENSEMBLE / "config.pbtxt")
+    known = dict(contract.MODELS[contract.ENSEMBLE].inputs)
+    steps = {step.model_name: step for step in config.ensemble_scheduling.step}
+    assert set(steps) == set(contract.MODELS) - {contract.ENSEMBLE}
+    for model, step in steps.items():
+        assert set(step.output_map) <= set(contract.MODELS[model].outputs)
+        for tensor, name in step.output_map.items():
+            assert name not in known, "every name is written once"
+            known[name] = contract.MODELS[model].outputs[tensor]
+    for model, step in steps.items():
+        assert set(step.input_map) == set(contract.MODELS[model].inputs)
+        for tensor, name in step.input_map.items():
+            assert known[name] == contract.MODELS[model].inputs[tensor]
+    for name, tensor in contract.MODELS[contract.ENSEMBLE].outputs.items():
+        assert known[name] == tensor
+
+
+@pytest.mark.parametrize("model", [contract.ENSEMBLE, "vote"])
+def test_probabilities_carry_the_class_names(model: str) -> None:
+    config = read_config(REPOSITORY / model / "config.pbtxt")
+    files = {output.name: output.label_filename for output in config.output}
+    assert {name for name, file in files.items() if file} == {"PROBABILITIES"}
+    labels = (REPOSITORY / model / files["PROBABILITIES"]).read_text("utf-8").splitlines()
+    assert labels == LABELS
+
+
+def test_pixels_speaks_the_contract() -> None:
+    module = runpy.run_path(str(REPOSITORY / "preprocess/1/pixels.py"))
+    assert module["SIDE"] == contract.SIDE
+    assert module["QUALITY_FIELDS"] == contract.QUALITY_FIELDS
+    codes = {module[name] for name in ("EMPTY", "UNSUPPORTED", "TRUNCATED", "CORRUPT", "TOO_LARGE")}
+    assert codes <= {code.value for code in contract.ImageErrorCode}
+    for name in contract.IMAGE_FORMATS:
+        assert name in module["ACCEPTED"]
+
+
+def test_majority_speaks_the_contract() -> None:
+    module = runpy.run_path(str(REPOSITORY / "vote/1/majority.py"))
+    assert list(module["SUBTYPES"]) == LABELS
+    assert module["BACKBONES"] == tuple(backbone.value for backbone in contract.BACKBONES)
+    assert module["QUALITY_FIELDS"] == contract.QUALITY_FIELDS
+    assert module["REVIEW_REASONS"] == tuple(reason.value for reason in contract.ReviewReason)
+    stain = contract.QUALITY_FIELDS[module["STAIN"]]
+    assert all(field.startswith(("background_", "cells_")) for field in stain)
+    heatmap = contract.MODELS[contract.ENSEMBLE].outputs["HEATMAP"]
+    assert heatmap.shape == (module["HEATMAP_SIDE"],) * 2
