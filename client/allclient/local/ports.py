@@ -1,0 +1,84 @@
+"""Three TCP ports on one IPv4 address."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from contextlib import ExitStack
+from typing import NamedTuple
+
+from allclient.errors import ConfigurationError, PortInUseError
+
+
+class Ports(NamedTuple):
+    grpc: int
+    http: int
+    metrics: int
+
+
+def resolve(host: str) -> str:
+    """The IPv4 address to listen on, in digits, as Triton wants it."""
+    try:
+        found = socket.getaddrinfo(host, None, socket.AF_INET, socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise ConfigurationError(
+            f"--host {host!r} is no IPv4 address or host name of this machine: {error}"
+        ) from error
+    return str(found[0][4][0])
+
+
+def reachable(address: str) -> str:
+    """Where a client on this machine finds a server that listens on ``address``."""
+    return "127.0.0.1" if address == "0.0.0.0" else address  # noqa: S104  compared, not bound
+
+
+def choose(address: str, asked: Ports) -> Ports:
+    """The ports asked for, with a free one for each 0.
+
+    Another program can take one before Triton binds it; the caller has to reckon with that.
+
+    Raises PortInUseError, ConfigurationError.
+    """
+    given = [port for port in asked if port]
+    if len(given) != len(set(given)):
+        raise ConfigurationError(
+            f"gRPC, HTTP and metrics need three different ports, not {', '.join(map(str, asked))}"
+        )
+    with ExitStack() as held:
+        # Given ones first: a free one must not be one of them. All held until all are known.
+        chosen = {port: _bind(held, address, port, name) for name, port in _named(asked) if port}
+        return Ports(*(chosen[port] if port else _bind(held, address, 0, "") for port in asked))
+
+
+def in_use(address: str, port: int, name: str) -> PortInUseError:
+    return PortInUseError(
+        f"port {port} on {address} is in use by another program; "
+        f"choose another with --{name}-port, or stop that program (0 takes any free port)"
+    )
+
+
+def _named(asked: Ports) -> list[tuple[str, int]]:
+    return list(asked._asdict().items())
+
+
+def _bind(held: ExitStack, address: str, port: int, name: str) -> int:
+    listener = held.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
+    # As Triton does: a connection that lingers from a server just stopped is no hindrance.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((address, port))
+        listener.listen(1)
+    except (OSError, OverflowError) as error:
+        code = getattr(error, "errno", None)
+        if code == errno.EADDRINUSE:
+            raise in_use(address, port, name) from error
+        if code == errno.EADDRNOTAVAIL:
+            raise ConfigurationError(
+                f"--host {address} is not an address of this machine"
+            ) from error
+        if code == errno.EACCES:
+            raise ConfigurationError(
+                f"port {port} needs more rights than this user has; choose one from 1024 up"
+            ) from error
+        raise ConfigurationError(f"cannot listen on {address} port {port}: {error}") from error
+    return int(listener.getsockname()[1])

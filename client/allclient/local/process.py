@@ -1,0 +1,122 @@
+"""The client's end of the leash; ``supervisor.py`` is the other."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from allclient.errors import LocalServerError
+
+_SUPERVISOR = Path(__file__).with_name("supervisor.py")
+_PATIENCE = 30.0
+"""Seconds for the supervisor to end everything after the drain; it needs well under one."""
+
+
+class ServerProcess:
+    """tritonserver under its supervisor."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        environment: dict[str, str],
+        log: Path,
+        work: Path,
+        shm_prefix: str,
+    ) -> None:
+        options = {
+            "client": os.getpid(),
+            "command": list(command),
+            "log": str(log),
+            "work": str(work),
+            "shm_prefix": shm_prefix,
+        }
+        self._owner = os.getpid()
+        self._said = b""
+        self._exit: int | None = None
+        self._reading = threading.Lock()
+        # A session of its own: Ctrl-C in the terminal is for the client, which then stops it.
+        self._supervisor = subprocess.Popen(
+            [sys.executable, "-I", "-S", str(_SUPERVISOR), json.dumps(options)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=environment,
+            start_new_session=True,
+            cwd="/",
+        )
+        assert self._supervisor.stdout is not None
+        os.set_blocking(self._supervisor.stdout.fileno(), False)
+        self.pid = 0
+        while not self.pid and self._read(None):
+            pass
+        if not self.pid:
+            self.stop()
+            raise LocalServerError("the embedded server's supervisor ended at once")
+
+    def exit_status(self) -> int | None:
+        """None while the server runs."""
+        return self.wait(0.0)
+
+    def wait(self, timeout: float | None) -> int | None:
+        """Sleep until the server ends, at most ``timeout`` seconds; its exit status, or None."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while self._exit is None:
+            left = None if deadline is None else max(deadline - time.monotonic(), 0.0)
+            if not self._read(left):
+                break
+        return self._exit
+
+    def stop(self, drain: float = 0.0) -> None:
+        """End it, and return when nothing of it is left."""
+        if os.getpid() != self._owner:
+            return  # a forked child has a copy of the leash, and no say
+        assert self._supervisor.stdin is not None
+        assert self._supervisor.stdout is not None
+        with contextlib.suppress(BrokenPipeError):
+            self._supervisor.stdin.write(f"stop {drain:g}\n".encode("ascii"))
+            self._supervisor.stdin.flush()
+        try:
+            self._supervisor.wait(drain + _PATIENCE)
+        except subprocess.TimeoutExpired:
+            self._supervisor.kill()
+            self._supervisor.wait()
+        except BaseException:
+            # A second Ctrl-C: no more time for the requests. The end of input says so.
+            self._supervisor.stdin.close()
+            self._supervisor.wait(_PATIENCE)
+            raise
+        finally:
+            with contextlib.suppress(BrokenPipeError):
+                self._supervisor.stdin.close()
+            self._supervisor.stdout.close()
+
+    def _read(self, timeout: float | None) -> bool:
+        """Take in what the supervisor says; False when there was nothing in time, or the end."""
+        stream = self._supervisor.stdout
+        assert stream is not None
+        if stream.closed or not select.select([stream], [], [], timeout)[0]:
+            return False
+        with self._reading:
+            try:
+                said = os.read(stream.fileno(), 4096)
+            except BlockingIOError:
+                return True  # another thread was faster
+            if not said:
+                # The supervisor is gone, and the server with it.
+                self._exit = -9 if self._exit is None else self._exit
+                return False
+            *lines, self._said = (self._said + said).split(b"\n")
+            for line in lines:
+                fact = json.loads(line)
+                self.pid = fact.get("pid", self.pid)
+                self._exit = fact.get("exit", self._exit)
+        return True

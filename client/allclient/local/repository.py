@@ -1,0 +1,59 @@
+"""Finds the model repository, and looks at it before a server is started for nothing."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from allclient.contract import ENSEMBLE
+from allclient.errors import ConfigurationError
+
+VARIABLE = "ALLCLIENT_MODEL_REPOSITORY"
+
+
+def find(given: str | Path | None) -> Path:
+    """The folder given, else the one of the environment variable, else the checkout's.
+
+    Raises ConfigurationError when there is none, or when it is not a repository of allclient.
+    """
+    if given is not None:
+        return _checked(Path(given), "--model-repository")
+    variable = os.environ.get(VARIABLE)
+    if variable:
+        return _checked(Path(variable), VARIABLE)
+    # .../client/allclient/local/repository.py in a checkout
+    beside = Path(__file__).resolve().parents[3] / "model_repository"
+    if beside.is_dir():
+        return _checked(beside, "the checkout")
+    raise ConfigurationError(
+        "no model repository found: give the model_repository folder of the project with "
+        f"--model-repository or in {VARIABLE}"
+    )
+
+
+def check_flavour(repository: Path, flavour: str | None) -> str | None:
+    """The name for Triton's --model-config-name, None for the default configurations.
+
+    Triton silently serves config.pbtxt where a model has no configs/NAME.pbtxt, so a name that no
+    model knows would go unnoticed: that raises ConfigurationError here.
+    """
+    if flavour is None or flavour == "default":
+        return None
+    known = sorted({path.stem for path in repository.glob("*/configs/*.pbtxt")})
+    if flavour not in known:
+        raise ConfigurationError(
+            f"unknown flavour {flavour!r}: {repository} has {', '.join(['default', *known])}"
+        )
+    return flavour
+
+
+def _checked(folder: Path, source: str) -> Path:
+    if not folder.is_dir():
+        raise ConfigurationError(f"the model repository {folder} ({source}) is not a folder")
+    folder = folder.resolve()
+    if not (folder / ENSEMBLE / "config.pbtxt").is_file():
+        raise ConfigurationError(
+            f"{folder} ({source}) is not a model repository of allclient: it has no "
+            f"{ENSEMBLE}/config.pbtxt"
+        )
+    return folder

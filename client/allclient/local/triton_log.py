@@ -1,0 +1,54 @@
+"""Reads out of Triton's log why it did not start. All the rest of the log stays in its file."""
+
+from __future__ import annotations
+
+import re
+
+_GAVE_UP = ("failed to load all models", "error: creating server:")
+_FAILED = re.compile(r'failed to load \'(?P<model>[^\']+)\' version \d+: (?P<why>.*?)"?$')
+_BAD_CONFIG = re.compile(r"Poll failed for model directory '(?P<model>[^']+)': (?P<why>.*?)\"?$")
+_ENSEMBLE = re.compile(r"ensemble '?(?P<model>[\w.-]+)'? (?P<why>(?:depends on|contains) .*?)\"?$")
+_PARSE = re.compile(r"Error parsing text-format inference.ModelConfig: (?P<why>.*?)\"?$")
+_PORT = re.compile(r"Socket '[^']*:(?P<port>\d+)' already in use")
+_KIND = re.compile(
+    r"^(Internal|Invalid argument|Not found|Unavailable|Unsupported|Unknown|Already exists): "
+)
+_TRACEBACK = re.compile(r"\s*(\\n|\n)+At:(\\n|\n).*$", re.DOTALL)
+
+
+def gave_up(log: str) -> bool:
+    """Whether Triton has said that it will not start; unloading what did load takes seconds."""
+    return any(mark in log for mark in _GAVE_UP)
+
+
+def port_in_use(log: str) -> int | None:
+    found = _PORT.search(log)
+    return int(found["port"]) if found else None
+
+
+def reasons(log: str) -> list[str]:
+    """One sentence for each model that did not load, or [] when the log names none."""
+    by_model: dict[str, str] = {}
+    syntax: list[str] = []
+    ensembles: dict[str, str] = {}
+    for line in log.splitlines():
+        if found := _PARSE.search(line):
+            syntax.append(_clean(found["why"]))
+        elif found := _FAILED.search(line):
+            by_model.setdefault(found["model"], _clean(found["why"]))
+        elif found := _BAD_CONFIG.search(line):
+            why = _clean(found["why"])
+            if "failed to read text proto" in why and syntax:
+                why = f"{why} ({syntax[-1]})"
+            by_model.setdefault(found["model"], why)
+        elif found := _ENSEMBLE.search(line):
+            ensembles.setdefault(found["model"], _clean(found["why"]))
+    # An ensemble fails because a step did; it is the reason only where no step says one.
+    return [f"{model}: {why}" for model, why in (by_model or ensembles).items()]
+
+
+def _clean(why: str) -> str:
+    why = _TRACEBACK.sub("", why)
+    while found := _KIND.match(why):
+        why = why[found.end() :]
+    return re.sub(r"\s+", " ", why.replace("\\n", " ").replace('\\"', '"')).strip(" ;")
