@@ -1,11 +1,13 @@
-"""What one image's reading says."""
+"""What one image's reading says, and what becomes of each of many."""
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from allclient.contract import Backbone, Label, ReviewReason, Subtype
+from allclient.errors import AllclientError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,3 +46,27 @@ class Result:
     @property
     def needs_review(self) -> bool:
         return bool(self.review)
+
+
+Source = str | os.PathLike[str] | bytes
+"""One image: a path, or the encoded file itself as bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one image of many: either ``result`` or ``error``, never both."""
+
+    source: Source = field(repr=False)  # a path may name a patient; bytes are pixels
+    result: Result | None = None
+    error: AllclientError | None = None
+
+    def __post_init__(self) -> None:
+        if (self.result is None) == (self.error is None):
+            raise ValueError("an outcome has either a result or an error")
+
+    def unwrap(self) -> Result:
+        """The result, or the error raised."""
+        if self.result is None:
+            assert self.error is not None
+            raise self.error
+        return self.result

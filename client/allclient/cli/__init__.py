@@ -1,0 +1,7 @@
+"""The command line. Commands load when they are called: ``allclient --help`` imports no gRPC."""
+
+from __future__ import annotations
+
+from allclient.cli.group import cli, main
+
+__all__ = ["cli", "main"]

@@ -1,0 +1,114 @@
+"""``allclient classify``: the options and their help. ``run.py`` does the work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from allclient.cli import codes
+from allclient.cli.options import SERVER_VARIABLE, connection_options
+
+_FORMATS: Final = ["table", "csv", "jsonl"]
+
+
+@click.command(
+    short_help="Classify images.",
+    epilog=f"""\b
+Examples:
+  allclient classify field.jpg
+  allclient classify slides/ --recursive
+  allclient classify "slides/**/*.png" --format jsonl | jq -r .label
+  allclient classify slides/ --output results.csv
+  allclient classify slides/ --output results.csv --resume
+  find / -name "*.tif" -print0 | allclient classify - --null --format csv
+  allclient classify slides/ --server triton.example:8001 --tls-ca ca.pem
+
+\b
+PATH is one or more of:
+  a file     tried whatever its ending
+  a folder   its image files by ending (jpg, png, bmp, tif, webp, ...), in
+             order of name; hidden ones are left out; what is left out is
+             counted and said
+  a pattern  in quotes, with * ? [] and ** for folders at any depth
+  -          a list of paths on standard input
+A path named twice is classified once.
+
+{codes.HELP}
+
+Every answer needs a reading by a pathologist; this is not a medical device.
+""",
+)
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path())
+@click.option(
+    "-r", "--recursive", is_flag=True, help="Search folders in folders too; links once only."
+)
+@click.option(
+    "-0", "--null", is_flag=True, help="Paths of the list on standard input end in a zero byte."
+)
+@click.option(
+    "-f",
+    "--format",
+    "form",
+    type=click.Choice(_FORMATS),
+    help="Format of the results. Default: by the ending of --output (.csv, .jsonl), else table.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write to FILE, whole or not at all; a run that stops early leaves FILE.partial.",
+)
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Go on with --output: skip what it holds, try again what failed. Names are compared as "
+    "given, so use the same paths.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace --output when it exists.")
+@click.option(
+    "--server",
+    envvar=SERVER_VARIABLE,
+    show_envvar=True,
+    metavar="HOST:PORT",
+    help="gRPC address of a Triton server. Without it one is started here, used and stopped.",
+)
+@click.option(
+    "--in-flight",
+    type=click.IntRange(1, 1024),
+    default=32,
+    show_default=True,
+    metavar="N",
+    help="Images at the server at once.",
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    default=60.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="The longest wait for one image, retries included.",
+)
+@click.option("--unordered", is_flag=True, help="Results as they come, not in order of the paths.")
+@click.option(
+    "--model-repository",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    metavar="DIR",
+    help="Model repository of the server started here.",
+)
+@click.option(
+    "--flavour",
+    metavar="NAME",
+    help="Model configurations of the server started here (configs/NAME.pbtxt).",
+)
+@connection_options
+def classify(**options: Any) -> int:
+    """Classify images: benign or malignant, maturation stage, and whether to review.
+
+    Results go to standard output, everything else to standard error.
+    """
+    from allclient.cli.run import Options, run
+
+    return run(Options(**options))

@@ -1,0 +1,115 @@
+"""``allclient`` itself: the commands by name, what all of them share, and how errors end it."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import sys
+from typing import Any, Final
+
+import click
+
+from allclient.cli import codes
+from allclient.errors import AllclientError, ConfigurationError, LocalServerError, ServerError
+
+COMMANDS: Final = {
+    "classify": "allclient.cli.classify:classify",
+    "completion": "allclient.cli.completion:completion",
+    "health": "allclient.cli.health:health",
+    "serve": "allclient.cli.serve:serve",
+}
+
+EPILOG: Final = f"""\b
+Examples:
+  allclient classify field.jpg
+  allclient classify slides/ --recursive --format csv --output results.csv
+  allclient health --server triton.example:8001
+
+{codes.HELP}
+
+Every answer needs a reading by a pathologist; this is not a medical device.
+"""
+
+
+class LazyGroup(click.Group):
+    """Imports the module of a command when that command is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name].partition(":")
+        command = getattr(importlib.import_module(module), name)
+        assert isinstance(command, click.Command)
+        return command
+
+
+def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        from allclient import __version__
+
+        click.echo(f"allclient {__version__}")
+        ctx.exit()
+
+
+@click.group(
+    cls=LazyGroup,
+    epilog=EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_version,
+    help="Show the version and exit.",
+)
+@click.option("-v", "--verbose", is_flag=True, help="Say more on standard error while working.")
+def cli(verbose: bool) -> None:
+    """Read bone marrow and blood smear images for acute lymphoblastic leukemia.
+
+    Three CNNs vote on each image; a Triton server runs them.
+    """
+    logging.basicConfig(
+        level=logging.DEBUG if verbose else logging.WARNING,
+        format="%(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+    # Other libraries log whole requests at this level, and requests hold patients' images.
+    for name in ("grpc", "asyncio", "tritonclient"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit the process with one of ``codes``."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run the command line; the exit code."""
+    try:
+        code: Any = cli.main(arguments, prog_name="allclient", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("stopped", err=True)
+        return codes.INTERRUPTED
+    except AllclientError as error:
+        click.echo(f"allclient: {error}", err=True)
+        return exit_code(error)
+    return code if isinstance(code, int) else codes.CLASSIFIED
+
+
+def exit_code(error: AllclientError) -> int:
+    """The exit code for an error that ended a command."""
+    if isinstance(error, ConfigurationError):
+        return codes.USAGE
+    if isinstance(error, (ServerError, LocalServerError)):
+        return codes.NO_SERVER
+    return codes.SOME_FAILED

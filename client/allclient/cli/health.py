@@ -1,0 +1,130 @@
+"""``allclient health``."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from allclient.cli import codes
+from allclient.cli.options import (
+    SERVER_VARIABLE,
+    ConnectionOptions,
+    connection_options,
+    make_client,
+)
+
+if TYPE_CHECKING:
+    from allclient.transport import Health
+
+
+@click.command(
+    short_help="Say whether a server can classify images.",
+    epilog="""\b
+Examples:
+  allclient health
+  allclient health --server triton.example:8001 --tls-ca ca.pem
+  allclient health --format json | jq .ok
+
+Exit codes: 0 when images can be classified, 3 when not, 2 for a wrong option.
+""",
+)
+@click.option(
+    "--server",
+    envvar=SERVER_VARIABLE,
+    default="127.0.0.1:8001",
+    show_default=True,
+    show_envvar=True,
+    metavar="HOST:PORT",
+    help="gRPC address of the Triton server.",
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    default=10.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="The longest wait for each question to the server.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="Lines for people or one JSON object.",
+)
+@connection_options
+@click.pass_context
+def health(ctx: click.Context, /, server: str, timeout: float, form: str, **options: Any) -> None:
+    """Ask a server whether it is live and ready, and hold its model against the contract.
+
+    Nothing is started and no image is sent.
+    """
+    from allclient.errors import ServerError
+
+    connection: ConnectionOptions = options  # type: ignore[assignment]
+    with make_client(server, connection, timeout=timeout) as client:
+        try:
+            state = client.health(timeout=timeout)
+        except ServerError as error:
+            report = _unreachable(client.address, str(error))
+            ok = False
+        else:
+            report = _report(state)
+            ok = state.ok
+    click.echo(json.dumps(report) if form == "json" else _lines(report))
+    if not ok:
+        ctx.exit(codes.NO_SERVER)
+
+
+def _report(state: Health) -> dict[str, Any]:
+    return {
+        "ok": state.ok,
+        "server": state.address,
+        "live": state.live,
+        "ready": state.ready,
+        "server_name": state.server.name if state.server else None,
+        "server_version": state.server.version if state.server else None,
+        "model": state.model,
+        "model_ready": state.model_ready,
+        "model_versions": list(state.model_versions),
+        "problems": list(state.problems),
+    }
+
+
+def _unreachable(address: str, problem: str) -> dict[str, Any]:
+    return {
+        "ok": False,
+        "server": address,
+        "live": False,
+        "ready": False,
+        "server_name": None,
+        "server_version": None,
+        "model": None,
+        "model_ready": False,
+        "model_versions": [],
+        "problems": [problem],
+    }
+
+
+def _lines(report: dict[str, Any]) -> str:
+    name = " ".join(filter(None, (report["server_name"], report["server_version"])))
+    lines = [
+        f"server   {report['server']}{f' ({name})' if name else ''}",
+        f"live     {_yes(report['live'])}",
+        f"ready    {_yes(report['ready'])}",
+    ]
+    if report["model"]:
+        versions = ", ".join(report["model_versions"])
+        lines.append(
+            f"model    {report['model']}{f' (version {versions})' if versions else ''}: "
+            f"{'ready' if report['model_ready'] else 'not ready'}"
+        )
+    lines += [f"problem  {problem}" for problem in report["problems"]]
+    return "\n".join(lines)
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else "no"

@@ -1,0 +1,93 @@
+"""Options that several commands share, and what they make together."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypedDict, TypeVar
+
+import click
+
+from allclient.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from allclient.client import Client
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+SERVER_VARIABLE: Final = "ALLCLIENT_SERVER"
+TOKEN_VARIABLE: Final = "ALLCLIENT_TOKEN"  # noqa: S105  the name of a variable
+
+_EXISTING_FILE: Final = click.Path(path_type=Path, dir_okay=False)
+
+
+class ConnectionOptions(TypedDict):
+    """The values of ``connection_options``, by name of the parameter."""
+
+    tls: bool
+    tls_ca: Path | None
+    tls_cert: Path | None
+    tls_key: Path | None
+    token_file: Path | None
+
+
+def connection_options(command: _F) -> _F:
+    """TLS and token, for every command that talks to a server over the network."""
+    for decorate in (
+        click.option(
+            "--token-file",
+            type=_EXISTING_FILE,
+            metavar="FILE",
+            help=f"Send the bearer token in FILE; else that in ${TOKEN_VARIABLE}, if set.",
+        ),
+        click.option(
+            "--tls-key",
+            type=_EXISTING_FILE,
+            metavar="PEM",
+            help="Key of the client certificate.",
+        ),
+        click.option(
+            "--tls-cert",
+            type=_EXISTING_FILE,
+            metavar="PEM",
+            help="Client certificate, for mutual TLS.",
+        ),
+        click.option(
+            "--tls-ca",
+            type=_EXISTING_FILE,
+            metavar="PEM",
+            help="Certificate authority to trust; implies --tls.",
+        ),
+        click.option("--tls", is_flag=True, help="Encrypt the connection to --server."),
+    ):
+        command = decorate(command)
+    return command
+
+
+def make_client(
+    address: str, options: ConnectionOptions, *, timeout: float, local: bool = False
+) -> Client:
+    """A client for ``address``; ``local`` for the embedded server, which gets no secrets."""
+    from allclient.client import Client
+    from allclient.transport import TlsOptions
+
+    if local:
+        return Client(address, timeout=timeout)
+    files = (options["tls_ca"], options["tls_cert"], options["tls_key"])
+    encrypted = options["tls"] or any(file is not None for file in files)
+    return Client(
+        address,
+        timeout=timeout,
+        tls=TlsOptions(*files) if encrypted else None,
+        token=_token(options["token_file"]),
+    )
+
+
+def _token(file: Path | None) -> str | None:
+    if file is None:
+        return os.environ.get(TOKEN_VARIABLE) or None
+    try:
+        return file.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"token file {str(file)!r} cannot be read: {error}") from error

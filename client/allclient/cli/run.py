@@ -1,0 +1,272 @@
+"""One run of ``allclient classify``: images found, a server, results written, a summary."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Protocol
+
+import click
+
+from allclient.cli import codes
+from allclient.cli.options import SERVER_VARIABLE, ConnectionOptions, make_client
+from allclient.cli.screen import Screen, TerminalTable, standard_output
+from allclient.cli.signals import StopSignals
+from allclient.cli.tally import NOTICE, Tally
+from allclient.contract import ReviewReason
+from allclient.errors import AllclientError, ConfigurationError, ModelNotReadyError
+from allclient.report import (
+    SUFFIXES,
+    Csv,
+    FileOutput,
+    JsonLines,
+    Row,
+    StreamOutput,
+    Table,
+    row_of,
+)
+from allclient.report.formats import Format, printable
+from allclient.sources import Skipped, expand
+
+if TYPE_CHECKING:
+    from allclient.client import Client, Stream
+
+_FORMATS: Final[dict[str, Callable[[], Format]]] = {"csv": Csv, "jsonl": JsonLines, "table": Table}
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The options of ``allclient classify``, by name."""
+
+    paths: tuple[str, ...]
+    recursive: bool
+    null: bool
+    form: str | None
+    output: Path | None
+    resume: bool
+    overwrite: bool
+    server: str | None
+    in_flight: int
+    timeout: float
+    unordered: bool
+    model_repository: Path | None
+    flavour: str | None
+    tls: bool
+    tls_ca: Path | None
+    tls_cert: Path | None
+    tls_key: Path | None
+    token_file: Path | None
+
+    def connection(self) -> ConnectionOptions:
+        return ConnectionOptions(
+            tls=self.tls,
+            tls_ca=self.tls_ca,
+            tls_cert=self.tls_cert,
+            tls_key=self.tls_key,
+            token_file=self.token_file,
+        )
+
+
+class Output(Protocol):
+    """Where rows go."""
+
+    def is_done(self, file: str) -> bool: ...
+    def write(self, row: Row) -> None: ...
+    def finish(self) -> None: ...
+    def abandon(self) -> str | None: ...
+
+
+def run(options: Options) -> int:
+    """Classify; the exit code. Raises AllclientError when it could not even begin."""
+    _check(options)
+    skipped = Skipped()
+    files = _search(options, skipped)
+    first = next(files, None)
+    if first is None:
+        click.echo(_nothing_found(skipped), err=True)
+        return codes.USAGE
+    tally = Tally()
+    with Screen() as screen, StopSignals() as signals:
+        output = _open_output(options, screen)
+        todo = (file for file in chain([first], files) if not output.is_done(file))
+        first_todo = next(todo, None)
+        failure: AllclientError | None = None
+        if first_todo is not None:
+            try:
+                with ExitStack() as stack:
+                    client = stack.enter_context(_client(options, stack, screen))
+                    tally.begin()
+                    screen.start(lambda: _count(options, output))
+                    stream = client.classify_many(
+                        chain([first_todo], todo),
+                        ordered=not options.unordered,
+                        in_flight=options.in_flight,
+                    )
+                    signals.watch(stream)
+                    _write_all(stream, output, tally, screen)
+            except BrokenPipeError:
+                output.abandon()
+                _forget_standard_output()
+                return codes.BROKEN_PIPE
+            except AllclientError as error:
+                failure = error
+            except BaseException:
+                _keep(output, screen)
+                raise
+        screen.stop()
+        return _close(options, output, tally, skipped, screen, signals, failure)
+
+
+def _close(
+    options: Options,
+    output: Output,
+    tally: Tally,
+    skipped: Skipped,
+    screen: Screen,
+    signals: StopSignals,
+    failure: AllclientError | None,
+) -> int:
+    """Say how it went, and finish the output or keep it for later; the exit code."""
+    complete = failure is None and signals.received is None
+    if complete:
+        output.finish()
+    if said := skipped.sentence():
+        screen.say(said)
+    before = output.resumed if isinstance(output, FileOutput) else 0
+    screen.say(tally.sentence(before=before))
+    screen.say(NOTICE)
+    if complete:
+        return codes.SOME_FAILED if tally.failed else codes.CLASSIFIED
+    if failure is None:
+        screen.say("allclient: stopped before the end")
+    _keep(output, screen)
+    if failure is not None:
+        raise failure
+    return signals.exit_code
+
+
+def _keep(output: Output, screen: Screen) -> None:
+    if partial := output.abandon():
+        screen.say(f"allclient: what was finished is in {partial}; --resume goes on from there")
+
+
+def _write_all(stream: Stream, output: Output, tally: Tally, screen: Screen) -> None:
+    said_by_row = isinstance(output, TerminalTable)
+    with stream:
+        for outcome in stream:
+            row = row_of(outcome)
+            output.write(row)
+            tally.count(row)
+            screen.advance()
+            if row.error is not None and not said_by_row:
+                code, message = row.error
+                screen.say(printable(f"allclient: {row.file}: {code}: {message}"))
+            if ReviewReason.FIRST_PAGE_ONLY.value in (row.review or ()):
+                screen.say(
+                    printable(f"allclient: {row.file}: several pages; only the first was read")
+                )
+
+
+def _check(options: Options) -> None:
+    if options.resume and options.overwrite:
+        raise click.UsageError("--resume and --overwrite exclude each other")
+    if options.output is None and (options.resume or options.overwrite):
+        raise click.UsageError("--resume and --overwrite need --output")
+    if options.resume and _format_name(options) == "table":
+        raise click.UsageError("a table cannot be resumed: use --format csv or jsonl")
+    if options.null and "-" not in options.paths:
+        raise click.UsageError("--null is about the list on standard input: name '-' as a PATH")
+    if options.server:
+        for name in ("model_repository", "flavour"):
+            if getattr(options, name) is not None:
+                raise click.UsageError(
+                    f"--{name.replace('_', '-')} is for the server started here, and --server "
+                    f"(or ${SERVER_VARIABLE}) names another; --server '' starts one here"
+                )
+    elif any(options.connection().values()):
+        raise click.UsageError("TLS and token options need --server")
+
+
+def _format_name(options: Options) -> str:
+    if options.form is not None:
+        return options.form
+    suffix = options.output.suffix.lower() if options.output else ""
+    return SUFFIXES.get(suffix, "table")
+
+
+def _search(options: Options, skipped: Skipped) -> Iterator[str]:
+    listed = sys.stdin.buffer if "-" in options.paths else None
+    return expand(
+        options.paths,
+        recursive=options.recursive,
+        listed=listed,
+        null=options.null,
+        skipped=skipped,
+    )
+
+
+def _count(options: Options, output: Output) -> int | None:
+    """How many images there are to do; None when only the list on standard input knows."""
+    if "-" in options.paths:
+        return None
+    files = expand(options.paths, recursive=options.recursive)
+    return sum(not output.is_done(file) for file in files)
+
+
+def _nothing_found(skipped: Skipped) -> str:
+    said = skipped.sentence()
+    return "allclient: no image found" + (f" ({said})" if said else "")
+
+
+def _open_output(options: Options, screen: Screen) -> Output:
+    name = _format_name(options)
+    form = _FORMATS[name]()
+    if options.output is None or str(options.output) == "-":
+        if name == "table" and screen.interactive and sys.stdout.isatty():
+            return TerminalTable(screen)
+        return StreamOutput(standard_output(), form)
+    if options.output.exists() and not options.output.is_file():
+        return StreamOutput(options.output.open("wb"), form)  # a named pipe, /dev/null
+    return FileOutput(options.output, form, resume=options.resume, overwrite=options.overwrite)
+
+
+def _client(options: Options, stack: ExitStack, screen: Screen) -> Client:
+    if options.server:
+        client = make_client(options.server, options.connection(), timeout=options.timeout)
+        try:
+            _require_model(client)
+        except BaseException:
+            client.close()
+            raise
+        return client
+    from allclient.local import LocalServer
+
+    if screen.interactive:
+        screen.say("starting a server here (--server uses one that runs) ...")
+    server = stack.enter_context(
+        LocalServer(model_repository=options.model_repository, flavour=options.flavour)
+    )
+    return make_client(
+        server.grpc_address, options.connection(), timeout=options.timeout, local=True
+    )
+
+
+def _require_model(client: Client) -> None:
+    """Fail before the first image when no image can be classified."""
+    health = client.health()
+    if not health.ok:
+        problem = "; ".join(health.problems) or f"{health.model} is not ready"
+        raise ModelNotReadyError(f"the server at {health.address} cannot classify: {problem}")
+
+
+def _forget_standard_output() -> None:
+    # The interpreter flushes standard output once more at its end: let that go nowhere.
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"standard output is gone: {error}") from error

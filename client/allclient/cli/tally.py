@@ -1,0 +1,48 @@
+"""The summary of a run."""
+
+from __future__ import annotations
+
+import time
+
+from allclient.contract import Label
+from allclient.report import Row
+
+NOTICE = (
+    "Supports a reading by a pathologist and never replaces it; not a medical device. "
+    "Every answer needs a pathologist's eye."
+)
+
+
+class Tally:
+    """Counts of a run, and the sentence they make."""
+
+    def __init__(self) -> None:
+        self.benign = self.malignant = self.review = self.failed = 0
+        self._since = time.monotonic()
+
+    @property
+    def classified(self) -> int:
+        return self.benign + self.malignant
+
+    def begin(self) -> None:
+        """The clock starts with the first image, not with the server's start."""
+        self._since = time.monotonic()
+
+    def count(self, row: Row) -> None:
+        if row.error is not None:
+            self.failed += 1
+        elif row.label == Label.MALIGNANT.value:
+            self.malignant += 1
+        else:
+            self.benign += 1
+        self.review += bool(row.review)
+
+    def sentence(self, *, before: int) -> str:
+        seconds = max(time.monotonic() - self._since, 1e-9)
+        images = self.classified + self.failed
+        earlier = f"; {before} classified by an earlier run" if before else ""
+        return (
+            f"{self.classified} classified: {self.malignant} malignant, {self.benign} benign; "
+            f"{self.review} need review; {self.failed} failed{earlier}; "
+            f"{seconds:.1f} s, {images / seconds:.1f} images/s"
+        )

@@ -1,0 +1,56 @@
+"""How many bytes of images may be in memory at once, whatever the number of images in flight."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Final
+
+BYTES_IN_FLIGHT: Final = 256 * 1024 * 1024
+"""A larger image goes alone."""
+
+
+class Budget:
+    """For threads. Holding more than the whole budget counts as holding all of it."""
+
+    def __init__(self, total: int = BYTES_IN_FLIGHT) -> None:
+        self._total = total
+        self._left = total
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def hold(self, size: int) -> Iterator[None]:
+        share = min(size, self._total)
+        with self._changed:
+            self._changed.wait_for(lambda: share <= self._left)
+            self._left -= share
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._left += share
+                self._changed.notify_all()
+
+
+class AsyncBudget:
+    """For the tasks of one event loop."""
+
+    def __init__(self, total: int = BYTES_IN_FLIGHT) -> None:
+        self._total = total
+        self._left = total
+        self._changed = asyncio.Condition()
+
+    @asynccontextmanager
+    async def hold(self, size: int) -> AsyncIterator[None]:
+        share = min(size, self._total)
+        async with self._changed:
+            await self._changed.wait_for(lambda: share <= self._left)
+            self._left -= share
+        try:
+            yield
+        finally:
+            async with self._changed:
+                self._left += share
+                self._changed.notify_all()

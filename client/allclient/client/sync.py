@@ -1,0 +1,102 @@
+"""The blocking client."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from allclient.client.reading import read_image
+from allclient.client.stream import Stream
+from allclient.contract import ENSEMBLE
+from allclient.result import Result, Source
+from allclient.transport import Connection, Health, Retry, ServerMetadata, TlsOptions
+from allclient.transport.blocking import Transport
+
+IN_FLIGHT = 32
+"""Images at the server at once: enough for its dynamic batcher to fill batches."""
+
+HEALTH_TIMEOUT = 10.0
+
+
+class Client:
+    """Classifies smear images with the ensemble of one server. Safe to share between threads.
+
+    >>> with Client("127.0.0.1:8001") as client:
+    ...     result = client.classify("field.jpg")
+    ...     print(result.label.value, result.probability, result.needs_review)
+
+    ``address`` is host:port of Triton's gRPC endpoint. ``timeout`` is the most seconds one image
+    may take, tries after UNAVAILABLE included (``retry``). ``tls`` encrypts, and with a client
+    certificate is mutual TLS. ``headers`` go with every request; ``token`` as a bearer token,
+    and never unencrypted over a network.
+
+    The answers support a reading by a pathologist and never replace it.
+
+    Raises ConfigurationError for an address, a file or a number that cannot work.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        model: str = ENSEMBLE,
+        timeout: float = 60.0,
+        retry: Retry | None = None,
+        tls: TlsOptions | None = None,
+        headers: Mapping[str, str] | None = None,
+        token: str | None = None,
+    ) -> None:
+        connection = Connection(
+            address, model, timeout, tls, retry or Retry(), headers or {}, token
+        )
+        self._transport = Transport(connection)
+
+    @property
+    def address(self) -> str:
+        return self._transport.connection.address
+
+    def classify(self, source: Source) -> Result:
+        """The answer for one image: a path, or an encoded file as bytes.
+
+        Raises ImageReadError when the file cannot be read, ImageRejectedError when the server
+        refuses it, and a ServerError when there is no answer.
+        """
+        return self._transport.infer(read_image(source))
+
+    def classify_many(
+        self, sources: Iterable[Source], *, ordered: bool = True, in_flight: int = IN_FLIGHT
+    ) -> Stream:
+        """An iterator of Outcomes, one for each source, in their order or as they come.
+
+        It streams: at most ``in_flight`` images are worked on at once and at most twice as many
+        taken from ``sources`` ahead of the outcomes taken away. ``sources`` is iterated in
+        another thread. An image without an answer is an Outcome with ``error``. When the server
+        is gone (ServerUnavailableError, ModelNotReadyError), refuses this client
+        (ConfigurationError) or fails at many images in a row, the outcomes that were finished
+        come first and then the error is raised; so is an error of ``sources``.
+
+        Leaving the loop early cancels what is in flight, once the iterator is dropped or closed.
+        """
+        return Stream(sources, self._transport.infer, ordered=ordered, in_flight=in_flight)
+
+    def health(self, *, timeout: float = HEALTH_TIMEOUT) -> Health:
+        """Whether the server is live and serves the model as the contract says.
+
+        Raises ServerUnavailableError or ServerTimeoutError when nobody answers.
+        """
+        return self._transport.health(timeout)
+
+    def server_metadata(self, *, timeout: float = HEALTH_TIMEOUT) -> ServerMetadata:
+        """Name, version and extensions of the server."""
+        return self._transport.server_metadata(timeout)
+
+    def close(self) -> None:
+        self._transport.close()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Client({self.address!r})"

@@ -1,0 +1,182 @@
+"""Rows as bytes: JSON Lines, CSV and a plain table. Every format writes a row at a time."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from typing import Final, Protocol
+
+from allclient.contract import BACKBONES, SUBTYPES
+from allclient.report.rows import JSON_KEYS, Row
+
+FORMATS: Final = ("table", "csv", "jsonl")
+SUFFIXES: Final = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+"""The format that the ending of an output file asks for."""
+
+
+class Format(Protocol):
+    """Turns rows into UTF-8 bytes."""
+
+    def head(self) -> bytes:
+        """What stands before the first row."""
+
+    def line(self, row: Row) -> bytes:
+        """One row with its line end."""
+
+
+class Resumable(Format, Protocol):
+    """A format whose lines can be read back."""
+
+    def read(self, line: bytes) -> tuple[str, bool]:
+        """File and whether it was classified. Raises ValueError when this is no such line."""
+
+
+class JsonLines:
+    """A JSON object a line, UTF-8. Bytes of a file name that are no UTF-8 become ``\\udcXX``."""
+
+    def head(self) -> bytes:
+        return b""
+
+    def line(self, row: Row) -> bytes:
+        text = json.dumps(row.as_json(), ensure_ascii=False, allow_nan=False)
+        # Python keeps such bytes as lone surrogates, which UTF-8 cannot say but JSON can.
+        return text.encode("utf-8", "backslashreplace") + b"\n"
+
+    def read(self, line: bytes) -> tuple[str, bool]:
+        record = json.loads(line)
+        if not isinstance(record, dict) or set(record) != set(JSON_KEYS):
+            raise ValueError("not a line of allclient's JSON Lines")
+        if not isinstance(record["file"], str):
+            raise ValueError("'file' is no text")
+        return record["file"], record["error"] is None
+
+
+CSV_COLUMNS: Final = (
+    "file",
+    "label",
+    "subtype",
+    "probability",
+    *(f"probability_{subtype.value}" for subtype in SUBTYPES),
+    *(f"vote_{backbone.value}" for backbone in BACKBONES),
+    "review",
+    "ood_score",
+    "error_code",
+    "error_message",
+)
+
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "'")
+
+
+def guard_cell(text: str) -> str:
+    """Text that a spreadsheet takes for text: ``=cmd`` becomes ``'=cmd``.
+
+    A leading apostrophe is doubled by the same rule, so that ``unguard_cell`` is exact.
+    """
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def unguard_cell(text: str) -> str:
+    return text[1:] if text.startswith("'") and text[1:].startswith(_FORMULA) else text
+
+
+class Csv:
+    """RFC 4180 with a header, UTF-8; reasons for review joined by ``;``, empty cells for none.
+
+    A line here may span several lines of text, where a file name holds a line break.
+    """
+
+    def head(self) -> bytes:
+        return self._encode(CSV_COLUMNS)
+
+    def line(self, row: Row) -> bytes:
+        code, message = row.error or ("", "")
+        cells = [row.file, row.label or "", row.subtype or "", _number(row.probability)]
+        cells += [_number((row.probabilities or {}).get(subtype.value)) for subtype in SUBTYPES]
+        cells += [(row.votes or {}).get(backbone.value, "") for backbone in BACKBONES]
+        cells += [";".join(row.review or ()), _number(row.ood_score), code, message]
+        return self._encode(guard_cell(cell) for cell in cells)
+
+    def read(self, line: bytes) -> tuple[str, bool]:
+        text = io.StringIO(line.decode("utf-8"), newline="")
+        try:
+            cells = next(csv.reader(text, strict=True), [])
+        except csv.Error as error:
+            raise ValueError(f"not a line of CSV: {error}") from error
+        if len(cells) != len(CSV_COLUMNS):
+            raise ValueError("not a line of allclient's CSV")
+        return unguard_cell(cells[0]), not cells[CSV_COLUMNS.index("error_code")]
+
+    def _encode(self, cells: object) -> bytes:
+        text = io.StringIO(newline="")
+        csv.writer(text, lineterminator="\n").writerow(cells)  # type: ignore[arg-type]
+        return text.getvalue().encode("utf-8", "backslashreplace")
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.6f}"
+
+
+class Table:
+    """Aligned columns for reading, a row at a time: the file comes last, as long as it is.
+
+    ``compact`` leaves out the four probabilities and the three votes, for a narrow terminal.
+    """
+
+    def __init__(self, *, compact: bool = False) -> None:
+        self.compact = compact
+
+    def head(self) -> bytes:
+        return (self._aligned(_TITLES) + "FILE\n").encode()
+
+    def line(self, row: Row) -> bytes:
+        return (self.text(row) + "\n").encode("utf-8")
+
+    def text(self, row: Row) -> str:
+        """The row without its line end; control characters are shown, never sent."""
+        if row.error is not None:
+            cells = ["failed", *["-"] * (len(_TITLES) - 1)]
+            reason = f"  {row.error[0]}: {row.error[1]}"
+        else:
+            cells = [row.label or "", row.subtype or "", _short(row.probability)]
+            cells += [_short((row.probabilities or {})[subtype.value]) for subtype in SUBTYPES]
+            cells += [(row.votes or {})[backbone.value] for backbone in BACKBONES]
+            cells += [_short(row.ood_score), ",".join(row.review or ()) or "-"]
+            reason = ""
+        return self._aligned(cells) + printable(row.file + reason)
+
+    def _aligned(self, cells: list[str] | tuple[str, ...]) -> str:
+        kept = zip(cells, _WIDTHS, _COMPACT, strict=True)
+        return "".join(
+            f"{cell:<{width}}  " for cell, width, always in kept if always or not self.compact
+        )
+
+
+_TITLES: Final = (
+    "LABEL",
+    "SUBTYPE",
+    "PROB",
+    *(subtype.value.upper() for subtype in SUBTYPES),
+    *(backbone.value.upper() for backbone in BACKBONES),
+    "OOD",
+    "REVIEW",
+)
+_WIDTHS: Final = (9, 11, 5, 6, 11, 5, 5, 11, 11, 12, 5, 20)
+_COMPACT: Final = (True, True, True, *[False] * 7, True, True)
+
+TABLE_WIDTH: Final = sum(_WIDTHS) + 2 * len(_WIDTHS)
+"""Columns that the table takes before the file name."""
+
+
+def printable(text: str) -> str:
+    """Text for a terminal or a log: control characters and odd bytes shown as escapes."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape", "surrogatepass").decode()
+        for char in text
+    )
+
+
+def _short(value: float | None) -> str:
+    # Rounded down: 0.9996 must not read as certain.
+    return "-" if value is None else f"{math.floor(value * 1000 + 1e-6) / 1000:.3f}"

@@ -1,0 +1,221 @@
+"""Where rows go: standard output, or a file that is whole or not there.
+
+A file is written as ``FILE.partial`` beside it, a row at a time and flushed, and renamed at the
+end. A run that stops early leaves ``FILE.partial`` with all it finished; resuming goes on there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from allclient.errors import ConfigurationError
+from allclient.report.formats import Csv, Format, JsonLines, Resumable
+from allclient.report.rows import Row
+
+
+class StreamOutput:
+    """Rows to an open stream, each as soon as it is there."""
+
+    def __init__(self, stream: BinaryIO, form: Format) -> None:
+        self._stream = stream
+        self._form = form
+        self._write(form.head())
+
+    def write(self, row: Row) -> None:
+        self._write(self._form.line(row))
+
+    def finish(self) -> None:
+        self._stream.flush()
+
+    def abandon(self) -> str | None:
+        return None
+
+    def is_done(self, file: str) -> bool:
+        return False
+
+    def _write(self, data: bytes) -> None:
+        self._stream.write(data)
+        self._stream.flush()
+
+
+class FileOutput:
+    """Rows to ``path``, which appears only when the run is complete.
+
+    With ``resume`` the files that an earlier run classified are known to ``is_done``; those that
+    failed are to be tried again, and their old rows go once there is a new one. With
+    ``overwrite`` what is there is replaced at the end. With neither, an existing file is an error.
+
+    Raises ConfigurationError when the file exists, is of another format or cannot be written.
+    """
+
+    def __init__(
+        self, path: Path, form: Format, *, resume: bool = False, overwrite: bool = False
+    ) -> None:
+        self.path = path.resolve()  # a link stays one, and its target is written
+        self.partial = self.path.with_name(self.path.name + ".partial")
+        self._form = form
+        self._file: BinaryIO
+        self._done: set[bytes] = set()
+        self._failed: set[bytes] = set()
+        self._retried: set[bytes] = set()
+        self._old_end = 0
+        try:
+            if resume:
+                self._resume()
+            else:
+                self._begin(overwrite)
+        except OSError as error:
+            raise ConfigurationError(
+                f"cannot write {str(self.partial)!r}: {error.strerror or error}"
+            ) from error
+
+    @property
+    def resumed(self) -> int:
+        """How many files an earlier run had classified."""
+        return len(self._done)
+
+    def is_done(self, file: str) -> bool:
+        return _mark(self._seen_as(file)) in self._done
+
+    def write(self, row: Row) -> None:
+        mark = _mark(self._seen_as(row.file))
+        if mark in self._failed:
+            self._retried.add(mark)
+        self._file.write(self._form.line(row))
+        self._file.flush()
+
+    def finish(self) -> None:
+        """Make it permanent under its name."""
+        if self._retried:
+            self._drop_superseded()
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        self.partial.replace(self.path)
+
+    def abandon(self) -> str | None:
+        """Keep what there is for a later run; returns where it is."""
+        self._file.close()
+        return str(self.partial)
+
+    def _begin(self, overwrite: bool) -> None:
+        if not overwrite:
+            if self.path.exists():
+                raise ConfigurationError(
+                    f"{str(self.path)!r} exists: --resume goes on with it, --overwrite replaces it"
+                )
+            if self.partial.exists():
+                raise ConfigurationError(
+                    f"an earlier run left {str(self.partial)!r}: --resume goes on with it, "
+                    "--overwrite starts anew"
+                )
+        self._file = self.partial.open("wb")
+        self._file.write(self._form.head())
+        self._file.flush()
+
+    def _resume(self) -> None:
+        if not self.partial.exists():
+            if not self.path.exists():
+                self._begin(overwrite=False)
+                return
+            copy = self.partial.with_name(self.partial.name + ".new")
+            shutil.copyfile(self.path, copy)
+            copy.replace(self.partial)
+        form = _resumable(self._form)
+        with self.partial.open("rb") as file:
+            end, head_found = self._read_old(file, form)
+        self._file = self.partial.open("r+b")
+        self._file.truncate(end)  # a row that a crash tore is not a row
+        self._file.seek(end)
+        if not head_found:
+            self._file.write(form.head())
+        self._old_end = self._file.tell()
+
+    def _read_old(self, file: BinaryIO, form: Resumable) -> tuple[int, bool]:
+        """Take in the rows; returns where the last whole one ends, and if the head is there."""
+        head = form.head()
+        found = file.read(len(head))
+        if found != head:
+            if head.startswith(found):  # torn within the head, or empty
+                return 0, False
+            raise self._mixed()
+        end = file.tell()
+        for line, whole in _records(file, form):
+            if not whole:  # only the last one can be
+                break
+            try:
+                name, classified = form.read(line)
+            except ValueError as error:
+                raise self._mixed() from error
+            end += len(line)
+            (self._done if classified else self._failed).add(_mark(name))
+        # A later row of the same file decides.
+        self._failed -= self._done
+        return end, True
+
+    def _mixed(self) -> ConfigurationError:
+        where = self.partial if self.partial.exists() else self.path
+        return ConfigurationError(
+            f"{str(where)!r} does not hold rows of the format asked for: "
+            "resume with the --format of the first run"
+        )
+
+    def _drop_superseded(self) -> None:
+        """Leave out the old rows of files that failed then and have a new row now."""
+        form = _resumable(self._form)
+        self._file.close()
+        copy = self.partial.with_name(self.partial.name + ".new")
+        with self.partial.open("rb") as old, copy.open("wb") as new:
+            head = old.read(len(form.head()))
+            new.write(head)
+            position = len(head)
+            for line, _ in _records(old, form):
+                superseded = False
+                if position < self._old_end:
+                    name, classified = form.read(line)
+                    superseded = not classified and _mark(name) in self._retried
+                position += len(line)
+                if not superseded:
+                    new.write(line)
+            new.flush()
+            os.fsync(new.fileno())
+        copy.replace(self.partial)
+        self._file = self.partial.open("r+b")
+
+    def _seen_as(self, file: str) -> str:
+        """The name as reading a row back gives it: CSV cannot keep bytes that are no UTF-8."""
+        if isinstance(self._form, Csv):
+            return file.encode("utf-8", "backslashreplace").decode("utf-8")
+        return file
+
+
+def _resumable(form: Format) -> Resumable:
+    if isinstance(form, (JsonLines, Csv)):
+        return form
+    raise ConfigurationError("a table cannot be resumed: use --format csv or jsonl")
+
+
+def _records(file: BinaryIO, form: Resumable) -> Iterator[tuple[bytes, bool]]:
+    """Rows with their ends, and whether they are whole.
+
+    A row is a line, but for CSV, whose quoted file names may hold line breaks.
+    """
+    record = b""
+    for line in file:
+        record += line
+        quoted = isinstance(form, Csv) and record.count(b'"') % 2
+        if not quoted and record.endswith(b"\n"):
+            yield record, True
+            record = b""
+    if record:
+        yield record, False
+
+
+def _mark(name: str) -> bytes:
+    """16 bytes for a name, so that a million of them fit in memory."""
+    return hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=16).digest()

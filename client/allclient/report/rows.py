@@ -1,0 +1,75 @@
+"""One outcome as plain values: the one place that says what is reported, for every format."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from allclient.contract import BACKBONES, SUBTYPES
+from allclient.result import Outcome
+
+_DIGITS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What is said of one image. ``error`` is (code, message); then all the rest is None."""
+
+    file: str
+    label: str | None
+    subtype: str | None
+    probability: float | None
+    probabilities: dict[str, float] | None
+    votes: dict[str, str] | None
+    review: list[str] | None
+    ood_score: float | None
+    error: tuple[str, str] | None
+
+    def as_json(self) -> dict[str, Any]:
+        """The keys of one JSON line, in order."""
+        error = None if self.error is None else {"code": self.error[0], "message": self.error[1]}
+        return {
+            "file": self.file,
+            "label": self.label,
+            "subtype": self.subtype,
+            "probability": self.probability,
+            "probabilities": self.probabilities,
+            "votes": self.votes,
+            "review": self.review,
+            "ood_score": self.ood_score,
+            "error": error,
+        }
+
+
+JSON_KEYS = (
+    "file",
+    "label",
+    "subtype",
+    "probability",
+    "probabilities",
+    "votes",
+    "review",
+    "ood_score",
+    "error",
+)
+
+
+def row_of(outcome: Outcome) -> Row:
+    """The row of an outcome whose source is a path."""
+    file = outcome.source if isinstance(outcome.source, str) else str(outcome.source)
+    result = outcome.result
+    if result is None:
+        assert outcome.error is not None
+        error = (outcome.error.code, str(outcome.error))
+        return Row(file, None, None, None, None, None, None, None, error)
+    return Row(
+        file=file,
+        label=result.label.value,
+        subtype=result.subtype.value,
+        probability=round(result.probability, _DIGITS),
+        probabilities={s.value: round(result.probabilities[s], _DIGITS) for s in SUBTYPES},
+        votes={b.value: result.votes[b].value for b in BACKBONES},
+        review=[reason.value for reason in result.review],
+        ood_score=round(result.ood_score, _DIGITS),
+        error=None,
+    )

@@ -1,0 +1,167 @@
+"""From what a user names, files, folders, patterns and lists, to image files, one at a time.
+
+The order is the same each time: the arguments as given, a folder's entries by name. Nothing is
+opened here. A path that does not exist, or a folder that cannot be listed, comes out as it is:
+reading it gives the error that names it.
+"""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from allclient.contract import IMAGE_SUFFIXES
+
+
+@dataclass(slots=True)
+class Skipped:
+    """What a search left out, to be told to the user. Files named one by one never are."""
+
+    other_files: int = 0
+    """Files in folders that are hidden or not images by their ending."""
+    folders: int = 0
+    """Folders in folders, left out without ``recursive``."""
+    repeated: int = 0
+    """Paths that were named twice, and links to folders already searched."""
+
+    def sentence(self) -> str:
+        """Empty when nothing was left out."""
+        parts = [
+            _count(self.other_files, "other file in folders (hidden, or no image by its name)"),
+            _count(self.folders, "folder in folders (use --recursive)"),
+            _count(self.repeated, "repeated path"),
+        ]
+        said = ", ".join(part for part in parts if part)
+        return f"skipped: {said}" if said else ""
+
+
+def expand(
+    paths: Iterable[str],
+    *,
+    recursive: bool = False,
+    listed: BinaryIO | None = None,
+    null: bool = False,
+    skipped: Skipped | None = None,
+) -> Iterator[str]:
+    """The image files that ``paths`` stand for, each once, without holding them all in memory.
+
+    A path is a file (taken whatever its ending), a folder (its files that end like images, with
+    ``recursive`` those of its folders too), a pattern such as ``"slides/**/*.jpg"`` (when no file
+    has that very name), or ``-`` for the list in ``listed``: a path a line, or ended by a zero
+    byte each with ``null``. In a list, patterns are plain names.
+    """
+    arguments = list(paths)
+    search = _Search(recursive, skipped if skipped is not None else Skipped())
+    found = _arguments(arguments, search, listed, null)
+    if len(arguments) == 1 and arguments[0] != "-":
+        return found  # one search meets no path twice; a million paths need no memory
+    return _once(found, search.skipped)
+
+
+def _arguments(
+    arguments: list[str], search: _Search, listed: BinaryIO | None, null: bool
+) -> Iterator[str]:
+    for argument in arguments:
+        if argument == "-":
+            if listed is None:
+                raise ValueError("'-' stands for a list, and none was given")
+            for path in read_list(listed, null=null):
+                yield from search.path(path)
+        elif glob.has_magic(argument) and not os.path.lexists(argument):
+            matches = sorted(glob.glob(argument, recursive=True), key=os.fsencode)  # noqa: PTH207  keeps spelling
+            for match in matches or [argument]:
+                yield from search.path(match)
+        else:
+            yield from search.path(argument)
+
+
+class _Search:
+    def __init__(self, recursive: bool, skipped: Skipped) -> None:
+        self.recursive = recursive
+        self.skipped = skipped
+        self._searched: set[tuple[int, int]] = set()
+
+    def path(self, path: str) -> Iterator[str]:
+        if _is_folder(path):
+            yield from self._folder(path)
+        else:
+            yield path
+
+    def _folder(self, folder: str) -> Iterator[str]:
+        try:
+            status = Path(folder).stat()
+            identity = (status.st_dev, status.st_ino)
+            if identity in self._searched:  # a loop of links, or the same folder named twice
+                self.skipped.repeated += 1
+                return
+            self._searched.add(identity)
+            with os.scandir(folder) as listing:
+                names = sorted((entry.name for entry in listing), key=os.fsencode)
+        except OSError:
+            yield folder
+            return
+        for name in names:
+            path = os.path.join(folder, name)  # noqa: PTH118  Path() would rewrite the user's path
+            if _is_folder(path):
+                if self.recursive and not name.startswith("."):
+                    yield from self._folder(path)
+                else:
+                    self.skipped.folders += 1
+            elif name.startswith(".") or not _is_image_name(name):
+                self.skipped.other_files += 1
+            else:
+                yield path
+
+
+def read_list(stream: BinaryIO, *, null: bool = False) -> Iterator[str]:
+    """Paths from a stream as they come: a line each, or ended by a zero byte with ``null``."""
+    # The raw file below gives what a pipe holds now; the buffer above it would wait for more.
+    raw = getattr(stream, "raw", stream)
+    end = b"\0" if null else b"\n"
+    rest = b""
+    while chunk := raw.read(65536):
+        *entries, rest = (rest + chunk).split(end)
+        yield from (_list_entry(entry, null) for entry in entries if entry.strip(b"\r"))
+    if rest.strip(b"\r"):
+        yield _list_entry(rest, null)
+
+
+def _list_entry(entry: bytes, null: bool) -> str:
+    return os.fsdecode(entry if null else entry.removesuffix(b"\r"))
+
+
+def _once(paths: Iterator[str], skipped: Skipped) -> Iterator[str]:
+    seen: set[bytes] = set()
+    for path in paths:
+        # Only the spelling is compared (a/b, ./a/b): two links to one file are two names.
+        spelling = os.fsencode(os.path.abspath(path))  # noqa: PTH100
+        mark = hashlib.blake2b(spelling, digest_size=16).digest()
+        if mark in seen:
+            skipped.repeated += 1
+        else:
+            seen.add(mark)
+            yield path
+
+
+def _is_folder(path: str) -> bool:
+    try:
+        return Path(path).is_dir()
+    except (OSError, ValueError):
+        return False
+
+
+def _is_image_name(name: str) -> bool:
+    return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES  # noqa: PTH122  no Path per file
+
+
+def _count(number: int, what: str) -> str:
+    if number == 0:
+        return ""
+    noun, _, rest = what.partition(" in ")
+    plural = noun if number == 1 else f"{noun}s"
+    return f"{number} {plural}{' in ' + rest if rest else ''}"

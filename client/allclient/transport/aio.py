@@ -1,0 +1,103 @@
+"""The calls of an asyncio client; belongs to the event loop it was made in."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from tritonclient.grpc.aio import InferenceServerClient
+from tritonclient.utils import InferenceServerException
+
+from allclient.errors import AllclientError, ConfigurationError
+from allclient.result import Result
+from allclient.transport.codec import decode, encode
+from allclient.transport.health import Health, ServerMetadata, contract_problems
+from allclient.transport.options import Connection
+from allclient.transport.status import is_unavailable, translate
+
+
+class AsyncTransport:
+    """One gRPC channel to one server. Cancelling the awaiting task cancels the call."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self._headers = connection.metadata()
+        self._client: Any = InferenceServerClient(**connection.client_arguments())
+        self._closed = False
+
+    async def close(self) -> None:
+        self._closed = True
+        await self._client.close()
+
+    async def infer(self, image: bytes) -> Result:
+        """The answer for one encoded image. Raises ImageRejectedError or a ServerError."""
+        request_id = uuid.uuid4().hex
+        inputs = encode(image)
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self.connection.timeout
+        pauses = self.connection.retry.pauses()
+        while True:
+            self._check_open()
+            try:
+                answer = await self._client.infer(
+                    self.connection.model,
+                    inputs,
+                    request_id=request_id,
+                    client_timeout=deadline - loop.time(),
+                    headers=self._headers,
+                )
+            except InferenceServerException as error:
+                pause = next(pauses, None) if is_unavailable(error) else None
+                if pause is None or loop.time() + pause >= deadline:
+                    raise self._translated(error) from error
+            else:
+                return decode(answer, request_id)
+            await asyncio.sleep(pause)
+
+    async def server_metadata(self, timeout: float) -> ServerMetadata:  # noqa: ASYNC109  gRPC's own
+        metadata = await self._ask(self._client.get_server_metadata, timeout)
+        return ServerMetadata(metadata.name, metadata.version, tuple(metadata.extensions))
+
+    async def health(self, timeout: float) -> Health:  # noqa: ASYNC109  gRPC's own deadline
+        """Raises ServerUnavailableError when nobody answers at all."""
+        model = self.connection.model
+        live = await self._ask(self._client.is_server_live, timeout)
+        ready = await self._ask(self._client.is_server_ready, timeout)
+        problems: tuple[str, ...] = ()
+        versions: tuple[str, ...] = ()
+        model_ready = False
+        try:
+            model_ready = await self._ask(self._client.is_model_ready, timeout, model)
+            metadata = await self._ask(self._client.get_model_metadata, timeout, model)
+            versions = tuple(metadata.versions)
+            problems = contract_problems(metadata)
+        except AllclientError as error:
+            problems = (str(error),)
+        return Health(
+            address=self.connection.address,
+            live=live,
+            ready=ready,
+            model=model,
+            model_ready=model_ready,
+            model_versions=versions,
+            server=await self.server_metadata(timeout),
+            problems=problems,
+        )
+
+    async def _ask(
+        self, method: Callable[..., Awaitable[Any]], seconds: float, *arguments: str
+    ) -> Any:
+        self._check_open()
+        try:
+            return await method(*arguments, headers=self._headers, client_timeout=seconds)
+        except InferenceServerException as error:
+            raise self._translated(error) from error
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ConfigurationError("this client is closed")
+
+    def _translated(self, error: InferenceServerException) -> AllclientError:
+        return translate(error, self.connection.address, self.connection.model)

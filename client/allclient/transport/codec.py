@@ -1,0 +1,154 @@
+"""One image into request tensors, and the answer's tensors into a checked Result."""
+
+from __future__ import annotations
+
+import struct
+from typing import Any, Final, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from tritonclient.grpc import InferInput, InferResult
+
+from allclient.contract import (
+    BACKBONES,
+    ENSEMBLE,
+    MODELS,
+    SUBTYPES,
+    Backbone,
+    Label,
+    ReviewReason,
+    Subtype,
+)
+from allclient.errors import ProtocolError
+from allclient.result import Result
+
+_SUM_TOLERANCE: Final = 1e-3
+_TIE: Final = 1e-6
+_ANSWER: Final = MODELS[ENSEMBLE].outputs
+_NUMPY_KIND: Final = {"BYTES": "O", "FP32": "f"}
+
+_Word = TypeVar("_Word", Label, Subtype, ReviewReason)
+
+
+def encode(image: bytes) -> list[Any]:
+    """The IMAGE tensor, BYTES [1, 1]: a batch of one encoded file."""
+    # dtype object: numpy's own bytes type would drop trailing zero bytes of the file.
+    tensor = np.empty((1, 1), dtype=np.object_)
+    tensor[0, 0] = image
+    image_input = InferInput("IMAGE", [1, 1], "BYTES")
+    image_input.set_data_from_numpy(tensor)
+    return [image_input]
+
+
+def decode(answer: Any, request_id: str) -> Result:
+    """The Result in an ``InferResult``.
+
+    Raises ProtocolError when a tensor is missing, has another datatype or shape, holds NaN or an
+    unknown word, or when the parts contradict each other: a wrong answer is worse than none.
+    """
+    response = answer.get_response()
+    if response.id != request_id:
+        raise ProtocolError(f"the answer belongs to request {response.id!r}, not {request_id!r}")
+    tensors = {name: _tensor(answer, name) for name in _ANSWER}
+    probabilities = _distribution("PROBABILITIES", tensors["PROBABILITIES"])
+    backbone_probabilities = {
+        backbone: _distribution("BACKBONE_PROBABILITIES", row)
+        for backbone, row in zip(BACKBONES, tensors["BACKBONE_PROBABILITIES"], strict=True)
+    }
+    votes = {
+        backbone: _word("VOTES", Subtype, vote)
+        for backbone, vote in zip(BACKBONES, tensors["VOTES"], strict=True)
+    }
+    result = Result(
+        label=_word("LABEL", Label, tensors["LABEL"][0]),
+        subtype=_word("SUBTYPE", Subtype, tensors["SUBTYPE"][0]),
+        probabilities=probabilities,
+        backbone_probabilities=backbone_probabilities,
+        votes=votes,
+        review=_review(tensors["REVIEW"][0]),
+        ood_score=_share("OOD_SCORE", tensors["OOD_SCORE"]).item(),
+        heatmap=_share("HEATMAP", tensors["HEATMAP"]),
+        request_id=request_id,
+        model_version=response.model_version,
+    )
+    _check_vote(result)
+    return result
+
+
+def _tensor(answer: InferResult, name: str) -> npt.NDArray[Any]:
+    expected = _ANSWER[name]
+    output = answer.get_output(name)
+    if output is None:
+        raise ProtocolError(f"the answer has no tensor {name}")
+    shape = (1, *expected.shape)
+    if output.datatype != expected.datatype or tuple(output.shape) != shape:
+        raise ProtocolError(
+            f"{name} is {output.datatype} {list(output.shape)}, "
+            f"expected {expected.datatype} {list(shape)}"
+        )
+    try:
+        array: npt.NDArray[Any] = answer.as_numpy(name)
+    except (ValueError, struct.error) as error:
+        raise ProtocolError(f"{name} does not hold what its shape says: {error}") from error
+    if array.dtype.kind != _NUMPY_KIND[expected.datatype]:
+        raise ProtocolError(f"{name} came as {array.dtype}")
+    array = array[0]
+    if expected.datatype == "FP32" and not np.isfinite(array).all():
+        raise ProtocolError(f"{name} holds NaN or infinity")
+    return array
+
+
+def _distribution(name: str, row: npt.NDArray[np.float32]) -> dict[Subtype, float]:
+    values = [float(value) for value in row]
+    if min(values) < 0 or max(values) > 1 + _SUM_TOLERANCE:
+        raise ProtocolError(f"{name} holds {values}, not probabilities")
+    if abs(sum(values) - 1) > _SUM_TOLERANCE:
+        raise ProtocolError(f"{name} sums to {sum(values):.6f}, not 1")
+    return dict(zip(SUBTYPES, (min(value, 1.0) for value in values), strict=True))
+
+
+def _share(name: str, array: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    if array.min() < 0 or array.max() > 1:
+        raise ProtocolError(f"{name} leaves the range 0 to 1")
+    copied: npt.NDArray[np.float32] = array.astype(np.float32)  # lets go of the gRPC message
+    return copied
+
+
+def _word(name: str, kind: type[_Word], raw: object) -> _Word:
+    try:
+        return kind(_text(raw))
+    except ValueError:
+        known = ", ".join(member.value for member in kind)
+        raise ProtocolError(f"{name} holds {raw!r}, none of: {known}") from None
+
+
+def _text(raw: object) -> str:
+    return raw.decode("ascii") if isinstance(raw, bytes) else str(raw)
+
+
+def _review(raw: object) -> tuple[ReviewReason, ...]:
+    if raw == b"":
+        return ()
+    codes = raw.split(b",") if isinstance(raw, bytes) else [raw]
+    return tuple(_word("REVIEW", ReviewReason, code) for code in codes)
+
+
+def _check_vote(result: Result) -> None:
+    """LABEL, SUBTYPE, VOTES and BACKBONE_PROBABILITIES must tell the same story."""
+    votes = tuple(result.votes.values())
+    malignant = sum(vote.label is Label.MALIGNANT for vote in votes)
+    majority = Label.MALIGNANT if 2 * malignant > len(votes) else Label.BENIGN
+    story = f"votes {', '.join(vote.value for vote in votes)}"
+    if result.label is not majority:
+        raise ProtocolError(f"LABEL {result.label.value} contradicts the {story}")
+    if result.subtype.label is not majority or result.subtype not in votes:
+        raise ProtocolError(f"SUBTYPE {result.subtype.value} contradicts the {story}")
+    for backbone, vote in result.votes.items():
+        _check_argmax(backbone, vote, result.backbone_probabilities[backbone])
+
+
+def _check_argmax(backbone: Backbone, vote: Subtype, row: dict[Subtype, float]) -> None:
+    if row[vote] < max(row.values()) - _TIE:
+        raise ProtocolError(
+            f"{backbone.value} votes {vote.value} and gives another class a higher probability"
+        )

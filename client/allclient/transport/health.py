@@ -1,0 +1,68 @@
+"""What a server says about itself, held against the tensor contract."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from allclient.contract import ENSEMBLE, MODELS, Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class ServerMetadata:
+    """KServe v2 server metadata."""
+
+    name: str
+    version: str
+    extensions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """``ok`` says whether images can be classified; ``problems`` why not, in sentences."""
+
+    address: str
+    live: bool
+    ready: bool
+    model: str
+    model_ready: bool
+    model_versions: tuple[str, ...]
+    server: ServerMetadata | None
+    problems: tuple[str, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether images can be classified now.
+
+        ``ready`` is not asked: one broken model of a shared server makes it false for all.
+        """
+        return self.live and self.model_ready and not self.problems
+
+
+def contract_problems(metadata: Any) -> tuple[str, ...]:
+    """Where a KServe v2 ModelMetadataResponse differs from the contract of all_ensemble."""
+    contract = MODELS[ENSEMBLE]
+    return (
+        *_differences("input", metadata.inputs, contract.inputs, complete=True),
+        # A newer server may answer more than this client asks for.
+        *_differences("output", metadata.outputs, contract.outputs, complete=False),
+    )
+
+
+def _differences(
+    role: str, found: Any, expected: dict[str, Tensor], *, complete: bool
+) -> list[str]:
+    served = {tensor.name: (tensor.datatype, tuple(tensor.shape)) for tensor in found}
+    problems = [f"{role} {name} is missing" for name in expected if name not in served]
+    for name, (datatype, shape) in served.items():
+        if name not in expected:
+            if complete:
+                problems.append(f"{role} {name} is not in the contract")
+            continue
+        want = expected[name]
+        if datatype != want.datatype or shape != (-1, *want.shape):
+            problems.append(
+                f"{role} {name} is {datatype} {list(shape)}, "
+                f"expected {want.datatype} {[-1, *want.shape]}"
+            )
+    return problems

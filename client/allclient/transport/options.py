@@ -1,0 +1,194 @@
+"""How to reach a server: address, TLS, headers, time and tries. No network here."""
+
+from __future__ import annotations
+
+import ipaddress
+import random
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from allclient.contract import ENSEMBLE, MAX_IMAGE_BYTES
+from allclient.errors import ConfigurationError
+
+DEFAULT_PORT = 8001
+"""Triton's own default for gRPC."""
+
+_MESSAGE_OVERHEAD = 1024 * 1024
+_LARGEST_ANSWER = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class TlsOptions:
+    """PEM files for an encrypted connection; ``cert`` and ``key`` together make it mutual TLS.
+
+    Without ``ca`` the certificate authorities that come with gRPC are trusted.
+
+    Raises ConfigurationError, naming the file, when one is missing, unreadable or not PEM.
+    """
+
+    ca: str | Path | None = None
+    cert: str | Path | None = None
+    key: str | Path | None = None
+
+    def __post_init__(self) -> None:
+        if (self.cert is None) != (self.key is None):
+            given, missing = ("cert", "key") if self.key is None else ("key", "cert")
+            raise ConfigurationError(
+                f"mutual TLS needs a client certificate and its key: {given} is given, "
+                f"{missing} is missing"
+            )
+        for role, path in (("ca", self.ca), ("cert", self.cert), ("key", self.key)):
+            if path is not None:
+                _check_pem(role, Path(path))
+
+
+def _check_pem(role: str, path: Path) -> None:
+    # gRPC reports a bad file only as "failed to connect", minutes later and without its name.
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ConfigurationError(
+            f"TLS {role} file {str(path)!r} cannot be read: {error.strerror or error}"
+        ) from error
+    if b"-----BEGIN " not in content:
+        raise ConfigurationError(
+            f"TLS {role} file {str(path)!r} is not PEM: it holds no line '-----BEGIN ...-----'"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """What to do when the server is unavailable: ``tries`` in all, with growing pauses.
+
+    Pauses are in seconds and doubled each time up to ``longest``; each is shortened by a random
+    part of up to a half, so that many clients do not come back at the same moment.
+    """
+
+    tries: int = 6
+    first: float = 0.25
+    longest: float = 4.0
+
+    def __post_init__(self) -> None:
+        if self.tries < 1 or self.first < 0 or self.longest < 0:
+            raise ConfigurationError("retry: at least one try, and no negative pause")
+
+    def pauses(self) -> Iterator[float]:
+        """Seconds to wait before the second, third, ... try; ``tries - 1`` of them."""
+        pause = self.first
+        for _ in range(self.tries - 1):
+            yield min(pause, self.longest) * random.uniform(0.5, 1.0)  # noqa: S311  not a secret
+            pause *= 2
+
+
+def parse_address(text: str) -> str:
+    """``host``, ``host:port`` or ``[ipv6]:port``, with or without ``grpc://``, as host:port."""
+    address = text.strip()
+    scheme, separator, rest = address.partition("://")
+    if separator:
+        if scheme.lower() != "grpc":
+            raise ConfigurationError(
+                f"server address {text!r}: allclient speaks gRPC, not {scheme}; "
+                f"give host:port with Triton's gRPC port (usually {DEFAULT_PORT})"
+            )
+        address = rest.rstrip("/")
+    if address.startswith("["):
+        host, bracket, port = address[1:].partition("]")
+        if not bracket or (port and not port.startswith(":")):
+            raise ConfigurationError(f"server address {text!r} is not [ipv6]:port")
+        host, port = f"[{host}]", port[1:]
+    elif address.count(":") > 1:
+        raise ConfigurationError(f"server address {text!r}: write an IPv6 address as [::1]:8001")
+    else:
+        host, _, port = address.partition(":")
+    port = port or str(DEFAULT_PORT)
+    if not host or host == "[]" or set(host) & set("/ \t@"):
+        raise ConfigurationError(f"server address {text!r} is not host:port")
+    if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+        raise ConfigurationError(f"server address {text!r}: {port!r} is not a port from 1 to 65535")
+    return f"{host}:{port}"
+
+
+def is_loopback(address: str) -> bool:
+    host = address.rpartition(":")[0].strip("[]")
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """Everything a transport needs to know, checked.
+
+    ``timeout`` is in seconds and is the whole time for one image, all tries included.
+    """
+
+    address: str
+    model: str = ENSEMBLE
+    timeout: float = 60.0
+    tls: TlsOptions | None = None
+    retry: Retry = Retry()
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    token: str | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "address", parse_address(self.address))
+        if not self.timeout > 0:
+            raise ConfigurationError(f"timeout must be above 0 seconds, not {self.timeout}")
+        for name, value in self.headers.items():
+            # The value may be a secret: name the header alone.
+            if not name or name != name.lower() or not (name + value).isascii():
+                raise ConfigurationError(
+                    f"header {name!r}: gRPC wants a lower-case ASCII name and an ASCII value"
+                )
+        if self.token is not None:
+            if not self.token or not self.token.isascii() or not self.token.isprintable():
+                raise ConfigurationError("the token is empty or holds characters no header may")
+            if self.tls is None and not is_loopback(self.address):
+                raise ConfigurationError(
+                    f"a token to {self.address} would cross the network unencrypted; use TLS"
+                )
+
+    def metadata(self) -> dict[str, str]:
+        """Headers of every request. Holds secrets: never log it."""
+        headers = dict(self.headers)
+        if self.token is not None:
+            headers["authorization"] = f"Bearer {self.token}"
+        return headers
+
+    def client_arguments(self) -> dict[str, object]:
+        """Arguments of tritonclient's InferenceServerClient, sync and aio alike."""
+        arguments: dict[str, object] = {"url": self.address, "channel_args": self._channel_args()}
+        if self.tls is not None:
+            arguments["ssl"] = True
+            for name, path in (
+                ("root_certificates", self.tls.ca),
+                ("certificate_chain", self.tls.cert),
+                ("private_key", self.tls.key),
+            ):
+                arguments[name] = None if path is None else str(path)
+        return arguments
+
+    def _channel_args(self) -> list[tuple[str, int]]:
+        arguments = [
+            ("grpc.max_send_message_length", MAX_IMAGE_BYTES + _MESSAGE_OVERHEAD),
+            ("grpc.max_receive_message_length", _LARGEST_ANSWER),
+            # A connection that a firewall forgot is noticed while work is in flight, and only
+            # then: Triton closes on clients that ping more often than every 5 minutes idle.
+            ("grpc.keepalive_time_ms", 60_000),
+            ("grpc.keepalive_timeout_ms", 20_000),
+            ("grpc.keepalive_permit_without_calls", 0),
+            # gRPC's own pause between connection tries grows to two minutes, far beyond ours:
+            # every try in between would fail without having been one.
+            ("grpc.initial_reconnect_backoff_ms", 100),
+            ("grpc.min_reconnect_backoff_ms", 100),
+            ("grpc.max_reconnect_backoff_ms", 2_000),
+            # Two clients of one process must not share a connection: closing one is final.
+            ("grpc.use_local_subchannel_pool", 1),
+        ]
+        if is_loopback(self.address):
+            arguments.append(("grpc.enable_http_proxy", 0))
+        return arguments
