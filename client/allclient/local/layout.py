@@ -1,6 +1,7 @@
 """The private folder that Triton runs from: backends, libraries, a link to the models.
 
     work/
+    ├── lock
     ├── backends/
     │   ├── python/        libtriton_python.so (copied), the utilities, the stub of this Python
     │   └── openvino/      model.py: the Python-based backend
@@ -15,24 +16,33 @@ lies in here, under a name that needs none, wherever the repository is.
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from allclient.errors import LocalServerError
 from allclient.local.binaries import Binaries
 
 OUR_BACKENDS = Path(__file__).with_name("backends")
 
-_NEEDS_NO_QUOTES = re.compile(r"[A-Za-z0-9_./+-]+")
+_UTILITIES = "triton_python_backend_utils.py"
+_UTILITIES_TEXT = """\
+# Written by allclient. The stub imports this file first. It lets the models see the packages that
+# the client sees, wherever they were installed, and keeps a model repository free of __pycache__:
+# the stub's own Python runs isolated and reads no environment variables.
+import sys
+
+sys.dont_write_bytecode = True
+sys.path += [folder for folder in {folders!r} if folder not in sys.path]
+__file__ = {original!r}
+with open(__file__, encoding="utf-8") as _original:
+    exec(compile(_original.read(), __file__, "exec"))
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where things lie. ``work`` has mode 0700; whoever created it removes it."""
+    """Where things lie."""
 
     work: Path
     binaries: Binaries
@@ -50,11 +60,6 @@ class Layout:
     def log(self) -> Path:
         return self.work / "server.log"
 
-    @property
-    def shm_prefix(self) -> str:
-        """Of the names in /dev/shm: what a killed server leaves there can be told from others'."""
-        return f"{self.work.name}-"
-
     def create(self) -> None:
         python = self.backends / "python"
         python.mkdir(parents=True)
@@ -62,8 +67,13 @@ class Layout:
         shutil.copyfile(
             self.binaries.python_backend / "libtriton_python.so", python / "libtriton_python.so"
         )
-        utilities = "triton_python_backend_utils.py"
-        (python / utilities).symlink_to(self.binaries.python_backend / utilities)
+        (python / _UTILITIES).write_text(
+            _UTILITIES_TEXT.format(
+                folders=[folder for folder in sys.path if Path(folder).is_absolute()],
+                original=str(self.binaries.python_backend / _UTILITIES),
+            ),
+            encoding="utf-8",
+        )
         (python / "triton_python_backend_stub").symlink_to(self.binaries.stub)
         for backend in OUR_BACKENDS.iterdir():
             if (backend / "model.py").is_file():
@@ -89,9 +99,6 @@ class Layout:
         programs = str(Path(sys.executable).parent)
         environment["PATH"] = os.pathsep.join([programs, os.environ.get("PATH") or os.defpath])
         environment["LD_LIBRARY_PATH"] = f"{self.work / 'lib'}:{self.binaries.libraries}"
-        # A model repository may be read-only, and is not ours to litter.
-        environment["PYTHONDONTWRITEBYTECODE"] = "1"
-        environment["PYTHONUNBUFFERED"] = "1"
         # The wheel has no backend that computes on a GPU; looking for one costs start time.
         environment["CUDA_VISIBLE_DEVICES"] = ""
         return environment
@@ -99,27 +106,3 @@ class Layout:
     def readable(self, text: str) -> str:
         """Text of the log with the user's own path of the repository in it."""
         return text.replace(str(self.models), str(self.repository))
-
-
-def make_work_folder() -> Path:
-    """A new folder whose path needs no quotes, on a file system that may hold programs.
-
-    Raises LocalServerError when this machine has no such place.
-    """
-    tried = []
-    for base in dict.fromkeys(
-        (tempfile.gettempdir(), "/tmp", "/var/tmp", "/dev/shm", str(Path.home() / ".cache"))  # noqa: S108
-    ):
-        if not _NEEDS_NO_QUOTES.fullmatch(base):
-            tried.append(f"{base} (its name needs quotes in a shell)")
-            continue
-        try:
-            if os.statvfs(base).f_flag & os.ST_NOEXEC:
-                tried.append(f"{base} (mounted noexec)")
-                continue
-            return Path(tempfile.mkdtemp(prefix="allclient-", dir=base)).resolve()
-        except OSError as error:
-            tried.append(f"{base} ({error.strerror})")
-    raise LocalServerError(
-        "no place for the embedded server's temporary folder; tried " + ", ".join(tried)
-    )

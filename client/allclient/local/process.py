@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from allclient.errors import LocalServerError
+from allclient.local.workfolder import WorkFolder
 
 _SUPERVISOR = Path(__file__).with_name("supervisor.py")
 _PATIENCE = 30.0
@@ -29,30 +30,32 @@ class ServerProcess:
         *,
         environment: dict[str, str],
         log: Path,
-        work: Path,
-        shm_prefix: str,
+        folder: WorkFolder,
     ) -> None:
+        """``folder`` now belongs to the server, and goes with it."""
         options = {
             "client": os.getpid(),
             "command": list(command),
-            "log": str(log),
-            "work": str(work),
-            "shm_prefix": shm_prefix,
+            "work": str(folder.path),
+            "shm_prefix": folder.shm_prefix,
         }
         self._owner = os.getpid()
+        self._folder = folder
         self._said = b""
         self._exit: int | None = None
         self._reading = threading.Lock()
         # A session of its own: Ctrl-C in the terminal is for the client, which then stops it.
-        self._supervisor = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(_SUPERVISOR), json.dumps(options)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=environment,
-            start_new_session=True,
-            cwd="/",
-        )
+        with log.open("ab") as words:
+            self._supervisor = subprocess.Popen(
+                [sys.executable, "-I", "-S", str(_SUPERVISOR), json.dumps(options)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=words,
+                env=environment,
+                start_new_session=True,
+                cwd="/",
+                pass_fds=[folder.lock],
+            )
         assert self._supervisor.stdout is not None
         os.set_blocking(self._supervisor.stdout.fileno(), False)
         self.pid = 0
@@ -60,7 +63,7 @@ class ServerProcess:
             pass
         if not self.pid:
             self.stop()
-            raise LocalServerError("the embedded server's supervisor ended at once")
+            raise LocalServerError(f"the embedded server's supervisor ended at once (log: {log})")
 
     def exit_status(self) -> int | None:
         """None while the server runs."""
@@ -98,6 +101,8 @@ class ServerProcess:
             with contextlib.suppress(BrokenPipeError):
                 self._supervisor.stdin.close()
             self._supervisor.stdout.close()
+            # The supervisor has done this, unless it was killed.
+            self._folder.remove()
 
     def _read(self, timeout: float | None) -> bool:
         """Take in what the supervisor says; False when there was nothing in time, or the end."""

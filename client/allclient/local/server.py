@@ -20,8 +20,8 @@ from allclient.errors import (
     LocalServerError,
     ServerStartError,
 )
-from allclient.local import binaries, ports, repository, triton_log
-from allclient.local.layout import Layout, make_work_folder
+from allclient.local import binaries, ports, repository, triton_log, workfolder
+from allclient.local.layout import Layout
 from allclient.local.probe import tiny_png
 from allclient.local.process import ServerProcess
 
@@ -108,6 +108,7 @@ class LocalServer:
         if self._process is not None:
             raise LocalServerError("the embedded server is already running")
         found = binaries.find()
+        workfolder.sweep()
         for last in (*[False] * (_TRIES - 1), True):
             self._ports = ports.choose(self._address, self._asked)
             try:
@@ -152,7 +153,8 @@ class LocalServer:
         return f"{ports.reachable(self._address)}:{port}"
 
     def _launch(self, found: binaries.Binaries) -> None:
-        layout = Layout(make_work_folder(), found, self.model_repository)
+        folder = workfolder.create()
+        layout = Layout(folder.path, found, self.model_repository)
         try:
             layout.create()
             environment = layout.environment()
@@ -160,14 +162,13 @@ class LocalServer:
             self.log_path = self._log_file or layout.log
             self._open_log()
             self._process = ServerProcess(
-                self._command(layout),
+                self._command(layout, folder.shm_prefix),
                 environment=environment,
                 log=self.log_path,
-                work=layout.work,
-                shm_prefix=layout.shm_prefix,
+                folder=folder,
             )
         except BaseException:
-            shutil.rmtree(layout.work, ignore_errors=True)
+            folder.remove()
             raise
         self._layout = layout
 
@@ -181,12 +182,12 @@ class LocalServer:
                 f"the log file {self.log_path} cannot be written: {error.strerror}"
             ) from error
 
-    def _command(self, layout: Layout) -> list[str]:
+    def _command(self, layout: Layout, shm_prefix: str) -> list[str]:
         assert self._ports is not None
         options = {
             "model-repository": layout.models,
             "backend-directory": layout.backends,
-            "backend-config": f"python,shm-region-prefix-name={layout.shm_prefix}",
+            "backend-config": f"python,shm-region-prefix-name={shm_prefix}",
             # Else every model is started twice, once to ask it for what config.pbtxt says.
             "disable-auto-complete-config": None,
             "model-load-thread-count": 8,
@@ -235,7 +236,10 @@ class LocalServer:
             if taken := triton_log.port_in_use(log):
                 raise _PortTakenError(taken)
             why = triton_log.reasons(log)
-            raise self._failure("; ".join(why) or f"tritonserver ended with status {status}")
+            raise self._failure(
+                "; ".join(why)
+                or f"tritonserver ended with status {status}: {triton_log.last_words(log)}"
+            )
         if time.monotonic() > deadline:
             raise self._failure(f"{otherwise} within {self._ready_timeout:g} s")
 

@@ -9,13 +9,15 @@ tritonserver in one process group with its stubs and ends the whole group when
 - it is itself told to end.
 
 On standard output it says, in JSON lines, ``{"pid": N}`` after the start and ``{"exit": STATUS}``
-when tritonserver has ended. At last it removes what Triton left in /dev/shm, and the work folder.
+when tritonserver has ended; standard error is the log. At last it removes what Triton left in
+/dev/shm, and the work folder. If it is itself killed, the kernel kills the group (``_leash``).
 """
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
+import fcntl
 import json
 import os
 import select
@@ -25,16 +27,16 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any, TypeAlias
 
-PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
+Server: TypeAlias = "subprocess.Popen[bytes]"
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108
 
 
 class Supervisor:
-    def __init__(self, options: dict) -> None:  # type: ignore[type-arg]
+    def __init__(self, options: dict[str, Any]) -> None:
         self.options = options
-        self.libc = ctypes.CDLL(None, use_errno=True)
         self.wakeup, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
         self.asked_to_end = False
@@ -47,33 +49,33 @@ class Supervisor:
 
     def run(self) -> None:
         # Stubs whose tritonserver dies become children of this process and can be waited for.
-        self.libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         parent = _open_process(self.options["client"])
-        log = os.open(self.options["log"], os.O_WRONLY | os.O_APPEND)
+        end, self.held = os.pipe()
         server = subprocess.Popen(
             self.options["command"],
             stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
+            stdout=2,  # the log
             process_group=0,
-            # The parent is this process, which has one thread: the signal comes when it dies.
-            preexec_fn=lambda: self.libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0),
+            pass_fds=[end],
         )
-        os.close(log)
+        _leash(server.pid, end)
         say(pid=server.pid)
         try:
             drain = self._watch(server, parent)
-            if drain and server.poll() is None:
+            if drain:
                 self._drain(server, parent, drain)
         finally:
-            _kill_group(server.pid)
-            _reap()
+            _end(server)
+            _reap_stubs()
 
-    def _watch(self, server: subprocess.Popen, parent: int | None) -> float:  # type: ignore[type-arg]
+    def _watch(self, server: Server, parent: int | None) -> float:
         """Returns how many seconds the server may take to finish its requests."""
         said = False
         while True:
-            if not said and server.poll() is not None:
+            if not said and _has_ended(server):
+                _end(server)
+                _reap_stubs()
                 said = say(exit=server.returncode)
             words = self._wait(parent, None)
             if words is None:
@@ -81,10 +83,11 @@ class Supervisor:
             if words[:1] == ["stop"]:
                 return float(words[1])
 
-    def _drain(self, server: subprocess.Popen, parent: int | None, seconds: float) -> None:  # type: ignore[type-arg]
-        server.send_signal(signal.SIGTERM)
+    def _drain(self, server: Server, parent: int | None, seconds: float) -> None:
         deadline = time.monotonic() + seconds
-        while server.poll() is None and time.monotonic() < deadline:
+        if not _has_ended(server):
+            server.send_signal(signal.SIGTERM)
+        while not _has_ended(server) and time.monotonic() < deadline:
             if self._wait(parent, deadline - time.monotonic()) is None:
                 return
 
@@ -124,16 +127,45 @@ def _open_process(pid: int) -> int | None:
         return None
 
 
-def _kill_group(group: int) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(group, signal.SIGKILL)
+def _leash(group: int, end: int) -> None:
+    """Have the kernel kill the process group when the other end of this pipe is closed.
+
+    Only this process holds the other end, so that is when it dies. The group's processes have
+    inherited this one. Stubs do look whether their parent lives, but can hang in doing so; and
+    PR_SET_PDEATHSIG in a stub would fire when the thread of Triton that started it ends.
+    """
+    fcntl.fcntl(end, fcntl.F_SETOWN, -group)
+    fcntl.fcntl(end, fcntl.F_SETSIG, signal.SIGKILL)
+    fcntl.fcntl(end, fcntl.F_SETFL, fcntl.fcntl(end, fcntl.F_GETFL) | os.O_ASYNC)
+    os.close(end)
 
 
-def _reap() -> None:
-    """Wait for the server and all its stubs: after this nothing of them is left."""
+def _has_ended(server: Server) -> bool:
+    """Without waiting for it: as long as it is not, its process group's number is its own."""
+    if server.returncode is not None:
+        return True
+    return os.waitid(os.P_PID, server.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+
+def _end(server: Server) -> None:
+    """Kill the whole process group, whatever is left of it, and wait for tritonserver."""
+    if server.returncode is None:
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
+
+
+def _reap_stubs() -> None:
+    """Stubs lose their parent and become children of this process; after this none is left."""
     with contextlib.suppress(ChildProcessError):
         while True:
             os.waitpid(-1, 0)
+
+
+def clean(work: Path, shm_prefix: str) -> None:
+    """Remove the work folder and what Triton left in shared memory."""
+    for left in SHARED_MEMORY.glob(f"{shm_prefix}*"):
+        left.unlink(missing_ok=True)
+    shutil.rmtree(work, ignore_errors=True)
 
 
 def main() -> None:
@@ -141,9 +173,7 @@ def main() -> None:
     try:
         Supervisor(options).run()
     finally:
-        for left in SHARED_MEMORY.glob(options["shm_prefix"] + "*"):
-            left.unlink(missing_ok=True)
-        shutil.rmtree(options["work"], ignore_errors=True)
+        clean(Path(options["work"]), options["shm_prefix"])
 
 
 if __name__ == "__main__":

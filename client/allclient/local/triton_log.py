@@ -47,6 +47,12 @@ def reasons(log: str) -> list[str]:
     return [f"{model}: {why}" for model, why in (by_model or ensembles).items()]
 
 
+def last_words(log: str) -> str:
+    """The last line that says something, for failures of which nothing else is known."""
+    lines = [line.strip() for line in log.splitlines() if line.strip(" +|-")]
+    return _clean(lines[-1]) if lines else "nothing in the log"
+
+
 def _clean(why: str) -> str:
     why = _TRACEBACK.sub("", why)
     while found := _KIND.match(why):

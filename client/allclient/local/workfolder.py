@@ -1,0 +1,90 @@
+"""The private folder of one server, and the removal of those that nobody could remove.
+
+A server's supervisor removes its folder and its shared memory. Where both it and its client were
+killed at once, the next start does; a lock that the kernel drops with its last holder tells the
+folders of the dead from those of the living.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from allclient.errors import LocalServerError
+from allclient.local import supervisor
+
+_PREFIX = "allclient-"
+_LOCK = "lock"
+_NEEDS_NO_QUOTES = re.compile(r"[A-Za-z0-9_./+-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class WorkFolder:
+    """``path`` has mode 0700; ``lock`` is the descriptor of a locked file in it."""
+
+    path: Path
+    lock: int
+
+    @property
+    def shm_prefix(self) -> str:
+        """Of the server's names in /dev/shm."""
+        return f"{self.path.name}-"
+
+    def remove(self) -> None:
+        os.close(self.lock)
+        supervisor.clean(self.path, self.shm_prefix)
+
+
+def create() -> WorkFolder:
+    """A new folder whose path needs no quotes, on a file system that may hold programs.
+
+    Raises LocalServerError when this machine has no such place.
+    """
+    tried = []
+    for base in _bases():
+        if not _NEEDS_NO_QUOTES.fullmatch(str(base)):
+            tried.append(f"{base} (its name needs quotes in a shell)")
+            continue
+        try:
+            if os.statvfs(base).f_flag & os.ST_NOEXEC:
+                tried.append(f"{base} (mounted noexec)")
+                continue
+            path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=base)).resolve()
+        except OSError as error:
+            tried.append(f"{base} ({error.strerror})")
+            continue
+        lock = os.open(path / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return WorkFolder(path, lock)
+    raise LocalServerError(
+        "no place for the embedded server's temporary folder; tried " + ", ".join(tried)
+    )
+
+
+def sweep() -> None:
+    """Remove this user's folders, and the shared memory, of servers that are no more."""
+    for base in _bases():
+        for lock in base.glob(f"{_PREFIX}*/{_LOCK}"):
+            try:
+                if lock.stat().st_uid != os.getuid():
+                    continue
+                handle = os.open(lock, os.O_RDWR | os.O_NOFOLLOW)
+            except OSError:
+                continue  # just removed by another, or not ours to touch
+            folder = WorkFolder(lock.parent, handle)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                os.close(handle)  # in use
+            else:
+                folder.remove()
+
+
+def _bases() -> Iterator[Path]:
+    places = (tempfile.gettempdir(), "/tmp", "/var/tmp", "/dev/shm")  # noqa: S108
+    yield from (Path(place) for place in dict.fromkeys(places))
