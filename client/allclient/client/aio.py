@@ -54,10 +54,10 @@ class AsyncClient:
 
     async def classify(self, source: Source) -> Result:
         """As ``Client.classify``. Cancelling the task cancels the request."""
+        self._transport.check_open()
         loop = asyncio.get_running_loop()
-        return await self._transport.infer(
-            await loop.run_in_executor(self._readers, read_image, source)
-        )
+        image = await loop.run_in_executor(self._readers, read_image, source)
+        return await self._transport.infer(image)
 
     async def classify_many(
         self,

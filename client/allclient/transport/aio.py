@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -16,6 +17,8 @@ from allclient.transport.codec import decode, encode
 from allclient.transport.health import Health, ServerMetadata, contract_problems
 from allclient.transport.options import Connection
 from allclient.transport.status import is_unavailable, translate
+
+_log = logging.getLogger(__name__)
 
 
 class AsyncTransport:
@@ -39,7 +42,7 @@ class AsyncTransport:
         deadline = loop.time() + self.connection.timeout
         pauses = self.connection.retry.pauses()
         while True:
-            self._check_open()
+            self.check_open()
             try:
                 answer = await self._client.infer(
                     self.connection.model,
@@ -54,6 +57,7 @@ class AsyncTransport:
                     raise self._translated(error) from error
             else:
                 return decode(answer, request_id)
+            _log.info("%s is unavailable, next try in %.1f s", self.connection.address, pause)
             await asyncio.sleep(pause)
 
     async def server_metadata(self, timeout: float) -> ServerMetadata:  # noqa: ASYNC109  gRPC's own
@@ -89,13 +93,13 @@ class AsyncTransport:
     async def _ask(
         self, method: Callable[..., Awaitable[Any]], seconds: float, *arguments: str
     ) -> Any:
-        self._check_open()
+        self.check_open()
         try:
             return await method(*arguments, headers=self._headers, client_timeout=seconds)
         except InferenceServerException as error:
             raise self._translated(error) from error
 
-    def _check_open(self) -> None:
+    def check_open(self) -> None:
         if self._closed:
             raise ConfigurationError("this client is closed")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 import uuid
@@ -21,6 +22,8 @@ from allclient.transport.options import Connection
 from allclient.transport.status import is_unavailable, translate
 
 _T = TypeVar("_T")
+
+_log = logging.getLogger(__name__)
 
 
 class Transport:
@@ -100,6 +103,7 @@ class Transport:
                 pause = next(pauses, None) if is_unavailable(error) else None
                 if pause is None or time.monotonic() + pause >= deadline:
                     raise self._translated(error) from error
+            _log.info("%s is unavailable, next try in %.1f s", self.connection.address, pause)
             if cancellation.wait(pause):
                 raise CancelledError
 

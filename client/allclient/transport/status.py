@@ -47,7 +47,8 @@ _REFUSALS: Final = {
 }
 _REFUSAL: Final = re.compile(r"\[(?P<code>[a-z_]+)\]\s*(?P<message>.*)", re.DOTALL)
 _REFUSING_STATUSES: Final = {"INVALID_ARGUMENT", "INTERNAL", "UNKNOWN"}
-_NOT_SERVED: Final = re.compile(r"not at ready state|no available versions|is not ready|not found")
+_LAST_REASON: Final = re.compile(r"^.*last error: [A-Z_]+: (?:ipv[46]:\S+: )?")
+_NOT_SERVED: Final = re.compile(r"not at ready state|no available versions")
 
 
 def status_name(error: InferenceServerException) -> str:
@@ -92,6 +93,7 @@ _SENTENCES: Final[dict[type[AllclientError], str]] = {
 
 
 def _plain(detail: str) -> str:
-    if "http1" in detail.lower() or "http/1" in detail.lower():
-        return f"this is an HTTP port, the gRPC port is needed: {detail}"
-    return detail
+    """gRPC's chain of reasons, down to the last."""
+    if "failed to connect" in detail and "Socket closed" in detail:
+        return "something listens there that is no gRPC server; give Triton's gRPC port, not HTTP"
+    return _LAST_REASON.sub("", detail)
