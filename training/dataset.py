@@ -143,7 +143,7 @@ def write_random_split(root: Path, seed: int) -> Path:
                 )
         hashes = np.random.default_rng(seed).permutation(sorted(same))
         for place, content in enumerate(hashes):
-            share = place / len(hashes)
+            share = (place + 0.5) / len(hashes)
             part = "train" if share < 0.7 else "val" if share < 0.82 else "test"
             rows += [
                 {

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from convert import images
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    rows = ["path,class,split,guard"]
+    for index in range(12):
+        name = f"{index:02}.png"
+        Image.new("RGB", (50, 40), (index * 20, 0, 0)).save(tmp_path / name)
+        rows.append(f"{name},Benign,{'train' if index < 9 else 'val'},{int(index in (0, 10))}")
+    (tmp_path / "split.csv").write_text("\n".join(rows))
+    return tmp_path
+
+
+def test_guard_images_are_left_out_of_training_only(data: Path) -> None:
+    assert [path.name for path in images.paths(data, "train")] == [f"0{i}.png" for i in range(1, 9)]
+    assert [path.name for path in images.paths(data, "val")] == ["09.png", "10.png", "11.png"]
+
+
+def test_fewer_images_are_taken_evenly(data: Path) -> None:
+    assert [path.stem for path in images.paths(data, "train", 4)] == ["01", "03", "05", "07"]
+    assert len(images.paths(data, "train", 100)) == 8
+
+
+def test_without_a_split_nothing_is_taken(data: Path) -> None:
+    with pytest.raises(images.DataError, match="no images of the part 'test'"):
+        images.paths(data, "test")
+    (data / "split.csv").unlink()
+    with pytest.raises(images.DataError, match=r"split\.csv is missing"):
+        images.paths(data, "train")
+
+
+def test_images_are_decoded_as_served(data: Path) -> None:
+    pixels = images.decode(images.paths(data, "val"))
+    assert pixels.shape == (3, 224, 224, 3)
+    assert pixels.dtype == np.uint8
+    assert (pixels[1, 0, 0] == (200, 0, 0)).all()
+    assert (pixels[:, 188:, 188:] == 128).all()
