@@ -49,6 +49,7 @@ def _pixels() -> ModuleType:
         spec = importlib.util.spec_from_file_location("pixels", path)
         if spec is None or spec.loader is None:
             raise DataError(f"{path} is missing; conversion needs a full checkout of the project")
+        sys.path.append(str(path.parent))  # for the modules beside it
         sys.modules["pixels"] = module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
     return sys.modules["pixels"]

@@ -18,6 +18,8 @@ def load(model: str, module: str) -> ModuleType:
     if module in sys.modules:
         return sys.modules[module]
     path = MODEL_REPOSITORY / model / "1" / f"{module}.py"
+    if str(path.parent) not in sys.path:
+        sys.path.append(str(path.parent))  # for the modules beside it
     spec = importlib.util.spec_from_file_location(module, path)
     if spec is None or spec.loader is None or not path.is_file():
         raise FileNotFoundError(f"{path} is missing; training needs a full checkout of the project")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import runpy
+import importlib
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -90,23 +92,32 @@ def test_probabilities_carry_the_class_names(model: str) -> None:
     assert labels == LABELS
 
 
-def test_pixels_speaks_the_contract() -> None:
-    module = runpy.run_path(str(REPOSITORY / "preprocess/1/pixels.py"))
-    assert module["SIDE"] == contract.SIDE
-    assert module["QUALITY_FIELDS"] == contract.QUALITY_FIELDS
-    codes = {module[name] for name in ("EMPTY", "UNSUPPORTED", "TRUNCATED", "CORRUPT", "TOO_LARGE")}
+@pytest.fixture
+def pure_module(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
+    """Imports a pure module of the repository as Triton does: from its model's folder."""
+    for folder in REPOSITORY.glob("*/1"):
+        monkeypatch.syspath_prepend(folder)
+    return importlib.import_module
+
+
+def test_decoding_speaks_the_contract(pure_module: Callable[[str], ModuleType]) -> None:
+    assert pure_module("pixels").SIDE == contract.SIDE
+    assert pure_module("smear_quality").QUALITY_FIELDS == contract.QUALITY_FIELDS
+    files = pure_module("smear_file")
+    codes = {files.EMPTY, files.UNSUPPORTED, files.TRUNCATED, files.CORRUPT, files.TOO_LARGE}
     assert codes <= {code.value for code in contract.ImageErrorCode}
     for name in contract.IMAGE_FORMATS:
-        assert name in module["ACCEPTED"]
+        assert name in files.ACCEPTED
 
 
-def test_majority_speaks_the_contract() -> None:
-    module = runpy.run_path(str(REPOSITORY / "vote/1/majority.py"))
-    assert list(module["SUBTYPES"]) == LABELS
-    assert module["BACKBONES"] == tuple(backbone.value for backbone in contract.BACKBONES)
-    assert module["QUALITY_FIELDS"] == contract.QUALITY_FIELDS
-    assert module["REVIEW_REASONS"] == tuple(reason.value for reason in contract.ReviewReason)
-    stain = contract.QUALITY_FIELDS[module["STAIN"]]
+def test_majority_speaks_the_contract(pure_module: Callable[[str], ModuleType]) -> None:
+    majority = pure_module("majority")
+    assert list(majority.SUBTYPES) == LABELS
+    assert tuple(backbone.value for backbone in contract.BACKBONES) == majority.BACKBONES
+    assert majority.QUALITY_FIELDS == contract.QUALITY_FIELDS
+    assert tuple(reason.value for reason in contract.ReviewReason) == majority.REVIEW_REASONS
+    stain = contract.QUALITY_FIELDS[majority.STAIN]
+    assert len(stain) == 6
     assert all(field.startswith(("background_", "cells_")) for field in stain)
     heatmap = contract.MODELS[contract.ENSEMBLE].outputs["HEATMAP"]
-    assert heatmap.shape == (module["HEATMAP_SIDE"],) * 2
+    assert heatmap.shape == (majority.HEATMAP_SIDE,) * 2

@@ -19,7 +19,7 @@ class TritonPythonModel:
             try:
                 decoded.append(pixels.decode(bytes(data)))
             except pixels.ImageError as error:
-                where = f"image {index} of {len(files)}: " if len(files) > 1 else ""
+                where = f"IMAGE[{index}]: " if len(files) > 1 else ""
                 return pb_utils.InferenceResponse(
                     error=pb_utils.TritonError(
                         f"[{error.code}] {where}{error}", pb_utils.TritonError.INVALID_ARG

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
-import pixels
 import pytest
+import smear_quality
 
 RNG = np.random.default_rng(8)
 
 
 def named(image: np.ndarray, pages: int = 1) -> dict[str, float]:
-    return dict(zip(pixels.QUALITY_FIELDS, pixels.measure(image, pages).tolist(), strict=True))
+    return dict(
+        zip(smear_quality.QUALITY_FIELDS, smear_quality.measure(image, pages).tolist(), strict=True)
+    )
 
 
 def outside(image: np.ndarray) -> np.ndarray:
@@ -78,7 +80,7 @@ def test_otsu_parts_two_heaps_where_the_brute_force_does() -> None:
             return 0.0
         return len(low) * len(high) * (low.mean() - high.mean()) ** 2
 
-    best = pixels.otsu(np.bincount(values, minlength=256))
+    best = smear_quality.otsu(np.bincount(values, minlength=256))
     assert between(best) == pytest.approx(max(between(level) for level in range(256)))
 
 
