@@ -8,7 +8,7 @@ Decisions, and why
   of a 4:3 camera squashed that way, and no part of a field may go unread.
 - Images larger than needed are averaged down in strips right after decoding, so one more copy of a
   large image is never held; JPEG is decoded at a half, a quarter or an eighth of its size where the
-  result still has at least ``DRAFT_SIDES`` times 224 pixels a side.
+  result still has at least ``GAP`` times 224 pixels a side.
 - An embedded ICC profile is applied (to sRGB): the same field saved in another colour space means
   the same colours. Without a profile the samples are taken as sRGB, as the training images are.
 - 16-bit samples are scaled by the range of their type, never by the content of one image, so that
@@ -27,7 +27,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageCms, ImageFile, TiffImagePlugin
-from smear_file import MAX_PIXELS, UNSUPPORTED, ImageError, identify, read, refusal
+from smear_file import MAX_PIXELS, UNSUPPORTED, FirstPage, ImageError, identify, read, refusal
 from smear_quality import MASK_FROM, SIDE, measure
 
 __all__ = ["MASK_FROM", "MAX_PIXELS", "SIDE", "Decoded", "ImageError", "decode"]
@@ -35,9 +35,10 @@ __all__ = ["MASK_FROM", "MAX_PIXELS", "SIDE", "Decoded", "ImageError", "decode"]
 BAR_GREY: Final = 128
 """What the scale-bar corner, ``[MASK_FROM:, MASK_FROM:]``, is filled with in every image."""
 
-DRAFT_SIDES: Final = 4
-GAP: Final = 4
-"""Averaging stops at this many times 224; Lanczos does the rest."""
+GAP: Final = 3
+"""Decoding at a part of the size and averaging stop at this many times 224; Lanczos does the rest.
+Measured against a full decode and Lanczos alone: mean difference 0.26 grey levels at most, no pixel
+more than 3, at a quarter of the time (``pytest tests/unit/repository/test_scale.py``)."""
 
 STRIP_BYTES: Final = 64 * 1024 * 1024
 
@@ -58,8 +59,8 @@ def decode(data: bytes) -> Decoded:
     """
     kind = identify(data)
     try:
-        image, pages = read(data, kind, side=DRAFT_SIDES * SIDE)
-        upright = _orient(_squash(image), image)
+        page = read(data, kind, side=GAP * SIDE)
+        upright = _orient(_squash(page), page.image)
     except ImageError:
         raise
     except Exception as error:
@@ -67,22 +68,23 @@ def decode(data: bytes) -> Decoded:
         raise refusal(kind, error) from error
     pixels = upright.copy()
     pixels[MASK_FROM:, MASK_FROM:] = BAR_GREY
-    return Decoded(pixels, measure(pixels, pages))
+    return Decoded(pixels, measure(pixels, page.pages))
 
 
-def _squash(image: ImageFile.ImageFile) -> npt.NDArray[np.uint8]:
+def _squash(page: FirstPage) -> npt.NDArray[np.uint8]:
     """The whole decoded image, antialiased, as uint8 [224, 224, 3] sRGB on white."""
-    small = _reduce(image)
+    small = _reduce(page)
     if small.mode == "RGBa":
         samples = np.asarray(small).astype(np.int16)
         # Premultiplied by alpha: adding what is missing to full cover puts it on white.
         on_white = samples[..., :3] + (255 - samples[..., 3:])
         small = Image.fromarray(np.minimum(on_white, 255).astype(np.uint8))
-    return np.asarray(_to_srgb(small, image.info.get("icc_profile")))
+    return np.asarray(_to_srgb(small, page.image.info.get("icc_profile")))
 
 
-def _reduce(image: ImageFile.ImageFile) -> Image.Image:
+def _reduce(page: FirstPage) -> Image.Image:
     """Resample to 224x224 in a mode whose samples may be averaged: L, RGB, RGBa or CMYK."""
+    image = page.image
     width, height = image.size
     fx, fy = max(1, width // (GAP * SIDE)), max(1, height // (GAP * SIDE))
     if fx == fy == 1:
@@ -98,7 +100,7 @@ def _reduce(image: ImageFile.ImageFile) -> Image.Image:
             small.paste(strip, (0, top // fy))
     if small.size == (SIDE, SIDE):
         return small
-    box = (0.0, 0.0, width / fx, height / fy)
+    box = (0.0, 0.0, page.extent[0] / fx, page.extent[1] / fy)
     return small.resize((SIDE, SIDE), Image.Resampling.LANCZOS, box=box)
 
 

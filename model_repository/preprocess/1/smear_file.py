@@ -11,7 +11,7 @@ import struct
 import warnings
 import zlib
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from PIL import (
     BmpImagePlugin,
@@ -115,8 +115,19 @@ def identify(data: bytes) -> str:
     raise ImageError(UNSUPPORTED, f"{name}; send {ACCEPTED}")
 
 
-def read(data: bytes, kind: str, *, side: int) -> tuple[ImageFile.ImageFile, int]:
-    """Decode the first page of a file that ``identify`` named; also give the count of pages.
+class FirstPage(NamedTuple):
+    """The decoded first page of a file."""
+
+    image: ImageFile.ImageFile
+    pages: int
+    """How many pages or frames the file has."""
+    extent: tuple[float, float]
+    """Width and height of the picture in pixels of ``image``: a little less than its size where a
+    JPEG was read at a part of a size that this part does not divide."""
+
+
+def read(data: bytes, kind: str, *, side: int) -> FirstPage:
+    """Decode the first page of a file that ``identify`` named.
 
     A JPEG may come at a half, a quarter or an eighth of its size, as long as both its sides keep
     ``side`` pixels. Raises ImageError for what is too large (by its header, before any pixel is
@@ -141,14 +152,16 @@ def read(data: bytes, kind: str, *, side: int) -> tuple[ImageFile.ImageFile, int
     else:
         image = WebPImagePlugin.WebPImageFile(file)
     _check_size(*image.size)
+    drafted = None
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         _check_tiff(image, len(data))
     elif isinstance(image, JpegImagePlugin.JpegImageFile):
         if image.info.get("progressive") and data.count(b"\xff\xda") > MAX_JPEG_SCANS:
             raise ImageError(CORRUPT, f"the JPEG has more than {MAX_JPEG_SCANS} scans")
-        image.draft(None, (side, side))
+        drafted = image.draft(None, (side, side))
     image.load()
-    return image, pages or int(getattr(image, "n_frames", 1))
+    extent = drafted[1][2:] if drafted else image.size
+    return FirstPage(image, pages or int(getattr(image, "n_frames", 1)), extent)
 
 
 def _check_size(width: int, height: int) -> None:
