@@ -24,6 +24,9 @@ FATAL: Final = (ServerUnavailableError, ModelNotReadyError, ConfigurationError)
 _AHEAD: Final = 2
 """Finished outcomes may wait for a slow one before them, up to this many times in_flight."""
 
+_LEAST_PATIENCE: Final = 16
+"""Server errors in a row, without one answer between them, before the stream gives up."""
+
 
 class Ledger:
     """Bounded work in flight, order, and when to give up.
@@ -37,7 +40,7 @@ class Ledger:
             raise ConfigurationError(f"in_flight must be at least 1, not {in_flight}")
         self._ordered = ordered
         self._window = in_flight * _AHEAD
-        self._patience = in_flight * 2
+        self._patience = max(_LEAST_PATIENCE, in_flight * 2)
         self._begun = 0
         self._working = 0
         self._handed_over = 0

@@ -82,7 +82,7 @@ def unguard_cell(text: str) -> str:
 
 
 class Csv:
-    """RFC 4180 with a header, UTF-8; reasons for review joined by ``;``, empty cells for none.
+    """RFC 4180 with a header but Unix line ends, UTF-8; reasons for review joined by ``;``, empty cells for none.
 
     A line here may span several lines of text, where a file name holds a line break.
     """
@@ -110,8 +110,9 @@ class Csv:
 
     def _encode(self, cells: object) -> bytes:
         text = io.StringIO(newline="")
-        csv.writer(text, lineterminator="\n").writerow(cells)  # type: ignore[arg-type]
-        return text.getvalue().encode("utf-8", "backslashreplace")
+        # With this line end, and no other, csv quotes a carriage return in a file name.
+        csv.writer(text, lineterminator="\r\n").writerow(cells)  # type: ignore[arg-type]
+        return text.getvalue().removesuffix("\r\n").encode("utf-8", "backslashreplace") + b"\n"
 
 
 def _number(value: float | None) -> str:

@@ -1,0 +1,328 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from allclient.contract import Backbone, ReviewReason, Subtype
+from allclient.errors import ConfigurationError, ImageRejectedError
+from allclient.report import Csv, FileOutput, JsonLines, Row, StreamOutput, Table, row_of
+from allclient.report.formats import guard_cell, printable, unguard_cell
+from allclient.result import Outcome, Result
+
+PROBABILITIES = dict(zip(Subtype, (0.0504, 0.1, 0.8, 0.0496), strict=True))
+RESULT = Result(
+    label=Subtype.PRE_B.label,
+    subtype=Subtype.PRE_B,
+    probabilities=PROBABILITIES,
+    backbone_probabilities=dict.fromkeys(Backbone, PROBABILITIES),
+    votes=dict(zip(Backbone, (Subtype.PRE_B, Subtype.PRO_B, Subtype.PRE_B), strict=True)),
+    review=(ReviewReason.LOW_CONFIDENCE, ReviewReason.POOR_QUALITY),
+    ood_score=0.25,
+    heatmap=np.zeros((7, 7), np.float32),
+)
+
+
+def good(file: str) -> Row:
+    return row_of(Outcome(file, RESULT))
+
+
+def bad(file: str) -> Row:
+    return row_of(Outcome(file, error=ImageRejectedError("ends early", code="image_truncated")))
+
+
+def test_json_line() -> None:
+    line = JsonLines().line(good("a/\u00e4.jpg"))
+    assert line.endswith(b"}\n")
+    assert "\u00e4".encode() in line
+    assert list(json.loads(line).items()) == [
+        ("file", "a/\u00e4.jpg"),
+        ("label", "malignant"),
+        ("subtype", "pre_b"),
+        ("probability", 0.9496),
+        ("probabilities", {"benign": 0.0504, "early_pre_b": 0.1, "pre_b": 0.8, "pro_b": 0.0496}),
+        ("votes", {"mobilenet": "pre_b", "xception": "pro_b", "inception_v3": "pre_b"}),
+        ("review", ["low_confidence", "poor_quality"]),
+        ("ood_score", 0.25),
+        ("error", None),
+    ]
+
+
+def test_json_line_of_a_failure() -> None:
+    record = json.loads(JsonLines().line(bad("x.jpg")))
+    assert record.pop("error") == {"code": "image_truncated", "message": "ends early"}
+    assert record.pop("file") == "x.jpg"
+    assert set(record.values()) == {None}
+    assert len(record) == 7
+
+
+def test_csv() -> None:
+    form = Csv()
+    text = (form.head() + form.line(good("a.jpg")) + form.line(bad("b.jpg"))).decode()
+    first, second = csv.DictReader(io.StringIO(text))
+    assert first == {
+        "file": "a.jpg",
+        "label": "malignant",
+        "subtype": "pre_b",
+        "probability": "0.949600",
+        "probability_benign": "0.050400",
+        "probability_early_pre_b": "0.100000",
+        "probability_pre_b": "0.800000",
+        "probability_pro_b": "0.049600",
+        "vote_mobilenet": "pre_b",
+        "vote_xception": "pro_b",
+        "vote_inception_v3": "pre_b",
+        "review": "low_confidence;poor_quality",
+        "ood_score": "0.250000",
+        "error_code": "",
+        "error_message": "",
+    }
+    assert (second["file"], second["error_code"], second["error_message"]) == (
+        "b.jpg",
+        "image_truncated",
+        "ends early",
+    )
+    assert second["label"] == second["probability"] == second["ood_score"] == ""
+
+
+FILE_NAMES = st.text(st.characters(codec=None), min_size=1).filter(lambda name: "\0" not in name)
+
+
+@given(FILE_NAMES)
+def test_any_file_name_stays_valid_json_and_comes_back(name: str) -> None:
+    form = JsonLines()
+    for row, classified in ((good(name), True), (bad(name), False)):
+        line = form.line(row)
+        assert line.decode("utf-8").count("\n") == 1
+        assert form.read(line) == (name, classified)
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
+def test_any_file_name_comes_back_from_csv(name: str) -> None:
+    form = Csv()
+    assert form.read(form.line(good(name))) == (name, True)
+    assert form.read(form.line(bad(name))) == (name, False)
+
+
+def test_bytes_that_are_no_utf8() -> None:
+    name = "scan-\udcff.jpg"  # as Python reads the byte 0xff in a name
+    assert rb"scan-\udcff.jpg" in JsonLines().line(good(name))
+    assert rb"scan-\udcff.jpg" in Csv().line(good(name))
+    assert rb"scan-\udcff.jpg" in Table().line(good(name))
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\tx", "\rx", "'x", "'=1"])
+def test_csv_cell_is_never_a_formula(text: str) -> None:
+    assert guard_cell(text) == "'" + text
+    assert unguard_cell(guard_cell(text)) == text
+
+
+@given(st.text())
+def test_guarded_cell_comes_back(text: str) -> None:
+    assert unguard_cell(guard_cell(text)) == text
+
+
+def test_table_is_aligned_and_shows_all_columns() -> None:
+    form = Table()
+    head, row, failed = (
+        data.decode() for data in (form.head(), form.line(good("a.jpg")), form.line(bad("b.jpg")))
+    )
+    assert ",".join(head.split()) == (
+        "LABEL,SUBTYPE,PROB,BENIGN,EARLY_PRE_B,PRE_B,PRO_B,MOBILENET,XCEPTION,INCEPTION_V3,"
+        "OOD,REVIEW,FILE"
+    )
+    assert " ".join(row.split()) == (
+        "malignant pre_b 0.949 0.050 0.100 0.800 0.049 pre_b pro_b pre_b 0.250 "
+        "low_confidence,poor_quality a.jpg"
+    )
+    assert re.fullmatch(r"failed( +-)+ +b\.jpg  image_truncated: ends early\n", failed)
+    assert head.index("OOD") == row.index("0.250")
+    assert head.index("FILE") == failed.index("b.jpg")
+
+
+def test_compact_table() -> None:
+    head = Table(compact=True).head().decode()
+    assert head.split() == ["LABEL", "SUBTYPE", "PROB", "OOD", "REVIEW", "FILE"]
+
+
+def test_a_name_cannot_steer_the_terminal() -> None:
+    line = Table().line(good("a\x1b[2J\nb\u202e.jpg"))
+    assert b"\x1b" not in line
+    assert line.count(b"\n") == 1
+    assert rb"a\x1b[2J\nb\u202e.jpg" in line
+    assert printable("\u00e4 b") == "\u00e4 b"
+
+
+def test_stream_output() -> None:
+    stream = io.BytesIO()
+    output = StreamOutput(stream, Csv())
+    output.write(good("a.jpg"))
+    assert not output.is_done("a.jpg")
+    assert stream.getvalue().count(b"\n") == 2
+
+
+FORMS = pytest.mark.parametrize("form", [JsonLines, Csv])
+
+
+def files_in(path: Path, form: object) -> list[tuple[str, bool]]:
+    data = path.read_bytes()
+    if isinstance(form, JsonLines):
+        return [form.read(line) for line in data.splitlines(keepends=True)]
+    rows = csv.DictReader(io.StringIO(data.decode(), newline=""))
+    return [(unguard_cell(row["file"]), not row["error_code"]) for row in rows]
+
+
+@FORMS
+def test_file_appears_only_when_whole(tmp_path: Path, form: type[JsonLines | Csv]) -> None:
+    path = tmp_path / "out"
+    output = FileOutput(path, form())
+    output.write(good("a.jpg"))
+    assert not path.exists()
+    assert files_in(output.partial, form()) == [("a.jpg", True)]  # on disk already
+    output.finish()
+    assert files_in(path, form()) == [("a.jpg", True)]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@FORMS
+def test_resume_of_an_interrupted_run(tmp_path: Path, form: type[JsonLines | Csv]) -> None:
+    path = tmp_path / "out"
+    first = FileOutput(path, form())
+    for row in (good("a\nb.jpg"), bad("b.jpg"), bad("gone.jpg"), good("=c.jpg")):
+        first.write(row)
+    assert first.abandon() == str(path) + ".partial"
+    with first.partial.open("ab") as file:
+        file.write(form().line(good('torn "quoted\n name.jpg'))[:-30])
+
+    second = FileOutput(path, form(), resume=True)
+    assert second.resumed == 2
+    done = [second.is_done(name) for name in ("a\nb.jpg", "=c.jpg", "b.jpg", "torn.jpg", "new.jpg")]
+    assert done == [True, True, False, False, False]
+    second.write(good("b.jpg"))
+    second.write(good("new.jpg"))
+    second.finish()
+    # b.jpg has its new row alone; gone.jpg was not asked for again and keeps its failure.
+    assert files_in(path, form()) == [
+        ("a\nb.jpg", True),
+        ("gone.jpg", False),
+        ("=c.jpg", True),
+        ("b.jpg", True),
+        ("new.jpg", True),
+    ]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@FORMS
+@pytest.mark.parametrize("cut", range(0, 60, 7))
+def test_resume_after_any_tear(tmp_path: Path, form: type[JsonLines | Csv], cut: int) -> None:
+    path = tmp_path / "out"
+    partial = tmp_path / "out.partial"
+    first = FileOutput(path, form())
+    first.write(good("a.jpg"))
+    first.write(good("b.jpg"))
+    first.abandon()
+    whole = partial.read_bytes()
+    partial.write_bytes(whole[: max(1, len(whole) - 1 - cut * 7)])
+    second = FileOutput(path, form(), resume=True)
+    for name in ("a.jpg", "b.jpg"):
+        if not second.is_done(name):
+            second.write(good(name))
+    second.finish()
+    assert path.read_bytes() == whole
+
+
+@FORMS
+def test_resume_of_a_finished_run_leaves_it_until_the_new_one_is_whole(
+    tmp_path: Path, form: type[JsonLines | Csv]
+) -> None:
+    path = tmp_path / "out"
+    first = FileOutput(path, form())
+    first.write(good("a.jpg"))
+    first.write(bad("b.jpg"))
+    first.finish()
+    before = path.read_bytes()
+
+    second = FileOutput(path, form(), resume=True)
+    second.write(bad("b.jpg"))
+    assert path.read_bytes() == before
+    second.abandon()
+
+    third = FileOutput(path, form(), resume=True)
+    assert third.is_done("a.jpg")
+    third.write(good("b.jpg"))
+    third.finish()
+    assert files_in(path, form()) == [("a.jpg", True), ("b.jpg", True)]
+
+
+def test_resume_of_nothing_begins(tmp_path: Path) -> None:
+    output = FileOutput(tmp_path / "out.csv", Csv(), resume=True)
+    output.write(good("a.jpg"))
+    output.finish()
+    assert files_in(tmp_path / "out.csv", Csv()) == [("a.jpg", True)]
+
+
+@pytest.mark.parametrize(("first", "second"), [(JsonLines, Csv), (Csv, JsonLines)])
+def test_formats_are_never_mixed(tmp_path: Path, first: type, second: type) -> None:
+    path = tmp_path / "out"
+    output = FileOutput(path, first())
+    output.write(good("a.jpg"))
+    output.finish()
+    before = path.read_bytes()
+    with pytest.raises(ConfigurationError, match="rows of the format asked for"):
+        FileOutput(path, second(), resume=True)
+    assert path.read_bytes() == before
+
+
+def test_foreign_file_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "letter.jsonl"
+    path.write_text('{"dear": "colleague"}\n')
+    with pytest.raises(ConfigurationError):
+        FileOutput(path, JsonLines(), resume=True)
+    assert path.read_text() == '{"dear": "colleague"}\n'
+
+
+def test_table_cannot_be_resumed(tmp_path: Path) -> None:
+    (tmp_path / "out").touch()
+    with pytest.raises(ConfigurationError, match="table cannot be resumed"):
+        FileOutput(tmp_path / "out", Table(), resume=True)
+
+
+def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:
+    path = tmp_path / "out.csv"
+    path.write_text("precious")
+    with pytest.raises(ConfigurationError, match="--resume goes on with it, --overwrite replaces"):
+        FileOutput(path, Csv())
+    output = FileOutput(path, Csv(), overwrite=True)
+    assert path.read_text() == "precious"
+    with pytest.raises(ConfigurationError, match="exists"):
+        FileOutput(path, Csv())
+    output.finish()
+    assert path.read_bytes() == Csv().head()
+
+
+def test_leftover_of_an_interrupted_run_is_not_overwritten_unasked(tmp_path: Path) -> None:
+    path = tmp_path / "out.csv"
+    FileOutput(path, Csv()).abandon()
+    with pytest.raises(ConfigurationError, match=r"earlier run left .*out\.csv\.partial"):
+        FileOutput(path, Csv())
+
+
+def test_folder_that_does_not_exist(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"cannot write .*none.*: No such file"):
+        FileOutput(tmp_path / "none" / "out.csv", Csv())
+
+
+def test_link_stays_a_link(tmp_path: Path) -> None:
+    target, link = tmp_path / "target.csv", tmp_path / "link.csv"
+    target.touch()
+    link.symlink_to(target)
+    FileOutput(link, Csv(), overwrite=True).finish()
+    assert link.is_symlink()
+    assert target.read_bytes() == Csv().head()
