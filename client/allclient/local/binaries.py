@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 import platform
 import re
@@ -70,9 +71,10 @@ def find(
                 f"knows: {_pip()} --force-reinstall --no-deps {TRITON_WHEEL}"
             )
     _check_packages()
-    name = _libpython_name(stub)
-    if (libraries / name).exists():
+    names = _libpython_names(stub)
+    if any((libraries / name).exists() for name in names):
         return found
+    name = f"libpython{version}.so.1.0"
     folders = _library_folders() if library_folders is None else library_folders
     for folder in folders:
         if (folder / name).exists():
@@ -87,14 +89,14 @@ def find(
     )
 
 
-def check(binaries: Binaries, environment: dict[str, str]) -> None:
+def check(binaries: Binaries, variables: dict[str, str]) -> None:
     """Run the stub without arguments, as Triton does, to see that all its libraries are found.
 
     Triton itself, when this fails, changes the mode of the installed file and goes on.
     """
     probe = subprocess.run(
         [str(binaries.stub)],
-        env=environment,
+        env=variables,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -155,20 +157,27 @@ def _check_packages() -> None:
                 f"the embedded server's models need the Python package "
                 f"{'pillow' if module == 'PIL' else module}: {_pip()} 'allclient[local]'"
             )
+    numpy = importlib.metadata.version("numpy")
+    if int(numpy.partition(".")[0]) >= 2:
+        # Compiled against NumPy 1: with NumPy 2 every tensor they hand over is garbage.
+        raise ServerNotInstalledError(
+            f"the embedded server's Python stubs need NumPy 1, and {numpy} is installed: "
+            f"{_pip()} 'numpy<2'. Python 3.13 has no NumPy 1; use Python 3.11 or 3.12 there. "
+            f"{_WAY_OUT}"
+        )
 
 
 def _pip() -> str:
     return "python -m pip install"
 
 
-def _libpython_name(stub: Path) -> str:
-    names: set[bytes] = set(re.findall(rb"libpython3[\w.-]*\.so[.\d]*", stub.read_bytes()))
-    if len(names) != 1:
-        raise ServerNotInstalledError(
-            f"{stub} is not a Python backend stub that allclient knows; "
-            f"{_pip()} --force-reinstall --no-deps {TRITON_WHEEL}"
-        )
-    return names.pop().decode("ascii")
+def _libpython_names(stub: Path) -> set[str]:
+    """The names of libpython in a stub; one that the wheel brings has been given a name of its own
+    beside the usual one."""
+    return {
+        name.decode("ascii")
+        for name in re.findall(rb"libpython3[\w.-]*\.so[.\d]*", stub.read_bytes())
+    }
 
 
 def _library_folders() -> list[Path]:

@@ -1,10 +1,11 @@
-"""The private folder that Triton runs from: backends, libraries, a link to the models.
+"""The private folder that Triton runs from.
 
     work/
     ├── lock
     ├── backends/
     │   ├── python/        libtriton_python.so (copied), the utilities, the stub of this Python
     │   └── openvino/      model.py: the Python-based backend
+    ├── environment/       a virtual environment that sees what the client's Python sees
     ├── lib/               libpython of this Python, where the wheel has none
     ├── models             link to the model repository
     └── server.log
@@ -23,21 +24,7 @@ from pathlib import Path
 
 from allclient.local.binaries import Binaries
 
-OUR_BACKENDS = Path(__file__).with_name("backends")
-
-_UTILITIES = "triton_python_backend_utils.py"
-_UTILITIES_TEXT = """\
-# Written by allclient. The stub imports this file first. It lets the models see the packages that
-# the client sees, wherever they were installed, and keeps a model repository free of __pycache__:
-# the stub's own Python runs isolated and reads no environment variables.
-import sys
-
-sys.dont_write_bytecode = True
-sys.path += [folder for folder in {folders!r} if folder not in sys.path]
-__file__ = {original!r}
-with open(__file__, encoding="utf-8") as _original:
-    exec(compile(_original.read(), __file__, "exec"))
-"""
+_BACKENDS = Path(__file__).with_name("backends")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,23 +48,9 @@ class Layout:
         return self.work / "server.log"
 
     def create(self) -> None:
-        python = self.backends / "python"
-        python.mkdir(parents=True)
-        # Triton refuses a backend library that is a link out of the backend directory.
-        shutil.copyfile(
-            self.binaries.python_backend / "libtriton_python.so", python / "libtriton_python.so"
-        )
-        (python / _UTILITIES).write_text(
-            _UTILITIES_TEXT.format(
-                folders=[folder for folder in sys.path if Path(folder).is_absolute()],
-                original=str(self.binaries.python_backend / _UTILITIES),
-            ),
-            encoding="utf-8",
-        )
-        (python / "triton_python_backend_stub").symlink_to(self.binaries.stub)
-        for backend in OUR_BACKENDS.iterdir():
-            if (backend / "model.py").is_file():
-                (self.backends / backend.name).symlink_to(backend)
+        self._create_python_backend()
+        (self.backends / "openvino").symlink_to(_BACKENDS / "openvino")
+        self._create_environment()
         libraries = self.work / "lib"
         libraries.mkdir()
         if self.binaries.libpython is not None:
@@ -85,24 +58,55 @@ class Layout:
             (libraries / name).symlink_to(self.binaries.libpython)
         self.models.symlink_to(self.repository)
 
-    def environment(self) -> dict[str, str]:
-        """The server's environment variables: this Python environment and nothing of another.
-
-        The stub embeds Python, which takes the first ``python3`` in PATH for its own program and
-        finds pyvenv.cfg, and so this virtual environment, beside it.
-        """
-        environment = {
+    def variables(self) -> dict[str, str]:
+        """The server's environment variables: nothing of another Python, nothing of a GPU."""
+        variables = {
             name: value
             for name, value in os.environ.items()
             if not name.startswith(("PYTHON", "LD_LIBRARY_PATH", "TRITON", "AIP_", "BASH_ENV"))
         }
-        programs = str(Path(sys.executable).parent)
-        environment["PATH"] = os.pathsep.join([programs, os.environ.get("PATH") or os.defpath])
-        environment["LD_LIBRARY_PATH"] = f"{self.work / 'lib'}:{self.binaries.libraries}"
+        programs = str(self.work / "environment" / "bin")
+        variables["PATH"] = os.pathsep.join([programs, os.environ.get("PATH") or os.defpath])
+        variables["LD_LIBRARY_PATH"] = f"{self.work / 'lib'}:{self.binaries.libraries}"
         # The wheel has no backend that computes on a GPU; looking for one costs start time.
-        environment["CUDA_VISIBLE_DEVICES"] = ""
-        return environment
+        variables["CUDA_VISIBLE_DEVICES"] = ""
+        return variables
 
     def readable(self, text: str) -> str:
         """Text of the log with the user's own path of the repository in it."""
         return text.replace(str(self.models), str(self.repository))
+
+    def _create_python_backend(self) -> None:
+        python = self.backends / "python"
+        python.mkdir(parents=True)
+        # Triton refuses a backend library that is a link out of the backend directory.
+        library = "libtriton_python.so"
+        shutil.copyfile(self.binaries.python_backend / library, python / library)
+        (python / "triton_python_backend_stub").symlink_to(self.binaries.stub)
+        utilities = "triton_python_backend_utils.py"
+        (python / utilities).symlink_to(self.binaries.python_backend / utilities)
+
+    def _create_environment(self) -> None:
+        """A virtual environment of links, for the Python that the stub embeds.
+
+        That Python reads no environment variables but PATH: it takes the first ``python3`` there
+        for its own program, and finds pyvenv.cfg beside it. The .pth file gives it the folders
+        this process imports from, wherever they are, and keeps __pycache__ out of a model
+        repository, which may be read-only and is not ours to litter.
+        """
+        environment = self.work / "environment"
+        programs = environment / "bin"
+        programs.mkdir(parents=True)
+        (programs / "python3").symlink_to(sys.executable)
+        (environment / "pyvenv.cfg").write_text(
+            f"home = {Path(sys.base_prefix) / 'bin'}\n", encoding="utf-8"
+        )
+        packages = (
+            environment / f"lib/python{sys.version_info[0]}.{sys.version_info[1]}/site-packages"
+        )
+        packages.mkdir(parents=True)
+        folders = [folder for folder in sys.path if Path(folder).is_absolute()]
+        (packages / "client.pth").write_text(
+            "\n".join(["import sys; sys.dont_write_bytecode = True", *folders, ""]),
+            encoding="utf-8",
+        )

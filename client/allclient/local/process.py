@@ -28,7 +28,7 @@ class ServerProcess:
         self,
         command: Sequence[str],
         *,
-        environment: dict[str, str],
+        variables: dict[str, str],
         log: Path,
         folder: WorkFolder,
     ) -> None:
@@ -51,7 +51,7 @@ class ServerProcess:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=words,
-                env=environment,
+                env=variables,
                 start_new_session=True,
                 cwd="/",
                 pass_fds=[folder.lock],

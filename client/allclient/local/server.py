@@ -157,13 +157,13 @@ class LocalServer:
         layout = Layout(folder.path, found, self.model_repository)
         try:
             layout.create()
-            environment = layout.environment()
-            binaries.check(found, environment)
+            variables = layout.variables()
+            binaries.check(found, variables)
             self.log_path = self._log_file or layout.log
             self._open_log()
             self._process = ServerProcess(
                 self._command(layout, folder.shm_prefix),
-                environment=environment,
+                variables=variables,
                 log=self.log_path,
                 folder=folder,
             )
