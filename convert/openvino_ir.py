@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,20 +24,26 @@ def read(saved_model: Path, side: int) -> ov.Model:
     return model
 
 
-def quantise(model: ov.Model, pixels: npt.NDArray[np.uint8], *, fast_bias: bool = True) -> ov.Model:
+def quantise(model: ov.Model, pixels: npt.NDArray[np.uint8], *, float_layers: int = 0) -> ov.Model:
     """INT8 model, its ranges taken from ``pixels`` uint8 [n, side, side, 3].
 
-    The head stays in floating point: it costs nothing, and the mean of CAM stays LOGITS.
+    The head stays in floating point: it costs nothing, and the mean of CAM stays LOGITS. So do
+    the first ``float_layers`` convolutions, whose rounding is carried through all others.
     """
     import nncf
 
+    nncf.set_log_level(logging.WARNING)
+    layers = [
+        node.get_friendly_name()
+        for node in model.get_ordered_ops()
+        if node.get_type_name() in ("Convolution", "GroupConvolution")
+    ]
     return nncf.quantize(
-        model,
+        model.clone(),
         nncf.Dataset([image[None] for image in pixels]),
         preset=nncf.QuantizationPreset.MIXED,
         subset_size=len(pixels),
-        fast_bias_correction=fast_bias,
-        ignored_scope=nncf.IgnoredScope(types=["MatMul"]),
+        ignored_scope=nncf.IgnoredScope(types=["MatMul"], names=layers[:float_layers]),
     )
 
 

@@ -150,5 +150,5 @@ def test_imagenet_weights_that_cannot_be_fetched_are_told_with_the_way_out(
         raise OSError("URL fetch failure: no route to host")
 
     monkeypatch.setitem(backbones.APPLICATIONS, Backbone.XCEPTION, offline)
-    with pytest.raises(backbones.WeightsError, match="no route to host.*--weights none"):
+    with pytest.raises(backbones.WeightsError, match=r"no route to host.*--weights none"):
         backbones.build(Backbone.XCEPTION, weights="imagenet")
