@@ -72,14 +72,14 @@ def texture(rng: np.random.Generator, side: int, grain: float) -> Density:
         coarse = max(2, round(side / max(size, 0.5)))
         lumps = Image.fromarray(rng.normal(0, weight, (coarse, coarse)).astype(np.float32))
         smooth += np.asarray(lumps.resize((side, side), Image.Resampling.BICUBIC))
-    return smooth / (smooth.std() + np.float32(1e-6))
+    return np.asarray(smooth / (smooth.std() + np.float32(1e-6)))
 
 
 def red_cell(rng: np.random.Generator, radius: float, softness: float) -> Density:
     """A biconcave disc: dense towards the rim, pale in the centre; some look like solid discs."""
     half = int(radius * 1.5 + softness * 3) + 1
     shape = outline(rng, half, radius, stretch=0.05, wobble=0.025)
-    pallor = np.clip(rng.normal(0.45, 0.22), 0.05, 0.85)
+    pallor = min(max(rng.normal(0.45, 0.22), 0.05), 0.85)
     width = rng.uniform(0.36, 0.55)
     profile = 1 - pallor * np.exp(-((shape.share / width) ** 4))
     rim = 1 + 0.22 * np.exp(-(((shape.share - 0.88) / 0.12) ** 2))
@@ -133,7 +133,8 @@ def blast(rng: np.random.Generator, radius: float, softness: float) -> Nucleated
         across = (turned.real - size * rng.normal(0.15, 0.2)) / (0.07 * size)
         chromatin -= 0.22 * np.exp(-(across**2)) * (turned.imag > 0)
     rim = 0.75 + 0.5 * np.clip(body.share, 0, 1) ** 3
-    return Nucleated(inside * chromatin, body.inside(softness) * (1 - inside) * rim)
+    around: Density = body.inside(softness) * (1 - inside) * rim
+    return Nucleated(inside * chromatin, around)
 
 
 def platelet(rng: np.random.Generator, radius: float, softness: float) -> Density:

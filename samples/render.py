@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from struct import pack
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from PIL import ExifTags, Image, PngImagePlugin
@@ -47,15 +47,15 @@ def encode(image: Image.Image, format: str = "JPEG") -> bytes:
     """The bytes of a file in one of SUFFIXES, with MARK in its metadata where it has a place."""
     exif = Image.Exif()
     exif[ExifTags.Base.ImageDescription] = MARK
-    options: dict[str, object] = {
+    options: dict[str, dict[str, Any]] = {
         "JPEG": {"quality": 90, "exif": exif},
         "PNG": {"pnginfo": _png_text()},
         "TIFF": {"compression": "tiff_adobe_deflate", "description": MARK},
         "WebP": {"quality": 90, "exif": exif},
         "BMP": {},
-    }[format]
+    }
     file = io.BytesIO()
-    image.save(file, format, **options)
+    image.save(file, format, **options[format])
     return file.getvalue()
 
 

@@ -5,7 +5,8 @@ pixels cannot differ between them. Only the standard library, numpy and Pillow a
 
 Decisions, and why
 - The whole image is squashed to 224x224, never cropped or padded: the training images are fields
-  of a 4:3 camera squashed that way, and no part of a field may go unread.
+  of a 4:3 camera squashed that way (their red cells are 0.77 times as wide as high), and no part of
+  a field may go unread.
 - Images larger than needed are averaged down in strips right after decoding, so one more copy of a
   large image is never held; JPEG is decoded at a half, a quarter or an eighth of its size where the
   result still has at least ``GAP`` times 224 pixels a side.

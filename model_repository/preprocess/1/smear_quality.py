@@ -83,7 +83,7 @@ def _sharpness(grey: npt.NDArray[np.uint8]) -> float:
     return float(values @ values / count - (values.sum() / count) ** 2)
 
 
-def otsu(histogram: npt.NDArray[np.integer]) -> int:
+def otsu(histogram: npt.NDArray[Any]) -> int:
     """The level that parts a histogram [256] best: values at or below it form the dark class."""
     below = np.cumsum(histogram, dtype=np.float64)
     weighted = np.cumsum(histogram * _LEVELS)

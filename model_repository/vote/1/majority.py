@@ -273,7 +273,7 @@ def energy(logits: Array) -> float:
 def stain_distance(quality: Array, mean: Array, precision: Array) -> float:
     """Mahalanobis distance of an image's six stain colours from those of the known images."""
     apart = np.asarray(quality, dtype=np.float64)[STAIN] - mean
-    return float(np.sqrt(max(0.0, apart @ precision @ apart)))
+    return math.sqrt(max(0.0, float(apart @ precision @ apart)))
 
 
 def ood_score(logits: Array, quality: Array, policy: Policy) -> float:
@@ -309,4 +309,5 @@ def _bilinear(side: int) -> Array:
     """The [7, side] matrix that resamples an axis bilinearly, pixel centres at the half."""
     centres = (np.arange(HEATMAP_SIDE) + 0.5) * side / HEATMAP_SIDE - 0.5
     distance = np.abs(np.clip(centres, 0, side - 1)[:, None] - np.arange(side))
-    return np.maximum(0, 1 - distance)
+    weights: Array = np.maximum(0, 1 - distance)
+    return weights

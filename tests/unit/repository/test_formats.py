@@ -11,6 +11,8 @@ import pytest
 import smear_file
 from PIL import Image, ImageCms
 
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL.TiffImagePlugin")
+
 
 def picture(height: int = 224, width: int = 224) -> np.ndarray:
     """uint8 [height, width, 3]: slopes and a bright corner, different along every axis."""

@@ -14,6 +14,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL.TiffImagePlugin")
+
 RNG = np.random.default_rng(5)
 LUMPS = Image.fromarray(np.kron(RNG.integers(0, 256, (12, 16, 3)), np.ones((5, 5, 1))).astype("u1"))
 
