@@ -1,0 +1,359 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+
+from tests.unit.client.kserve import MALIGNANT_ANSWER, KServe, Refused
+
+Run = Callable[..., Any]
+
+
+def records(text: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_all_classified(server: KServe, write: Run, allclient: Run) -> None:
+    done = allclient("classify", *write(a="benign", b="pre"), "-f", "jsonl")
+    assert done.code == 0
+    first, second = records(done.out)
+    assert (first["file"], first["label"], first["subtype"]) == ("a.jpg", "benign", "benign")
+    assert (second["file"], second["label"], second["subtype"]) == ("b.jpg", "malignant", "pre_b")
+    assert done.err.startswith("2 classified: 1 malignant, 1 benign; 0 need review; 0 failed; ")
+    assert "images/s\nSupports a reading by a pathologist and never replaces it" in done.err
+
+
+def test_some_failed(server: KServe, write: Run, allclient: Run) -> None:
+    files = write(a="torn", b="review", c="", d="fails")
+    done = allclient("classify", *files, "none.jpg", "-f", "jsonl")
+    assert done.code == 1
+    assert [(r["file"], (r["error"] or {}).get("code")) for r in records(done.out)] == [
+        ("a.jpg", "image_truncated"),
+        ("b.jpg", None),
+        ("c.jpg", "image_empty"),
+        ("d.jpg", "inference_failed"),
+        ("none.jpg", "file_not_found"),
+    ]
+    lines = done.err.splitlines()
+    assert lines[:3] == [
+        "allclient: a.jpg: image_truncated: the JPEG ends before its last row",
+        "allclient: b.jpg: several pages; only the first was read",
+        "allclient: c.jpg: image_empty: the file is empty (0 bytes)",
+    ]
+    assert lines[4] == "allclient: none.jpg: file_not_found: no such file"
+    assert "1 classified: 1 malignant, 0 benign; 1 need review; 4 failed" in done.err
+
+
+def test_table_is_the_default_and_plain_in_a_pipe(
+    server: KServe, write: Run, allclient: Run
+) -> None:
+    done = allclient("classify", *write(a="benign", b="torn"))
+    head, first, second = done.out.splitlines()
+    assert head.startswith("LABEL      SUBTYPE      PROB ")
+    assert first.startswith("benign     benign       0.940 ")
+    assert first.endswith("  a.jpg")
+    assert second.endswith("  b.jpg  image_truncated: the JPEG ends before its last row")
+    assert "\x1b" not in done.out + done.err
+
+
+def test_csv(server: KServe, write: Run, allclient: Run) -> None:
+    done = allclient("classify", *write(a="benign"), "--format", "csv")
+    (row,) = csv.DictReader(io.StringIO(done.out))
+    assert (row["file"], row["label"], row["probability"]) == ("a.jpg", "benign", "0.940000")
+
+
+def test_folder(server: KServe, write: Run, allclient: Run, folder: Path) -> None:
+    write(a="benign", b="pre")
+    (folder / "notes.txt").write_text("x")
+    (folder / "more").mkdir()
+    done = allclient("classify", ".", "-f", "jsonl")
+    assert [record["file"] for record in records(done.out)] == ["./a.jpg", "./b.jpg"]
+    assert "skipped: 1 other file in folders" in done.err
+    assert "1 folder in folders (use --recursive)" in done.err
+
+
+def test_pattern(server: KServe, write: Run, allclient: Run) -> None:
+    write(a1="benign", a2="pre", b="pre")
+    done = allclient("classify", "a*.jpg", "-f", "jsonl")
+    assert [record["file"] for record in records(done.out)] == ["a1.jpg", "a2.jpg"]
+
+
+def test_list_on_standard_input(server: KServe, write: Run, allclient: Run) -> None:
+    write(a="benign", b="pre")
+    done = allclient("classify", "-", "-f", "jsonl", stdin=b"b.jpg\na.jpg\n")
+    assert [record["file"] for record in records(done.out)] == ["b.jpg", "a.jpg"]
+    done = allclient("classify", "-0", "-", "-f", "jsonl", stdin=b"b.jpg\0")
+    assert [record["file"] for record in records(done.out)] == ["b.jpg"]
+
+
+@pytest.mark.parametrize("paths", [["."], ["-"], [".", "more"]])
+def test_no_image_found(server: KServe, allclient: Run, folder: Path, paths: list[str]) -> None:
+    (folder / "more").mkdir()
+    (folder / "notes.txt").touch()
+    done = allclient("classify", *paths)
+    assert done.code == 2
+    assert "no image found" in done.err
+    assert done.out == ""
+    assert server.headers == []
+
+
+@pytest.mark.parametrize(
+    "name", [b"two\nlines.jpg", b"\xff\xfe.jpg", "\u00fcml\u00e4ut \u4e2d.jpg".encode()]
+)
+@pytest.mark.parametrize("form", ["jsonl", "csv", "table"])
+def test_awkward_names(
+    server: KServe, allclient: Run, folder: Path, name: bytes, form: str
+) -> None:
+    try:
+        with open(name, "wb") as file:  # noqa: PTH123  a name that no str can be
+            file.write(b"benign")
+    except OSError:
+        pytest.skip("this file system takes no such name")
+    done = allclient("classify", ".", "-f", form)
+    assert done.code == 0
+    if form == "jsonl":
+        (record,) = records(done.out)
+        assert os.fsencode(record["file"]) == b"./" + name
+
+
+@pytest.mark.parametrize("flags", [[], ["--unordered"]])
+def test_order(server: KServe, write: Run, allclient: Run, flags: list[str]) -> None:
+    """The first image is answered after three others, all that may wait for it."""
+    files = write(**{f"f{number}": f"{number} x" for number in range(6)})
+    left = threading.Semaphore(0)
+
+    def respond(image: bytes) -> Any:
+        if image == b"0 x":
+            for _ in range(3):
+                left.acquire()
+        else:
+            left.release()
+        return MALIGNANT_ANSWER
+
+    server.respond = respond
+    done = allclient("classify", *files, "-f", "jsonl", "--in-flight", "2", *flags)
+    names = [record["file"] for record in records(done.out)]
+    assert sorted(names) == files
+    assert (names == files) == (not flags)
+    assert server.most_in_flight <= 2
+
+
+def test_output_takes_its_format_from_its_name(
+    server: KServe, write: Run, allclient: Run, folder: Path
+) -> None:
+    files = write(a="benign")
+    for name, start in (("o.csv", "file,label"), ("o.JSONL", '{"file"'), ("o.txt", "LABEL ")):
+        done = allclient("classify", *files, "-o", name)
+        assert (done.code, done.out) == (0, "")
+        assert (folder / name).read_text().startswith(start)
+    allclient("classify", *files, "-o", "p.csv", "-f", "jsonl")
+    assert (folder / "p.csv").read_text().startswith("{")
+
+
+def test_output_to_a_device(server: KServe, write: Run, allclient: Run) -> None:
+    assert allclient("classify", *write(a="benign"), "-o", "/dev/null").code == 0
+
+
+def test_existing_output_is_not_replaced_unasked(
+    server: KServe, write: Run, allclient: Run, folder: Path
+) -> None:
+    files = write(a="benign")
+    (folder / "o.csv").write_text("precious")
+    done = allclient("classify", *files, "-o", "o.csv")
+    assert done.code == 2
+    assert "--resume goes on with it, --overwrite replaces it" in done.err
+    assert (folder / "o.csv").read_text() == "precious"
+    assert server.asked == 0
+    assert allclient("classify", *files, "-o", "o.csv", "--overwrite").code == 0
+    assert (folder / "o.csv").read_text().startswith("file,")
+
+
+@pytest.mark.parametrize("name", ["o.csv", "o.jsonl"])
+def test_resume_skips_what_is_done_and_tries_failures_again(
+    server: KServe, write: Run, allclient: Run, folder: Path, name: str
+) -> None:
+    files = write(a="benign", b="torn", c="pre")
+    assert allclient("classify", *files, "-o", name).code == 1
+    write(b="benign", d="pre")
+    server.asked = 0
+    done = allclient("classify", ".", "-o", name, "--resume")
+    assert server.asked == 4  # "./a.jpg" is not the name of the first run
+    server.asked = 0
+    done = allclient("classify", *files, "d.jpg", "-o", name, "--resume")
+    assert done.code == 0
+    assert server.asked == 2
+    assert "2 classified: 1 malignant, 1 benign" in done.err
+    assert "classified by an earlier run" in done.err
+    assert "image_truncated" not in (folder / name).read_text()
+    server.asked = 0
+    before = (folder / name).read_bytes()
+    assert allclient("classify", *files, "-o", name, "--resume").code == 0
+    assert server.asked == 0
+    assert (folder / name).read_bytes() == before
+
+
+def test_resume_with_nothing_left_needs_no_server(
+    server: KServe, write: Run, allclient: Run
+) -> None:
+    files = write(a="benign")
+    allclient("classify", *files, "-o", "o.csv")
+    server.stop()
+    assert allclient("classify", *files, "-o", "o.csv", "--resume").code == 0
+
+
+def test_resume_in_another_format(server: KServe, write: Run, allclient: Run) -> None:
+    files = write(a="benign")
+    allclient("classify", *files, "-o", "o.csv")
+    done = allclient("classify", *files, "-o", "o.csv", "-f", "jsonl", "--resume")
+    assert done.code == 2
+    assert "rows of the format asked for" in done.err
+
+
+def test_server_gone_before(server: KServe, write: Run, allclient: Run, folder: Path) -> None:
+    server.stop()
+    done = allclient("classify", *write(a="benign"), "-o", "o.csv")
+    assert done.code == 3
+    assert f"allclient: no server answers at {server.address}" in done.err
+    assert not (folder / "o.csv").exists()
+
+
+def test_server_gone_meanwhile_keeps_what_was_finished(
+    server: KServe, write: Run, allclient: Run, folder: Path
+) -> None:
+    files = write(**{f"f{number}": f"{number} x" for number in range(9)})
+
+    def respond(image: bytes) -> Any:
+        if image >= b"4":
+            raise Refused(grpc.StatusCode.UNAVAILABLE, "going down")
+        return MALIGNANT_ANSWER
+
+    server.respond = respond
+    arguments = ["classify", *files, "-o", "o.jsonl", "--in-flight", "1", "--timeout", "0.4"]
+    done = allclient(*arguments)
+    assert done.code == 3
+    assert "going down" in done.err
+    assert "4 classified" in done.err
+    assert "o.jsonl.partial; --resume goes on from there" in done.err
+    assert not (folder / "o.jsonl").exists()
+    server.respond = lambda _: MALIGNANT_ANSWER
+    server.asked = 0
+    done = allclient(*arguments, "--resume")
+    assert done.code == 0
+    assert server.asked == 5
+    assert [r["file"] for r in records((folder / "o.jsonl").read_text())] == files
+
+
+def test_server_with_another_contract_is_found_before_the_first_image(
+    server: KServe, write: Run, allclient: Run
+) -> None:
+    del server.outputs["VOTES"]
+    done = allclient("classify", *write(a="benign"))
+    assert done.code == 3
+    assert "cannot classify: output VOTES is missing" in done.err
+    assert server.asked == 0
+
+
+def test_wrong_address(write: Run, allclient: Run) -> None:
+    done = allclient("classify", *write(a="benign"), "--server", "http://t:8000")
+    assert done.code == 2
+    assert "allclient speaks gRPC, not http" in done.err
+
+
+def test_missing_tls_file(server: KServe, write: Run, allclient: Run) -> None:
+    done = allclient("classify", *write(a="benign"), "--tls-ca", "none.pem")
+    assert done.code == 2
+    assert "TLS ca file 'none.pem' cannot be read" in done.err
+
+
+@pytest.mark.parametrize("how", ["file", "environment"])
+def test_token(
+    server: KServe, write: Run, allclient: Run, folder: Path, monkeypatch: Any, how: str
+) -> None:
+    arguments = []
+    if how == "file":
+        (folder / "token").write_text("secret-word\n")
+        arguments = ["--token-file", "token"]
+    else:
+        monkeypatch.setenv("ALLCLIENT_TOKEN", "secret-word")
+    done = allclient("-v", "classify", *write(a="benign"), *arguments)
+    assert done.code == 0
+    assert {headers["authorization"] for headers in server.headers} == {"Bearer secret-word"}
+    assert "secret-word" not in done.out + done.err
+
+
+def test_without_a_server_one_is_started_used_and_stopped(
+    write: Run, allclient: Run, monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> None:
+    """The real one is for tests/serving; here only what this command does with it."""
+    events = []
+
+    class Local:
+        def __init__(self, **options: Any) -> None:
+            events.append(options)
+
+        def __enter__(self) -> Local:
+            self.server = KServe().start()
+            self.grpc_address = self.server.address
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            events.append("stopped")
+            self.server.stop()
+
+    monkeypatch.delenv("ALLCLIENT_SERVER", raising=False)
+    monkeypatch.setattr("allclient.local.LocalServer", Local)
+    done = allclient("classify", *write(a="benign"), "--model-repository", ".", "--flavour", "x")
+    assert done.code == 0
+    assert events == [{"model_repository": Path(), "flavour": "x"}, "stopped"]
+    assert done.err.startswith("1 classified")
+
+
+def test_embedded_server_that_cannot_start(
+    write: Run, allclient: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from allclient.errors import ServerNotInstalledError
+
+    def missing(**_: Any) -> None:
+        raise ServerNotInstalledError("no tritonserver here: use --server")
+
+    monkeypatch.delenv("ALLCLIENT_SERVER", raising=False)
+    monkeypatch.setattr("allclient.local.LocalServer", missing)
+    done = allclient("classify", *write(a="benign"), "-o", "o.csv")
+    assert done.code == 3
+    assert "allclient: no tritonserver here: use --server" in done.err
+
+
+def test_health(server: KServe, allclient: Run) -> None:
+    done = allclient("health")
+    assert done.code == 0
+    assert done.out.splitlines() == [
+        f"server   {server.address} (triton 2.51.0)",
+        "live     yes",
+        "ready    yes",
+        "model    all_ensemble (version 1): ready",
+    ]
+
+
+def test_health_as_json(server: KServe, allclient: Run) -> None:
+    server.model_ready = False
+    done = allclient("health", "--format", "json")
+    assert done.code == 3
+    report = json.loads(done.out)
+    assert (report["ok"], report["live"], report["model_ready"]) == (False, True, False)
+
+
+def test_health_of_nobody(server: KServe, allclient: Run) -> None:
+    server.stop()
+    done = allclient("health")
+    assert done.code == 3
+    assert "live     no" in done.out
+    assert "problem  no server answers at" in done.out
+    assert json.loads(allclient("health", "--format", "json").out)["ok"] is False
