@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
+import json
 import os
 import shutil
 import socket
@@ -90,6 +92,25 @@ class LocalServer:
         if self._process is None:
             raise LocalServerError("the embedded server is not running")
         return self._process.pid
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only programs of this machine can reach it."""
+        return self._address.startswith("127.")
+
+    def models(self) -> dict[str, str]:
+        """The version served of each model, by name."""
+        connection = http.client.HTTPConnection(self.http_address, timeout=10.0)
+        try:
+            connection.request("POST", "/v2/repository/index", body='{"ready": true}')
+            index = json.loads(connection.getresponse().read())
+        except (OSError, ValueError) as error:
+            raise LocalServerError(
+                f"the embedded server does not list its models: {error}"
+            ) from error
+        finally:
+            connection.close()
+        return {model["name"]: model["version"] for model in index}
 
     def __enter__(self) -> LocalServer:
         self.start()
@@ -270,7 +291,7 @@ class LocalServer:
             self._keep_log()
         process, self._process = self._process, None
         if process is not None:
-            process.stop(drain)
+            process.stop(drain, lambda: triton_log.drained(self._log()))
         if self._layout is not None and self.log_path == self._layout.log:
             self.log_path = None
         self._layout = None

@@ -88,8 +88,9 @@ class Supervisor:
         if not _has_ended(server):
             server.send_signal(signal.SIGTERM)
         while not _has_ended(server) and time.monotonic() < deadline:
-            if self._wait(parent, deadline - time.monotonic()) is None:
-                return
+            words = self._wait(parent, deadline - time.monotonic())
+            if words is None or words:
+                return  # no more time
 
     def _wait(self, parent: int | None, timeout: float | None) -> list[str] | None:
         """Sleep until something happens: the words of a line, [] for less, None for the end."""
