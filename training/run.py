@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,7 @@ def train(
             },
         },
         seed=seed,
-        starting_weights=weights,
+        starting_weights=weights if weights in ("none", "imagenet") else _origin(Path(weights)),
         resolution=SIDE,
         recipe=dataclasses.asdict(recipe),
         history=history,
@@ -89,6 +90,17 @@ def calibrate(root: Path, places: Sequence[Path], out: Path) -> None:
     policy = fitting.policy(logits, dataset.targets(val), known, quality, fitted_on)
     serving.majority().Policy.from_dict(policy)
     masters.write_record(out, policy)
+
+
+def _origin(master: Path) -> dict[str, Any]:
+    """Hash of the master that a training began with, and how that one was trained."""
+    found: dict[str, Any] = {"sha256": hashlib.sha256(master.read_bytes()).hexdigest()}
+    beside = master.with_suffix(".json")
+    if beside.is_file():
+        earlier = json.loads(beside.read_text(encoding="utf-8"))
+        keep = ("seed", "starting_weights", "recipe", "chosen_epoch", "scores", "git_commit")
+        found |= {key: earlier[key] for key in keep if key in earlier}
+    return found
 
 
 def _show(row: dict[str, Any]) -> None:
