@@ -82,7 +82,7 @@ def unguard_cell(text: str) -> str:
 
 
 class Csv:
-    """RFC 4180 with a header but Unix line ends, UTF-8; reasons for review joined by ``;``, empty cells for none.
+    """RFC 4180 with a header but Unix line ends, UTF-8; reasons for review joined by ``;``.
 
     A line here may span several lines of text, where a file name holds a line break.
     """
