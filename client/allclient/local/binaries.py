@@ -10,7 +10,7 @@ import subprocess
 import sys
 import sysconfig
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from allclient.errors import ServerNotInstalledError
@@ -39,6 +39,8 @@ class Binaries:
     """The shared libraries of the wheel."""
     libpython: Path | None
     """None where the wheel brings libpython itself, as it does for Python 3.13."""
+    packages: tuple[Path, ...]
+    """The folders from which this Python imports what models need."""
 
 
 def find(
@@ -63,6 +65,7 @@ def find(
         stub=stub,
         libraries=libraries,
         libpython=None,
+        packages=(),
     )
     for path in (found.server, found.python_backend / "libtriton_python.so", stub, libraries):
         if not path.exists():
@@ -70,7 +73,7 @@ def find(
                 f"the installed nvidia-pytriton lacks {path}; install the version that allclient "
                 f"knows: {_pip()} --force-reinstall --no-deps {TRITON_WHEEL}"
             )
-    _check_packages()
+    found = replace(found, packages=_package_folders())
     names = _libpython_names(stub)
     if any((libraries / name).exists() for name in names):
         return found
@@ -78,9 +81,7 @@ def find(
     folders = _library_folders() if library_folders is None else library_folders
     for folder in folders:
         if (folder / name).exists():
-            return Binaries(
-                found.server, found.python_backend, stub, libraries, (folder / name).resolve()
-            )
+            return replace(found, libpython=(folder / name).resolve())
     raise ServerNotInstalledError(
         f"the embedded server needs the shared library {name}, and {sys.base_prefix} has none. "
         f"On Debian and Ubuntu it is in the package libpython{version}, on Fedora in python3-libs; "
@@ -150,13 +151,16 @@ def _package_folder() -> Path:
     return Path(next(iter(spec.submodule_search_locations)))
 
 
-def _check_packages() -> None:
+def _package_folders() -> tuple[Path, ...]:
+    folders = []
     for module in ("numpy", "openvino", "PIL"):
-        if importlib.util.find_spec(module) is None:
+        spec = importlib.util.find_spec(module)
+        if spec is None or not spec.submodule_search_locations:
             raise ServerNotInstalledError(
                 f"the embedded server's models need the Python package "
                 f"{'pillow' if module == 'PIL' else module}: {_pip()} 'allclient[local]'"
             )
+        folders.append(Path(next(iter(spec.submodule_search_locations))).parent)
     numpy = importlib.metadata.version("numpy")
     if int(numpy.partition(".")[0]) >= 2:
         # Compiled against NumPy 1: with NumPy 2 every tensor they hand over is garbage.
@@ -165,6 +169,7 @@ def _check_packages() -> None:
             f"{_pip()} 'numpy<2'. Python 3.13 has no NumPy 1; use Python 3.11 or 3.12 there. "
             f"{_WAY_OUT}"
         )
+    return tuple(dict.fromkeys(folders))
 
 
 def _pip() -> str:

@@ -5,7 +5,7 @@
     ├── backends/
     │   ├── python/        libtriton_python.so (copied), the utilities, the stub of this Python
     │   └── openvino/      model.py: the Python-based backend
-    ├── environment/       a virtual environment that sees what the client's Python sees
+    ├── environment/       a virtual environment with the client's packages
     ├── lib/               libpython of this Python, where the wheel has none
     ├── models             link to the model repository
     └── server.log
@@ -91,8 +91,8 @@ class Layout:
 
         That Python reads no environment variables but PATH: it takes the first ``python3`` there
         for its own program, and finds pyvenv.cfg beside it. The .pth file gives it the folders
-        this process imports from, wherever they are, and keeps __pycache__ out of a model
-        repository, which may be read-only and is not ours to litter.
+        this process imports NumPy and the like from, wherever they are, and keeps __pycache__ out
+        of a model repository, which may be read-only and is not ours to litter.
         """
         environment = self.work / "environment"
         programs = environment / "bin"
@@ -105,7 +105,8 @@ class Layout:
             environment / f"lib/python{sys.version_info[0]}.{sys.version_info[1]}/site-packages"
         )
         packages.mkdir(parents=True)
-        folders = [folder for folder in sys.path if Path(folder).is_absolute()]
+        # Not all of sys.path: its `model` or `pixels` would hide the models' own.
+        folders = [str(folder) for folder in self.binaries.packages]
         (packages / "client.pth").write_text(
             "\n".join(["import sys; sys.dont_write_bytecode = True", *folders, ""]),
             encoding="utf-8",
