@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import importlib.util
 import platform
 import re
@@ -90,13 +89,13 @@ def find(
     )
 
 
-def check(binaries: Binaries, variables: dict[str, str]) -> None:
+def check(stub: Path, variables: dict[str, str]) -> None:
     """Run the stub without arguments, as Triton does, to see that all its libraries are found.
 
     Triton itself, when this fails, changes the mode of the installed file and goes on.
     """
     probe = subprocess.run(
-        [str(binaries.stub)],
+        [str(stub)],
         env=variables,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -107,7 +106,7 @@ def check(binaries: Binaries, variables: dict[str, str]) -> None:
     )
     if probe.returncode != 1:
         raise ServerNotInstalledError(
-            f"the embedded server's {binaries.stub.name} does not start here: "
+            f"the embedded server's {stub.name} does not start here: "
             f"{probe.stdout.strip() or f'it ended with status {probe.returncode}'}. {_WAY_OUT}"
         )
 
@@ -142,7 +141,7 @@ def _package_folder() -> Path:
                 "there is no embedded server for this machine: the wheel that carries "
                 f"tritonserver is built for x86_64, and this is {platform.machine()}. {_WAY_OUT}"
             )
-        # Its pin numpy<2 has no wheel for Python 3.13; only its binaries are used, so --no-deps.
+        # It pins numpy<2, which Python 3.13 does not have: --no-deps. See numpy2.py.
         raise ServerNotInstalledError(
             "the embedded server is not installed: no nvidia-pytriton here. "
             f"{_pip()} --no-deps {TRITON_WHEEL} (it needs Linux on x86_64 with glibc 2.35 or "
@@ -161,14 +160,6 @@ def _package_folders() -> tuple[Path, ...]:
                 f"{'pillow' if module == 'PIL' else module}: {_pip()} 'allclient[local]'"
             )
         folders.append(Path(next(iter(spec.submodule_search_locations))).parent)
-    numpy = importlib.metadata.version("numpy")
-    if int(numpy.partition(".")[0]) >= 2:
-        # Compiled against NumPy 1: with NumPy 2 every tensor they hand over is garbage.
-        raise ServerNotInstalledError(
-            f"the embedded server's Python stubs need NumPy 1, and {numpy} is installed: "
-            f"{_pip()} 'numpy<2'. Python 3.13 has no NumPy 1; use Python 3.11 or 3.12 there. "
-            f"{_WAY_OUT}"
-        )
     return tuple(dict.fromkeys(folders))
 
 

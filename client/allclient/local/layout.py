@@ -16,12 +16,14 @@ lies in here, under a name that needs none, wherever the repository is.
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from allclient.local import numpy2
 from allclient.local.binaries import Binaries
 
 _BACKENDS = Path(__file__).with_name("backends")
@@ -58,6 +60,10 @@ class Layout:
             (libraries / name).symlink_to(self.binaries.libpython)
         self.models.symlink_to(self.repository)
 
+    @property
+    def stub(self) -> Path:
+        return self.backends / "python" / "triton_python_backend_stub"
+
     def variables(self) -> dict[str, str]:
         """The server's environment variables: nothing of another Python, nothing of a GPU."""
         variables = {
@@ -82,9 +88,16 @@ class Layout:
         # Triton refuses a backend library that is a link out of the backend directory.
         library = "libtriton_python.so"
         shutil.copyfile(self.binaries.python_backend / library, python / library)
-        (python / "triton_python_backend_stub").symlink_to(self.binaries.stub)
+        self._create_stub()
         utilities = "triton_python_backend_utils.py"
         (python / utilities).symlink_to(self.binaries.python_backend / utilities)
+
+    def _create_stub(self) -> None:
+        if int(importlib.metadata.version("numpy").partition(".")[0]) < 2:
+            self.stub.symlink_to(self.binaries.stub)
+        else:
+            self.stub.write_bytes(numpy2.adapt(self.binaries.stub.read_bytes()))
+            self.stub.chmod(0o700)
 
     def _create_environment(self) -> None:
         """A virtual environment of links, for the Python that the stub embeds.

@@ -179,7 +179,7 @@ class LocalServer:
         try:
             layout.create()
             variables = layout.variables()
-            binaries.check(found, variables)
+            binaries.check(layout.stub, variables)
             self.log_path = self._log_file or layout.log
             self._open_log()
             self._process = ServerProcess(
