@@ -97,6 +97,21 @@ def openvino(master: Path, data: Path, out: Path, images: int) -> None:
     click.echo(f"{out / 'model.xml'} written; same class as Keras on {agreement:.2%} of val")
 
 
+@main.command()
+@click.option("--mobilenet", type=MASTER, required=True, help="Its master, a .keras file.")
+@click.option("--xception", type=MASTER, required=True, help="Its master, a .keras file.")
+@click.option("--inception-v3", type=MASTER, required=True, help="Its master, a .keras file.")
+@click.option("--out", type=FOLDER, default=Path("tests/reference"), show_default=True)
+@click.option("--images", default=12, show_default=True, help="How many drawn images.")
+def reference(out: Path, images: int, **masters: Path) -> None:
+    """Write drawn images and what the masters say about them, for the parity tests."""
+    from convert import reference as golden
+
+    with _clear_errors():
+        golden.write(masters, out, images)
+    click.echo(f"{out / golden.ANSWERS} written")
+
+
 def _keras_logits(net, pixels):  # type: ignore[no-untyped-def]
     import numpy as np
 

@@ -86,8 +86,10 @@ def test_a_folder_with_four_bad_files(
 ) -> None:
     out = tmp_path / f"out.{format}"
     run = subprocess.run(
-        [sys.executable, "-m", "allclient", "classify", str(folder_of_100)]
-        + ["--server", server.grpc_address, "--format", format, "--output", str(out)],
+        [
+            *(sys.executable, "-m", "allclient", "classify", str(folder_of_100)),
+            *("--server", server.grpc_address, "--format", format, "--output", str(out)),
+        ],
         capture_output=True,
         text=True,
         check=False,

@@ -1,0 +1,125 @@
+"""Golden parity: what Keras says about the same bytes, the served models say too.
+
+``tests/reference/keras_answers.npz`` holds the Keras masters' LOGITS and CAM for the drawn images
+beside it; ``python -m convert reference`` writes both. MobileNet's master is in the repository, so
+its numbers are also computed afresh here.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import tritonclient.grpc as triton
+
+from allclient import Client
+from allclient.contract import BACKBONES, SUBTYPES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from allclient.local import LocalServer
+
+ROOT = Path(__file__).resolve().parents[2]
+REFERENCE = ROOT / "tests" / "reference"
+sys.path[:0] = [str(ROOT / "model_repository" / step / "1") for step in ("preprocess", "vote")]
+
+import majority  # noqa: E402
+import pixels  # noqa: E402
+
+# INT8 rounds: a backbone's probabilities may move this far, its argmax on a clear case may not.
+BACKBONE_TOLERANCE = 0.10
+VOTE_TOLERANCE = 0.06
+CLEAR = 0.20
+
+
+@pytest.fixture(scope="module")
+def images() -> dict[str, bytes]:
+    found = {path.name: path.read_bytes() for path in sorted(REFERENCE.glob("*.jpg"))}
+    assert len(found) >= 8
+    return found
+
+
+@pytest.fixture(scope="module")
+def golden(images: dict[str, bytes]) -> dict[str, np.ndarray]:
+    with np.load(REFERENCE / "keras_answers.npz") as archive:
+        answers = dict(archive)
+    assert answers["names"].tolist() == list(images)
+    return answers
+
+
+@pytest.fixture(scope="module")
+def batch(images: dict[str, bytes]) -> np.ndarray:
+    return np.stack([pixels.decode(data).pixels for data in images.values()])
+
+
+@pytest.fixture(scope="module")
+def raw_client(server: LocalServer) -> Iterator[triton.InferenceServerClient]:
+    client = triton.InferenceServerClient(server.grpc_address)
+    yield client
+    client.close()
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return powers / powers.sum(axis=-1, keepdims=True)
+
+
+def margin(probabilities: np.ndarray) -> float:
+    first, second = np.sort(probabilities)[::-1][:2]
+    return float(first - second)
+
+
+@pytest.mark.parametrize("backbone", [b.value for b in BACKBONES])
+def test_each_served_backbone_answers_as_its_keras_model(
+    raw_client: triton.InferenceServerClient,
+    batch: np.ndarray,
+    golden: dict[str, np.ndarray],
+    backbone: str,
+) -> None:
+    tensor = triton.InferInput("PIXELS", list(batch.shape), "UINT8")
+    tensor.set_data_from_numpy(batch)
+    answer = raw_client.infer(backbone, [tensor])
+    served, expected = softmax(answer.as_numpy("LOGITS")), softmax(golden[f"{backbone}_logits"])
+    np.testing.assert_allclose(served, expected, atol=BACKBONE_TOLERANCE)
+    for mine, theirs in zip(served, expected, strict=True):
+        if margin(theirs) > CLEAR:
+            assert mine.argmax() == theirs.argmax()
+    # The map's mean is the logit by construction; it must survive quantization.
+    cam = answer.as_numpy("CAM")
+    np.testing.assert_allclose(cam.mean(axis=(1, 2)), answer.as_numpy("LOGITS"), atol=0.15)
+
+
+def test_the_vote_answers_as_the_keras_models_would(
+    server: LocalServer, images: dict[str, bytes], golden: dict[str, np.ndarray]
+) -> None:
+    policy = majority.Policy.load(ROOT / "model_repository" / "vote" / "1" / "policy.json")
+    with Client(server.grpc_address) as client:
+        for row, data in enumerate(images.values()):
+            logits = np.stack([golden[f"{b.value}_logits"][row] for b in BACKBONES])
+            cams = [golden[f"{b.value}_cam"][row] for b in BACKBONES]
+            expected = majority.decide(logits, cams, pixels.decode(data).quality, policy)
+            served = client.classify(data)
+            probabilities = [served.probabilities[subtype] for subtype in SUBTYPES]
+            np.testing.assert_allclose(probabilities, expected.probabilities, atol=VOTE_TOLERANCE)
+            if all(margin(softmax(one)) > CLEAR for one in logits):
+                assert served.label.value == expected.label
+                assert served.subtype.value == expected.subtype
+                assert tuple(vote.value for vote in served.votes.values()) == expected.votes
+
+
+def test_mobilenets_golden_answers_are_its_masters(
+    batch: np.ndarray, golden: dict[str, np.ndarray]
+) -> None:
+    pytest.importorskip("keras", reason="the Keras master needs the extra 'train'")
+    from training import masters
+
+    model = masters.load(ROOT / "training" / "masters" / "mobilenet.keras")
+    answer = model.predict_on_batch(batch)
+    logits, cam = answer["LOGITS"], answer["CAM"]
+    np.testing.assert_allclose(logits, golden["mobilenet_logits"], atol=1e-2)
+    np.testing.assert_allclose(cam, golden["mobilenet_cam"], atol=2e-2)
+    np.testing.assert_allclose(cam.mean(axis=(1, 2)), logits, atol=1e-3)
