@@ -126,6 +126,8 @@ def serve(
 
 
 def _report(server: LocalServer, host: str, seconds: float) -> str:
+    from allclient.local import sharedmemory
+
     models = ", ".join(f"{name} (version {version})" for name, version in server.models().items())
     lines = [
         f"ready after {seconds:.1f} s",
@@ -147,6 +149,8 @@ def _report(server: LocalServer, host: str, seconds: float) -> str:
             f"Warning: everybody who reaches {host} can use this server and read what crosses the "
             "network: it has no encryption and no passwords. Put a proxy with TLS before it."
         )
+    if shortage := sharedmemory.shortage():
+        lines.append(f"Warning: {shortage}.")
     return "\n".join([*lines, "Ctrl-C stops it."])
 
 

@@ -22,7 +22,7 @@ from allclient.errors import (
     LocalServerError,
     ServerStartError,
 )
-from allclient.local import binaries, ports, repository, triton_log, workfolder
+from allclient.local import binaries, ports, repository, sharedmemory, triton_log, workfolder
 from allclient.local.layout import Layout
 from allclient.local.probe import tiny_png
 from allclient.local.process import ServerProcess
@@ -130,6 +130,7 @@ class LocalServer:
             raise LocalServerError("the embedded server is already running")
         found = binaries.find()
         workfolder.sweep()
+        sharedmemory.check()
         for last in (*[False] * (_TRIES - 1), True):
             self._ports = ports.choose(self._address, self._asked)
             try:

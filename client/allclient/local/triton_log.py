@@ -50,13 +50,19 @@ def reasons(log: str) -> list[str]:
         elif found := _ENSEMBLE.search(line):
             ensembles.setdefault(found["model"], _clean(found["why"]))
     # An ensemble fails because a step did; it is the reason only where no step says one.
-    return [f"{model}: {why}" for model, why in (by_model or ensembles).items()]
+    return [f"{model}: {_with_way_out(why)}" for model, why in (by_model or ensembles).items()]
 
 
 def last_words(log: str) -> str:
     """The last line that says something, for failures of which nothing else is known."""
     lines = [line.strip() for line in log.splitlines() if line.strip(" +|-")]
     return _clean(lines[-1]) if lines else "nothing in the log"
+
+
+def _with_way_out(why: str) -> str:
+    if why.startswith("unable to find backend library for backend"):
+        return f"{why} (the embedded server has openvino and python; the container has them all)"
+    return why
 
 
 def _clean(why: str) -> str:

@@ -62,8 +62,11 @@ class TritonPythonModel:
         batched = config["max_batch_size"] > 0
         check(path, "input", config["input"], model.inputs, batched)
         check(path, "output", config["output"], model.outputs, batched)
-        # The model file may list its inputs and outputs in another order than the config.
-        self.request = core.compile_model(model, "CPU", settings(config)).create_infer_request()
+        try:
+            network = core.compile_model(model, "CPU", settings(config))
+        except RuntimeError as error:
+            raise ModelError(f"OpenVINO cannot compile {path}: {last_line(error)}") from error
+        self.request = network.create_infer_request()
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """One inference for all requests together; one response for each."""
@@ -108,8 +111,12 @@ def read(core: ov.Core, path: Path) -> ov.Model:
     try:
         return core.read_model(path)
     except RuntimeError as error:
-        last = [line.strip() for line in str(error).splitlines() if line.strip()][-1]
-        raise ModelError(f"OpenVINO cannot read {path}: {last}") from error
+        raise ModelError(f"OpenVINO cannot read {path}: {last_line(error)}") from error
+
+
+def last_line(error: RuntimeError) -> str:
+    """What OpenVINO means; the lines before say where in its own source."""
+    return [line.strip() for line in str(error).splitlines() if line.strip()][-1]
 
 
 def names(tensors: list[dict[str, Any]]) -> list[str]:
