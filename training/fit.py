@@ -51,7 +51,8 @@ def fit(
     """Train; returns the best weights and one row of history per epoch.
 
     The state after every epoch lies in ``out``; where it holds a checkpoint, the training goes on
-    from there. The best weights are those of the lowest validation loss on whole fields.
+    from there. The best weights are those of the lowest validation loss on whole fields among
+    the epochs that may be chosen (see ``candidates``).
     """
     keras.utils.set_random_seed(seed)
     file = out / CHECKPOINT
@@ -71,7 +72,7 @@ def fit(
     plan = [(number, s) for number, s in enumerate(recipe.stages) for _ in range(s.epochs)]
     for epoch in range(len(history), len(plan)):
         number, stage = plan[epoch]
-        if _stale(history, plan, recipe.patience):
+        if _stale(candidates(history, recipe), recipe.patience):
             break
         begins = epoch == 0 or plan[epoch - 1][0] != number
         if begins or not net.compiled:
@@ -80,7 +81,7 @@ def fit(
                 checkpoint.restore_optimizer(file, net)
         row = _epoch(net, train, recipe, stage, seed, epoch)
         row = {"epoch": epoch, "stage": number, "side": stage.side, **row, **validate(net, val)}
-        if all(row["val_loss"] < each["val_loss"] for each in history):
+        if all(row["val_loss"] < each["val_loss"] for each in candidates(history, recipe)):
             best = net.get_weights()
         history.append(row)
         checkpoint.save(file, net, best, history)
@@ -179,9 +180,19 @@ def validate(net: keras.Model, val: Images) -> dict[str, float]:
     }
 
 
-def _stale(history: list[dict[str, Any]], plan: list[tuple[int, Stage]], patience: int) -> bool:
-    """Whether the last stage has gone ``patience`` epochs without a better validation loss."""
-    if not patience or not history or history[-1]["stage"] != plan[-1][0]:
+def candidates(history: list[dict[str, Any]], recipe: Recipe) -> list[dict[str, Any]]:
+    """The epochs whose weights may be kept: the last third of the last stage, at least one.
+
+    Before, at a high learning rate, scores jump by several points from epoch to epoch, and a
+    validation part of few groups rewards luck.
+    """
+    total = sum(stage.epochs for stage in recipe.stages)
+    first = total - math.ceil(recipe.stages[-1].epochs / 3)
+    return [row for row in history if row["epoch"] >= first]
+
+
+def _stale(rows: list[dict[str, Any]], patience: int) -> bool:
+    """Whether ``patience`` epochs have passed without a better validation loss."""
+    if not patience or not rows:
         return False
-    losses = [row["val_loss"] for row in history]
-    return len(losses) - 1 - int(np.argmin(losses)) >= patience
+    return len(rows) - 1 - int(np.argmin([row["val_loss"] for row in rows])) >= patience

@@ -41,7 +41,8 @@ class Recipe:
     label_smoothing: float = 0.05
     dropout: float = 0.2
     patience: int = 0
-    """Epochs of the last stage without a better validation loss before it ends; 0 never."""
+    """Epochs without a better validation loss before the training ends, counted among those
+    whose weights may be kept (``fit.candidates``); 0 never."""
     strength: Strength = field(default_factory=Strength)
 
 

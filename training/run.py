@@ -43,7 +43,7 @@ def train(
     net = masters.save(out / f"{backbone.value}.keras", backbone, best)
     logits = fit.logits(net, images["val"].pixels)
     scored = metrics.scores(images["val"].targets, logits.argmax(1))
-    chosen = min(history, key=lambda row: row["val_loss"])
+    chosen = min(fit.candidates(history, recipe), key=lambda row: row["val_loss"])
     record = masters.record(
         backbone=backbone.value,
         data={

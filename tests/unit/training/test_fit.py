@@ -80,7 +80,7 @@ def test_the_best_epoch_is_kept(images: fit.Images, tmp_path: Path) -> None:
     weights, history = train(images, tmp_path / "run")
     net = backbones.build(Backbone.MOBILENET, side=None, seed=3).trained
     net.set_weights(weights)
-    best = min(row["val_loss"] for row in history)
+    best = min(row["val_loss"] for row in fit.candidates(history, RECIPE))
     assert fit.validate(net, images)["val_loss"] == pytest.approx(best, rel=1e-4)
 
 
@@ -92,9 +92,16 @@ def test_patience_ends_the_last_stage(images: fit.Images, tmp_path: Path) -> Non
     _, history = fit.fit(
         Backbone.MOBILENET, recipe, images, val, tmp_path / "run", report=lambda row: None
     )
-    losses = [row["val_loss"] for row in history]
-    assert len(history) < 31
+    losses = [row["val_loss"] for row in fit.candidates(history, recipe)]
+    assert 21 < len(history) < 31
     assert len(losses) - 1 - int(np.argmin(losses)) == 2
+
+
+def test_weights_are_chosen_late_when_the_learning_rate_has_come_down() -> None:
+    history = [{"epoch": epoch, "val_loss": epoch / 10} for epoch in range(11)]
+    recipe = dataclasses.replace(RECIPE, stages=(Stage(16, 4, 1, PART), Stage(24, 7, 1, WHOLE)))
+    assert [row["epoch"] for row in fit.candidates(history, recipe)] == [8, 9, 10]
+    assert fit.candidates(history[:8], recipe) == []
 
 
 def test_a_checkpoint_of_another_network_is_refused(images: fit.Images, tmp_path: Path) -> None:
