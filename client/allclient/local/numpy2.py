@@ -14,8 +14,8 @@ from allclient.errors import ServerNotInstalledError
 _READS = (
     # movslq 0x20(%rax),%rax; imul %rdx,%rax; mov %rax,0x68(%rbx) in PbTensor: array.nbytes()
     (bytes.fromhex("48634020 480fafc2 48894368"), 3, 4),
-    # mov (%rsi),%rax; mov 0x20(%rax),%eax; mov %eax,-0x80(%rbp) in pybind11::array: strides
-    (bytes.fromhex("488b06 8b4020 894580"), 5, 1),
+    # sub %rdx,%rax; mov %rax,%r14; mov (%rsi),%rax; mov 0x20(%rax),%eax in pybind11::array: strides
+    (bytes.fromhex("4829d0 4989c6 488b06 8b4020"), 11, 1),
 )
 """Code, the place of the offset in it, and how often it occurs in a stub."""
 

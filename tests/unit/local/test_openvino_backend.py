@@ -1,0 +1,200 @@
+"""The backend's checks and its inference, on tiny networks, without a server."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+ov = pytest.importorskip("openvino")
+from openvino import opset13 as ops  # noqa: E402
+
+from allclient.local import layout  # noqa: E402
+
+CONFIG = {
+    "name": "tiny",
+    "max_batch_size": 8,
+    "input": [{"name": "PIXELS", "data_type": "TYPE_UINT8", "dims": ["2", "3"]}],
+    "output": [
+        {"name": "SUM", "data_type": "TYPE_FP32", "dims": ["2"]},
+        {"name": "HALF", "data_type": "TYPE_FP32", "dims": ["2", "3"]},
+    ],
+    "parameters": {},
+}
+
+
+class Tensor:
+    """As the stub's: a name and an array."""
+
+    def __init__(self, name: str, array: np.ndarray) -> None:
+        self.tensor_name, self.array = name, array.copy()
+
+    def as_numpy(self) -> np.ndarray:
+        return self.array
+
+
+class Request:
+    def __init__(self, array: np.ndarray, wanted: tuple[str, ...] = ("SUM", "HALF")) -> None:
+        self.tensor, self.wanted = Tensor("PIXELS", array), wanted
+
+    def requested_output_names(self) -> tuple[str, ...]:
+        return self.wanted
+
+
+@pytest.fixture(scope="module")
+def backend() -> Any:
+    utilities = ModuleType("triton_python_backend_utils")
+    utilities.Tensor = Tensor  # type: ignore[attr-defined]
+    utilities.TritonError = lambda message: message  # type: ignore[attr-defined]
+    utilities.get_input_tensor_by_name = lambda request, name: request.tensor  # type: ignore[attr-defined]
+    utilities.InferenceResponse = (  # type: ignore[attr-defined]
+        lambda tensors=(), error=None: SimpleNamespace(
+            arrays={tensor.tensor_name: tensor.array for tensor in tensors}, error=error
+        )
+    )
+    sys.modules["triton_python_backend_utils"] = utilities
+    path = Path(layout.__file__).parent / "backends" / "openvino" / "model.py"
+    spec = importlib.util.spec_from_file_location("openvino_backend", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    del sys.modules["triton_python_backend_utils"]
+    return module
+
+
+def save(folder: Path, batch: int = -1) -> Path:
+    pixels = ops.parameter([batch, 2, 3], np.uint8, name="PIXELS")
+    numbers = ops.convert(pixels, "f32")
+    half = ops.divide(numbers, np.float32(2))
+    total = ops.reduce_sum(numbers, np.array([2]))
+    model = ov.Model([ops.result(half), ops.result(total)], [pixels], "tiny")
+    model.inputs[0].get_tensor().set_names({"PIXELS"})
+    model.outputs[0].get_tensor().set_names({"HALF"})
+    model.outputs[1].get_tensor().set_names({"SUM"})
+    (folder / "1").mkdir(exist_ok=True)
+    ov.save_model(model, folder / "1" / "model.xml")
+    return folder / "1" / "model.xml"
+
+
+def load(backend: Any, folder: Path, **changes: Any) -> Any:
+    model = backend.TritonPythonModel()
+    model.initialize(
+        {
+            "model_config": json.dumps({**CONFIG, **changes}),
+            "model_repository": str(folder),
+            "model_version": "1",
+        }
+    )
+    return model
+
+
+def test_requests_are_answered_together_and_each_gets_its_own(backend: Any, tmp_path: Path) -> None:
+    save(tmp_path)
+    model = load(backend, tmp_path)
+    rng = np.random.default_rng(1)
+    arrays = [rng.integers(0, 255, (n, 2, 3), dtype=np.uint8) for n in (1, 3, 2)]
+    for chosen in (arrays, arrays[1:2], arrays[::-1]):
+        responses = model.execute([Request(array) for array in chosen])
+        assert len(responses) == len(chosen)
+        for array, response in zip(chosen, responses, strict=True):
+            np.testing.assert_allclose(response.arrays["HALF"], array / 2)
+            np.testing.assert_allclose(response.arrays["SUM"], array.sum(axis=2))
+
+
+def test_only_what_was_asked_for_is_sent(backend: Any, tmp_path: Path) -> None:
+    save(tmp_path)
+    (response,) = load(backend, tmp_path).execute(
+        [Request(np.zeros((1, 2, 3), np.uint8), wanted=("SUM",))]
+    )
+    assert list(response.arrays) == ["SUM"]
+
+
+def test_a_failed_inference_answers_every_request(backend: Any, tmp_path: Path) -> None:
+    save(tmp_path)
+    wrong = np.zeros((1, 2, 4), np.uint8)
+    responses = load(backend, tmp_path).execute([Request(wrong), Request(wrong)])
+    assert len(responses) == 2
+    assert all("OpenVINO could not run" in response.error for response in responses)
+
+
+def test_another_file_name_and_the_order_of_the_config(backend: Any, tmp_path: Path) -> None:
+    path = save(tmp_path)
+    path.rename(path.with_name("other.xml"))
+    path.with_suffix(".bin").rename(path.with_name("other.bin"))
+    model = load(backend, tmp_path, default_model_filename="other.xml")
+    assert model.outputs == ["SUM", "HALF"]
+
+
+def change(role: str, name: str, /, **changes: Any) -> dict[str, Any]:
+    tensors = [{**t, **(changes if t["name"] == name else {})} for t in CONFIG[role]]  # type: ignore[attr-defined]
+    return {role: tensors}
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        (change("output", "SUM", name="TOTAL"), "model.xml has no output TOTAL.* has HALF, SUM"),
+        (change("input", "PIXELS", name="IMAGE"), "model.xml has no input IMAGE.* has PIXELS"),
+        (change("output", "SUM", dims=["3"]), r"SUM has the shape \[\?,2\], .* \[-1, 3\]"),
+        (change("input", "PIXELS", data_type="TYPE_FP32"), "PIXELS is u8, .* TYPE_FP32"),
+        ({"default_model_filename": "none.onnx"}, r"1/none\.onnx is missing"),
+        (
+            {"parameters": {"NUM_STREEMS": {"string_value": "1"}}},
+            "unknown parameter NUM_STREEMS in config.pbtxt of tiny.*NUM_STREAMS",
+        ),
+        (
+            {"parameters": {"NUM_STREAMS": {"string_value": "many"}}},
+            "cannot compile .*model.xml: .*MANY",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_named(
+    backend: Any, tmp_path: Path, changes: dict[str, Any], expected: str
+) -> None:
+    save(tmp_path)
+    with pytest.raises(backend.ModelError, match=expected):
+        load(backend, tmp_path, **changes)
+
+
+def test_a_fixed_batch_is_refused(backend: Any, tmp_path: Path) -> None:
+    save(tmp_path, batch=1)
+    with pytest.raises(backend.ModelError, match="PIXELS has a fixed batch of 1"):
+        load(backend, tmp_path)
+
+
+def test_files_that_are_missing_or_broken(backend: Any, tmp_path: Path) -> None:
+    path = save(tmp_path)
+    path.with_suffix(".bin").write_bytes(b"xx")
+    path.write_text(path.read_text().replace('offset="0"', 'offset="99"'))
+    with pytest.raises(backend.ModelError, match=r"cannot read .*model\.xml: "):
+        load(backend, tmp_path)
+    path.with_suffix(".bin").unlink()
+    with pytest.raises(backend.ModelError, match=r"weights .*model\.bin are missing"):
+        load(backend, tmp_path)
+    path.unlink()
+    with pytest.raises(backend.ModelError, match=r"model file .*model\.xml is missing"):
+        load(backend, tmp_path)
+
+
+def test_parameters_reach_openvino(backend: Any) -> None:
+    given = {
+        "PERFORMANCE_HINT": "throughput",
+        "NUM_STREAMS": "2",
+        "INFERENCE_NUM_THREADS": "1",
+        "HINT_BF16": "yes",
+    }
+    config = {**CONFIG, "parameters": {k: {"string_value": v} for k, v in given.items()}}
+    assert backend.settings(config) == {
+        "PERFORMANCE_HINT": "THROUGHPUT",
+        "NUM_STREAMS": "2",
+        "INFERENCE_NUM_THREADS": "1",
+        "INFERENCE_PRECISION_HINT": "bf16",
+        "ENABLE_CPU_PINNING": "NO",
+    }
