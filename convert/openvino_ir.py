@@ -29,8 +29,14 @@ def quantise(model: ov.Model, pixels: npt.NDArray[np.uint8], *, float_layers: in
 
     The head stays in floating point: it costs nothing, and the mean of CAM stays LOGITS. So do
     the first ``float_layers`` convolutions, whose rounding is carried through all others.
+
+    Ranges reach from the smallest to the largest activation seen. NNCF's default, their mean over
+    the images, cuts off what a few images alone have: one validation image of InceptionV3 then
+    lost 9.2 of a logit, with the full range 0.2.
     """
     import nncf
+    from nncf.quantization.advanced_parameters import AdvancedQuantizationParameters
+    from nncf.quantization.range_estimator import RangeEstimatorParametersSet
 
     nncf.set_log_level(logging.WARNING)
     layers = [
@@ -44,6 +50,9 @@ def quantise(model: ov.Model, pixels: npt.NDArray[np.uint8], *, float_layers: in
         preset=nncf.QuantizationPreset.MIXED,
         subset_size=len(pixels),
         ignored_scope=nncf.IgnoredScope(types=["MatMul"], names=layers[:float_layers]),
+        advanced_parameters=AdvancedQuantizationParameters(
+            activations_range_estimator_params=RangeEstimatorParametersSet.MINMAX
+        ),
     )
 
 
