@@ -17,9 +17,6 @@ from allclient.cli.tally import NOTICE
 if TYPE_CHECKING:
     from allclient.local import LocalServer
 
-_DRAIN: Final = 30.0
-"""Seconds that running requests have to finish after the first Ctrl-C."""
-
 _PORT: Final = click.IntRange(0, 65535)
 
 
@@ -28,7 +25,7 @@ _PORT: Final = click.IntRange(0, 65535)
     epilog="""\b
 Examples:
   allclient serve
-  allclient serve --flavour savedmodel
+  allclient serve --log-file triton.log
   allclient serve --grpc-port 0 --http-port 0 --metrics-port 0
   allclient classify slides/ --server 127.0.0.1:8001
 
@@ -45,7 +42,7 @@ cannot start or has died.
 @click.option(
     "--flavour",
     metavar="NAME",
-    help="Serve the models' configs/NAME.pbtxt where they have one, such as 'savedmodel'.",
+    help="Serve the models' configs/NAME.pbtxt where they have one, else config.pbtxt.",
 )
 @click.option(
     "--host",
@@ -88,8 +85,8 @@ def serve(
 ) -> None:
     """Run Triton with the project's models until Ctrl-C.
 
-    It has answered a first image when it says that it is ready. Running requests may finish when
-    it is stopped; a second Ctrl-C ends them too. It knows neither encryption nor passwords.
+    It has answered a first image when it says that it is ready. Requests that run when it is
+    stopped fail, and their clients try again. It knows neither encryption nor passwords.
     """
     from allclient.local import LocalServer
 
@@ -112,8 +109,7 @@ def serve(
             click.echo(_report(server, host, time.monotonic() - begun))
             status = server.wait()
         except KeyboardInterrupt:
-            click.echo("stopping; running requests may finish (Ctrl-C again: at once) ...")
-            server.stop(drain=_DRAIN)
+            click.echo("stopping ...")
         finally:
             server.stop()
     if status is not None:
@@ -161,9 +157,8 @@ def _signals_interrupt() -> Iterator[None]:
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    before = {
-        number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)
-    }
+    numbers = {signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)}  # Windows has no SIGHUP
+    before = {number: signal.signal(number, interrupt) for number in numbers}
     try:
         yield
     finally:

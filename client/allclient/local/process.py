@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from allclient.errors import LocalServerError
@@ -19,8 +19,6 @@ from allclient.local.workfolder import WorkFolder
 _SUPERVISOR = Path(__file__).with_name("supervisor.py")
 _PATIENCE = 30.0
 """Seconds for the supervisor to end everything; it needs well under one."""
-
-_POLL = 0.05
 
 
 class ServerProcess:
@@ -80,42 +78,24 @@ class ServerProcess:
                 break
         return self._exit
 
-    def stop(self, drain: float = 0.0, drained: Callable[[], bool] = lambda: True) -> None:
-        """End it, and return when nothing of it is left.
-
-        Requests have ``drain`` seconds to finish, or less: until ``drained`` says that all have.
-        """
+    def stop(self) -> None:
+        """End it, and return when nothing of it is left."""
         if os.getpid() != self._owner:
             return  # a forked child has a copy of the leash, and no say
-        try:
-            if drain > 0:
-                self._tell(f"stop {drain:g}")
-                deadline = time.monotonic() + drain
-                while self.wait(_POLL) is None and time.monotonic() < deadline and not drained():
-                    pass
-        finally:
-            # Also after a second Ctrl-C.
-            self._end()
-
-    def _end(self) -> None:
-        self._tell("stop 0")
+        assert self._supervisor.stdin is not None
+        assert self._supervisor.stdout is not None
+        with contextlib.suppress(BrokenPipeError):
+            # A word, because a forked child may hold this end open.
+            self._supervisor.stdin.write(b"stop\n")
+            self._supervisor.stdin.close()
         try:
             self._supervisor.wait(_PATIENCE)
         except subprocess.TimeoutExpired:
             self._supervisor.kill()  # and with it, by the kernel, the server
             self._supervisor.wait()
-        for stream in (self._supervisor.stdin, self._supervisor.stdout):
-            assert stream is not None
-            with contextlib.suppress(BrokenPipeError):
-                stream.close()
+        self._supervisor.stdout.close()
         # The supervisor has done this, unless it was killed.
         self._folder.remove()
-
-    def _tell(self, words: str) -> None:
-        assert self._supervisor.stdin is not None
-        with contextlib.suppress(BrokenPipeError):
-            self._supervisor.stdin.write(f"{words}\n".encode("ascii"))
-            self._supervisor.stdin.flush()
 
     def _read(self, timeout: float | None) -> bool:
         """Take in what the supervisor says; False when there was nothing in time, or the end."""

@@ -147,16 +147,16 @@ class LocalServer:
                 self._discard(keep_log=isinstance(error, LocalServerError))
                 raise
 
-    def stop(self, drain: float = 0.0) -> None:
+    def stop(self) -> None:
         """End the server and all its processes, and return when they are gone.
 
-        With ``drain``, running requests have that many seconds to finish; without, they fail.
-        Stopping twice, or what never started, does nothing. Raises ServerStartError never; a
-        server that had already died by itself leaves its log behind (``log_path``).
+        Running requests fail, as unavailable: Triton cannot finish those of an ensemble, whose
+        later steps it refuses from the moment it is told to stop. Stopping twice, or what never
+        started, does nothing. A server that had died by itself leaves its log (``log_path``).
         """
         with self._stopping:
             if self._process is not None:
-                self._discard(keep_log=self._process.exit_status() is not None, drain=drain)
+                self._discard(keep_log=self._process.exit_status() is not None)
 
     def exit_status(self) -> int | None:
         """None while the server runs; how it ended, as subprocess has it, when it died."""
@@ -287,12 +287,12 @@ class LocalServer:
                 shutil.copyfile(self.log_path, name)
             self.log_path = Path(name)
 
-    def _discard(self, *, keep_log: bool, drain: float = 0.0) -> None:
+    def _discard(self, *, keep_log: bool) -> None:
         if keep_log:
             self._keep_log()
         process, self._process = self._process, None
         if process is not None:
-            process.stop(drain, lambda: triton_log.drained(self._log()))
+            process.stop()
         if self._layout is not None and self.log_path == self._layout.log:
             self.log_path = None
         self._layout = None

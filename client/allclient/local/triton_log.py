@@ -21,12 +21,6 @@ def gave_up(log: str) -> bool:
     return any(mark in log for mark in _GAVE_UP)
 
 
-def drained(log: str) -> bool:
-    """Whether a server that was told to end has answered its last request; what it does after
-    that, unloading models for seconds, is for nobody."""
-    return "All models are stopped, unloading models" in log
-
-
 def port_in_use(log: str) -> int | None:
     found = _PORT.search(log)
     return int(found["port"]) if found else None

@@ -7,7 +7,6 @@ folders of the dead from those of the living.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import tempfile
@@ -55,12 +54,11 @@ def create() -> WorkFolder:
                 tried.append(f"{base} (mounted noexec)")
                 continue
             path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=base)).resolve()
+            lock = os.open(path / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+            _lock(lock)
+            return WorkFolder(path, lock)
         except OSError as error:
             tried.append(f"{base} ({error.strerror})")
-            continue
-        lock = os.open(path / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        return WorkFolder(path, lock)
     raise LocalServerError(
         "no place for the embedded server's temporary folder; tried " + ", ".join(tried)
     )
@@ -78,11 +76,17 @@ def sweep() -> None:
                 continue  # just removed by another, or not ours to touch
             folder = WorkFolder(lock.parent, handle)
             try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
+                _lock(handle)
+            except BlockingIOError:
                 os.close(handle)  # in use
             else:
                 folder.remove()
+
+
+def _lock(handle: int) -> None:
+    import fcntl  # here, because elsewhere than on Linux a clear message comes before this
+
+    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _bases() -> Iterator[Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
 import sys
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -56,6 +57,19 @@ def without(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
 def test_other_systems(system: str, name: str) -> None:
     with pytest.raises(ServerNotInstalledError, match=f"for {name}: .*Linux only.*{WAY_OUT}"):
         binaries.find(system=system)
+
+
+def test_serve_on_another_system_gives_the_message_and_not_a_traceback() -> None:
+    pretend = (
+        "import sys, platform; sys.modules['fcntl'] = None; platform.system = lambda: 'Windows';"
+        "from allclient.cli import main; main(['serve'])"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", pretend], capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 3
+    assert "there is no embedded server for Windows" in run.stderr
+    assert "Traceback" not in run.stderr
 
 
 @pytest.mark.parametrize("version", [(3, 10, 13), (3, 14, 0)])
