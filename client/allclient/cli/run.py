@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import chain
@@ -18,7 +18,7 @@ from allclient.cli.options import SERVER_VARIABLE, ConnectionOptions, make_clien
 from allclient.cli.screen import Screen, TerminalTable, standard_output
 from allclient.cli.signals import StopSignals
 from allclient.cli.tally import NOTICE, Tally
-from allclient.contract import ReviewReason
+from allclient.contract import IMAGE_SUFFIXES, ReviewReason
 from allclient.errors import AllclientError, ConfigurationError, ModelNotReadyError
 from allclient.report import (
     SUFFIXES,
@@ -88,7 +88,7 @@ def run(options: Options) -> int:
     files = _search(options, skipped)
     first = next(files, None)
     if first is None:
-        click.echo(_nothing_found(skipped), err=True)
+        click.echo(_nothing_found(options.paths, skipped), err=True)
         return codes.USAGE
     tally = Tally()
     with Screen() as screen, StopSignals() as signals:
@@ -218,9 +218,11 @@ def _count(options: Options, output: Output) -> int | None:
     return sum(not output.is_done(file) for file in files)
 
 
-def _nothing_found(skipped: Skipped) -> str:
-    said = skipped.sentence()
-    return "allclient: no image found" + (f" ({said})" if said else "")
+def _nothing_found(paths: Sequence[str], skipped: Skipped) -> str:
+    where = ", ".join(printable(path) for path in paths[:3]) + (", ..." if len(paths) > 3 else "")
+    endings = ", ".join(sorted(IMAGE_SUFFIXES))
+    said = skipped.sentence() or f"images end in {endings}; other files are taken when named"
+    return f"allclient: no image found in {where} ({said})"
 
 
 def _open_output(options: Options, screen: Screen) -> Output:
