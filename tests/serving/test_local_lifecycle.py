@@ -33,7 +33,8 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 with LocalServer(sys.argv[1]) as server:
     print(json.dumps({"pid": server.pid, "log": str(server.log_path),
                       "address": server.grpc_address}), flush=True)
-    time.sleep(600)
+    while True:  # a signal that comes just before a sleep begins does not end it
+        time.sleep(0.1)
 """
 
 

@@ -17,6 +17,9 @@ from allclient.cli.tally import NOTICE
 if TYPE_CHECKING:
     from allclient.local import LocalServer
 
+_LONGEST_WAIT: Final = 0.5
+"""Seconds that Ctrl-C may be left unnoticed."""
+
 _PORT: Final = click.IntRange(0, 65535)
 
 
@@ -107,7 +110,9 @@ def serve(
             begun = time.monotonic()
             server.start()
             click.echo(_report(server, host, time.monotonic() - begun))
-            status = server.wait()
+            # Not for ever at once: a signal that comes just before a wait begins does not end it.
+            while (status := server.wait(_LONGEST_WAIT)) is None:
+                pass
         except KeyboardInterrupt:
             click.echo("stopping ...")
         finally:
