@@ -31,7 +31,8 @@ import majority  # noqa: E402
 import pixels  # noqa: E402
 
 # INT8 rounds: a backbone's probabilities may move this far on one image (0.11 was the most seen,
-# between two nearly equal classes) and little on average (0.013 at most); its argmax on a clear case may not move.
+# between two nearly equal classes) and little on average (0.013 at most); its argmax on a clear
+# case may not move.
 BACKBONE_TOLERANCE = 0.15
 MEAN_TOLERANCE = 0.02
 VOTE_TOLERANCE = 0.06
