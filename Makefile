@@ -19,7 +19,7 @@ help:
 	@echo "make lint   style, types and imports alone"
 	@echo "make clean  remove .venv and what the targets made"
 
-demo: $(VENV)/.ready-demo $(SAMPLES)/.ready
+demo: $(VENV)/.ready-demo $(SAMPLES)
 	@$(BIN)/allclient classify $(SAMPLES)
 
 test: lint
@@ -34,7 +34,8 @@ lint: $(VENV)/.ready-test
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-$(SAMPLES)/.ready: $(VENV)/.ready-demo $(wildcard samples/*.py)
+# The folder is its own stamp: a file in it would be counted as skipped.
+$(SAMPLES): $(wildcard samples/*.py) | $(VENV)/.ready-demo
 	@$(BIN)/python -m samples render --out $(SAMPLES) && touch $@
 
 # The interpreter is the first of these that is 3.11 to 3.13; PYTHON=... names another.
