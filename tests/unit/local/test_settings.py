@@ -17,7 +17,15 @@ from allclient.errors import (
     PortInUseError,
     ServerNotInstalledError,
 )
-from allclient.local import LocalServer, ports, repository, sharedmemory, supervisor, workfolder
+from allclient.local import (
+    LocalServer,
+    numpy2,
+    ports,
+    repository,
+    sharedmemory,
+    supervisor,
+    workfolder,
+)
 from allclient.local.binaries import Binaries
 from allclient.local.layout import Layout
 from allclient.local.ports import Ports
@@ -169,7 +177,8 @@ class TestEnvironment:
         backend.mkdir()
         (backend / "libtriton_python.so").touch()
         stub = tmp_path / "stub"
-        stub.touch()
+        # With NumPy 2 the layout adapts the stub, and takes only one that reads arrays as known.
+        stub.write_bytes(b"".join(code * count for code, _, count in numpy2._READS))
         found = Binaries(tmp_path, backend, stub, tmp_path, None, (Path("/packages"),))
         layout = Layout(tmp_path / "work", found, tmp_path / "models")
         layout.create()
