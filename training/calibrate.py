@@ -109,5 +109,6 @@ def limits(quality: npt.NDArray[np.float32]) -> dict[str, dict[str, float]]:
 
 
 def _quantiles(values: list[float]) -> list[float]:
-    found = np.quantile(np.array(values, np.float64), np.linspace(0, 1, 101))
+    shares = np.linspace(0, 1, serving.majority().QUANTILES)
+    found = np.quantile(np.array(values, np.float64), shares)
     return np.maximum.accumulate(found.round(5)).tolist()

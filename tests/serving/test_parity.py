@@ -7,7 +7,6 @@ its numbers are also computed afresh here.
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ import tritonclient.grpc as triton
 
 from allclient import Client
 from allclient.contract import BACKBONES, SUBTYPES
+from training import serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,10 +25,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 REFERENCE = ROOT / "tests" / "reference"
-sys.path[:0] = [str(ROOT / "model_repository" / step / "1") for step in ("preprocess", "vote")]
-
-import majority  # noqa: E402
-import pixels  # noqa: E402
+pixels, majority = serving.pixels(), serving.majority()
 
 # INT8 rounds: a backbone's probabilities may move this far on one image (0.11 was the most seen,
 # between two nearly equal classes) and little on average (0.013 at most); its argmax on a clear
@@ -66,11 +63,6 @@ def raw_client(server: LocalServer) -> Iterator[triton.InferenceServerClient]:
     client.close()
 
 
-def softmax(logits: np.ndarray) -> np.ndarray:
-    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return powers / powers.sum(axis=-1, keepdims=True)
-
-
 def margin(probabilities: np.ndarray) -> float:
     first, second = np.sort(probabilities)[::-1][:2]
     return float(first - second)
@@ -86,7 +78,10 @@ def test_each_served_backbone_answers_as_its_keras_model(
     tensor = triton.InferInput("PIXELS", list(batch.shape), "UINT8")
     tensor.set_data_from_numpy(batch)
     answer = raw_client.infer(backbone, [tensor])
-    served, expected = softmax(answer.as_numpy("LOGITS")), softmax(golden[f"{backbone}_logits"])
+    served, expected = (
+        majority.softmax(answer.as_numpy("LOGITS")),
+        majority.softmax(golden[f"{backbone}_logits"]),
+    )
     np.testing.assert_allclose(served, expected, atol=BACKBONE_TOLERANCE)
     assert np.abs(served - expected).mean() < MEAN_TOLERANCE
     for mine, theirs in zip(served, expected, strict=True):
@@ -100,7 +95,7 @@ def test_each_served_backbone_answers_as_its_keras_model(
 def test_the_vote_answers_as_the_keras_models_would(
     server: LocalServer, images: dict[str, bytes], golden: dict[str, np.ndarray]
 ) -> None:
-    policy = majority.Policy.load(ROOT / "model_repository" / "vote" / "1" / "policy.json")
+    policy = majority.Policy.load(serving.MODEL_REPOSITORY / "vote" / "1" / "policy.json")
     with Client(server.grpc_address) as client:
         for row, data in enumerate(images.values()):
             logits = np.stack([golden[f"{b.value}_logits"][row] for b in BACKBONES])
@@ -109,7 +104,7 @@ def test_the_vote_answers_as_the_keras_models_would(
             served = client.classify(data)
             probabilities = [served.probabilities[subtype] for subtype in SUBTYPES]
             np.testing.assert_allclose(probabilities, expected.probabilities, atol=VOTE_TOLERANCE)
-            if all(margin(softmax(one)) > CLEAR for one in logits):
+            if all(margin(majority.softmax(one)) > CLEAR for one in logits):
                 assert served.label.value == expected.label
                 assert served.subtype.value == expected.subtype
                 assert tuple(vote.value for vote in served.votes.values()) == expected.votes

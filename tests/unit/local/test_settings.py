@@ -167,10 +167,11 @@ class TestEnvironment:
             monkeypatch.setenv(name, "/hostile")
         monkeypatch.setenv("OMP_NUM_THREADS", "1")
         found = Binaries(*[tmp_path / name for name in ("s", "p", "stub", "libs")], None, ())
-        variables = Layout(tmp_path / "work", found, tmp_path).variables()
+        layout = Layout(tmp_path / "work", found, tmp_path)
+        variables = layout.variables()
         assert "/hostile" not in ":".join(variables.values()).split(":")
         assert variables["OMP_NUM_THREADS"] == "1"
-        assert variables["PATH"].startswith(f"{tmp_path}/work/environment/bin{os.pathsep}")
+        assert variables["PATH"].startswith(f"{layout.work}/environment/bin{os.pathsep}")
 
     def test_the_environment_has_the_packages_and_no_more(self, tmp_path: Path) -> None:
         backend = tmp_path / "python"
