@@ -1,4 +1,4 @@
-"""From an encoded image file to the 224x224 pixels that the backbones see, and what they are like.
+"""From an encoded image file to what the backbones see of it, and what the field is like.
 
 Pure functions: no Triton, no files, no state. Training and serving both call ``decode``, so the
 pixels cannot differ between them. Only the standard library, numpy and Pillow are used.
@@ -27,14 +27,26 @@ from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import smear_nuclei
 from PIL import Image, ImageCms, ImageFile, TiffImagePlugin
+from smear_density import MASKED, render
 from smear_file import MAX_PIXELS, UNSUPPORTED, FirstPage, ImageError, identify, read, refusal
-from smear_quality import MASK_FROM, SIDE, measure
+from smear_frame import MASK_FROM, SIDE
+from smear_quality import measure
 
-__all__ = ["MASK_FROM", "MAX_PIXELS", "SIDE", "Decoded", "ImageError", "decode"]
-
-BAR_GREY: Final = 128
-"""What the scale-bar corner, ``[MASK_FROM:, MASK_FROM:]``, is filled with in every image."""
+__all__ = [
+    "MASKED",
+    "MASK_FROM",
+    "MAX_PIXELS",
+    "SIDE",
+    "Decoded",
+    "Field",
+    "ImageError",
+    "decode",
+    "field",
+    "render",
+    "rgb",
+]
 
 GAP: Final = 3
 """Decoding at a part of the size and averaging stop at this many times 224; Lanczos does the rest.
@@ -48,16 +60,37 @@ class Decoded(NamedTuple):
     """One image, ready for the backbones."""
 
     pixels: npt.NDArray[np.uint8]
-    """uint8 [224, 224, 3], RGB, upright, the scale-bar corner masked."""
+    """uint8 [224, 224, 3], the field as ``smear_density.render`` shows it."""
     quality: npt.NDArray[np.float32]
-    """float32 [12] in the order of ``smear_quality.QUALITY_FIELDS``."""
+    """float32 [18] in the order of ``smear_quality.QUALITY_FIELDS``."""
+
+
+class Field(NamedTuple):
+    """One field in its colours."""
+
+    rgb: npt.NDArray[np.uint8]
+    """uint8 [224, 224, 3], upright, the scale-bar corner masked."""
+    pages: int
+    """How many pages or frames the file has; the field is the first."""
 
 
 def decode(data: bytes) -> Decoded:
-    """Read one encoded file (JPEG, PNG, BMP, TIFF or WebP).
+    """Read one encoded file (JPEG, PNG, BMP, TIFF or WebP) for the backbones.
 
     Raises ImageError, and nothing else, when the bytes give no trustworthy picture.
     """
+    seen = field(data)
+    found = smear_nuclei.find(seen.rgb)
+    return Decoded(render(seen.rgb, found.mask), measure(seen.rgb, seen.pages, found))
+
+
+def rgb(data: bytes) -> npt.NDArray[np.uint8]:
+    """The field in its colours, uint8 [224, 224, 3]; raises as ``decode`` does."""
+    return field(data).rgb
+
+
+def field(data: bytes) -> Field:
+    """The field in its colours, and how many pages the file has; raises as ``decode`` does."""
     kind = identify(data)
     try:
         page = read(data, kind, side=GAP * SIDE)
@@ -67,9 +100,9 @@ def decode(data: bytes) -> Decoded:
     except Exception as error:
         # Whatever a decoder trips over in a broken file concerns this file alone.
         raise refusal(kind, error) from error
-    pixels = upright.copy()
-    pixels[MASK_FROM:, MASK_FROM:] = BAR_GREY
-    return Decoded(pixels, measure(pixels, page.pages))
+    colours = upright.copy()
+    colours[MASK_FROM:, MASK_FROM:] = MASKED
+    return Field(colours, page.pages)
 
 
 def _squash(page: FirstPage) -> npt.NDArray[np.uint8]:

@@ -1,4 +1,4 @@
-"""What a field is like: how sharp and bright it is, and the colours of its stain."""
+"""What a field is like: how sharp and bright it is, the colours of its stain, its cells."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
+from smear_cells import CELL_FIELDS, describe
+from smear_frame import MASK_FROM, OUTSIDE, OUTSIDE_IMAGE, SIDE
+from smear_nuclei import Nuclei, find, otsu
 
-SIDE: Final = 224
-"""Height and width, in pixels, of what the backbones see."""
-
-MASK_FROM: Final = 188
-"""From this row and column on the pixels are masked: the training images carry a scale bar there
-whose style tells the class."""
+__all__ = ["MASK_FROM", "QUALITY_FIELDS", "SIDE", "measure"]
 
 QUALITY_FIELDS: Final = (
     "pages",
@@ -28,33 +26,34 @@ QUALITY_FIELDS: Final = (
     "cells_red",
     "cells_green",
     "cells_blue",
+    *CELL_FIELDS,
 )
 
 _LEVELS: Final = np.arange(256.0)
-_OUTSIDE: Final = np.ones((SIDE, SIDE), dtype=bool)
-_OUTSIDE[MASK_FROM:, MASK_FROM:] = False
-_OUTSIDE_BAR: Final = Image.fromarray(_OUTSIDE)
-_OUTSIDE_COUNT: Final = int(_OUTSIDE.sum())
+_OUTSIDE_COUNT: Final = int(OUTSIDE.sum())
 
 
-def measure(pixels: npt.NDArray[np.uint8], pages: int = 1) -> npt.NDArray[np.float32]:
-    """What the image is like, float32 [12] in the order of ``QUALITY_FIELDS``.
+def measure(
+    pixels: npt.NDArray[np.uint8], pages: int = 1, found: Nuclei | None = None
+) -> npt.NDArray[np.float32]:
+    """What the image is like, float32 [18] in the order of ``QUALITY_FIELDS``.
 
     pixels: uint8 [224, 224, 3] RGB; everything is measured outside the scale-bar corner.
     Grey is ITU-R BT.601 luma. Sharpness is the variance of the 4-neighbour Laplacian of the grey
     image, 0..255 scale; brightness and contrast are mean and standard deviation of grey / 255;
     clipped_dark and clipped_bright are the shares of pixels with grey <= 5 and >= 250. background_*
     is the mean RGB / 255 of pixels above the Otsu threshold of the green channel, cells_* of those
-    at or below it; both are the whole mean where the green channel is flat.
+    at or below it; both are the whole mean where the green channel is flat. The rest is what
+    ``smear_cells.describe`` says. ``found`` is ``smear_nuclei.find(pixels)`` where that is known.
     """
     # Histograms carry all there is to know here and are far quicker than sums over pixels.
     image = Image.fromarray(pixels)
     grey = image.convert("L")
-    share = np.array(grey.histogram(_OUTSIDE_BAR)) / _OUTSIDE_COUNT
+    share = np.array(grey.histogram(OUTSIDE_IMAGE)) / _OUTSIDE_COUNT
     brightness = share @ _LEVELS
     contrast = np.sqrt(share @ (_LEVELS - brightness) ** 2)
-    whole = np.array(image.histogram(_OUTSIDE_BAR)).reshape(3, 256)
-    above = (pixels[..., 1] > otsu(whole[1])) & _OUTSIDE
+    whole = np.array(image.histogram(OUTSIDE_IMAGE)).reshape(3, 256)
+    above = (pixels[..., 1] > otsu(whole[1])) & OUTSIDE
     bright = np.array(image.histogram(Image.fromarray(above))).reshape(3, 256)
     return np.concatenate(
         [
@@ -62,6 +61,7 @@ def measure(pixels: npt.NDArray[np.uint8], pages: int = 1) -> npt.NDArray[np.flo
             [share[:6].sum(), share[250:].sum()],
             _mean_colour(bright, whole) / 255,
             _mean_colour(whole - bright, whole) / 255,
+            describe(found or find(pixels)),
         ]
     ).astype(np.float32)
 
@@ -81,14 +81,3 @@ def _sharpness(grey: npt.NDArray[np.uint8]) -> float:
     count = (SIDE - 2) ** 2 - (SIDE - MASK_FROM) ** 2
     values = laplacian.ravel()
     return float(values @ values / count - (values.sum() / count) ** 2)
-
-
-def otsu(histogram: npt.NDArray[Any]) -> int:
-    """The level that parts a histogram [256] best: values at or below it form the dark class."""
-    below = np.cumsum(histogram, dtype=np.float64)
-    weighted = np.cumsum(histogram * _LEVELS)
-    above = below[-1] - below
-    with np.errstate(divide="ignore", invalid="ignore"):
-        apart = weighted / below - (weighted[-1] - weighted) / above
-        between = below * above * apart**2
-    return int(np.argmax(np.nan_to_num(between, nan=0.0, posinf=0.0)))

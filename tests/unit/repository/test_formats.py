@@ -9,7 +9,10 @@ import numpy as np
 import pixels
 import pytest
 import smear_file
+import smear_quality
 from PIL import Image, ImageCms
+
+from samples import render
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL.TiffImagePlugin")
 
@@ -40,7 +43,7 @@ def masked(image: Image.Image | np.ndarray) -> np.ndarray:
 
 def distance(data: bytes, expected: Image.Image | np.ndarray) -> tuple[float, int]:
     """Mean and largest difference in grey levels."""
-    apart = np.abs(pixels.decode(data).pixels.astype(int) - masked(expected))
+    apart = np.abs(pixels.rgb(data).astype(int) - masked(expected))
     return float(apart.mean()), int(apart.max())
 
 
@@ -61,12 +64,31 @@ LOSSLESS = {
 @pytest.mark.parametrize("name", LOSSLESS)
 def test_lossless_formats_of_224_pixels_pass_through_untouched(name: str) -> None:
     format, options = LOSSLESS[name]
-    decoded = pixels.decode(encode(RGB, format, **options))
-    np.testing.assert_array_equal(decoded.pixels, masked(SCENE))
-    assert decoded.pixels.dtype == np.uint8
+    data = encode(RGB, format, **options)
+    colours = pixels.rgb(data)
+    np.testing.assert_array_equal(colours, masked(SCENE))
+    assert colours.dtype == np.uint8
+    decoded = pixels.decode(data)
     assert decoded.quality.dtype == np.float32
-    assert decoded.quality.shape == (12,)
+    assert decoded.quality.shape == (len(smear_quality.QUALITY_FIELDS),)
     assert decoded.quality[0] == 1
+
+
+(SMEAR,) = (one.image for one in render.images(count=1, seed=2, height=224))
+
+
+@pytest.mark.parametrize("name", LOSSLESS)
+def test_the_backbones_see_the_same_whatever_the_file_is(name: str) -> None:
+    format, options = LOSSLESS[name]
+    data = encode(SMEAR, format, **options)
+    decoded = pixels.decode(data)
+    assert decoded.pixels.shape == (224, 224, 3)
+    assert decoded.pixels.dtype == np.uint8
+    np.testing.assert_array_equal(decoded.pixels, pixels.render(pixels.rgb(data)))
+    expected = pixels.decode(encode(SMEAR, "PNG"))
+    np.testing.assert_array_equal(decoded.pixels, expected.pixels)
+    np.testing.assert_array_equal(decoded.quality, expected.quality)
+    assert 0.01 < (decoded.pixels[:188] < 128).mean() < 0.5, "leukocytes, and nothing else"
 
 
 @pytest.mark.parametrize(
@@ -176,7 +198,7 @@ def test_16_bit_grey_is_scaled_by_its_type_and_not_clipped(format: str) -> None:
 
 def test_a_dark_16_bit_image_stays_dark() -> None:
     data = encode(Image.fromarray((GREY16 // 16).astype(np.uint16)), "PNG")
-    assert pixels.decode(data).pixels[:188].max() <= 16, "no stretching by content"
+    assert pixels.rgb(data)[:188].max() <= 16, "no stretching by content"
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
@@ -235,7 +257,7 @@ def test_32_bit_integers_are_refused() -> None:
 
 
 def white_hole(format: str, image: Image.Image, **options: object) -> np.ndarray:
-    return pixels.decode(encode(image, format, **options)).pixels[50:100, 50:100]
+    return pixels.rgb(encode(image, format, **options))[50:100, 50:100]
 
 
 @pytest.mark.parametrize("format", ["PNG", "TIFF", "WEBP"])
@@ -256,7 +278,7 @@ def test_half_transparent_is_half_white() -> None:
 def test_transparent_pixels_do_not_bleed_into_their_neighbours(size: tuple[int, int]) -> None:
     image = Image.new("RGBA", size, (255, 0, 0, 0))
     image.paste((255, 255, 255, 255), (0, 0, size[0] // 2, size[1]))
-    assert (pixels.decode(encode(image, "PNG")).pixels[:188] == 255).all()
+    assert (pixels.rgb(encode(image, "PNG"))[:188] == 255).all()
 
 
 def test_grey_with_alpha() -> None:
@@ -269,9 +291,9 @@ def test_palette_with_transparency() -> None:
     image = Image.new("P", (224, 224), 1)
     image.putpalette([255, 0, 0, 10, 20, 30])
     image.paste(0, (50, 50, 100, 100))
-    decoded = pixels.decode(encode(image, "PNG", transparency=0)).pixels
-    assert (decoded[50:100, 50:100] == 255).all()
-    assert (decoded[0, 0] == (10, 20, 30)).all()
+    colours = pixels.rgb(encode(image, "PNG", transparency=0))
+    assert (colours[50:100, 50:100] == 255).all()
+    assert (colours[0, 0] == (10, 20, 30)).all()
 
 
 def test_colour_key() -> None:
@@ -298,9 +320,10 @@ def test_the_first_of_several_pages_is_read_and_all_are_counted(
     format: str, options: dict[str, object]
 ) -> None:
     others = [RGB.rotate(90), RGB.rotate(180)]
-    decoded = pixels.decode(encode(RGB, format, save_all=True, append_images=others, **options))
-    assert np.abs(decoded.pixels.astype(int) - masked(SCENE)).mean() < 2.5
-    assert decoded.quality[0] == 3
+    data = encode(RGB, format, save_all=True, append_images=others, **options)
+    first = pixels.field(data)
+    assert np.abs(first.rgb.astype(int) - masked(SCENE)).mean() < 2.5
+    assert first.pages == pixels.decode(data).quality[0] == 3
 
 
 def test_reduced_copies_in_a_tiff_are_no_pages() -> None:
@@ -316,9 +339,8 @@ def test_a_tiff_whose_pages_run_in_a_circle() -> None:
     entries = int.from_bytes(data[first : first + 2], "little")
     pointer = first + 2 + 12 * entries
     data[pointer : pointer + 4] = first.to_bytes(4, "little")
-    decoded = pixels.decode(bytes(data))
-    assert decoded.quality[0] == 1
-    np.testing.assert_array_equal(decoded.pixels, masked(SCENE))
+    assert pixels.decode(bytes(data)).quality[0] == 1
+    np.testing.assert_array_equal(pixels.rgb(bytes(data)), masked(SCENE))
 
 
 # -- orientation ----------------------------------------------------------------------------------
@@ -348,9 +370,9 @@ def test_exif_orientation(format: str, orientation: int, size: tuple[int, int]) 
     options = {"lossless": True} if format == "WEBP" else {}
     if format == "JPEG":
         options = {"quality": 100, "subsampling": 0}
-    decoded = pixels.decode(encode(stored, format, exif=exif, **options)).pixels
-    expected = pixels.decode(encode(upright, format, **options)).pixels
-    apart = np.abs(decoded.astype(int) - expected)
+    colours = pixels.rgb(encode(stored, format, exif=exif, **options))
+    expected = pixels.rgb(encode(upright, format, **options))
+    apart = np.abs(colours.astype(int) - expected)
     assert apart.mean() < 0.6
     assert apart.max() <= 8
     if size == (224, 224) and format != "JPEG":

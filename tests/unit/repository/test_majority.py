@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import itertools
 
 import majority
@@ -10,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from policies import GOOD_QUALITY, policy
+from policies import GOOD_QUALITY, OTHER_STAIN, POLICY, STAIN, policy
 
 SUBTYPES = ("benign", "early_pre_b", "pre_b", "pro_b")
 CAMS = [np.ones((side, side, 4), np.float32) for side in (7, 7, 5)]
@@ -98,24 +100,67 @@ def test_a_sure_and_ordinary_answer_needs_no_review() -> None:
 def test_low_confidence_is_about_the_label(vote: int) -> None:
     logits = np.zeros((3, 4))
     logits[:, vote] = 2.0
-    decision = decide(logits, low_confidence_below=0.0)
-    benign = float(decision.probabilities[0])
-    confidence = benign if vote == 0 else 1 - benign
-    assert "low_confidence" not in decide(logits, low_confidence_below=confidence - 1e-4).review
-    assert "low_confidence" in decide(logits, low_confidence_below=confidence + 1e-4).review
+    label = "malignant" if vote else "benign"
+    other = {"benign": 1.0, "malignant": 1.0, "subtype": 0.0}
+    benign = float(decide(logits).probabilities[0])
+    confidence = 1 - benign if vote else benign
+    for apart, expected in ((-1e-4, False), (1e-4, True)):
+        limits = other | {label: confidence + apart}
+        assert ("low_confidence" in decide(logits, confidence=limits).review) == expected
 
 
-def test_two_subtypes_that_share_the_malignant_side_are_not_low_confidence() -> None:
+def test_a_malignant_answer_has_to_be_sure_of_its_subtype_too() -> None:
     logits = np.tile([-9.0, 5.0, 4.9, -9.0], (3, 1))
     assert decide(logits).review == ()
+    surer = {"benign": 0.9, "malignant": 0.9, "subtype": 0.6}
+    assert decide(logits, confidence=surer).review == ("low_confidence",)
+    benign = np.tile([5.0, 2.0, 2.0, 2.0], (3, 1))
+    unsure = {"benign": 0.8, "malignant": 0.9, "subtype": 1.0}
+    assert decide(benign, confidence=unsure).review == (), "a benign answer has no other subtype"
 
 
 def test_a_strange_stain_is_out_of_distribution() -> None:
     quality = GOOD_QUALITY.copy()
     quality[6:12] = (0.2, 0.9, 0.2, 0.1, 0.8, 0.1)
     decision = decide(voting((0, 0, 0)), quality=quality)
-    assert decision.ood_score == 1
+    assert 0.99 < decision.ood_score < 1
     assert decision.review == ("out_of_distribution",)
+
+
+def test_between_two_known_stains_lies_a_strange_one() -> None:
+    for stain, strange in ((STAIN, False), (OTHER_STAIN, False), (None, True)):
+        quality = GOOD_QUALITY.copy()
+        middle = np.add(STAIN, OTHER_STAIN) / 2
+        quality[6:12] = middle if stain is None else stain
+        tight = majority.Look(
+            policy().look.at, policy().look.known, np.eye(6) * 50, policy().look.quantiles
+        )
+        rules = dataclasses.replace(policy(), look=tight)
+        found = majority.decide(voting((0, 0, 0)), CAMS, quality, rules)
+        assert ("out_of_distribution" in found.review) == strange
+
+
+def test_the_farther_the_stranger() -> None:
+    scores = []
+    for step in (0.0, 0.3, 0.6, 1.0, 2.0, 4.0):
+        quality = GOOD_QUALITY.copy()
+        quality[6] += step
+        scores.append(decide(voting((0, 0, 0)), quality=quality).ood_score)
+    assert scores == sorted(scores)
+    assert scores[-1] > scores[-2] > 0.99
+
+
+@pytest.mark.parametrize("vote", [0, 2])
+def test_how_strange_a_field_may_be_depends_on_the_label(vote: int) -> None:
+    quality = GOOD_QUALITY.copy()
+    quality[6] += 0.5
+    score = decide(voting((vote,) * 3), quality=quality).ood_score
+    label = "malignant" if vote else "benign"
+    ood = copy.deepcopy(POLICY["ood"])
+    for limit, expected in ((score - 0.01, True), (score + 0.01, False)):
+        ood["review_above"] = {"benign": 0.0, "malignant": 0.0} | {label: limit}
+        found = decide(voting((vote,) * 3), quality=quality, ood=ood)
+        assert ("out_of_distribution" in found.review) == expected
 
 
 def test_flat_logits_are_out_of_distribution() -> None:
@@ -130,12 +175,12 @@ def test_ood_score_is_the_larger_share_of_validation_images_below() -> None:
     rules = policy()
     logits = voting((2, 2, 2))
     energy = -np.mean([np.log(np.exp(row).sum()) for row in logits])
-    distance = np.sqrt(0.25**2 * 50)
+    distance = 0.25 * 7
     shares = [
         np.mean(np.interp(np.linspace(0, 1, 100_001), np.linspace(0, 1, 101), known) < value)
         for known, value in (
             (rules.energy_quantiles, energy),
-            (rules.distance_quantiles, distance),
+            (rules.look.quantiles, distance),
         )
     ]
     got = majority.decide(logits, CAMS, quality, rules).ood_score
@@ -153,6 +198,13 @@ def test_poor_quality(field: str, value: float) -> None:
     assert decide(voting((2, 2, 2)), quality=quality).review == ("poor_quality",)
 
 
+@pytest.mark.parametrize(("field", "value"), [("nuclei_share", 0.001), ("nuclei_purple", 0.0)])
+def test_no_leukocytes(field: str, value: float) -> None:
+    quality = GOOD_QUALITY.copy()
+    quality[majority.QUALITY_FIELDS.index(field)] = value
+    assert decide(voting((2, 2, 2)), quality=quality).review == ("no_leukocytes",)
+
+
 def test_first_page_only() -> None:
     quality = GOOD_QUALITY.copy()
     quality[0] = 2
@@ -161,8 +213,8 @@ def test_first_page_only() -> None:
 
 def test_every_reason_that_holds_is_given_in_order() -> None:
     quality = GOOD_QUALITY.copy()
-    quality[[0, 1, 6]] = (5, 0, 0)
-    assert decide(voting((0, 1, 2), 1), quality=quality).review == majority.REVIEW_REASONS
+    quality[[0, 1, 6, 12]] = (5, 0, 0, 0)
+    assert decide(np.eye(4)[:3] * 2, quality=quality).review == majority.REVIEW_REASONS
 
 
 # -- what is no number ----------------------------------------------------------------------------
@@ -190,7 +242,7 @@ def test_shapes_are_checked() -> None:
     with pytest.raises(majority.BackboneError, match="three class activation maps"):
         decide(voting((0, 0, 0)), cams=CAMS[:2])
     with pytest.raises(majority.BackboneError, match="quality"):
-        decide(voting((0, 0, 0)), quality=GOOD_QUALITY[:11])
+        decide(voting((0, 0, 0)), quality=GOOD_QUALITY[:17])
 
 
 # -- heatmap --------------------------------------------------------------------------------------
@@ -226,12 +278,28 @@ def test_no_evidence_is_all_zero() -> None:
 
 
 def test_resizing_keeps_a_slope_a_slope() -> None:
-    slope = np.tile(np.arange(5.0), (5, 1))
+    slope = np.zeros((5, 5))
+    slope[:2] = np.arange(5.0)
     heatmap = majority.heatmap([slope])
-    assert (np.diff(heatmap, axis=1) >= 0).all()
-    np.testing.assert_allclose(heatmap, np.tile(heatmap[0], (7, 1)), rtol=1e-6)
     centres = np.clip((np.arange(7) + 0.5) * 5 / 7 - 0.5, 0, 4)
-    np.testing.assert_allclose(heatmap[0], centres / 4, rtol=1e-6)
+    for row in heatmap[:2]:
+        np.testing.assert_allclose(row, centres / 4, rtol=1e-6)
+    assert (heatmap[3:] == 0).all()
+
+
+def test_a_fine_map_loses_no_evidence() -> None:
+    for row, column in np.ndindex(28, 28):
+        fine = np.zeros((28, 28))
+        fine[row, column] = 1
+        assert majority.heatmap([fine]).max() == 1
+
+
+def test_what_a_map_says_everywhere_is_no_evidence() -> None:
+    peak = np.full((14, 14), 5.0)
+    peak[3, 3] = 6.0
+    heatmap = majority.heatmap([peak])
+    assert heatmap.max() == heatmap[1, 1] == 1
+    assert (heatmap[4:] == 0).all()
 
 
 FINITE = {"allow_nan": False, "allow_infinity": False, "width": 32}
@@ -246,7 +314,7 @@ FINITE = {"allow_nan": False, "allow_infinity": False, "width": 32}
             for side in (7, 7, 5)
         )
     ),
-    quality=hnp.arrays(np.float32, 12, elements=st.floats(0, 1e4, **FINITE)),
+    quality=hnp.arrays(np.float32, 18, elements=st.floats(0, 1e4, **FINITE)),
 )
 def test_whatever_the_numbers_the_answer_keeps_its_bounds(
     logits: np.ndarray, cams: tuple[np.ndarray, ...], quality: np.ndarray

@@ -70,20 +70,6 @@ def test_a_flat_image_has_numbers_too(level: int) -> None:
         assert quality[f"{region}_green"] == pytest.approx(level / 255)
 
 
-def test_otsu_parts_two_heaps_where_the_brute_force_does() -> None:
-    values = np.concatenate([RNG.normal(70, 12, 900), RNG.normal(190, 25, 4000)])
-    values = np.clip(np.rint(values), 0, 255).astype(int)
-
-    def between(level: int) -> float:
-        low, high = values[values <= level], values[values > level]
-        if not len(low) or not len(high):
-            return 0.0
-        return len(low) * len(high) * (low.mean() - high.mean()) ** 2
-
-    best = smear_quality.otsu(np.bincount(values, minlength=256))
-    assert between(best) == pytest.approx(max(between(level) for level in range(256)))
-
-
 def test_blur_lowers_sharpness() -> None:
     sharp = np.kron(RNG.integers(0, 256, (28, 28, 3)), np.ones((8, 8, 1))).astype(np.uint8)
     soft = (sharp.astype(int) + np.roll(sharp, 1, 0) + np.roll(sharp, 1, 1)) // 3

@@ -46,8 +46,12 @@ FILES = {
 
 
 def refusal(data: bytes) -> pixels.ImageError:
+    """What serving says; training, which reads colours, has to hear the same."""
     with pytest.raises(pixels.ImageError) as refused:
         pixels.decode(data)
+    with pytest.raises(pixels.ImageError) as again:
+        pixels.rgb(data)
+    assert (again.value.code, str(again.value)) == (refused.value.code, str(refused.value))
     return refused.value
 
 
@@ -70,11 +74,11 @@ def test_a_file_that_was_cut(name: str, part: float) -> None:
 
 @pytest.mark.parametrize("name", FILES)
 def test_a_file_that_lacks_its_last_bytes_is_refused_unless_every_pixel_is_there(name: str) -> None:
-    whole = pixels.decode(FILES[name]).pixels
+    whole = pixels.rgb(FILES[name])
     for cut in (1, 2, 3, 7, 19):
         code, rest = None, whole
         try:
-            rest = pixels.decode(FILES[name][:-cut]).pixels
+            rest = pixels.rgb(FILES[name][:-cut])
         except pixels.ImageError as error:
             code = error.code
         assert code in (None, smear_file.TRUNCATED), cut

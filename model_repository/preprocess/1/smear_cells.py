@@ -1,0 +1,84 @@
+"""What the cells of a field are like: how many nuclei, how dense and sharp, how large red cells."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import smear_nuclei
+from smear_frame import OUTSIDE
+
+CELL_FIELDS: Final = (
+    "nuclei_share",
+    "nuclei_purple",
+    "nuclei_edge",
+    "nuclei_density",
+    "red_cell_size",
+    "red_cell_aspect",
+)
+
+STEEPEST: Final = 0.9
+"""The sharpness of edges is told by this quantile of the slopes along them."""
+
+
+def describe(found: smear_nuclei.Nuclei) -> npt.NDArray[np.float64]:
+    """float64 [6] in the order of ``CELL_FIELDS``, of what ``smear_nuclei.find`` found.
+
+    - nuclei_share: of the field's area, 0..1.
+    - nuclei_purple: share of green in the light that nuclei take out, less the same share of red
+      cells. Nuclei are purple and red cells are not; red cells that lie on one another are dark
+      and keep their colour. 0 where there are no nuclei or no colours.
+    - nuclei_edge: slope of green density at the rims of nuclei, per pixel, as a share of their
+      mean density: 0.4 to 0.5 where they are in focus. 1 where there are no nuclei to blur.
+    - nuclei_density: mean optical density in green; 0 where there are no nuclei.
+    - red_cell_size: by area and perimeter of what is cell and no nucleus, in pixels: the diameter
+      of round cells; less where they are rings, more where they lie in rolls.
+    - red_cell_aspect: width of the same as a share of its height, on average: 1 where cells are
+      round. 0 for both where there is no such cell.
+    """
+    nuclei = found.mask
+    red_cells = found.cells & ~smear_nuclei.near(nuclei, 9)
+    size, aspect = _shape(red_cells)
+    if not nuclei.any():
+        return np.array([0.0, 0.0, 1.0, 0.0, size, aspect])
+    densities = found.densities
+    green = densities[1]
+    density = float(green[nuclei].mean())
+    return np.array(
+        [
+            nuclei.sum() / OUTSIDE.sum(),
+            _green_share(densities, nuclei) - _green_share(densities, red_cells),
+            _slope(green, nuclei) / density,
+            density / smear_nuclei.STEPS,
+            size,
+            aspect,
+        ]
+    )
+
+
+def _green_share(densities: npt.NDArray[np.uint8], part: npt.NDArray[np.bool_]) -> float:
+    """Of the density of all three channels; a third, as in grey, where the part has none."""
+    total = [int(channel[part].sum(dtype=np.int64)) for channel in densities]
+    return total[1] / sum(total) if any(total) else 1 / 3
+
+
+def _slope(green: npt.NDArray[np.uint8], nuclei: npt.NDArray[np.bool_]) -> float:
+    """Of the density around the rims of nuclei, per pixel."""
+    whole = smear_nuclei.near(nuclei, 5) & ~smear_nuclei.inner(nuclei, 5) & OUTSIDE
+    rows, columns = np.nonzero(whole[1:-1, 1:-1])
+    wide = green.astype(np.float32)
+    down = wide[rows + 2, columns + 1] - wide[rows, columns + 1]
+    right = wide[rows + 1, columns + 2] - wide[rows + 1, columns]
+    slopes = np.hypot(down, right) / 2
+    return float(np.quantile(slopes, STEEPEST)) if len(slopes) else 0.0
+
+
+def _shape(part: npt.NDArray[np.bool_]) -> tuple[float, float]:
+    """Mean diameter in pixels, and width / height."""
+    wide = np.count_nonzero(part[1:] != part[:-1])  # edges above and below: two widths a cell
+    high = np.count_nonzero(part[:, 1:] != part[:, :-1])
+    if not wide or not high:
+        return 0.0, 0.0
+    # A circle drawn in pixels has 4 diameters of edges, not pi.
+    return float(4 * np.count_nonzero(part) / (wide + high) * 4 / np.pi), wide / high

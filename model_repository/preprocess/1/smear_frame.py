@@ -1,0 +1,24 @@
+"""The size of what the backbones see, and the corner of it that shows no cells."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+SIDE: Final = 224
+"""Height and width, in pixels, of what the backbones see."""
+
+MASK_FROM: Final = 188
+"""From this row and column on the pixels are masked: the training images carry a scale bar there
+whose style tells the class."""
+
+OUTSIDE: Final[npt.NDArray[np.bool_]] = np.ones((SIDE, SIDE), dtype=bool)
+"""bool [224, 224]: outside the masked corner, where everything is measured."""
+OUTSIDE[MASK_FROM:, MASK_FROM:] = False
+OUTSIDE.setflags(write=False)
+
+OUTSIDE_IMAGE: Final = Image.fromarray(OUTSIDE)
+"""The same as a 1-bit image, for Pillow's histograms."""

@@ -1,0 +1,158 @@
+"""Where the nuclei of leukocytes are in a field, whatever its stain.
+
+Pure functions on numpy arrays; serving, training and evaluation call the same ones.
+
+How, and why so
+- Optical density against the field's own background: a pale and a dark slide, a yellow and a blue
+  lamp give the same picture.
+- Density is taken in green and doubled by how far green stands above red and blue
+  (``2 green - max(red, blue)``). Nuclei are purple in every Romanowsky stain: the complex of azure
+  and eosin on chromatin takes out green. Red cells are anything from salmon to teal, but never
+  purple, so this keeps them low where green alone confuses thick red cells with pale nuclei. On a
+  grey image it is plain density.
+- Two thresholds by Otsu's method: one parts cells from background, a second one nuclei from red
+  cells among the cells. Both look at capped values, so that a few very dark nuclei do not make
+  pale ones count as red cells.
+- Two red cells on top of each other have twice the density of one. A nucleus has to have more than
+  that somewhere, so a field of red cells alone gives nothing or nearly nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+from smear_frame import OUTSIDE, OUTSIDE_IMAGE
+
+STEPS: Final = 200
+"""Densities are whole numbers of 1/200 in 0..255: up to 1.275, the darkest nuclei."""
+
+BACKGROUND: Final = 0.97
+"""The background of a channel is this quantile of its levels."""
+
+CELL_CAP: Final = 40
+NUCLEUS_CAP: Final = 100
+"""Densities above count as these (0.2 and 0.5) where a threshold is looked for."""
+
+SMOOTH: Final = 7
+"""Densities that are taken together where the commonest one is looked for."""
+
+OVERLAP: Final = 2.0
+"""A nucleus is denser than this many red cells,"""
+
+CORE: Final = 2.6
+"""and in its middle denser than this many: red cells are thicker in places."""
+
+
+class Nuclei(NamedTuple):
+    """What was found in one field."""
+
+    mask: npt.NDArray[np.bool_]
+    """bool [224, 224]."""
+    cells: npt.NDArray[np.bool_]
+    """bool [224, 224]: red cells, nuclei, everything that is not background."""
+    density: npt.NDArray[np.uint8]
+    """uint8 [224, 224], in 1/200: the purple-weighted density that the mask was cut from."""
+    red_cell: float
+    """The ``density`` of a red cell."""
+    densities: npt.NDArray[np.uint8]
+    """uint8 [3, 224, 224], in 1/200: plain optical density of red, green and blue."""
+
+
+def mask(rgb: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
+    """Nuclei in a field: rgb uint8 [224, 224, 3] -> bool [224, 224], False in the bar corner."""
+    return find(rgb).mask
+
+
+def near(part: npt.NDArray[np.bool_], side: int) -> npt.NDArray[np.bool_]:
+    """Where any of the side x side pixels around belongs to the part; side is odd."""
+    return _around(part, side) > 0
+
+
+def inner(part: npt.NDArray[np.bool_], side: int) -> npt.NDArray[np.bool_]:
+    """Where all of the side x side pixels around belong to the part; side is odd."""
+    return _around(part, side) == side * side
+
+
+def find(rgb: npt.NDArray[np.uint8]) -> Nuclei:
+    """Nuclei and cells in a field: rgb uint8 [224, 224, 3], upright, in colour."""
+    densities = _densities(rgb)
+    red, green, blue = densities
+    purple = np.clip(2 * green.astype(np.int16) - np.maximum(red, blue), 0, 255).astype(np.uint8)
+    cells = (green > otsu(_counts(np.minimum(green, CELL_CAP)[OUTSIDE]))) & OUTSIDE
+    among = _counts(purple[cells])
+    low, red_cell = _split(among)
+    raw = (purple > max(low, OVERLAP * red_cell)) & cells
+    # A nucleus is a blob: platelets, the edges of stacked red cells and grains of dirt are not.
+    blobs = near(raw & (_around(raw, 5) >= 20), 5)
+    grown = raw & blobs & (_around(raw, 3) >= 5)
+    seed = grown & (_around(purple > CORE * red_cell, 5) >= 13)
+    return Nuclei(_reach(seed, grown), cells, purple, red_cell, densities)
+
+
+def otsu(histogram: npt.NDArray[Any]) -> int:
+    """The level that parts a histogram [n] best: values at or below it form the low class."""
+    levels = np.arange(len(histogram), dtype=np.float64)
+    below = np.cumsum(histogram, dtype=np.float64)
+    weighted = np.cumsum(histogram * levels)
+    above = below[-1] - below
+    with np.errstate(divide="ignore", invalid="ignore"):
+        apart = weighted / below - (weighted[-1] - weighted) / above
+        between = below * above * apart**2
+    return int(np.argmax(np.nan_to_num(between, nan=0.0, posinf=0.0)))
+
+
+def _densities(rgb: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Optical density uint8 [3, h, w] in 1/STEPS, each channel against its own background."""
+    histograms = np.array(Image.fromarray(rgb).histogram(OUTSIDE_IMAGE)).reshape(3, 256)
+    share = np.cumsum(histograms, axis=1) / histograms[0].sum()
+    backgrounds = np.maximum(1, (share < BACKGROUND).sum(axis=1))
+    levels = np.maximum(1, np.arange(256))
+    tables = np.log10(backgrounds[:, None] / levels) * STEPS
+    tables = np.clip(np.rint(tables), 0, 255).astype(np.uint8)
+    mapped = Image.fromarray(rgb).point(tables.ravel().tolist())
+    return np.asarray(mapped).transpose(2, 0, 1)
+
+
+def _counts(levels: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    return np.bincount(levels.ravel(), minlength=256)
+
+
+def _split(histogram: npt.NDArray[np.int64]) -> tuple[int, float]:
+    """The threshold among the cells, and the density below it that stands for red cells.
+
+    That is the commonest one, because edges and cytoplasm of leukocytes draw up the mean where
+    there are many; but the mean, where the commonest lies far above it: that is then no red cell.
+    """
+    capped = histogram[: NUCLEUS_CAP + 1].copy()
+    capped[-1] += histogram[NUCLEUS_CAP + 1 :].sum()
+    low = otsu(capped)
+    below = capped[: low + 1]
+    if not below.any():  # all cells are equally dense: nothing tells a nucleus from a red cell
+        return 255, 255.0
+    mean = below @ np.arange(low + 1) / below.sum()
+    commonest = int(np.argmax(np.convolve(below, np.ones(SMOOTH), "same")))
+    return low, float(commonest if commonest < 1.15 * mean else mean)
+
+
+def _around(part: npt.NDArray[np.bool_], side: int) -> npt.NDArray[np.uint8]:
+    """How many of the side x side pixels around each one are set; the edges are continued."""
+    counts = part.view(np.uint8)
+    for _ in range(2):
+        wide = np.concatenate([counts[:1]] * (side // 2) + [counts] + [counts[-1:]] * (side // 2))
+        counts = wide[: -side + 1].copy()
+        for shift in range(1, side):
+            counts += wide[shift : shift + len(counts)]
+        counts = np.ascontiguousarray(counts.T)
+    return counts
+
+
+def _reach(
+    seed: npt.NDArray[np.bool_], within: npt.NDArray[np.bool_], steps: int = 3
+) -> npt.NDArray[np.bool_]:
+    """What of ``within`` lies a few pixels from ``seed``, step by step inside it."""
+    for _ in range(steps):
+        seed = near(seed, 9) & within
+    return seed
