@@ -67,6 +67,8 @@ class ReviewReason(str, Enum):
     LOW_CONFIDENCE = "low_confidence"
     OUT_OF_DISTRIBUTION = "out_of_distribution"
     POOR_QUALITY = "poor_quality"
+    NO_LEUKOCYTES = "no_leukocytes"
+    """No nucleus of a white cell was found: there is nothing in the field to answer about."""
     FIRST_PAGE_ONLY = "first_page_only"
     """The file holds several pages or frames and only the first one was read."""
 
@@ -99,8 +101,15 @@ QUALITY_FIELDS: Final = (
     "cells_red",
     "cells_green",
     "cells_blue",
+    "nuclei_share",
+    "nuclei_purple",
+    "nuclei_edge",
+    "nuclei_density",
+    "red_cell_size",
+    "red_cell_aspect",
 )
-"""What the QUALITY tensor holds, in order; see ``model_repository/preprocess/1/pixels.py``."""
+"""What the QUALITY tensor holds, in order; ``model_repository/preprocess/1/smear_quality.py`` and
+``smear_cells.py`` say how each is measured."""
 
 
 class Tensor(NamedTuple):
@@ -128,7 +137,7 @@ _ANSWER: Final = {
     "OOD_SCORE": Tensor("FP32", (1,)),
     "HEATMAP": Tensor("FP32", (7, 7)),
 }
-CAM_SIDES: Final = {Backbone.MOBILENET: 7, Backbone.XCEPTION: 7, Backbone.INCEPTION_V3: 5}
+CAM_SIDES: Final = {Backbone.MOBILENET: 14, Backbone.XCEPTION: 28, Backbone.INCEPTION_V3: 25}
 """Height and width of each backbone's last feature map for a 224x224 input."""
 
 

@@ -1,0 +1,46 @@
+"""How strange an image is: whether the networks and the stain know anything like it."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import numpy as np
+from smear_policy import QUANTILES, Array, Look, Policy
+
+TAIL: Final = 0.99
+EDGE: Final = round(TAIL * (QUANTILES - 1))
+"""Where the 99% quantile stands among the quantiles."""
+
+
+def energy(logits: Array) -> float:
+    """Mean over the backbones of -logsumexp of their logits [3, 4]; high where none is sure."""
+    top = logits.max(axis=-1)
+    return float(-(top + np.log(np.exp(logits - top[:, None]).sum(axis=-1))).mean())
+
+
+def distance(quality: Array, look: Look) -> float:
+    """How far an image's quality values [18] are from the nearest known field of any slide.
+
+    Nearest, not from the middle of all: between two known stains lies one that nobody has seen.
+    """
+    apart = np.asarray(quality, dtype=np.float64)[list(look.at)] - look.known
+    whitened = apart @ look.whitening
+    return math.sqrt(float((whitened * whitened).sum(axis=1).min()))
+
+
+def ood_score(logits: Array, quality: Array, policy: Policy) -> float:
+    """0..1: the larger of the shares of validation images with a lower energy or distance.
+
+    A distance beyond the 99% quantile scores between 0.99 and 1, the nearer to 1 the farther it
+    is (0.995 at twice that distance), so that far and farthest can still be told apart.
+    """
+    far = distance(quality, policy.look)
+    edge = float(policy.look.quantiles[EDGE])
+    beyond = TAIL + (1 - TAIL) * (1 - edge / far) if far > edge else 0.0
+    look = beyond or _share(far, policy.look.quantiles)
+    return max(look, _share(energy(logits), policy.energy_quantiles))
+
+
+def _share(value: float, quantiles: Array) -> float:
+    return float(np.interp(value, quantiles, np.linspace(0, 1, QUANTILES)))
