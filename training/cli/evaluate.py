@@ -1,0 +1,200 @@
+"""``python -m training evaluate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from training.cli.options import BACKBONES, FOLDER, clear_errors
+
+WAYS = ("known", "random", "slides")
+
+
+@click.command()
+@click.option(
+    "--data",
+    "root",
+    type=FOLDER,
+    help="Folder of the Kaggle set: Benign, Early, Pre, Pro, and a split.csv if there is one.",
+)
+@click.option("--outside", type=FOLDER, help="Folder of images of another laboratory instead.")
+@click.option(
+    "--all-are",
+    "subtype",
+    type=click.Choice(("benign", "early_pre_b", "pre_b", "pro_b")),
+    help="The class of all images of --outside.",
+)
+@click.option(
+    "--keras",
+    "runs",
+    type=FOLDER,
+    help="Masters: RUNS/<way>/<fold>/<backbone>/<backbone>.keras; those of the way known may lie "
+    "in RUNS itself.",
+)
+@click.option("--way", type=click.Choice(WAYS), default=WAYS[0], show_default=True)
+@click.option(
+    "--left-out",
+    multiple=True,
+    metavar="SLIDE[+SLIDE]",
+    help="Folds of the way slides instead of the usual ones; repeat for several.",
+)
+@click.option(
+    "--backbone",
+    "backbones",
+    type=click.Choice(BACKBONES),
+    multiple=True,
+    default=BACKBONES,
+    help="Only this one; repeat for several.",
+)
+@click.option(
+    "--sample",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Also answer so many test images changed in every way: shortcut probes, stress curves.",
+)
+@click.option("--seed", default=0, show_default=True, help="Of the sample, and of chance in it.")
+@click.option(
+    "--cost", is_flag=True, help="Also measure parameters, work, size and latency (OpenVINO)."
+)
+@click.option(
+    "--save",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Store the predictions in FOLDER/<way>/, in place of earlier ones.",
+)
+@click.option("--server", metavar="ADDRESS", help="Ask a running server, for example HOST:8001.")
+@click.option("--split", "part", help="With --server: train, val or test.  [default: test]")
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="With --server: write all figures and failed images as JSON as well.",
+)
+def evaluate(
+    root: Path | None,
+    outside: Path | None,
+    subtype: str | None,
+    runs: Path | None,
+    way: str,
+    left_out: tuple[str, ...],
+    backbones: tuple[str, ...],
+    sample: int,
+    seed: int,
+    cost: bool,
+    save: Path | None,
+    server: str | None,
+    part: str | None,
+    output: Path | None,
+) -> None:
+    """Answer images whose class is known, with masters or through a server, and score it.
+
+    With masters, predictions are stored (--save) for python -m training report. Exit code 1 if
+    an image could not be read.
+
+    \b
+    Examples:
+      python -m training evaluate --data all-smears --way known --keras runs --sample 200 \\
+          --cost --save docs/evaluation/predictions
+      python -m training evaluate --data all-smears --way slides --keras runs --save FOLDER
+      python -m training evaluate --outside healthy --all-are benign --keras runs --save FOLDER
+      python -m training evaluate --data all-smears --server 127.0.0.1:8001
+    """
+    if bool(server) == bool(runs):
+        raise click.UsageError("give either --server or --keras")
+    if bool(root) == bool(outside):
+        raise click.UsageError("give either --data or --outside")
+    if bool(outside) != bool(subtype):
+        raise click.UsageError("--outside and --all-are go together")
+    if server:
+        _ask_server(root or outside, server, subtype, part or "test", output)
+    elif part or output:
+        raise click.UsageError("--split and --output go with --server; --keras takes --way, --save")
+    elif outside and (sample or left_out):
+        raise click.UsageError("--sample and --left-out go with --data")
+    else:
+        changed = {"left_out": left_out or None, "sample": sample, "seed": seed}
+        with clear_errors():
+            plan = _plan(root or outside, runs, way, subtype, backbones, **changed)
+            failed = _run_masters(plan, cost, save)
+        if failed:
+            raise SystemExit(1)
+
+
+def _plan(
+    root: Path,
+    runs: Path,
+    way: str,
+    subtype: str | None,
+    backbones: tuple[str, ...],
+    **changed: Any,
+) -> Any:
+    from allclient.contract import Subtype
+    from training.data import samples as dataset
+    from training.evaluation.measure import run
+
+    if subtype is None:
+        return run.plan(runs, way, root, backbones=backbones, **changed)
+    samples = dataset.read_folder(root, Subtype(subtype)).part("all")
+    return run.outside(runs, root, samples, backbones=backbones)
+
+
+def _run_masters(plan: Any, cost: bool, save: Path | None) -> bool:
+    """Answer, store and show; returns whether an image could not be read."""
+    from rich.console import Console
+
+    from training import record, serving
+    from training.evaluation import figures, predictions, show
+    from training.evaluation.measure import cost as costs
+    from training.evaluation.measure import nets, run
+    from training.evaluation.study.study import Study
+
+    for name in plan.missing:
+        click.echo(f"missing, left out: {name}", err=True)
+    with click.progressbar(length=plan.steps, label=plan.way) as progress:
+        found, failed = run.execute(plan, nets.load, progress.update)
+    for each in found.values() if save else ():
+        click.echo(f"{predictions.save(each, save)} written")
+    # Without a folder: policies of slides left out that lie in it belong to earlier predictions.
+    study = Study(found, serving.majority().Policy.load(figures.POLICY))
+    if plan.way.startswith(predictions.OUTSIDE):
+        show.outside(plan.way, study.outside(), Console())
+    else:
+        show.way(plan.way, study.way(), Console())
+    if cost:
+        measured = costs.measure(next(each for each in plan.masters.values() if each))
+        show.cost(measured, Console())
+        if save:
+            record.write(save / figures.COST, measured)
+    for name, reason in failed.items():
+        click.echo(f"failed: {name}: {reason}", err=True)
+    return bool(failed)
+
+
+def _ask_server(
+    root: Path, address: str, subtype: str | None, part: str, output: Path | None
+) -> None:
+    from rich.console import Console
+
+    from allclient.contract import Subtype
+    from allclient.errors import AllclientError
+    from training import record
+    from training.data import samples as dataset
+    from training.evaluation import answers
+    from training.evaluation import summary as scoring
+
+    with clear_errors(AllclientError):
+        data = dataset.read_folder(root, Subtype(subtype)) if subtype else dataset.read(root)
+        if not data.has_split:
+            click.echo(f"{root} has no split.csv: all of its images are scored")
+            part = "all"
+        samples = data.part(part)
+        source = answers.from_server(samples, address)
+        with click.progressbar(source, length=len(samples), label=part) as progress:
+            summary = scoring.summarise(list(progress))
+    scoring.show(summary, Console())
+    if output:
+        about = {"data": root.name, "part": part, "sha256": dataset.digest(samples, root)}
+        record.write(output, record.stamped(**about, **summary))
+    if summary["failed"]:
+        raise SystemExit(1)

@@ -1,0 +1,166 @@
+"""``python -m training fit``."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import click
+
+from training.cli.options import BACKBONES, clear_errors, data_option
+
+WAYS = ("known", "random", "slides")
+
+
+@click.command()
+@click.option(
+    "--backbone",
+    required=True,
+    metavar="NAME",
+    help=f"{', '.join(BACKBONES)}, or a keras.applications model such as EfficientNetB0.",
+)
+@data_option
+@click.option(
+    "--way",
+    type=click.Choice(WAYS),
+    default="known",
+    show_default=True,
+    help="Train for new fields of known slides, for a random split, or without a slide.",
+)
+@click.option(
+    "--fold",
+    default="",
+    metavar="SLIDE",
+    help="With --way slides: the slide left out; A+B leaves out two together.",
+)
+@click.option(
+    "--runs",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Train into RUNS/<way>/<fold>/<backbone>/.",
+)
+@click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), help="Train into this folder."
+)
+@click.option("--seed", default=0, show_default=True)
+@click.option(
+    "--stage",
+    "stages",
+    multiple=True,
+    metavar="SIDE:EPOCHS[:RATE]",
+    help="Training views' side in pixels, epochs, learning rate; repeat for several stages. This "
+    "and the settings from --batch on are for --learn all.",
+)
+@click.option(
+    "--weights",
+    default="none",
+    show_default=True,
+    metavar="none|imagenet|PATH",
+    help="Start from nothing, from Keras's ImageNet weights (a download), from a .keras master, "
+    "or from a .weights.h5 file of the bare keras.applications feature extractor.",
+)
+@click.option(
+    "--learn",
+    type=click.Choice(("head", "all")),
+    help="Fit the head alone on features that stay as they start, or train the whole network in "
+    "stages. Default: the backbone's recipe, which is head for the voters and all for others.",
+)
+@click.option("--cut", metavar="LAYER", help="Where the application ends; '' takes all of it.")
+@click.option("--views", type=int, help="Head: random views of a field beside the field itself.")
+@click.option("--looseness", type=float, help="Head: inverse weight of its penalty.")
+@click.option("--dtype", help="Keras dtype policy, for example mixed_bfloat16.")
+@click.option("--batch", type=int, help="Fields of a step.")
+@click.option("--patience", type=int, help="Stop after so many epochs without a better val loss.")
+@click.option(
+    "--balance",
+    type=click.Choice(("weights", "class", "slide", "none")),
+    help="Make up for rare classes by loss weights, or draw classes or slides equally often.",
+)
+@click.option("--ema", type=float, metavar="DECAY", help="Keep a running average of weights.")
+@click.option("--attention", type=click.Choice(("none", "eca", "se")), help="Channel attention.")
+@click.option("--mixstyle", type=float, metavar="SHARE", help="Share of steps with MixStyle.")
+@click.option("--mixup", type=float, metavar="ALPHA", help="Blend views of two fields.")
+@click.option("--consistency", type=float, metavar="WEIGHT", help="Equal answers to two stains.")
+@click.option("--dro", type=float, metavar="STEP", help="Group DRO over slides.")
+@click.option("--dropout", type=float)
+@click.option("--label-smoothing", type=float)
+@click.option("--weight-decay", type=float)
+@click.option(
+    "--strength",
+    "strengths",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="How far views go from their fields, for example hue_degrees=40; repeat for several.",
+)
+@click.option("--workers", default=1, show_default=True, help="Threads that draw views.")
+@click.option("--checkpoint-minutes", default=5.0, show_default=True)
+def fit(
+    backbone: str,
+    root: Path,
+    way: str,
+    fold: str,
+    runs: Path | None,
+    out: Path | None,
+    seed: int,
+    stages: tuple[str, ...],
+    weights: str,
+    learn: str | None,
+    strengths: tuple[str, ...],
+    workers: int,
+    checkpoint_minutes: float,
+    **changes: Any,
+) -> None:
+    """Train one backbone on one fold; the same command again goes on where it was stopped.
+
+    What each setting does and its default stand in training/fitting/recipes.py and
+    training/views/strength.py. Watch a network that is trained as a whole with:
+    tensorboard --logdir RUNS
+
+    \b
+    Examples:
+      python -m training fit --backbone mobilenet --data all-smears --runs runs \\
+          --weights imagenet --way slides --fold Benign-S01
+      python -m training fit --backbone xception --data all-smears --runs whole \\
+          --learn all --stage 112:12 --stage 224:2 --ema 0.998 --balance slide
+    """
+    if bool(runs) == bool(out):
+        raise click.UsageError("give either --runs or --out")
+    from training.fitting import recipes, run
+    from training.fitting.fit import Habits
+
+    with clear_errors(FloatingPointError):
+        if stages:
+            changes["stages"] = parsed(stages)
+        recipe = recipes.recipe(backbone, learn).changed(strength=_numbers(strengths), **changes)
+        order = run.Order(backbone, recipe, root, way, fold, seed, weights)
+        into = out or run.place(runs, way, order.named().name, backbone)
+        run.train(order, into, habits=Habits(workers, 60 * checkpoint_minutes))
+
+
+def parsed(stages: tuple[str, ...]) -> tuple[Any, ...]:
+    """The stages of a training, SIDE:EPOCHS[:RATE] each."""
+    from training.fitting.recipes import Stage
+
+    try:
+        return tuple(Stage.parse(text) for text in stages)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--stage") from error
+
+
+def _numbers(strengths: tuple[str, ...]) -> dict[str, float]:
+    from training.views.strength import Strength
+
+    names = {e.name for e in dataclasses.fields(Strength) if isinstance(e.default, int | float)}
+    found = {}
+    for text in strengths:
+        name, _, value = text.partition("=")
+        if name not in names:
+            known = ", ".join(sorted(names))
+            raise click.BadParameter(f"{name!r} is none of {known}", param_hint="--strength")
+        try:
+            found[name] = float(value)
+        except ValueError as error:
+            raise click.BadParameter(
+                f"{text!r} is not NAME=NUMBER", param_hint="--strength"
+            ) from error
+    return found

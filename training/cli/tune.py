@@ -1,0 +1,117 @@
+"""``python -m training tune``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from training.cli.fit import WAYS
+from training.cli.options import BACKBONES, clear_errors, data_option
+
+
+@click.command()
+@click.option(
+    "--backbone",
+    default="mobilenet",
+    show_default=True,
+    metavar="NAME",
+    help=f"{', '.join(BACKBONES)}, or a keras.applications model.",
+)
+@data_option
+@click.option("--way", type=click.Choice(WAYS), default="known", show_default=True)
+@click.option("--fold", default="", metavar="SLIDE", help="With --way slides: what is left out.")
+@click.option(
+    "--runs",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("runs"),
+    show_default=True,
+    help="The study lies in RUNS/tune/<name>/.",
+)
+@click.option("--name", default="", help="Of the study. Default: backbone, way, fold, design.")
+@click.option(
+    "--design",
+    type=click.Choice(("tpe", "l9")),
+    default="tpe",
+    show_default=True,
+    help="Optuna's search, or the nine runs of Taguchi's L9 orthogonal array.",
+)
+@click.option(
+    "--objective",
+    type=click.Choice(("val_loss", "val_balanced_accuracy")),
+    help="Default: val_loss for a search, val_balanced_accuracy for the array.",
+)
+@click.option(
+    "--factor",
+    "texts",
+    multiple=True,
+    metavar="NAME=VALUES",
+    help="What is varied: LOW:HIGH, LOW:HIGH:log or A,B,C; one value fixes a setting. Repeat for "
+    "several. Names as in training/fitting/recipes.py, rate, and strength.NAME.",
+)
+@click.option("--trials", type=click.IntRange(min=1), default=20, show_default=True)
+@click.option(
+    "--repeats",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Seeds per run of the array.",
+)
+@click.option(
+    "--learn",
+    type=click.Choice(("head", "all")),
+    help="Fit heads alone, or train whole networks. Default: the backbone's recipe.",
+)
+@click.option(
+    "--weights", default="none", show_default=True, metavar="none|imagenet|PATH", help="As of fit."
+)
+@click.option("--epochs", type=click.IntRange(min=1), help="With --learn all; default 6.")
+@click.option("--side", type=click.IntRange(min=8), help="With --learn all; default 112 pixels.")
+@click.option("--seed", default=0, show_default=True)
+@click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True)
+def tune(
+    backbone: str,
+    root: Path,
+    way: str,
+    fold: str,
+    runs: Path,
+    name: str,
+    design: str,
+    objective: str | None,
+    texts: tuple[str, ...],
+    trials: int,
+    repeats: int,
+    learn: str | None,
+    weights: str,
+    epochs: int | None,
+    side: int | None,
+    seed: int,
+    workers: int,
+) -> None:
+    """Search good settings on a fold; the same command again goes on where it was stopped.
+
+    Trials are judged on the fold's validation part, never on its test part. On the public set that
+    part holds known slides: what helps there need not help on a slide never seen.
+
+    \b
+    Examples:
+      python -m training tune --data all-smears --weights imagenet --trials 30
+      python -m training tune --data all-smears --learn all --design l9 \\
+          --factor rate=3e-4:3e-3:log --factor dropout=0.1,0.3,0.5 \\
+          --factor mixstyle=0,0.25,0.5 --factor ema=0.998
+    """
+    from training.fitting import recipes
+    from training.fitting.fit import Habits
+    from training.tune import factors, run
+
+    with clear_errors(FloatingPointError):
+        varied = tuple(factors.Factor.parse(text) for text in texts)
+        recipe = recipes.recipe(backbone, learn)
+        if recipe.head is None:
+            recipe = factors.short(recipe, side or 112, epochs or 6)
+        elif side or epochs:
+            raise click.UsageError("--side and --epochs are for whole networks: --learn all")
+        goal = objective or ("val_balanced_accuracy" if design == "l9" else "val_loss")
+        order = run.Order(backbone, recipe, root, way, fold, seed, weights)
+        plan = run.Plan(design, goal, trials, repeats, varied)
+        run.tune(order, plan, runs, name=name, habits=Habits(workers))

@@ -1,0 +1,58 @@
+"""What pictures are compared by: local contrast of optical density, free of stain and lamp."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from training import serving
+
+SIDE = 112
+"""Half the side of what the backbones see: a red cell is still about ten pixels wide."""
+REACH = SIDE / 12
+"""Standard deviation, in pixels, of the neighbourhood that contrast is measured against."""
+FLOOR = 0.3
+"""Share of the picture's own contrast below which a neighbourhood counts as empty."""
+
+
+def contrast(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """float32 [SIDE, SIDE] of ``pixels``, uint8 [224, 224, 3]; the scale bar's corner is 0.
+
+    Optical density of the green channel, minus its blurred self, over the blurred size of what
+    remains. Without the division one dark cell outweighs all red cells of a sparse field, and two
+    fields with one dark cell each would pass for the same.
+    """
+    green = pixels[..., 1].astype(np.float32)
+    density = -np.log(np.maximum(green, 8) / 255)
+    corner = serving.pixels().MASK_FROM
+    seen = np.ones(density.shape, bool)
+    seen[corner:, corner:] = False
+    density[~seen] = density[seen].mean()
+    small = cv2.resize(density, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    detail = small - cv2.GaussianBlur(small, (0, 0), REACH)
+    size = np.sqrt(cv2.GaussianBlur(detail * detail, (0, 0), REACH))
+    local = detail / (size + FLOOR * detail.std() + 1e-6)
+    first = corner * SIDE // len(pixels)
+    local[first:, first:] = 0
+    return local
+
+
+def read(
+    paths: Iterable[Path],
+) -> Iterator[tuple[Path, bytes, npt.NDArray[np.float32] | str]]:
+    """Each file, its bytes and its ``contrast``, or why the server would refuse it."""
+    module = serving.pixels()
+    for path in paths:
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            yield path, b"", error.strerror or str(error)
+            continue
+        try:
+            yield path, data, contrast(module.rgb(data))
+        except module.ImageError as error:
+            yield path, data, str(error)

@@ -1,0 +1,1 @@
+"""Answers to be scored and what they are worth."""

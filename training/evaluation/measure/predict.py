@@ -1,0 +1,201 @@
+"""Runs the masters of every fold over its validation and test images, and over changed copies."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from training import serving
+from training.data.samples import Sample
+from training.data.ways import Fold
+from training.evaluation.measure import heat
+from training.evaluation.predictions import PARTS, Predictions, Variant
+from training.evaluation.probes import field as fields
+from training.evaluation.probes.catalogue import Change
+
+BATCH = 32
+
+Net = Callable[[npt.NDArray[np.uint8]], tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]]
+"""PIXELS uint8 [n, 224, 224, 3] to LOGITS [n, 4] and CAM [n, h, w, 4]."""
+
+
+class Read(NamedTuple):
+    """A decoded field, or the reason why there is none."""
+
+    pixels: npt.NDArray[np.uint8] | None = None
+    quality: npt.NDArray[np.float32] | None = None
+    nuclei: npt.NDArray[np.bool_] | None = None
+    error: str = ""
+
+
+class Job(NamedTuple):
+    """A changed copy of one of the test images of a fold."""
+
+    sample: Sample
+    donor: Path
+    """A field of another slide."""
+    chance: tuple[int, ...]
+    """Key of the generator, so that every run changes the field in the same way."""
+
+
+@dataclass
+class Table:
+    """What one backbone said so far; becomes ``Predictions``."""
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    place: dict[tuple[str, Path], int] = field(default_factory=dict)
+    """Row of a test image of a fold."""
+    variants: dict[str, list[tuple[int, npt.NDArray, npt.NDArray]]] = field(default_factory=dict)
+
+    def predictions(self, way: str, backbone: str, meta: Mapping[str, Any]) -> Predictions:
+        columns = {name: [row[name] for row in self.rows] for name in self.rows[0]}
+        texts = ("paths", "groups", "slides", "folds", "parts")
+        return Predictions(
+            way=way,
+            backbone=backbone,
+            targets=np.array(columns.pop("targets"), np.int64),
+            **{name: np.array(columns.pop(name)) for name in texts},
+            **{name: np.array(values, np.float32) for name, values in columns.items()},
+            variants={
+                name: Variant(
+                    np.array([row for row, _, _ in each], np.int64),
+                    np.array([logits for _, logits, _ in each], np.float32),
+                    np.array([quality for _, _, quality in each], np.float32),
+                )
+                for name, each in self.variants.items()
+            },
+            meta=meta,
+        )
+
+
+class Predictor:
+    """Collects the answers of several backbones, image by image, over any number of folds."""
+
+    def __init__(self, root: Path, advance: Callable[[int], None] = lambda count: None) -> None:
+        self.root = root
+        self.advance = advance
+        """Told how many fields were answered."""
+        self.tables: dict[str, Table] = {}
+        self.failed: dict[str, str] = {}
+        """Reason by path of the images that the server would refuse."""
+        # Imported here and not by the first of several threads, while another already uses it.
+        self.pixels = serving.pixels()
+        self.nuclei = serving.load("preprocess", "smear_nuclei")
+
+    def fold(self, fold: Fold, nets: Mapping[str, Net]) -> None:
+        """Answer the validation and test images of a fold."""
+        for part in PARTS:
+            for batch in _batches(fold.parts.get(part, [])):
+                self._batch(fold.name, part, batch, nets)
+
+    def changes(
+        self, fold: str, jobs: Sequence[Job], changes: Iterable[Change], nets: Mapping[str, Net]
+    ) -> None:
+        """Answer every change of every job; its images must have been answered before."""
+        jobs = [job for job in jobs if self._path(job.sample) not in self.failed]
+        originals = [_original(job) for job in jobs]
+        for number, change in enumerate(changes):
+            for batch in _batches(list(zip(jobs, originals, strict=True))):
+                read = _parallel(
+                    lambda each, change=change, number=number: self._decode(
+                        change(*each[1], np.random.default_rng((*each[0].chance, number)))
+                    ),
+                    batch,
+                )
+                pixels = np.stack([each.pixels for each in read])
+                for name, net in nets.items():
+                    table, (logits, _) = self.tables[name], net(pixels)
+                    found = table.variants.setdefault(change.name, [])
+                    for (job, _), one, own in zip(batch, read, logits, strict=True):
+                        found.append((table.place[fold, job.sample.path], own, one.quality))
+                self.advance(len(batch))
+
+    def _batch(
+        self, fold: str, part: str, samples: Sequence[Sample], nets: Mapping[str, Net]
+    ) -> None:
+        read = _parallel(lambda sample: self._open(sample.path), samples)
+        for sample, one in zip(samples, read, strict=True):
+            if one.error:
+                self.failed[self._path(sample)] = one.error
+        answered = [(s, one) for s, one in zip(samples, read, strict=True) if not one.error]
+        if answered:
+            pixels = np.stack([one.pixels for _, one in answered])
+            for name, net in nets.items():
+                table = self.tables.setdefault(name, Table())
+                for (sample, one), logits, cam in zip(answered, *net(pixels), strict=True):
+                    if part == "test":
+                        table.place[fold, sample.path] = len(table.rows)
+                    table.rows.append(
+                        {
+                            "paths": self._path(sample),
+                            "targets": sample.target,
+                            "groups": sample.group or self._path(sample),
+                            "slides": sample.slide,
+                            "folds": fold,
+                            "parts": part,
+                            "logits": logits,
+                            "quality": one.quality,
+                            "nuclei_heat": heat.measure(cam[..., logits.argmax()], one.nuclei),
+                        }
+                    )
+        self.advance(len(samples))
+
+    def _open(self, path: Path) -> Read:
+        try:
+            data = path.read_bytes()
+            decoded = self._decode(data)
+        except (OSError, self.pixels.ImageError) as error:
+            return Read(error=f"[{getattr(error, 'code', 'file_unreadable')}] {error}")
+        return decoded._replace(nuclei=self.nuclei.mask(self.pixels.rgb(data)))
+
+    def _decode(self, data: bytes) -> Read:
+        decoded = self.pixels.decode(data)
+        return Read(decoded.pixels, decoded.quality)
+
+    def _path(self, sample: Sample) -> str:
+        return sample.path.relative_to(self.root).as_posix()
+
+
+def jobs(folds: Sequence[Fold], count: int, seed: int) -> dict[str, list[Job]]:
+    """By fold, ``count`` test images (all, where there are fewer), drawn by ``seed``.
+
+    A donor is drawn from the sample's images of other slides; where no slide is named or there
+    is but one, from all of them.
+    """
+    tests = [(fold.name, sample) for fold in folds for sample in fold.parts.get("test", [])]
+    rng = np.random.default_rng(seed)
+    drawn = sorted(rng.choice(len(tests), min(count, len(tests)), replace=False).tolist())
+    chosen = [tests[place] for place in drawn]
+    found: dict[str, list[Job]] = {}
+    for number, (fold, sample) in enumerate(chosen):
+        others = [other for _, other in chosen if other.slide != sample.slide]
+        donors = others or [other for _, other in chosen]
+        donor = donors[int(rng.integers(len(donors)))]
+        found.setdefault(fold, []).append(Job(sample, donor.path, (seed, number)))
+    return found
+
+
+def _original(job: Job) -> tuple[fields.Rgb, fields.Rgb]:
+    field = fields.read(job.sample.path.read_bytes())
+    try:
+        return field, fields.read(job.donor.read_bytes())
+    except OSError:  # A donor that cannot be read is named among the failed images.
+        return field, field
+
+
+def _parallel(work: Callable[[Any], Read], items: Sequence[Any]) -> list[Read]:
+    """Pillow, OpenCV and NumPy let other threads work while they compute."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(work, items))
+
+
+def _batches(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    for start in range(0, len(items), BATCH):
+        yield items[start : start + BATCH]

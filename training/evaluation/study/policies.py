@@ -1,0 +1,65 @@
+"""Which policy judges the answers of which fold.
+
+The served policy was fitted for the masters of the way known, and knows the looks of every slide.
+It judges that way and sets from outside. A slide left out is judged by the policy of its fold,
+which knows nothing of that slide and whose thresholds were chosen on the others
+(``training.doubt``). A random fold is judged by the served policy at the temperatures of its own
+networks: its slides are known anyway.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from training.doubt import judges
+from training.evaluation.npz import PredictionsError
+from training.evaluation.predictions import OUTSIDE
+from training.evaluation.study.aligned import Aligned, Calibrated
+
+FITTED_FOR = "known"
+LEFT_OUT = "slides"
+
+SAME_TEMPERATURE = 0.02
+"""A temperature that is fitted again on the same rows differs by rounding alone."""
+
+
+def fits(way: str) -> bool:
+    """Whether the served policy was fitted for the networks of this way."""
+    return way == FITTED_FOR or way.startswith(OUTSIDE)
+
+
+def by_fold(
+    aligned: Aligned, calibrated: Calibrated, served: Any, folder: Path | None
+) -> tuple[dict[str, Any], list[str]]:
+    """The policy of every fold, and what is missing, in words.
+
+    Args:
+        folder: of the predictions; the policies of slides left out lie in it.
+
+    Raises:
+        PolicyError: the policy of a fold is broken.
+        PredictionsError: it was fitted on other predictions than these.
+    """
+    if fits(aligned.way):
+        return dict.fromkeys(aligned.val, served), []
+    if aligned.way != LEFT_OUT:
+        return {
+            fold: dataclasses.replace(served, temperature=own)
+            for fold, own in calibrated.temperatures.items()
+        }, []
+    found, missing = {}, []
+    for fold, own in calibrated.temperatures.items():
+        if folder is None or not judges.place(folder, fold).is_file():
+            missing.append(f"policy of the fold {fold}; python -m training calibrate makes it")
+            continue
+        found[fold] = judges.load(folder, fold)
+        if np.abs(np.log(found[fold].temperature / own)).max() > SAME_TEMPERATURE:
+            raise PredictionsError(
+                f"{judges.place(folder, fold)} was fitted on other predictions than these; "
+                "run python -m training calibrate again"
+            )
+    return found, missing

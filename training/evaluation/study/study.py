@@ -1,0 +1,132 @@
+"""One way to score: its rows, what every voter says about them, what the policy makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from allclient.contract import BACKBONES, SUBTYPES
+from training.evaluation.predictions import Predictions
+from training.evaluation.study import bench, changed, heat, policies, reviewed, voters
+from training.evaluation.study.aligned import Aligned, Calibrated, align, calibrate_rows
+from training.scores import intervals
+from training.scores.intervals import Resamples
+from training.scores.metrics import BENIGN
+
+
+class Study:
+    """One way: its rows, what every voter says about them, what the policies make of them."""
+
+    def __init__(
+        self, by_backbone: Mapping[str, Predictions], served: Any, folder: Path | None = None
+    ) -> None:
+        """Predictions of one way by backbone, the served policy, and the predictions' folder."""
+        self.aligned: Aligned = align(by_backbone)
+        aligned = self.aligned
+        names = [each.value for each in BACKBONES]
+        given = dict(zip(names, served.temperature.tolist(), strict=True))
+        own = not policies.fits(aligned.way)
+        self.calibrated: Calibrated = calibrate_rows(aligned, given, own=own)
+        self.draws: Resamples = intervals.resample(aligned.groups, aligned.targets)
+        self.voters = voters.voters(aligned, self.calibrated)
+        self.missing = list(aligned.missing)
+        self.policies: dict[str, Any] = {}
+        self.decided: reviewed.Decided | None = None
+        if len(aligned.backbones) == len(names):
+            found, missing = policies.by_fold(aligned, self.calibrated, served, folder)
+            self.missing += missing
+            if not missing:
+                self.policies = found
+                self.decided = reviewed.decide(
+                    aligned.logits, aligned.quality, aligned.folds, found
+                )
+
+    def way(self) -> dict[str, Any]:
+        """WAY of ``training.evaluation.figures``."""
+        aligned = self.aligned
+        review: dict[str, Any] = {"coverage": None, "review": None}
+        if self.decided is not None:
+            review = reviewed.way(aligned, self.decided, self.draws)
+        return {
+            "images": len(aligned.paths),
+            "groups": _count(aligned.groups),
+            "slides": _count(aligned.slides),
+            "classes": {
+                subtype.value: {
+                    "images": int((aligned.targets == index).sum()),
+                    "groups": _count(aligned.groups[aligned.targets == index]),
+                    "slides": _count(aligned.slides[aligned.targets == index]),
+                }
+                for index, subtype in enumerate(SUBTYPES)
+            },
+            "folds": self._folds(),
+            "missing": self.missing,
+            "voters": {
+                name: voters.figures(aligned, fused, self.draws)
+                for name, fused in self.voters.items()
+            },
+            "mcnemar": voters.comparisons(aligned, self.voters, self.draws),
+            **review,
+        }
+
+    def _folds(self) -> dict[str, Any]:
+        names = self.aligned.backbones
+        return {
+            fold: {
+                "images": int((self.aligned.folds == fold).sum()),
+                "val_images": len(val.targets),
+                "temperature": _named(names, self.calibrated.temperatures[fold]),
+                "weights": _named(names, self.calibrated.weights[fold]),
+            }
+            for fold, val in self.aligned.val.items()
+        }
+
+    def outside(self) -> dict[str, Any]:
+        """OUTSIDE of the figures; all images are of one class."""
+        aligned = self.aligned
+        found: dict[str, Any] = {
+            "images": len(aligned.paths),
+            "class": SUBTYPES[int(aligned.targets[0])].value,
+            "missing": self.missing,
+            "voters": {
+                name: {
+                    "called_malignant": int((fused.answers != BENIGN).sum()),
+                    "called_malignant_share": float((fused.answers != BENIGN).mean()),
+                }
+                for name, fused in self.voters.items()
+            },
+        }
+        names = ("malignant_without_review", "malignant_without_review_share", "interval")
+        if self.decided is None:
+            return found | dict.fromkeys((*names, "review"))
+        alarms = self.decided.alone & (self.decided.answers != BENIGN)
+        interval = self.draws.interval(self.draws.means(alarms))
+        values = (int(alarms.sum()), float(alarms.mean()), interval)
+        review = reviewed.figures(self.decided, aligned.targets, self.draws, {})
+        return found | dict(zip(names, values, strict=True)) | {"review": review}
+
+    def changes(self, by_backbone: Mapping[str, Predictions]) -> tuple[dict | None, dict | None]:
+        """PROBES and STRESS of the figures."""
+        variants = bench.collect(by_backbone, self.aligned)
+        if not variants:
+            return None, None
+        unchanged = bench.Bench(self.aligned, self.calibrated, self.decided, self.policies)
+        about = next(iter(by_backbone.values())).meta.get("changed") or {}
+        seed = about.get("seed")
+        return changed.probes(unchanged, variants, seed), changed.stress(unchanged, variants, seed)
+
+    def cams(self) -> dict[str, Any]:
+        """CAMS of the figures, for this way."""
+        return heat.figures(self.aligned)
+
+
+def _count(names: npt.NDArray[np.str_]) -> int:
+    return len(set(names.tolist()) - {""})
+
+
+def _named(names: tuple[str, ...], values: npt.NDArray[np.float64]) -> dict[str, float]:
+    return dict(zip(names, values.tolist(), strict=True))

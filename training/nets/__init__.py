@@ -1,0 +1,1 @@
+"""The backbones, their heads, and the files that hold them."""

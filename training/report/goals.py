@@ -1,0 +1,209 @@
+"""The goals of the project, and where in the figures each is measured.
+
+The figures come from report.json alone; ``training.report.verdicts`` has the rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final
+
+from training.report.reading import Figures, Measured, at, measured, reviewed, score
+from training.report.verdicts import Goal, Outcome
+from training.report.votes import compare
+from training.report.wording import VOTE, VOTERS, WAYS
+
+
+def _vote(way: str, name: str, figure: str, bound: float, **more: Any) -> Goal:
+    """A goal for one score of the vote in one way."""
+    read = partial(score, way=way, voter=VOTE, name=name)
+    more.setdefault("size", lambda figures: at(figures, "ways", way, "groups"))
+    return Goal(WAYS[way], f"vote, {figure}", read, bound, key=(way, name), **more)
+
+
+def _alone(name: str) -> Callable[[Figures], Measured]:
+    return lambda figures: reviewed(at(figures, "ways", "slides", "review"), name)
+
+
+def _at_coverage(figures: Figures) -> str:
+    coverage = reviewed(at(figures, "ways", "slides", "review"), "coverage")
+    if coverage.value == 0:
+        return "no answer is given without review"
+    return f"at a coverage of {coverage.as_share()}" if coverage.known else ""
+
+
+def _answered(figures: Figures) -> float | None:
+    return at(figures, "ways", "slides", "review", "without_review", "images")
+
+
+def _balanced(figures: Figures) -> str:
+    found = score(figures, "slides", VOTE, "balanced_accuracy")
+    return f"mean of the classes {found.as_share()}" if found.known else ""
+
+
+def _ahead(figures: Figures) -> Measured:
+    found = compare(figures, "known", "class")
+    return found.pair.difference if found else Measured()
+
+
+def _best(figures: Figures) -> str:
+    found = compare(figures, "known", "class")
+    return f"the best is {VOTERS[found.best]}; {found.against()}" if found else ""
+
+
+HEALTHY: Final = "healthy-other-labs"
+
+
+def _outside(figures: Figures) -> Measured:
+    found = at(figures, "outside", HEALTHY)
+    return measured(at(found, "malignant_without_review_share"), at(found, "interval"))
+
+
+def _worst(*families: str) -> Callable[[Figures], Measured]:
+    """Share of the vote's labels that the worst variant of the families changed.
+
+    Nothing where a family is missing: the worst of the others would flatter.
+    """
+
+    def read(figures: Figures) -> Measured:
+        variants = list((at(figures, "probes", "variants") or {}).values())
+        found = [
+            measured(at(each, "voters", VOTE, "label_changed"), each.get("label_changed_interval"))
+            for each in variants
+            if each.get("family") in families
+        ]
+        there = {each.get("family") for each in variants}
+        if not there.issuperset(families) or not all(each.known for each in found):
+            return Measured()
+        return max(found, key=lambda each: each.value)
+
+    return read
+
+
+def _changed(figures: Figures) -> float | None:
+    return at(figures, "probes", "images")
+
+
+GOALS: Final = (
+    _vote(
+        "random",
+        "binary_accuracy",
+        "benign/malignant accuracy",
+        0.995,
+        before="96.5%",
+        before_by="the paper",
+    ),
+    _vote(
+        "known",
+        "accuracy",
+        "four classes accuracy",
+        0.985,
+        before="94.7-95.9%",
+        before_by="colour features",
+    ),
+    _vote(
+        "known",
+        "binary_accuracy",
+        "benign/malignant accuracy",
+        0.99,
+        before="97.5%",
+        before_by="colour features",
+    ),
+    _vote("known", "sensitivity", "sensitivity", 0.99),
+    Goal(
+        WAYS["known"],
+        "vote less its best member, four classes accuracy",
+        _ahead,
+        0.0,
+        strict=True,
+        form=Measured.as_points,
+        beside=_best,
+    ),
+    _vote(
+        "slides",
+        "binary_balanced_accuracy",
+        "benign/malignant balanced accuracy",
+        0.85,
+        before="50%",
+        before_by="colour features",
+    ),
+    _vote(
+        "slides",
+        "accuracy",
+        "four classes accuracy",
+        0.60,
+        before="25%",
+        before_by="colour features",
+        beside=_balanced,
+    ),
+    Goal(
+        "Leave one slide out",
+        "answers given without review: share with a wrong label",
+        _alone("wrong_label_share"),
+        0.05,
+        at_least=False,
+        size=_answered,
+        beside=_at_coverage,
+    ),
+    Goal(
+        "Leave one slide out",
+        "answers given without review: share with a wrong class",
+        _alone("wrong_class_share"),
+        0.05,
+        at_least=False,
+        size=_answered,
+        beside=_at_coverage,
+    ),
+    Goal(
+        "Healthy fields of other laboratories",
+        "called malignant without review",
+        _outside,
+        0.02,
+        at_least=False,
+        size=lambda figures: at(figures, "outside", HEALTHY, "images"),
+    ),
+    _vote(
+        "known",
+        "ece",
+        "calibration error (ECE)",
+        0.02,
+        at_least=False,
+        form=Measured.as_decimal,
+        size=lambda figures: None,
+    ),
+    Goal(
+        "Probe: scale bar painted in or out",
+        "labels changed, worst variant",
+        _worst("bar_in", "bar_out"),
+        0.005,
+        at_least=False,
+        size=_changed,
+    ),
+    Goal(
+        "Probe: hue turned by up to 20 degrees, brightness by 15%",
+        "labels changed, worst variant",
+        _worst("hue", "brightness"),
+        0.02,
+        at_least=False,
+        size=_changed,
+    ),
+)
+
+
+def outcomes(figures: Figures) -> list[Outcome]:
+    """Every goal with what was measured."""
+    return [
+        Outcome(goal, goal.read(figures), goal.size(figures), goal.beside(figures))
+        for goal in GOALS
+    ]
+
+
+def bound(way: str, name: str) -> float | None:
+    """The goal for one score of the vote, or None where there is none."""
+    return next((each.bound for each in GOALS if each.key == (way, name)), None)
+
+
+def before(way: str, name: str) -> str:
+    """What colour features or the paper reached in one score, or nothing."""
+    return next((each.before for each in GOALS if each.key == (way, name)), "")

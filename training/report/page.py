@@ -1,0 +1,86 @@
+"""The report as one HTML file: no script, no network, plots inline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from training.report import canvas, palette
+from training.report.blocks import Section
+from training.report.reading import Figures, at
+from training.report.sections import (
+    aims,
+    curves,
+    doubt,
+    made,
+    maps,
+    members,
+    shortcuts,
+    slides,
+    verdict,
+    ways,
+)
+
+TEMPLATES: Final = Path(__file__).resolve().parent / "templates"
+SECTIONS: Final[tuple[Callable[[Figures], Section], ...]] = (
+    verdict.section,
+    aims.section,
+    ways.section,
+    slides.section,
+    members.section,
+    curves.confusions,
+    curves.thresholds,
+    doubt.calibration,
+    doubt.review,
+    doubt.outside,
+    shortcuts.probing,
+    shortcuts.stressing,
+    maps.section,
+    made.cost,
+    made.method,
+    made.provenance,
+    ways.appendix,
+    members.appendix,
+    shortcuts.variants,
+)
+
+
+def sections(figures: Figures) -> list[Section]:
+    """All sections, in order; what was not measured is in them as such."""
+    return [make(figures) for make in SECTIONS]
+
+
+def render(figures: Figures) -> str:
+    """The whole page. The same figures give the same bytes."""
+    from markupsafe import Markup
+
+    template = environment().get_template("report.html.j2")
+    return template.render(
+        sections=sections(figures),
+        commit=at(figures, "provenance", "git_commit"),
+        made=at(figures, "provenance", "made"),
+        style=Markup(_style()),  # noqa: S704 -- our own file, not input
+        svg=lambda panel: Markup(canvas.svg(panel)),  # noqa: S704 -- canvas escapes its texts
+    )
+
+
+def environment(**options: Any) -> Any:
+    """Jinja over this package's templates; escapes unless told otherwise, missing names raise."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    settings = {"autoescape": True, "trim_blocks": True, "lstrip_blocks": True}
+    return Environment(  # noqa: S701 -- on by default; only Markdown turns it off
+        loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, **{**settings, **options}
+    )
+
+
+def _style() -> str:
+    """The style sheet after the colours, light and dark, that page and plots share."""
+    colours = palette.variables().values()
+    light = "".join(f"--{name}:{value};" for name, value, _ in colours)
+    dark = "".join(f"--{name}:{value};" for name, _, value in colours)
+    return (
+        f":root{{{light}}}\n@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}\n"
+        + (TEMPLATES / "style.css").read_text(encoding="utf-8")
+    )

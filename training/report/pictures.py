@@ -1,0 +1,84 @@
+"""The three pictures of the README."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from training.report import canvas, numbers, palette
+from training.report.canvas import Panel
+from training.report.goals import bound
+from training.report.plots.cams import cams
+from training.report.plots.confusion import confusion
+from training.report.plots.coverage import coverage
+from training.report.plots.forest import forest
+from training.report.plots.reliability import reliability
+from training.report.plots.slides import slides
+from training.report.reading import Figures
+from training.report.sections.ways import plotted
+from training.report.wording import VOTE, WAYS
+
+Slot = tuple[str, Callable[[Figures], Panel | None]]
+"""The title that stands there when nothing was measured, and what draws it."""
+
+
+def _ways() -> list[list[Slot]]:
+    return [
+        [(title, partial(_forest, way=way, name=name)) for name in plotted(way)]
+        for way, title in WAYS.items()
+    ]
+
+
+def _forest(figures: Figures, way: str, name: str) -> Panel | None:
+    return forest(figures, way, name, bound(way, name))
+
+
+def _both(title: str, draws: Callable[..., Panel | None], **options: str) -> list[Slot]:
+    """The same plot for slides never seen and for known ones, side by side."""
+    return [
+        (f"{WAYS[way]}: {title}", partial(draws, way=way, **options)) for way in ("slides", "known")
+    ]
+
+
+PICTURES: Final[dict[str, tuple[str, list[list[Slot]]]]] = {
+    "ways.png": ("Three ways to score the same networks", _ways()),
+    "doubt.png": (
+        "What stated confidence is worth, and what review leaves",
+        [
+            _both("reliability", reliability),
+            _both("risk and coverage", coverage, question="label"),
+        ],
+    ),
+    "cells.png": (
+        "Answers on slides never seen, and where the maps look",
+        [
+            [
+                ("Slide by slide", partial(slides, way="slides", question="label")),
+                ("Confusion of the vote", partial(confusion, way="slides", voter=VOTE)),
+            ],
+            _both("maps", cams),
+        ],
+    ),
+}
+
+
+def draw(figures: Figures, out: Path) -> list[Path]:
+    """Write every picture into ``out``; returns their paths."""
+    for name, (heading, rows) in PICTURES.items():
+        panels = [[draws(figures) or _empty(title) for title, draws in row] for row in rows]
+        canvas.png(out / name, panels, heading)
+    return [out / name for name in PICTURES]
+
+
+def _empty(title: str) -> Panel:
+    """A panel that says that its part was not measured."""
+
+    def draw(ax: Any) -> None:
+        ax.set_axis_off()
+        ax.set_title(title)
+        middle = {"ha": "center", "va": "center", "color": palette.MUTED}
+        ax.annotate(numbers.MISSING, (0.5, 0.5), xycoords="axes fraction", **middle)
+
+    return Panel(draw, title, numbers.MISSING, height=2.0)

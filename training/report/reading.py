@@ -1,0 +1,66 @@
+"""Safe access to the dict of figures: what is not there reads as None, never as an error.
+
+``Figures`` is the content of report.json; ``training.evaluation.figures`` describes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from training.report import numbers
+
+Figures = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A figure with its 95% interval; None where there is none."""
+
+    value: float | None = None
+    interval: tuple[float, float] | None = None
+
+    @property
+    def known(self) -> bool:
+        return numbers.known(self.value)
+
+    def as_share(self) -> str:
+        return numbers.share(self.value, self.interval)
+
+    def as_points(self) -> str:
+        return numbers.points(self.value, self.interval)
+
+    def as_decimal(self) -> str:
+        return numbers.decimal(self.value, self.interval)
+
+
+def measured(value: object, interval: object = None) -> Measured:
+    """What stands in the figures as a ``Measured``; anything but finite numbers becomes None."""
+    if not numbers.known(value):
+        return Measured()
+    pair = tuple(interval) if isinstance(interval, list | tuple) else ()
+    whole = len(pair) == 2 and all(numbers.known(each) for each in pair)
+    return Measured(value, pair if whole else None)  # type: ignore[arg-type]
+
+
+def at(figures: Any, *keys: str) -> Any:
+    """``figures[key][key]...``, or None as soon as one is missing."""
+    for key in keys:
+        if not isinstance(figures, Mapping) or figures.get(key) is None:
+            return None
+        figures = figures[key]
+    return figures
+
+
+def score(figures: Figures, way: str, voter: str, name: str) -> Measured:
+    """One score of one voter in one way, with its interval."""
+    found = at(figures, "ways", way, "voters", voter)
+    return measured(at(found, "scores", name), at(found, "intervals", name))
+
+
+def reviewed(review: Figures | None, name: str) -> Measured:
+    """One figure of the answers without review, with its interval."""
+    value = at(review, name)
+    value = at(review, "without_review", name) if value is None else value
+    return measured(value, at(review, "intervals", name))

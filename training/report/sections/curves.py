@@ -1,0 +1,45 @@
+"""What each voter takes for what, and what another threshold would give."""
+
+from __future__ import annotations
+
+from training.report.blocks import Plots, Section, Text, missing
+from training.report.plots.confusion import confusion
+from training.report.plots.curves import precision_recall, roc
+from training.report.reading import Figures
+from training.report.wording import DRAWN, WAYS
+
+
+def confusions(figures: Figures) -> Section:
+    found = Section("confusion", "Confusion matrices")
+    found.blocks.append(
+        Text(
+            "Rows are the true class, columns the answer; the percentage is of the row. The thick "
+            "lines part benign from malignant: what stands beside them in the first column is a "
+            "missed malignancy, in the first row a false alarm."
+        )
+    )
+    for way, title in WAYS.items():
+        panels = [confusion(figures, way, voter) for voter in DRAWN]
+        if any(panels):
+            found.blocks += [Text(title, "heading"), Plots(panels)]
+        else:
+            found.blocks.append(missing(title))
+    return found
+
+
+def thresholds(figures: Figures) -> Section:
+    found = Section("curves", "ROC and precision-recall")
+    found.blocks.append(
+        Text(
+            "Malignant against benign by the probability of any malignant class. The curves say "
+            "what other thresholds would give; the served vote has none, it is the majority. "
+            "Dashed is chance."
+        )
+    )
+    for way, title in WAYS.items():
+        panels = [roc(figures, way), precision_recall(figures, way)]
+        if any(panels):
+            found.blocks += [Text(title, "heading"), Plots(panels)]
+        else:
+            found.blocks.append(missing(title))
+    return found

@@ -1,0 +1,62 @@
+"""Where the class activation maps look."""
+
+from __future__ import annotations
+
+from training.report import numbers
+from training.report.blocks import Plots, Section, Table, Text, missing
+from training.report.plots.cams import cams
+from training.report.reading import Figures, at
+from training.report.wording import MEMBERS, VOTERS, WAYS, named
+
+
+def section(figures: Figures) -> Section:
+    found = Section("maps", "Where the class activation maps look")
+    panels = [cams(figures, way) for way in WAYS]
+    if not any(panels):
+        found.blocks.append(missing("Class activation maps"))
+        return found
+    found.blocks += [
+        Text(
+            "Nuclei are found by their optical density, without any network. If a map were spread "
+            "by chance, its share of heat inside nuclei would be the nuclei's share of the area; "
+            "a network that reads leukocytes is well above it. The peak is the hottest place."
+        ),
+        Plots(panels),
+        _maps(figures),
+    ]
+    return found
+
+
+def _maps(figures: Figures) -> Table:
+    rows = []
+    for way, title in WAYS.items():
+        for voter in MEMBERS:
+            each = at(figures, "cams", way, voter)
+            excess = at(each, "intervals", "heat_less_area")
+            gap = None
+            if numbers.known(at(each, "heat")) and numbers.known(at(each, "area")):
+                gap = each["heat"] - each["area"]
+            ratio = at(each, "ratio")
+            rows.append(
+                [
+                    title,
+                    named(VOTERS, voter),
+                    numbers.count(at(each, "images")),
+                    numbers.percent(at(each, "area")),
+                    numbers.percent(at(each, "heat")),
+                    numbers.points(gap, excess),
+                    f"{numbers.number(ratio)} x" if numbers.known(ratio) else numbers.MISSING,
+                    numbers.percent(at(each, "pointing")),
+                ]
+            )
+    head = (
+        "Way",
+        "Network",
+        "Images",
+        "Area of nuclei",
+        "Heat inside",
+        "Above chance (95% interval)",
+        "Ratio",
+        "Peak on a nucleus",
+    )
+    return Table("Share of the heat inside nuclei against chance", head, rows, names=2)

@@ -1,0 +1,169 @@
+"""What the answers hang on: shortcut probes and stress."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from training.report import numbers
+from training.report.blocks import Block, Cell, Plots, Section, Table, Text, missing
+from training.report.plots.probes import probes
+from training.report.plots.stress import stress
+from training.report.reading import Figures, at, measured
+from training.report.wording import MEMBERS, VOTE, VOTERS, WAYS, named
+
+
+def probing(figures: Figures) -> Section:
+    found = Section("probes", "Shortcut probes")
+    if not at(figures, "probes", "variants"):
+        found.blocks.append(missing("Shortcut probes"))
+        return found
+    images = numbers.count(at(figures, "probes", "images"))
+    way = named(WAYS, str(at(figures, "probes", "way"))).lower()
+    found.blocks += [
+        Text(
+            "Each image is changed in a way that cells do not care about, or loses what the "
+            f"answer should hang on, and is read again ({images} images of the test, {way}). A "
+            "label that changes with the scale bar or with the colour of "
+            "the background was not read from cells."
+        ),
+        Plots(
+            [probes(figures)],
+            "The worst variant of every family; figures and bars (95% intervals) are the vote's.",
+        ),
+        _families(figures),
+        *_emptied(figures),
+    ]
+    return found
+
+
+def stressing(figures: Figures) -> Section:
+    found = Section("stress", "Stress")
+    axes = at(figures, "stress", "axes") or {}
+    panels = [stress(figures, axis) for axis in axes]
+    if not any(panels):
+        found.blocks.append(missing("Stress curves"))
+        return found
+    found.blocks += [
+        Text(
+            "Changes that grow until answers break. The grey area is the share of images for which "
+            "review is asked: where the lines fall, it should rise."
+        ),
+        Plots(panels),
+    ]
+    return found
+
+
+def variants(figures: Figures) -> Section:
+    """Every variant of every probe."""
+    found = Section("variants", "All probes")
+    families = at(figures, "probes", "families") or {}
+    rows: list[list[str | Cell]] = []
+    for each in (at(figures, "probes", "variants") or {}).values():
+        vote = at(each, "voters", VOTE)
+        label = measured(at(vote, "label_changed"), each.get("label_changed_interval"))
+        family = str(each.get("family"))
+        rows.append(
+            [
+                str(at(families, family, "title") or family),
+                str(each.get("title")),
+                label.as_share(),
+                *(numbers.percent(at(each, "voters", name, "label_changed")) for name in MEMBERS),
+                numbers.percent(at(vote, "class_changed")),
+                _change(vote, "called_malignant"),
+                _change(each, "review"),
+                _change(each, "malignant_without_review"),
+            ]
+        )
+    if not rows:
+        found.blocks.append(missing("Shortcut probes"))
+        return found
+    head = (
+        "Probe",
+        "Variant",
+        "Vote: labels changed",
+        *(named(VOTERS, name) for name in MEMBERS),
+        "Vote: classes changed",
+        "Called malignant",
+        "Asked for review",
+        "Malignant without review",
+    )
+    found.blocks.append(
+        Table("Every variant; a to b is before and after the change", head, rows, names=2)
+    )
+    return found
+
+
+def _change(found: Any, name: str) -> str:
+    before, after = at(found, f"{name}_before"), at(found, name)
+    if not numbers.known(before) or not numbers.known(after):
+        return numbers.MISSING
+    return f"{numbers.percent(before)} to {numbers.percent(after)}"
+
+
+def _families(figures: Figures) -> Table:
+    # With a network missing there is no vote; the figures are then those of the last voter.
+    first = next(iter((at(figures, "probes", "variants") or {}).values()), {})
+    voter = list(at(first, "voters") or {VOTE: None})[-1]
+    expected = {"same": "the same answer", "doubt": "doubt"}
+    rows = []
+    for each in (at(figures, "probes", "families") or {}).values():
+        worst = at(each, "worst", "variant")
+        changed = measured(
+            at(each, "worst", "label_changed"),
+            at(figures, "probes", "variants", str(worst), "label_changed_interval"),
+        )
+        title = at(figures, "probes", "variants", str(worst), "title")
+        rows.append(
+            [
+                str(each.get("title")),
+                expected.get(str(each.get("expect")), str(each.get("expect"))),
+                str(title or worst),
+                changed.as_share(),
+                numbers.percent(each.get("label_changed")),
+                numbers.percent(each.get("class_changed")),
+            ]
+        )
+    head = (
+        "Change",
+        "Expected",
+        "Worst variant",
+        "Labels changed by it",
+        "Labels changed, mean",
+        "Classes changed, mean",
+    )
+    return Table(f"{named(VOTERS, voter)} under every family of changes", head, rows, names=3)
+
+
+def _emptied(figures: Figures) -> Iterator[Block]:
+    """What becomes of fields from which the answer's ground was taken."""
+    families = at(figures, "probes", "families") or {}
+    rows = []
+    for each in (at(figures, "probes", "variants") or {}).values():
+        about = at(families, str(each.get("family"))) or {}
+        if about.get("expect") != "doubt":
+            continue
+        vote = at(each, "voters", VOTE)
+        rows.append(
+            [
+                str(about.get("title")),
+                str(each.get("title")),
+                _change(each, "review"),
+                _change(vote, "called_malignant"),
+                _change(each, "malignant_without_review"),
+            ]
+        )
+    if not rows:
+        return
+    yield Text(
+        "Fields without what a reading rests on should raise doubt. Called malignant without "
+        "review after the change is a false certainty."
+    )
+    head = (
+        "Change",
+        "Variant",
+        "Asked for review",
+        "Called malignant",
+        "Malignant without review",
+    )
+    yield Table("Where doubt is expected; a to b is before and after", head, rows, names=2)

@@ -1,0 +1,169 @@
+"""What a study varies: settings of a Recipe, its head and its views, and the learning rate."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from training.fitting.recipes import ATTENTIONS, BALANCES, Head, Recipe, Stage
+from training.views.strength import Strength
+
+RATE = "rate"
+"""Peak learning rate of the first stage; those of later stages keep their ratio to it."""
+
+WORDS = {"balance": BALANCES, "attention": ATTENTIONS, "cut": ()}
+"""Settings whose values are words, and which; of "cut" the layers of the backbone."""
+
+Value = float | int | str
+
+
+class FactorError(ValueError):
+    """No such setting, or no such range."""
+
+
+@dataclass(frozen=True)
+class Factor:
+    """One setting and the values that it may take: ``levels`` where there are some, or a range."""
+
+    name: str
+    low: float = 0.0
+    high: float = 0.0
+    log: bool = False
+    levels: tuple[Value, ...] = ()
+
+    @classmethod
+    def parse(cls, text: str) -> Factor:
+        """Read ``NAME=LOW:HIGH``, ``NAME=LOW:HIGH:log`` or ``NAME=A,B,C`` (one value fixes it).
+
+        Raises:
+            FactorError: it is none of these, or names no setting; the message lists the names.
+        """
+        name, _, values = text.partition("=")
+        known = names()
+        if name not in known:
+            raise FactorError(f"{name!r} is none of the settings {', '.join(known)}")
+        if name in WORDS:
+            return cls(name, levels=tuple(values.split(",")))
+        low, *rest = values.split(":")
+        try:
+            if not rest:
+                return cls(name, levels=tuple(_number(name, each) for each in low.split(",")))
+            found = cls(name, float(low), float(rest[0]), rest[1:] == ["log"])
+        except ValueError as error:
+            raise FactorError(f"{text!r} holds something that is no number") from error
+        if len(rest) > 2 or (len(rest) == 2 and not found.log) or isinstance(_default(name), int):
+            raise FactorError(f"{text!r} is not NAME=LOW:HIGH[:log] or NAME=A,B,C")
+        if not found.low < found.high or (found.log and found.low <= 0):
+            raise FactorError(f"{text!r} is no range")
+        return found
+
+    @property
+    def fixed(self) -> bool:
+        return len(self.levels) == 1
+
+    def three(self) -> tuple[Value, ...]:
+        """Three levels for an orthogonal array: a range's ends and its middle.
+
+        Raises:
+            FactorError: the factor lists another number of levels.
+        """
+        if not self.levels:
+            middle = math.sqrt(self.low * self.high) if self.log else (self.low + self.high) / 2
+            return (self.low, middle, self.high)
+        if len(self.levels) != 3:
+            raise FactorError(f"an L9 array wants three levels of {self.name}, not {self.levels}")
+        return self.levels
+
+
+def names() -> list[str]:
+    """Settings that may be varied: of Recipe by their name, of Strength as strength.NAME."""
+    numbers = [
+        each.name
+        for each in dataclasses.fields(Recipe)
+        if each.name in WORDS or isinstance(each.default, int | float)
+    ]
+    views = [
+        f"strength.{each.name}"
+        for each in dataclasses.fields(Strength)
+        if isinstance(each.default, int | float)
+    ]
+    head = [each.name for each in dataclasses.fields(Head)]
+    return [RATE, *numbers, *head, *views]
+
+
+def applied(recipe: Recipe, values: Mapping[str, Value]) -> Recipe:
+    """The recipe with ``values`` by name of the setting.
+
+    Raises:
+        ValueError: a value that no training can follow.
+    """
+    changes: dict[str, Any] = {k: v for k, v in values.items() if "." not in k and k != RATE}
+    strength = {k.removeprefix("strength."): v for k, v in values.items() if "." in k}
+    if RATE in values:
+        ratio = float(values[RATE]) / recipe.stages[0].rate
+        changes["stages"] = tuple(
+            dataclasses.replace(stage, rate=stage.rate * ratio) for stage in recipe.stages
+        )
+    return recipe.changed(strength=strength, **changes)
+
+
+def short(recipe: Recipe, side: int, epochs: int) -> Recipe:
+    """The recipe as one stage of views of ``side`` pixels: what a study can afford."""
+    return recipe.changed(stages=(Stage.parse(f"{side}:{epochs}"),))
+
+
+def defaults(recipe: Recipe, design: str) -> tuple[Factor, ...]:
+    """What is varied if nothing is said; the four of "l9" are the first four of the others.
+
+    Other views cost new features where a head is fitted alone, so a search leaves them as they are.
+    """
+    looseness = Factor("looseness", 3.0, 3000.0, log=True)
+    if recipe.head and design != "l9":
+        return (looseness,)
+    if recipe.head:
+        return (
+            looseness,
+            Factor("views", levels=(1, 3, 5)),
+            Factor("strength.stain_scale", 0.0, 0.4),
+            Factor("strength.hue_degrees", 0.0, 40.0),
+        )
+    found = (
+        Factor(RATE, 3e-4, 3e-3, log=True),
+        Factor("weight_decay", 0.005, 0.08, log=True),
+        Factor("label_smoothing", 0.0, 0.15),
+        Factor("dropout", 0.1, 0.5),
+        Factor("strength.stain_scale", 0.0, 0.5),
+        Factor("strength.hue_degrees", 0.0, 40.0),
+    )
+    return found[:4] if design == "l9" else found
+
+
+def _default(name: str) -> Any:
+    if name == RATE:
+        return 1.0
+    fields = [*dataclasses.fields(Recipe), *dataclasses.fields(Head)]
+    if "." in name:
+        name, fields = name.split(".")[1], [*dataclasses.fields(Strength)]
+    return next(each.default for each in fields if each.name == name)
+
+
+def _number(name: str, text: str) -> Value:
+    return int(text) if isinstance(_default(name), int) else float(text)
+
+
+def split(factors: Sequence[Factor]) -> tuple[list[Factor], dict[str, Value]]:
+    """The factors that vary, and the values of those that are fixed.
+
+    Raises:
+        FactorError: one is named twice, or none varies.
+    """
+    twice = {each.name for each in factors if sum(f.name == each.name for f in factors) > 1}
+    if twice:
+        raise FactorError(f"{', '.join(sorted(twice))} given twice")
+    varied = [each for each in factors if not each.fixed]
+    if not varied:
+        raise FactorError("a study needs a factor that varies")
+    return varied, {each.name: each.levels[0] for each in factors if each.fixed}
