@@ -38,7 +38,7 @@ def paths(root: Path, part: str, most: int | None = None) -> list[Path]:
 
 
 def decode(files: list[Path]) -> npt.NDArray[np.uint8]:
-    """Pixels uint8 [n, 224, 224, 3]."""
+    """What the backbones see, uint8 [n, 224, 224, 3]: no colours, but optical densities."""
     module = _pixels()
     return np.stack([module.decode(file.read_bytes()).pixels for file in files])
 

@@ -1,4 +1,4 @@
-"""SavedModel to OpenVINO IR, quantised to INT8 after training by NNCF."""
+"""SavedModel to OpenVINO IR, in FP16 or quantised to INT8 after training by NNCF."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def save(model: ov.Model, folder: Path) -> None:
 
 def predictor(model: ov.Model | Path) -> Predict:
     """A function from pixels uint8 [n, side, side, 3] to logits float32 [n, 4] on the CPU."""
-    compiled = ov.compile_model(model, "CPU")
+    compiled = ov.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     return lambda pixels: np.concatenate(
         [
             compiled({"PIXELS": pixels[start : start + 16]})["LOGITS"]

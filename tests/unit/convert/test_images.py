@@ -7,6 +7,8 @@ import pytest
 from PIL import Image
 
 from convert import images
+from samples import render
+from training import serving
 
 
 @pytest.fixture
@@ -39,8 +41,17 @@ def test_without_a_split_nothing_is_taken(data: Path) -> None:
 
 
 def test_images_are_decoded_as_served(data: Path) -> None:
-    pixels = images.decode(images.paths(data, "val"))
+    """As the backbones see them: leukocytes on white, the scale-bar corner masked."""
+    files = images.paths(data, "val")
+    drawn = render.images(count=len(files), height=224, stain="purple")
+    for file, one in zip(files, drawn, strict=True):
+        one.image.save(file)
+    pixels = images.decode(files)
     assert pixels.shape == (3, 224, 224, 3)
     assert pixels.dtype == np.uint8
-    assert (pixels[1, 0, 0] == (200, 0, 0)).all()
+    for file, seen in zip(files, pixels, strict=True):
+        np.testing.assert_array_equal(seen, serving.pixels().decode(file.read_bytes()).pixels)
+    dark = (pixels[:, :188] < 128).mean((1, 2, 3))
+    assert (dark[:2] > 0.01).all(), "hematogones, blasts"
+    assert dark[2] < 0.01, "red cells"
     assert (pixels[:, 188:, 188:] == 128).all()

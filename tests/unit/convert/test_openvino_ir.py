@@ -9,17 +9,45 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from PIL import Image
+from PIL import Image, ImageDraw
 
 keras = pytest.importorskip("keras")
 ov = pytest.importorskip("openvino")
 
-from convert import master, openvino_ir  # noqa: E402
+from convert import images, master, openvino_ir  # noqa: E402
 from convert.cli import main  # noqa: E402
+
+NUCLEI = (0, 7, 14, 21)
+"""How many a field of each class has: the backbones see nuclei alone, so classes differ by them."""
 
 
 @pytest.fixture(scope="module")
-def net():
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Painted fields whose classes lie far from each other, so that no rounding changes one."""
+    root = tmp_path_factory.mktemp("data")
+    draw = random.Random(0)
+    rows = ["path,class,split,guard"]
+    for index in range(24):
+        name = f"{index % 4}-{index:02}.png"
+        field(NUCLEI[index % 4], draw).save(root / name)
+        rows.append(f"{name},Pro,{'val' if index % 3 == 0 else 'train'},0")
+    (root / "split.csv").write_text("\n".join(rows))
+    return root
+
+
+def field(nuclei: int, draw: random.Random) -> Image.Image:
+    image = Image.new("RGB", (224, 224), (240, 235, 240))
+    pen = ImageDraw.Draw(image)
+    places = [(x, y) for x in range(20, 180, 36) for y in range(20, 220, 36)]
+    for number, (x, y) in enumerate(draw.sample(places, len(places))):
+        radius, colour = (12, (110, 60, 190)) if number < nuclei else (8, (190, 180, 205))
+        pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=colour)
+    return image
+
+
+@pytest.fixture(scope="module")
+def net(data: Path):
+    """Random convolutions; the head tells which class of ``data`` lies nearest to what they see."""
     keras.utils.set_random_seed(1)
     pixels = keras.Input((224, 224, 3), dtype="uint8", name="PIXELS")
     maps = keras.layers.Rescaling(1 / 127.5, offset=-1.0)(pixels)
@@ -28,7 +56,15 @@ def net():
         maps = keras.layers.ReLU()(keras.layers.BatchNormalization()(maps))
     head = keras.layers.Dense(4)
     pooled = keras.layers.GlobalAveragePooling2D()(maps)
-    return keras.Model(pixels, {"LOGITS": head(pooled), "CAM": head(maps)})
+    model = keras.Model(pixels, {"LOGITS": head(pooled), "CAM": head(maps)})
+    files = images.paths(data, "train")
+    seen = keras.Model(pixels, pooled).predict_on_batch(images.decode(files))
+    classes = np.array([int(file.name[0]) for file in files])
+    centres = np.stack([seen[classes == one].mean(0) for one in range(4)])
+    sizes = ((centres - seen.mean(0)) ** 2).sum(1)
+    kernel = (centres - seen.mean(0)).T / sizes.max()
+    head.set_weights([kernel, -sizes / (2 * sizes.max()) - seen.mean(0) @ kernel])
+    return model
 
 
 @pytest.fixture(scope="module")
@@ -37,20 +73,6 @@ def master_file(net, tmp_path_factory: pytest.TempPathFactory) -> Path:
     net.save(path)
     path.with_suffix(".json").write_text(json.dumps({"backbone": "tiny", "seed": 1, "more": 2}))
     return path
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Flat colours far from each other, so that no rounding changes a class."""
-    root = tmp_path_factory.mktemp("data")
-    draw = random.Random(0)
-    rows = ["path,class,split,guard"]
-    for index in range(24):
-        colour = tuple(draw.randrange(256) for _ in range(3))
-        Image.new("RGB", (224, 224), colour).save(root / f"{index}.png")
-        rows.append(f"{index}.png,Pro,{'val' if index % 3 == 0 else 'train'},0")
-    (root / "split.csv").write_text("\n".join(rows))
-    return root
 
 
 @pytest.fixture(scope="module")
@@ -95,8 +117,10 @@ def test_command_writes_int8_ir_that_agrees_and_its_record(
     assert record["calibration_images"] == {"part": "train", "count": 16}
     text = (out / "model.xml").read_text()
     assert "FakeQuantize" in text
+    val = images.decode(images.paths(data, "val"))
+    assert set(net.predict_on_batch(val)["LOGITS"].argmax(1)) == {0, 1, 2, 3}, "classes to agree on"
     compiled = ov.compile_model(out / "model.xml", "CPU")
-    found = compiled({"PIXELS": noise(2)})
+    found = compiled({"PIXELS": val})
     np.testing.assert_allclose(found["CAM"].mean((1, 2)), found["LOGITS"], atol=1e-2)
 
 
