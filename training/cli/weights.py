@@ -37,8 +37,9 @@ SOURCES = {
         "4.3.0",
         "dist/models/inception_v3/model.min.js",
         0.0,
-        "By its training code, kernels and offsets before conv2d_56 are Keras's for ImageNet; batch "
-        "statistics, and all that lies deeper, come from sorting pictures by fitness for work.",
+        "By its training code, kernels and offsets before conv2d_56 are Keras's for ImageNet; "
+        "batch statistics, and all that lies deeper, come from sorting pictures by fitness for "
+        "work.",
     ),
     "@vladmandic/face-api": Source(
         "mobilenet",

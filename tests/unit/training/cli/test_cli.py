@@ -19,7 +19,17 @@ def test_every_command_has_help(command: str) -> None:
 
 def test_a_folder_without_split_cannot_be_trained_on_yet(folders: Path, tmp_path: Path) -> None:
     pytest.importorskip("keras")
-    result = run("fit", "--backbone", "mobilenet", "--data", folders, "--out", tmp_path / "run")
+    result = run(
+        "fit",
+        "--backbone",
+        "mobilenet",
+        "--data",
+        folders,
+        "--out",
+        tmp_path / "run",
+        "--learn",
+        "all",
+    )
     assert result.exit_code == 1
     assert "python -m training split" in result.output
 

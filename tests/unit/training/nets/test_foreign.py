@@ -15,6 +15,8 @@ from click.testing import CliRunner
 
 keras = pytest.importorskip("keras")
 
+import itertools
+
 from allclient.contract import Backbone  # noqa: E402
 from training.cli import main  # noqa: E402
 from training.nets import applications, foreign  # noqa: E402
@@ -56,7 +58,7 @@ def faces() -> Arrays:
 
     found = pointwise(0, 3, 3, 32)
     widths = [32, 64, 128, 128, 256, 256, *[512] * 6, 1024, 1024]
-    for number, (incoming, outgoing) in enumerate(zip(widths, widths[1:], strict=False), 1):
+    for number, (incoming, outgoing) in enumerate(itertools.pairwise(widths), 1):
         name = f"MobilenetV1/Conv2d_{number}_depthwise"
         found[f"{name}/depthwise_weights"] = 3 * normal(3, 3, incoming, 1) * incoming**0.5
         found[f"{name}/BatchNorm/beta"] = normal(incoming)
