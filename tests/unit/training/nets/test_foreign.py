@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import itertools
 import json
 import tarfile
 from pathlib import Path
@@ -15,7 +16,6 @@ from click.testing import CliRunner
 
 keras = pytest.importorskip("keras")
 
-import itertools
 
 from allclient.contract import Backbone  # noqa: E402
 from training.cli import main  # noqa: E402
