@@ -65,7 +65,13 @@ WAYS = ("known", "random", "slides")
     help="Fit the head alone on features that stay as they start, or train the whole network in "
     "stages. Default: the backbone's recipe, which is head for the voters and all for others.",
 )
-@click.option("--cut", metavar="LAYER", help="Where the application ends; '' takes all of it.")
+@click.option(
+    "--tap",
+    "taps",
+    multiple=True,
+    metavar="LAYER",
+    help="Layer whose maps describe the cells; repeat for several. What follows is left out.",
+)
 @click.option("--views", type=int, help="Head: random views of a field beside the field itself.")
 @click.option("--looseness", type=float, help="Head: inverse weight of its penalty.")
 @click.option("--dtype", help="Keras dtype policy, for example mixed_bfloat16.")
@@ -131,6 +137,7 @@ def fit(
     with clear_errors(FloatingPointError):
         if stages:
             changes["stages"] = parsed(stages)
+        changes["taps"] = changes["taps"] or None
         recipe = recipes.recipe(backbone, learn).changed(strength=_numbers(strengths), **changes)
         order = run.Order(backbone, recipe, root, way, fold, seed, weights)
         into = out or run.place(runs, way, order.named().name, backbone)

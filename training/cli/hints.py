@@ -17,7 +17,7 @@ from training.cli.options import clear_errors, data_option
     multiple=True,
     required=True,
     metavar="BACKBONE=FILE",
-    help="A voter and its weights, .weights.h5 or .keras; repeat for several.",
+    help="A voter and its .weights.h5 file; its recipe names what teaches. Repeat for several.",
 )
 @data_option
 @click.option(
@@ -26,7 +26,7 @@ from training.cli.options import clear_errors, data_option
     required=True,
     help="The .weights.h5 file to write.",
 )
-@click.option("--epochs", default=8, show_default=True)
+@click.option("--epochs", default=12, show_default=True)
 @click.option("--seed", default=0, show_default=True)
 def hints(
     backbone: str, teachers: tuple[str, ...], root: Path, out: Path, epochs: int, seed: int
@@ -57,27 +57,26 @@ def hints(
             name, _, file = text.partition("=")
             if not Path(file).is_file():
                 raise click.BadParameter(f"{text!r}: no such file", param_hint="--teacher")
-            named.append(lessons.Teacher(name, file, recipe(name).cut))
+            named.append(lessons.Teacher(name, file, recipe(name).taps))
         train = ways.folds(root, "known")[0].parts["train"]
         out.parent.mkdir(parents=True, exist_ok=True)
         scratch = out.with_name(out.name.removesuffix(".weights.h5") + ".lesson.npz")
         lesson = lessons.Lesson(epochs=epochs, seed=seed)
-        cut = recipe(backbone).cut
+        tap = recipe(backbone).taps[-1]
         features, history = lessons.teach(
             backbone,
-            cut,
+            tap,
             named,
-            images.in_colour(train, nuclei=True),
+            images.rendered(train),
             scratch,
             lesson,
-            render=images.render(),
             report=lambda row: click.echo(f"epoch {row['epoch']}  loss {row['loss']:.4f}"),
         )
         features.save_weights(out)
         content = record.stamped(
             backbone=backbone,
-            cut=cut,
-            taught_by=[origin(teacher.weights) for teacher in named],
+            tap=tap,
+            taught_by=[{**origin(each.weights), "taps": each.taps} for each in named],
             data={"images": len(train), "sha256": dataset.digest(train, root)},
             epochs=epochs,
             seed=seed,

@@ -127,7 +127,7 @@ class _Training:
             seed=seed,
             dtype=recipe.dtype,
             attend=recipe.attention,
-            cut=recipe.cut,
+            taps=recipe.taps,
             mix=recipe.mixstyle,
             **options,
         )

@@ -52,7 +52,9 @@ def fit(
     check(backbone, recipe, weights)
     assert recipe.head is not None
     keras.utils.set_random_seed(seed)
-    nets = backbones.build(backbone, weights=weights, seed=seed, dtype=recipe.dtype, cut=recipe.cut)
+    nets = backbones.build(
+        backbone, weights=weights, seed=seed, dtype=recipe.dtype, taps=recipe.taps
+    )
     source = Features(backbones.extractor(nets), recipe, seed, features, _progress)
     head = nets.served.get_layer("head")
     head.set_weights(linear.fit(source.of(train), train, recipe.head))

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,10 @@ from training.fitting.batches import Images, Source
 from training.fitting.checkpoint import Progress
 from training.fitting.recipes import PART, Recipe, Stage
 from training.nets import backbones
-from training.views.augment import Render
+from training.views.strength import PLAIN, Strength
+
+PLACES = replace(PLAIN, stretch=Strength().stretch, on_nuclei=Strength().on_nuclei)
+"""Views differ in what they show and how it lies; colours are gone from rendered fields."""
 
 SAMPLED = 16
 """Batches from which the teachers' channels are standardised."""
@@ -34,18 +37,20 @@ SAMPLED = 16
 class Teacher:
     backbone: str
     weights: str
-    cut: str
+    """A ``.weights.h5`` file of its features."""
+    taps: tuple[str, ...]
+    """Layers whose maps the student has to give."""
 
     def maps(self) -> keras.Model:
-        """PIXELS uint8 [n, side, side, 3] to its maps float32 [n, h, w, channels]."""
-        return _maps(backbones.build(self.backbone, side=None, weights=self.weights, cut=self.cut))
+        """PIXELS uint8 [n, side, side, 3] to their maps float32 [n, h, w, channels]."""
+        return backbones.trunk(self.backbone, self.taps, weights=self.weights)[0]
 
 
 @dataclass(frozen=True)
 class Lesson:
     """What the student follows beside the images."""
 
-    epochs: int = 8
+    epochs: int = 12
     rate: float = 2e-3
     side: int = 112
     batch: int = 32
@@ -54,16 +59,15 @@ class Lesson:
 
 def teach(
     student: str,
-    cut: str,
+    tap: str,
     teachers: Sequence[Teacher],
     train: Images,
     file: Path,
     lesson: Lesson,
     *,
-    render: Render,
     report: Any = print,
 ) -> tuple[keras.Model, list[dict[str, Any]]]:
-    """The taught feature extractor of ``student`` up to ``cut``, and one row per epoch.
+    """The taught feature extractor of ``student`` up to ``tap``, and one row per epoch.
 
     The state after every epoch lies in ``file``; where it exists, the lesson goes on from there.
 
@@ -72,21 +76,20 @@ def teach(
     """
     keras.utils.set_random_seed(lesson.seed)
     stage = Stage(lesson.side, lesson.epochs, lesson.rate, PART)
-    recipe = Recipe((stage,), cut=cut, batch=lesson.batch, balance="slide")
+    recipe = Recipe((stage,), batch=lesson.batch, balance="slide", strength=PLACES)
     settings = {
         "student": student,
-        "cut": cut,
+        "tap": tap,
         "teachers": [asdict(teacher) for teacher in teachers],
         "lesson": asdict(lesson),
         "images": train.digest(),
     }
-    source = Source(train, recipe, lesson.seed, render)
+    source = Source(train, recipe, lesson.seed)
     seen = [teacher.maps() for teacher in teachers]
     with contextlib.closing(source.epoch(stage, 0)) as batches:
         targets = _Targets(seen, [batch.pixels for batch in itertools.islice(batches, SAMPLED)])
-    nets = backbones.build(student, side=None, cut=cut, seed=lesson.seed)
-    features = nets.served.get_layer(f"{student}_features")
-    pupil = _with_readers(_maps(nets), targets.shapes)
+    maps, features = backbones.trunk(student, [tap])
+    pupil = _with_readers(maps, targets.shapes)
     schedule = keras.optimizers.schedules.CosineDecay(
         lesson.rate / 20,
         source.steps * lesson.epochs,
@@ -120,23 +123,22 @@ class _Targets:
         self, teachers: Sequence[keras.Model], sampled: Sequence[npt.NDArray[np.uint8]]
     ) -> None:
         self._teachers = teachers
-        self._mean, self._scale = [], []
-        self.shapes = []
-        for teacher in teachers:
-            maps = np.concatenate([teacher.predict_on_batch(pixels) for pixels in sampled])
-            self._mean.append(maps.mean((0, 1, 2)))
-            self._scale.append(1 / np.maximum(maps.std((0, 1, 2)), 1e-3))
-            self.shapes.append(maps.shape[1:])
+        shown = [self._maps(pixels) for pixels in sampled]
+        every = [np.concatenate(maps) for maps in zip(*shown, strict=True)]
+        self._means = [maps.mean((0, 1, 2)) for maps in every]
+        self._scales = [1 / np.maximum(maps.std((0, 1, 2)), 1e-3) for maps in every]
+        self.shapes = [maps.shape[1:] for maps in every]
 
     def of(self, pixels: npt.NDArray[np.uint8]) -> list[npt.NDArray[np.float32]]:
+        found = zip(self._maps(pixels), self._means, self._scales, strict=True)
+        return [(maps - mean) * scale for maps, mean, scale in found]
+
+    def _maps(self, pixels: npt.NDArray[np.uint8]) -> list[npt.NDArray[np.float32]]:
         return [
-            (teacher.predict_on_batch(pixels) - mean) * scale
-            for teacher, mean, scale in zip(self._teachers, self._mean, self._scale, strict=True)
+            maps
+            for each in self._teachers
+            for maps in keras.tree.flatten(each.predict_on_batch(pixels))
         ]
-
-
-def _maps(nets: backbones.Nets) -> keras.Model:
-    return keras.Model(nets.served.input, nets.served.get_layer("maps").output)
 
 
 def _with_readers(maps: keras.Model, shapes: Sequence[tuple[int, ...]]) -> keras.Model:
@@ -144,5 +146,5 @@ def _with_readers(maps: keras.Model, shapes: Sequence[tuple[int, ...]]) -> keras
     outputs = []
     for height, width, channels in shapes:
         resize = keras.layers.Resizing(height, width, interpolation="bilinear", antialias=True)
-        outputs.append(keras.layers.Conv2D(channels, 1, dtype="float32")(resize(maps.output)))
+        outputs.append(keras.layers.Conv2D(channels, 1, dtype="float32")(resize(maps.outputs[0])))
     return keras.Model(maps.input, outputs)

@@ -36,6 +36,12 @@ def in_colour(samples: Sequence[Sample], *, nuclei: bool) -> Images:
     return Images(pixels, samples, masks)
 
 
+def rendered(samples: Sequence[Sample]) -> Images:
+    """Fields as the networks see them, with their nuclei, for views that change no colours."""
+    found = in_colour(samples, nuclei=True)
+    return Images(dataset.decode(samples)[0], samples, found.nuclei)
+
+
 def as_served(samples: Sequence[Sample]) -> Images:
     """Fields as the networks see them, for validation; errors as of ``in_colour``."""
     return Images(dataset.decode(samples)[0], samples)

@@ -44,7 +44,7 @@ PART = (0.6, 1.1)
 WHOLE = (0.9, 1.2)
 
 _HEAD_ONLY = ("views", "looseness")
-_BOTH = ("cut", "dtype")
+_BOTH = ("taps", "dtype")
 BALANCES = ("weights", "class", "slide", "none")
 ATTENTIONS = ("none", "eca", "se")
 
@@ -55,9 +55,9 @@ class Head:
 
     views: int = 5
     """Random views of every training field beside the field itself."""
-    looseness: float = 300.0
-    """Inverse weight of the penalty on the head's squared weights (C of scikit-learn), for
-    features of mean 0 whose variances sum to 1."""
+    looseness: float = 100.0
+    """Inverse of the ridge that is added to the variances within classes, for features of
+    variance 1."""
 
     def __post_init__(self) -> None:
         if self.views < 0 or not self.looseness > 0:
@@ -67,8 +67,9 @@ class Head:
 @dataclass(frozen=True)
 class Recipe:
     stages: tuple[Stage, ...]
-    cut: str = ""
-    """Layer where the application ends; empty takes all of it."""
+    taps: tuple[str, ...] = ()
+    """Layers whose maps describe the leukocytes (``training.nets.cells``); what lies behind the
+    last one is left out. Empty takes the whole application and plain averages."""
     head: Head | None = None
     """Fit the head alone, as said there; None trains the whole network in stages."""
     dtype: str = "float32"
@@ -159,9 +160,15 @@ class Recipe:
 _STAGES = (Stage(112, 12, 1e-3, PART), Stage(224, 2, 2e-4, WHOLE))
 
 RECIPES = {
-    Backbone.MOBILENET: Recipe(_STAGES, cut="conv_pw_6_relu", head=Head()),
-    Backbone.INCEPTION_V3: Recipe(_STAGES, cut="mixed0", head=Head()),
-    Backbone.XCEPTION: Recipe(_STAGES, cut="block4_sepconv1_act", head=Head(views=3)),
+    Backbone.MOBILENET: Recipe(_STAGES, taps=("conv_pw_4_relu", "conv_pw_6_relu"), head=Head()),
+    Backbone.INCEPTION_V3: Recipe(
+        _STAGES, taps=("mixed0", "mixed1"), head=Head(views=3, looseness=30)
+    ),
+    Backbone.XCEPTION: Recipe(
+        _STAGES,
+        taps=("block3_sepconv1_act.input", "block4_sepconv1_act.input"),
+        head=Head(views=3),
+    ),
 }
 
 

@@ -111,7 +111,7 @@ def train(order: Order, out: Path, *, habits: fit.Habits | None = None) -> None:
         name,
         best,
         attend=order.recipe.attention,
-        cut=order.recipe.cut,
+        taps=order.recipe.taps,
     )
     logits = answer(net, val.pixels)
     scored = metrics.scores(val.targets, logits.argmax(1))

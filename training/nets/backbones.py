@@ -1,7 +1,8 @@
-"""A voter: a Keras application, optional channel attention, average pooling, one dense layer."""
+"""A voter: (the beginning of) a Keras application, average pooling, one dense layer."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import keras
 
 from allclient.contract import SIDE, SUBTYPES, Backbone
-from training.nets import applications, attention, mixstyle, start
+from training.nets import applications, attention, cells, mixstyle, start
 from training.nets.applications import BackboneError
 from training.nets.start import WeightsError
 
@@ -38,7 +39,7 @@ def build(
     momentum: float = 0.95,
     attend: str = "none",
     mix: float = 0.0,
-    cut: str = "",
+    taps: Sequence[str] = (),
     **options: float,
 ) -> Nets:
     """Build one voter, or any other keras.applications model for comparison.
@@ -53,23 +54,28 @@ def build(
             training on a few thousand images has, and leaves the moving statistics stale.
         attend: channel attention between feature extractor and pooling: "none", "eca" or "se".
         mix: share of training steps with MixStyle.
-        cut: name of the layer where the application ends; empty takes all of it.
+        taps: layers of the application whose maps are described by ``cells.described``; what
+            lies behind the last of them is left out. "NAME.input" takes what goes into a layer,
+            since Keras numbers some layers (the sums of Xception) anew in every process. Without
+            taps the maps are the whole application's output.
         options: for the Keras application, for example MobileNet's ``alpha``.
 
     Raises:
         WeightsError: the weights asked for cannot be downloaded, found or fitted.
-        BackboneError: there is no such application, or not for this ``side``.
+        BackboneError: there is no such application or layer, or not for this ``side``.
     """
+    if taps and side is None:
+        raise BackboneError("the maps of taps can only be described at one size of the images")
     name = str(backbone.value if isinstance(backbone, Backbone) else backbone)
     pixels = keras.Input((side, side, 3), dtype="uint8", name="PIXELS")
     scaled = applications.scaled(name, pixels)
     whole = _application(name, side, weights, dtype, options)
-    features = _shortened(whole, cut) if cut else whole
+    features = _tapped(whole, taps) if taps else whole
     for layer in features.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = momentum
-    as_floats = keras.layers.Activation("linear", dtype="float32", name="maps")
-    maps = attention.apply(attend, as_floats(features(scaled)))
+    seen = _as_floats(features(scaled))
+    maps = attention.apply(attend, cells.described(pixels, seen) if taps else seen[0])
     pool = keras.layers.GlobalAveragePooling2D(dtype="float32", name="pool")
     drop = keras.layers.Dropout(dropout, seed=seed, name="dropout")
     head = keras.layers.Dense(len(SUBTYPES), dtype="float32", name="head")
@@ -89,13 +95,48 @@ def extractor(nets: Nets) -> keras.Model:
     return keras.Model(nets.served.input, pooled, name=nets.served.name)
 
 
-def _shortened(whole: keras.Model, cut: str) -> keras.Model:
-    """The application up to the output of the layer ``cut``; both share their layers."""
-    try:
-        end = whole.get_layer(cut)
-    except ValueError as error:
-        raise BackboneError(f"{whole.name} has no layer {cut!r} to be cut at") from error
-    return keras.Model(whole.input, end.output, name=whole.name)
+def trunk(
+    backbone: str, taps: Sequence[str], *, weights: str = "none"
+) -> tuple[keras.Model, keras.Model]:
+    """What lies before the head, for images of any size.
+
+    Returns:
+        PIXELS uint8 [n, side, side, 3] to the maps of every tap, float32 [n, h, w, channels], and
+        the part of the application in it, whose weights file can be a start for ``build``.
+
+    Raises:
+        WeightsError, BackboneError: as ``build`` does; masters (``.keras``) are no trunks.
+    """
+    pixels = keras.Input((None, None, 3), dtype="uint8", name="PIXELS")
+    whole = _application(backbone, None, weights, "float32", {})
+    features = _tapped(whole, taps)
+    if weights not in ("none", "imagenet"):
+        start.load(Path(weights), None, features, whole)
+    maps = _as_floats(features(applications.scaled(backbone, pixels)))
+    return keras.Model(pixels, maps, name=backbone), features
+
+
+def _as_floats(maps: Any) -> list[Any]:
+    each = list(maps) if isinstance(maps, list | tuple) else [maps]
+    return [
+        keras.layers.Activation("linear", dtype="float32", name=f"maps_{number}")(one)
+        for number, one in enumerate(each)
+    ]
+
+
+def _tapped(whole: keras.Model, taps: Sequence[str]) -> keras.Model:
+    """The application up to its taps, with an output for each; both share their layers."""
+    ends = []
+    for tap in taps:
+        name, dot, side = tap.partition(".")
+        try:
+            layer = whole.get_layer(name)
+        except ValueError as error:
+            raise BackboneError(f"{whole.name} has no layer {name!r} to be tapped") from error
+        if dot and side != "input":
+            raise BackboneError(f"{tap!r} is neither the name of a layer nor NAME.input")
+        ends.append(layer.input if dot else layer.output)
+    return keras.Model(whole.input, ends, name=whole.name)
 
 
 def _mixing(trained: keras.Model, features: keras.Model, mix: float, seed: int) -> keras.Model:

@@ -14,13 +14,14 @@ class WeightsError(ValueError):
 
 
 def load(
-    path: Path, served: keras.Model, features: keras.Model, whole: keras.Model | None = None
+    path: Path, served: keras.Model | None, features: keras.Model, whole: keras.Model | None = None
 ) -> None:
     """Put the weights of ``path`` into the model.
 
     Args:
         path: a ``.keras`` master (all of ``served``), or a weights file (``.weights.h5``, ``.h5``)
             of the keras.applications model without its top; the head then starts at random.
+        served: None takes no master.
         features: the extractor of ``served``.
         whole: the application that ``features`` was cut from, if it was: the file may hold either.
 
@@ -33,12 +34,13 @@ def load(
             ".weights.h5 file of the feature extractor"
         )
     try:
-        if path.suffix == ".keras":
+        if path.suffix == ".keras" and served is not None:
             served.set_weights(keras.saving.load_model(path, compile=False).get_weights())
         elif path.suffix == ".h5":
             _load_either(path, whole, features)
         else:
-            raise WeightsError(f"{path} is neither a .keras nor a .weights.h5 file")
+            kinds = "neither a .keras nor a" if served is not None else "no"
+            raise WeightsError(f"{path} is {kinds} .weights.h5 file")
     except WeightsError:
         raise
     except (ValueError, TypeError, KeyError, OSError) as error:

@@ -14,8 +14,8 @@ from training.views.strength import Strength
 RATE = "rate"
 """Peak learning rate of the first stage; those of later stages keep their ratio to it."""
 
-WORDS = {"balance": BALANCES, "attention": ATTENTIONS, "cut": ()}
-"""Settings whose values are words, and which; of "cut" the layers of the backbone."""
+WORDS = {"balance": BALANCES, "attention": ATTENTIONS, "taps": ()}
+"""Settings whose values are words, and which; of "taps" layers of the backbone, joined by +."""
 
 Value = float | int | str
 
@@ -102,6 +102,8 @@ def applied(recipe: Recipe, values: Mapping[str, Value]) -> Recipe:
     """
     changes: dict[str, Any] = {k: v for k, v in values.items() if "." not in k and k != RATE}
     strength = {k.removeprefix("strength."): v for k, v in values.items() if "." in k}
+    if "taps" in values:
+        changes["taps"] = tuple(str(values["taps"]).split("+"))
     if RATE in values:
         ratio = float(values[RATE]) / recipe.stages[0].rate
         changes["stages"] = tuple(

@@ -113,7 +113,7 @@ def _head(bench: Bench, recipe: Recipe, out: Path, seed: int, report: Report) ->
         seed=seed,
         weights=bench.weights,
     )
-    served = backbones.build(bench.backbone, dtype=recipe.dtype, cut=recipe.cut).served
+    served = backbones.build(bench.backbone, dtype=recipe.dtype, taps=recipe.taps).served
     served.set_weights(weights)
     row = {"epoch": 0, **validate(served, bench.val)}
     report(row)

@@ -9,7 +9,7 @@ take the slide out of the picture:
   stays.
 - Everything that is no leukocyte becomes background: red cells and what lies between them say much
   about the smear and nothing about leukemia.
-- The scale-bar corner is masked.
+- The scale-bar corner is background too.
 
 Measured with a linear head on frozen early features, benign against malignant on slides that were
 left out: 0.60 balanced accuracy in colour, 0.76 in density, 0.82 in density with leukocytes alone
@@ -44,7 +44,7 @@ FEATHER: Final = ImageFilter.GaussianBlur(2)
 """Kept and blanked parts run into each other, so that no edge is drawn that the smear has not."""
 
 MASKED: Final = 128
-"""What the scale-bar corner, ``[MASK_FROM:, MASK_FROM:]``, is filled with in every image."""
+"""What the scale-bar corner, ``[MASK_FROM:, MASK_FROM:]``, of a field in colours is filled with."""
 
 _LEVELS: Final = np.arange(256.0)
 _BACKGROUND: Final = Image.new("RGB", (SIDE, SIDE), "white")
@@ -65,7 +65,7 @@ def render(
     densities = image.point(np.concatenate([_table(channel) for channel in counts]).tolist())
     kept = Image.fromarray(smear_nuclei.near(nuclei, REACH).astype(np.uint8) * 255).filter(FEATHER)
     rendered = np.asarray(Image.composite(densities, _BACKGROUND, kept)).copy()
-    rendered[MASK_FROM:, MASK_FROM:] = MASKED
+    rendered[MASK_FROM:, MASK_FROM:] = 255
     return rendered
 
 

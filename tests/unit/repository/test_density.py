@@ -75,7 +75,7 @@ def test_nuclei_stay_and_red_cells_and_the_ground_become_white() -> None:
     assert rendered.dtype == np.uint8
     assert (rendered[discs(NUCLEI, -2)] == 0).all(), "the darkest of the field"
     assert (rendered[~discs(NUCLEI, 12) & OUTSIDE] == 255).all()
-    assert (rendered[188:, 188:] == 128).all()
+    assert (rendered[188:, 188:] == 255).all()
 
 
 def test_a_rim_of_cytoplasm_stays_with_its_nucleus() -> None:

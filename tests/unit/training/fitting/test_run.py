@@ -153,7 +153,7 @@ def test_the_head_alone_is_fitted_on_starting_weights(split: Path, tmp_path: Pat
     start = tmp_path / "start.weights.h5"
     features = applications.APPLICATIONS["mobilenet"](False, None, (224, 224, 3), "x")
     features.save_weights(start)
-    settings = ("--backbone", "mobilenet", "--data", split, "--runs", tmp_path, "--cut", "last")
+    settings = ("--backbone", "mobilenet", "--data", split, "--runs", tmp_path, "--tap", "last")
     refused = command(*settings)
     assert refused.exit_code == 1
     assert "give --weights imagenet or PATH" in refused.output

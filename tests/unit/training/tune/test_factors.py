@@ -31,7 +31,7 @@ def test_ranges_levels_and_fixed_values_are_read(text: str, expected: Factor) ->
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("colour=1:2", "'colour' is none of the settings rate, cut, batch"),
+        ("colour=1:2", "'colour' is none of the settings rate, taps, batch"),
         ("dropout=high", "no number"),
         ("dropout=0.5:0.1", "no range"),
         ("rate=0:1:log", "no range"),
@@ -57,7 +57,7 @@ def test_values_reach_the_recipe() -> None:
 
 
 def test_every_name_that_is_offered_can_be_set() -> None:
-    words = {"balance": "none", "attention": "se", "cut": "mixed1"}
+    words = {"balance": "none", "attention": "se", "taps": "mixed0+mixed1"}
     numbers = {"rate": 2e-3, "batch": 4, "patience": 2, "views": 2}
     for name in factors.names():
         own = HEAD if name in ("views", "looseness") else RECIPE

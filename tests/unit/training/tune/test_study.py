@@ -111,7 +111,7 @@ def test_an_array_is_run_once_and_its_main_effects_are_told(split: Path, tmp_pat
     runs, start = tmp_path / "runs", tmp_path / "start.weights.h5"
     tiny(False, None, (224, 224, 3), "x").save_weights(start)
     factors = ("looseness=1,30,900", "views=0,1,2")
-    settings = ("--learn", "head", "--design", "l9", "--weights", start, "--factor", "cut=last")
+    settings = ("--learn", "head", "--design", "l9", "--weights", start, "--factor", "taps=last")
     settings += tuple(each for text in factors for each in ("--factor", text))
     result = command(split, runs, *settings)
     assert result.exit_code == 0, result.output
