@@ -72,7 +72,7 @@ def test_a_voter_is_tapped_where_it_is_said() -> None:
 def test_taps_that_are_not_there_are_named() -> None:
     with pytest.raises(backbones.BackboneError, match="no layer 'last' to be tapped"):
         backbones.build("mobilenet", taps=("last",))
-    with pytest.raises(backbones.BackboneError, match=r"'conv1_relu\.out' is neither"):
-        backbones.build("mobilenet", taps=("conv1_relu.out",))
+    with pytest.raises(backbones.BackboneError, match=r"'block1_conv1\.out' is neither"):
+        backbones.build("xception", taps=("block1_conv1.out",))
     with pytest.raises(backbones.BackboneError, match="at one size"):
-        backbones.build("mobilenet", side=None, taps=("conv1_relu",))
+        backbones.build("xception", side=None, taps=("block1_conv1",))
