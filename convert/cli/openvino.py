@@ -1,12 +1,9 @@
-"""Command line of ``python -m convert``. Heavy imports wait until a command needs them."""
+"""``python -m convert openvino``."""
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -15,8 +12,7 @@ from typing import Any
 
 import click
 
-os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+from convert.cli._shared import FOLDER, MASTER, clear_errors
 
 LOWEST_AGREEMENT = 0.99
 """Share of validation images on which INT8 must give the class that Keras gives."""
@@ -24,28 +20,8 @@ LOWEST_AGREEMENT = 0.99
 FLOAT_LAYERS = (0, 1, 3, 5)
 """Leading convolutions kept in floating point, tried until the agreement is reached."""
 
-MASTER = click.Path(exists=True, dir_okay=False, path_type=Path)
-FOLDER = click.Path(file_okay=False, path_type=Path)
 
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-def main() -> None:
-    """Convert trained masters (.keras) into the formats that Triton serves."""
-
-
-@main.command()
-@click.argument("master", type=MASTER)
-@click.option("--out", type=FOLDER, required=True, help="Folder of the SavedModel to write.")
-def savedmodel(master: Path, out: Path) -> None:
-    """Write MASTER as a TensorFlow SavedModel."""
-    from convert import master as masters
-
-    with _clear_errors():
-        masters.export(masters.load(master), out)
-    click.echo(f"{out} written")
-
-
-@main.command()
+@click.command()
 @click.argument("master", type=MASTER)
 @click.option("--data", type=FOLDER, required=True, help="Image folder with its split.csv.")
 @click.option("--out", type=FOLDER, required=True, help="Folder for model.xml and model.bin.")
@@ -69,7 +45,7 @@ def openvino(master: Path, data: Path, out: Path, images: int, precision: str) -
     from convert import master as masters
     from convert import openvino_ir as ir
 
-    with _clear_errors():
+    with clear_errors():
         net = masters.load(master)
         val = source.decode(source.paths(data, "val"))
         seen = source.decode(source.paths(data, "train", images))
@@ -101,21 +77,6 @@ def openvino(master: Path, data: Path, out: Path, images: int, precision: str) -
             },
         )
     click.echo(f"{out / 'model.xml'} written; same class as Keras on {agreement:.2%} of val")
-
-
-@main.command()
-@click.option("--mobilenet", type=MASTER, required=True, help="Its master, a .keras file.")
-@click.option("--xception", type=MASTER, required=True, help="Its master, a .keras file.")
-@click.option("--inception-v3", type=MASTER, required=True, help="Its master, a .keras file.")
-@click.option("--out", type=FOLDER, default=Path("tests/reference"), show_default=True)
-@click.option("--images", default=12, show_default=True, help="How many drawn images.")
-def reference(out: Path, images: int, **masters: Path) -> None:
-    """Write drawn images and what the masters say about them, for the parity tests."""
-    from convert import reference as golden
-
-    with _clear_errors():
-        golden.write(masters, out, images)
-    click.echo(f"{out / golden.ANSWERS} written")
 
 
 @dataclass(frozen=True)
@@ -157,12 +118,3 @@ def _keras_logits(net, pixels):  # type: ignore[no-untyped-def]
 
 def _write_record(path: Path, content: dict[str, object]) -> None:
     path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-
-
-@contextlib.contextmanager
-def _clear_errors() -> Iterator[None]:
-    """A wrong file, folder or option is told in one sentence, without a traceback."""
-    try:
-        yield
-    except (OSError, ValueError) as error:
-        raise click.ClickException(str(error)) from error
