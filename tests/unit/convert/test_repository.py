@@ -155,7 +155,13 @@ class TestCommand:
             (folder / "model.plan").write_bytes(b"a plan")
         done = CliRunner().invoke(
             main,
-            f"repository --flavour gpu --out {tmp_path}/models --artifacts {tmp_path}/built --check",
+            [
+                "repository",
+                "--flavour=gpu",
+                "--check",
+                f"--out={tmp_path}/models",
+                f"--artifacts={tmp_path}/built",
+            ],
         )
         assert done.exit_code == 0, done.output
         assert "models written for gpu" in done.output
