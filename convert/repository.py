@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from allclient.contract import BACKBONES, MODELS, Backbone
-from convert import artifacts
+from convert import inspection
 from convert.flavours import DEFAULT, FLAVOURS, MODEL_REPOSITORY, Flavour, config
 
 BUILD = Path("build/convert")
@@ -55,7 +55,7 @@ def write(
         for backbone in BACKBONES
     }
     for (flavour, backbone), folder in places.items():
-        artifacts.verify(flavour, backbone, folder, masters / f"{backbone.value}.keras")
+        inspection.verify(flavour, backbone, folder, masters / f"{backbone.value}.keras")
     _claim(out, source)
     record = {
         "flavours": [flavour.name for flavour in flavours],

@@ -21,11 +21,11 @@ def configs(repository: Path, check: bool) -> None:
     changed by hand; a test holds all of them together.
     """
     from allclient.contract import BACKBONES
-    from convert import artifacts, flavours
+    from convert import flavours, inspection
 
     with clear_errors():
         sides = {
-            backbone: artifacts.cam_side(
+            backbone: inspection.cam_side(
                 repository / backbone.value / "1" / FLAVOURS[DEFAULT].artifact
             )
             for backbone in BACKBONES

@@ -11,7 +11,7 @@ from tritonclient.grpc import model_config_pb2
 
 from allclient.contract import BACKBONES, CAM_SIDES, MAX_BATCH, MODELS, SIDE, Backbone
 from allclient.local import flavours as needs
-from convert import artifacts, flavours
+from convert import flavours, inspection
 from convert.flavours import DEFAULT, FLAVOURS
 
 SIDES = {backbone: (side, side) for backbone, side in CAM_SIDES.items()}
@@ -39,7 +39,7 @@ def test_no_voter_has_a_configuration_that_no_flavour_describes() -> None:
 def test_the_sizes_of_the_maps_are_those_of_the_served_model(backbone: Backbone) -> None:
     pytest.importorskip("openvino", reason="the IR is read with openvino, of the extra 'convert'")
     path = flavours.MODEL_REPOSITORY / backbone.value / "1" / FLAVOURS[DEFAULT].artifact
-    assert artifacts.cam_side(path) == SIDES[backbone], "mend it: python -m convert configs"
+    assert inspection.cam_side(path) == SIDES[backbone], "mend it: python -m convert configs"
 
 
 @pytest.mark.parametrize("backbone", BACKBONES)

@@ -11,9 +11,9 @@ from click.testing import CliRunner
 
 from allclient.contract import BACKBONES, MODELS, Backbone
 from convert import repository
-from convert.artifacts import ArtifactError
 from convert.cli import main
 from convert.flavours import FLAVOURS, MODEL_REPOSITORY
+from convert.inspection import ArtifactError
 from convert.repository import RepositoryError
 
 MOBILENET, GPU_ONNX, DEFAULT = Backbone.MOBILENET, FLAVOURS["gpu_onnx"], FLAVOURS["default"]

@@ -97,7 +97,7 @@ def _compare(
 def _check_origin(flavour: Flavour, path: Path, master: Path) -> None:
     """An artifact that names another master than the one there was made before it."""
     try:
-        made_from = recorded_master(path)
+        made_from = recorded_master(flavour, path)
     except ArtifactError as error:
         raise ArtifactError(f"{error}; mend it: {flavour.makes}") from error
     if made_from is None:
@@ -112,7 +112,7 @@ def _check_origin(flavour: Flavour, path: Path, master: Path) -> None:
         )
 
 
-def recorded_master(path: Path) -> str | None:
+def recorded_master(flavour: Flavour, path: Path) -> str | None:
     """SHA-256 of the master that the record beside an artifact names; None without a record.
 
     Raises ArtifactError for a record that is no JSON.
@@ -125,6 +125,8 @@ def recorded_master(path: Path) -> str | None:
                 raise ArtifactError(
                     f"{record}: found no JSON ({error}), expected a record"
                 ) from error
+            if content.get("artifact", flavour.command) != flavour.command:
+                continue  # of another artifact in the same folder
             if sha256 := content.get("master", {}).get("sha256"):
                 return str(sha256)
     return None
