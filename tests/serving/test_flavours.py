@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 REFERENCE = ROOT / "tests" / "reference"
-MASTERS = ROOT / "training" / "masters"
 OUTPUTS = tuple(MODELS[ENSEMBLE].outputs)
 NUMBERS = tuple(name for name in OUTPUTS if MODELS[ENSEMBLE].outputs[name].datatype == "FP32")
 
@@ -41,26 +40,6 @@ CLEAR = 0.20
 """Where each backbone's first class is ahead by so much, no rounding may change a word."""
 
 Answers = dict[str, "NDArray[Any]"]
-
-
-@pytest.fixture(scope="module")
-def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A repository with the SavedModel and the ONNX file of each master."""
-    pytest.importorskip("keras", reason="the masters are exported by Keras, of the extra 'convert'")
-    from convert import master
-
-    folder = tmp_path_factory.mktemp("flavours")
-    for backbone in BACKBONES:
-        path = MASTERS / f"{backbone.value}.keras"
-        if not path.is_file():
-            pytest.skip(f"{path.relative_to(ROOT)} is not there")
-        model = master.load(path)
-        built = folder / "built" / backbone.value
-        master.export(model, built / FLAVOURS["savedmodel"].artifact)
-        model.export(built / FLAVOURS["gpu_onnx"].artifact, format="onnx", verbose=False)
-    chosen = [FLAVOURS["savedmodel"], FLAVOURS["gpu_onnx"]]
-    repository.write(folder / "models", chosen, folder / "built")
-    return folder / "models"
 
 
 def ask(address: str) -> Answers:
