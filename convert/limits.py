@@ -71,8 +71,15 @@ def softmax(logits: Floats) -> Floats:
     return shifted / shifted.sum(1, keepdims=True)
 
 
-def distance(found: Floats, expected: Floats, classes: npt.NDArray[np.int64]) -> Distance:
+def distance(
+    found: Floats,
+    expected: Floats,
+    classes: npt.NDArray[np.int64],
+    named: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]] | None = None,
+) -> Distance:
     """Compare probabilities [n, 4]; ``classes`` int64 [n], -1 where unknown.
+
+    named: the class that each says, found and expected, where that is not its most probable one.
 
     Raises:
         ValueError: the artifact gave something that is no number.
@@ -80,16 +87,17 @@ def distance(found: Floats, expected: Floats, classes: npt.NDArray[np.int64]) ->
     if not np.isfinite(found).all():
         raise ValueError(f"{int((~np.isfinite(found)).any(1).sum())} answers are no finite numbers")
     apart = np.abs(found.astype(np.float64) - expected.astype(np.float64))
+    mine, theirs = named or (found.argmax(1), expected.argmax(1))
     known = classes >= 0
     accuracy, change = None, None
     if known.any():
-        accuracy = float((found.argmax(1) == classes)[known].mean())
-        change = accuracy - float((expected.argmax(1) == classes)[known].mean())
+        accuracy = float((mine == classes)[known].mean())
+        change = accuracy - float((theirs == classes)[known].mean())
     return Distance(
         len(found),
         float(apart.max()),
         float(apart.mean()),
-        float((found.argmax(1) == expected.argmax(1)).mean()),
+        float((mine == theirs).mean()),
         accuracy,
         change,
     )

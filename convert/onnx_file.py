@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import warnings
 from pathlib import Path
 from typing import Any, Final
 
@@ -44,9 +45,11 @@ def export(model: keras.Model, master_hash: str) -> onnx.ModelProto:
     taken = keras.InputSpec(shape=(None, *side), dtype="uint8", name="PIXELS")
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "model.onnx"
-        model.export(
-            path, format="onnx", opset_version=OPSET, input_signature=[taken], verbose=False
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # of Keras's bridge to tf2onnx
+            model.export(
+                path, format="onnx", opset_version=OPSET, input_signature=[taken], verbose=False
+            )
         raw = onnx.load(path)
     simple, same = onnxsim.simplify(raw)
     if not same:
