@@ -25,6 +25,7 @@ DRAWN: Final = "drawn"
 """Source of fields that no laboratory took."""
 
 DRAWN_SEEDS: Final = {"train": 101, "val": 102, "test": 103}
+DRAWN_COUNTS: Final = {"train": 120, "val": 60, "test": 120}
 
 Watch = Callable[[Sequence[bytes]], Iterable[bytes]]
 """Passes the encoded fields on while it shows how far they are."""
@@ -100,13 +101,14 @@ def paths(root: Path, part: str, most: int | None = None) -> list[Path]:
 
 
 def fields(root: Path | None, part: str, most: int | None = None, watch: Watch = iter) -> Fields:
-    """Fields of ``part``; without a data folder as many drawn ones (64 if ``most`` is None).
+    """Fields of ``part``; without a data folder drawn ones, at most DRAWN_COUNTS.
 
     Raises:
         DataError: see ``listed``; or an image cannot be read.
     """
     if root is None:
-        return _drawn(part, most or 64, watch)
+        count = DRAWN_COUNTS[part]
+        return _drawn(part, min(most or count, count), watch)
     chosen = listed(root, part, most)
     pixels, quality = _decoded([path for path, _ in chosen], watch)
     classes = np.array([one for _, one in chosen], np.int64)

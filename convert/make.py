@@ -101,7 +101,7 @@ def onnx(
         best = search.search(
             backend, (fit.pixels, wanted), (judge.pixels, expected, judge.classes), say
         )
-        _refuse(best.distance, search.WANTED, master, "ONNX INT8")
+        _refuse(best.distance, limits.INT8, master, "ONNX INT8")
         model, found, text, floating = best.model, best.distance, _int8(best), best.floating
     onnx_file.save(model, folder)
     _record(
@@ -143,9 +143,9 @@ def openvino(
             (judge.pixels, expected, judge.classes),
             say,
         )
-        if best.misses:
-            say(f"INT8 is not enough ({'; '.join(best.misses)}); FP16 is written instead")
-            more["int8_missed"] = best.misses
+        if missed := best.distance.misses(limits.INT8):
+            say(f"INT8 is not enough ({'; '.join(missed)}); FP16 is written instead")
+            more["int8_missed"] = missed
         else:
             model, text = best.model, _int8(best)
             more["floating_layers"] = list(best.floating)
@@ -160,7 +160,7 @@ def openvino(
         text = "BF16, head fitted to it; only with INFERENCE_PRECISION_HINT bf16"
     text = text or "FP16 weights, computed in FP32"
     found = _distance(ir.answers(model, judge.pixels, hint)["LOGITS"], expected, judge)
-    _refuse(found, search.WANTED if "INT8" in text else limits.HALF, master, text)
+    _refuse(found, limits.INT8 if "INT8" in text else limits.HALF, master, text)
     ir.save(model, folder, half=precision != "bf16")
     _record(
         folder,

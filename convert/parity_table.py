@@ -16,13 +16,14 @@ HEAD = """# Parity
 The same images through the Keras masters and through everything that is made of them:
 {images} {what}.
 
-{warning}| | artifact | largest difference | mean difference | equal argmax | accuracy change | limit | |
+{warning}| | artifact | largest | mean | equal argmax | accuracy change | limit | |
 | --- | --- | ---: | ---: | ---: | ---: | --- | --- |
 """
 
 FOOT = """
-Differences are of probabilities. The vote compares calibrated probabilities and the subtype that
-the vote names. A limit of INT8 holds where the artifact is INT8; where it had to stay in FP16, the
+Largest and mean are absolute differences of probabilities. The vote compares calibrated
+probabilities and the subtype that it names. A gain in accuracy is shown and misses no limit, a loss
+does. A limit of INT8 holds where the artifact is INT8; where it had to stay in FP16, the
 limit of FP16 holds.
 
 | | artifact | what it is | computed in |
@@ -37,8 +38,8 @@ on {machine}. Not a medical device: these numbers say that the conversions answe
 the answers are right.
 """
 
-WARNING = """> **Drawn images.** No real data was given. The table shows that the conversions work; how
-> far they are apart on real smears it does not say.
+WARNING = """> **Drawn images.** No real data was given. The table shows that the conversions
+> work; how far they are apart on real smears it does not say.
 
 """
 
@@ -108,5 +109,5 @@ def _limit(limit: Limit) -> str:
     if limit.equal_argmax is not None:
         parts.append(f"argmax at least {limit.equal_argmax * 100:g}%")
     if limit.accuracy_change is not None:
-        parts.append(f"accuracy within {limit.accuracy_change * 100:g} points")
+        parts.append(f"accuracy loss at most {limit.accuracy_change * 100:g} points")
     return ", ".join(parts)

@@ -23,6 +23,9 @@ from convert.images import Fields
 WANTED: Final = limits.Limit(equal_argmax=0.995, accuracy_change=0.003)
 """Half as many changed classes as parity allows: the images it judges are others."""
 
+MOST_FLOATING: Final = 4
+"""Layers in floating point that are tried; with more of them INT8 is hardly worth it."""
+
 RANGES: Final = 300
 """Images that give the ranges of activations."""
 RANKING: Final = 200
@@ -55,10 +58,6 @@ class Found:
     refitted: bool
     distance: limits.Distance
 
-    @property
-    def misses(self) -> list[str]:
-        return self.distance.misses(WANTED)
-
 
 def split(train: Fields) -> tuple[Fields, Fields]:
     """Training fields to fit on, and every fifth of them to judge on."""
@@ -78,7 +77,7 @@ def search(
     judge: tuple[npt.NDArray[np.uint8], Floats, npt.NDArray[np.int64]],
     say: Callable[[str], None],
 ) -> Found:
-    """The first model within WANTED; if none is, the nearest one, whose ``misses`` say so.
+    """The first model within WANTED; if none is, the nearest to it.
 
     Args:
         fit: pixels uint8 [n, ...] and the float model's logits [n, 4] for them.
@@ -87,14 +86,14 @@ def search(
     layers = backend.layers()
     best = _one(backend, (), len(layers), fit, judge)
     say(_line(best))
-    if not best.misses:
+    if not best.distance.misses(WANTED):
         return best
     ranked = _ranked(backend, layers, fit)
     say(f"layers by what they lose: {', '.join(ranked[:4])}, ...")
-    for count in range(1, len(layers) // 2 + 1):
+    for count in range(1, min(MOST_FLOATING, len(layers) // 2) + 1):
         found = _one(backend, tuple(ranked[:count]), len(layers), fit, judge)
         say(_line(found))
-        if not found.misses:
+        if not found.distance.misses(WANTED):
             return found
         if found.distance.equal_argmax > best.distance.equal_argmax:
             best = found

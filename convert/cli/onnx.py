@@ -57,8 +57,7 @@ def onnx(
         fit = judge = None
         if set(precisions) != {"fp32"}:
             tell_drawn(data, "ranges and heads come")
-            count = images if data is not None else min(images, 64)
-            fit, judge = make.divide(read(data, "train", count), read(data, "val"))
+            fit, judge = make.divide(read(data, "train", images), read(data, "val"))
         for one in masters:
             for precision in precisions:
                 folder = place(out, into, masters, one, PRECISIONS[precision])

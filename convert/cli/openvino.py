@@ -68,8 +68,7 @@ def openvino(
         )
     with clear_errors():
         tell_drawn(data, "ranges, heads and checks come")
-        count = images if data is not None else min(images, 64)
-        fit, judge = make.divide(read(data, "train", count), read(data, "val"))
+        fit, judge = make.divide(read(data, "train", images), read(data, "val"))
         for one in masters:
             for precision in precisions:
                 folder = place(out, into, masters, one, f"openvino_{precision}")

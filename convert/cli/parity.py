@@ -97,8 +97,8 @@ def _machine() -> str:
 
     tools = ("tensorflow-cpu", "tensorflow", "keras", "openvino", "onnxruntime")
     found = ", ".join(f"{name} {number}" for name, number in artifacts.versions(*tools).items())
-    model = _cpu()
-    return f"{model}, {platform.system()} {platform.machine()}, Python {platform.python_version()}, {found}"
+    system = f"{_cpu()}, {platform.system()} {platform.machine()}"
+    return f"{system}, Python {platform.python_version()}, {found}"
 
 
 def _cpu() -> str:
