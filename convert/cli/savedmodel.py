@@ -6,16 +6,23 @@ from pathlib import Path
 
 import click
 
-from convert.cli._shared import FOLDER, MASTER, clear_errors
+from convert.cli._shared import Master, clear_errors, masters_options, place, places
 
 
 @click.command()
-@click.argument("master", type=MASTER)
-@click.option("--out", type=FOLDER, required=True, help="Folder of the SavedModel to write.")
-def savedmodel(master: Path, out: Path) -> None:
-    """Write MASTER as a TensorFlow SavedModel."""
-    from convert import master as masters
+@masters_options
+@places
+def savedmodel(masters: list[Master], out: Path | None, into: Path) -> None:
+    """Write TensorFlow SavedModels, the exact exported models.
+
+    \b
+    Example:
+      python -m convert savedmodel --all
+    """
+    from convert import artifacts, make
 
     with clear_errors():
-        masters.export(masters.load(master), out)
-    click.echo(f"{out} written")
+        for one in masters:
+            folder = place(out, into, masters, one, "model.saved_model")
+            make.savedmodel(one.path, folder)
+            click.echo(f"{folder} written ({artifacts.size(folder):.1f} MB)")
