@@ -35,11 +35,15 @@ class Flavour:
     tuning: str = ""
     """What else the configuration says, as text."""
     command: str = ""
-    """What makes the artifacts, an argument of ``python -m convert``."""
+    """What makes the artifacts, a command of ``python -m convert``."""
+    built: str = ""
+    """The artifact's own folder below ``build/convert/<backbone>``."""
+    options: str = ""
+    """What the command needs besides ``--all``."""
 
     @property
     def makes(self) -> str:
-        return f"python -m convert {self.command} --all"
+        return f"python -m convert {self.command} --all{self.options}"
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -107,6 +111,8 @@ FLAVOURS: dict[str, Flavour] = {
             beside=("model.bin",),
             tuning=_FLOAT32,
             command="openvino",
+            built="openvino_int8",
+            options=" --data FOLDER",
         ),
         Flavour(
             "savedmodel",
@@ -115,6 +121,7 @@ FLAVOURS: dict[str, Flavour] = {
             artifact="model.saved_model",
             tuning=_FLOAT32,
             command="savedmodel",
+            built="model.saved_model",
         ),
         Flavour(
             "gpu",
@@ -123,6 +130,7 @@ FLAVOURS: dict[str, Flavour] = {
             artifact="model.plan",
             gpu=True,
             command="tensorrt",
+            built="tensorrt",
         ),
         Flavour(
             "gpu_onnx",
@@ -132,6 +140,7 @@ FLAVOURS: dict[str, Flavour] = {
             gpu=True,
             tuning=_ACCELERATORS,
             command="onnx",
+            built="onnx",
         ),
     )
 }

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from allclient.contract import MODELS, Backbone, Tensor
+from convert.artifacts import ArtifactError
 from convert.flavours import Flavour
-
-
-class ArtifactError(ValueError):
-    """A file that is missing, wrong or of another model; the message says what mends it."""
 
 
 class Found(NamedTuple):
@@ -51,31 +46,31 @@ def cam_side(path: Path) -> tuple[int, int]:
     return cam.shape[0], cam.shape[1]
 
 
-def verify(flavour: Flavour, backbone: Backbone, folder: Path, master: Path | None = None) -> None:
-    """Hold one voter's artifact in ``folder`` against the contract, and against its master.
+def verify(flavour: Flavour, backbone: Backbone, files: dict[str, Path]) -> None:
+    """Hold one voter's artifact against the contract.
+
+    Args:
+        files: where each of ``flavour.files`` lies.
 
     Raises ArtifactError naming the file, what was found, what was expected and the command that
     mends it.
     """
-    for name in flavour.files:
-        if not (folder / name).exists():
-            raise _error(flavour, folder / name, "nothing there", f"the {_kind(flavour)}")
-    path = folder / flavour.artifact
+    for path in files.values():
+        if not path.exists():
+            raise _error(flavour, path, "nothing there", f"the {_kind(flavour)}")
+    path = files[flavour.artifact]
     if path.is_dir() != (flavour.artifact == "model.saved_model"):
         found = "a folder" if path.is_dir() else "a file"
         raise _error(flavour, path, found, f"the {_kind(flavour)}")
-    if flavour.backend != "tensorrt":  # a plan is opaque to all but the TensorRT that wrote it
-        try:
-            found = inspect(path)
-        except ArtifactError as error:
-            raise _error(flavour, path, str(error), f"the {_kind(flavour)}") from error
-        contract = MODELS[backbone.value]
-        _compare(flavour, path, "inputs", found.inputs, contract.inputs)
-        _compare(flavour, path, "outputs", found.outputs, contract.outputs)
-    elif path.stat().st_size == 0:
-        raise _error(flavour, path, "an empty file", f"the {_kind(flavour)}")
-    if master is not None and master.is_file():
-        _check_origin(flavour, path, master)
+    if flavour.backend == "tensorrt":
+        return  # a plan is opaque to all but the TensorRT that wrote it
+    try:
+        tensors = inspect(path)
+    except ArtifactError as error:
+        raise _error(flavour, path, str(error), f"the {_kind(flavour)}") from error
+    contract = MODELS[backbone.value]
+    _compare(flavour, path, "inputs", tensors.inputs, contract.inputs)
+    _compare(flavour, path, "outputs", tensors.outputs, contract.outputs)
 
 
 def _compare(
@@ -92,44 +87,6 @@ def _compare(
             f"the {role} {_said(found)}",
             f"{_said(expected)} as in contract.py",
         )
-
-
-def _check_origin(flavour: Flavour, path: Path, master: Path) -> None:
-    """An artifact that names another master than the one there was made before it."""
-    try:
-        made_from = recorded_master(flavour, path)
-    except ArtifactError as error:
-        raise ArtifactError(f"{error}; mend it: {flavour.makes}") from error
-    if made_from is None:
-        return
-    expected = hashlib.sha256(master.read_bytes()).hexdigest()
-    if made_from != expected:
-        raise _error(
-            flavour,
-            path,
-            f"made from a master with SHA-256 {made_from[:12]}",
-            f"{expected[:12]}, that of {master}",
-        )
-
-
-def recorded_master(flavour: Flavour, path: Path) -> str | None:
-    """SHA-256 of the master that the record beside an artifact names; None without a record.
-
-    Raises ArtifactError for a record that is no JSON.
-    """
-    for record in (path.with_name(f"{path.name}.json"), path.with_name("metadata.json")):
-        if record.is_file():
-            try:
-                content: Any = json.loads(record.read_text(encoding="utf-8"))
-            except ValueError as error:
-                raise ArtifactError(
-                    f"{record}: found no JSON ({error}), expected a record"
-                ) from error
-            if content.get("artifact", flavour.command) != flavour.command:
-                continue  # of another artifact in the same folder
-            if sha256 := content.get("master", {}).get("sha256"):
-                return str(sha256)
-    return None
 
 
 def _error(flavour: Flavour, path: Path, found: str, expected: str) -> ArtifactError:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from allclient.contract import BACKBONES, MODELS, Backbone
-from convert import inspection
+from convert import artifacts, engine_build, engines, inspection
 from convert.flavours import DEFAULT, FLAVOURS, MODEL_REPOSITORY, Flavour, config
 
 BUILD = Path("build/convert")
@@ -21,6 +21,9 @@ RECORD = "repository.json"
 """At the top of a written repository: what is in it. Triton looks at folders alone."""
 
 VERSION = "1"
+PLAN_PRECISION = "fp16"
+"""Of the engines that are served."""
+
 _GPU_DEVICES = ("/dev/nvidiactl", "/dev/dxg")
 """What the driver makes on Linux, and in a Linux of Windows."""
 
@@ -42,20 +45,19 @@ def write(
     Args:
         out: a new or empty folder, or one that this function wrote before, which is replaced
             model by model.
-        built: ``<backbone>/<artifact>`` lie here; by default in BUILD, and those of the default
-            flavour in ``source`` itself.
+        built: where the commands put the artifacts; by default BUILD, and for the default
+            flavour the version folders of ``source`` itself.
 
     Raises:
-        ArtifactError: one is missing, wrong or of another master; nothing was written.
+        ArtifactError, EngineError: one is missing, wrong, of another master, of drawn fields, or
+            a plan for another machine; nothing was written.
         RepositoryError: ``out`` holds something else.
     """
-    places = {
-        (flavour, backbone): _place(flavour, backbone, built, source)
+    found = {
+        (flavour, backbone): locate(flavour, backbone, built, source, masters)
         for flavour in flavours
         for backbone in BACKBONES
     }
-    for (flavour, backbone), folder in places.items():
-        inspection.verify(flavour, backbone, folder, masters / f"{backbone.value}.keras")
     _claim(out, source)
     record = {
         "flavours": [flavour.name for flavour in flavours],
@@ -66,10 +68,9 @@ def write(
     with _staging(out) as stage:
         for model in MODELS:
             shutil.copytree(source / model, stage / model, ignore=_left_out)
-        for (flavour, backbone), folder in places.items():
-            target = stage / backbone.value / VERSION
-            for name in _files(flavour, folder):
-                _copy(folder / name, target / name)
+        for (_, backbone), files in found.items():
+            for name, path in files.items():
+                _copy(path, stage / backbone.value / VERSION / name)
         for model in MODELS:
             if (out / model).exists():
                 shutil.rmtree(out / model)
@@ -79,7 +80,7 @@ def write(
         f"{backbone.value}/{flavour.artifact}": _hash(
             out / backbone.value / VERSION / flavour.artifact
         )
-        for flavour, backbone in places
+        for flavour, backbone in found
     }
     _write_record(out, record)
 
@@ -123,10 +124,54 @@ def on_cpu(repository: Path, flavour: Flavour) -> Iterator[Path]:
         yield copy
 
 
-def _place(flavour: Flavour, backbone: Backbone, built: Path | None, source: Path) -> Path:
+def locate(
+    flavour: Flavour, backbone: Backbone, built: Path | None, source: Path, masters: Path
+) -> dict[str, Path]:
+    """Where the files of one voter lie, by their names in the version folder; all of them checked.
+
+    Raises:
+        ArtifactError, EngineError: see ``write``.
+    """
+    master = masters / f"{backbone.value}.keras"
     if built is None and flavour.name == DEFAULT:
-        return source / backbone.value / VERSION
-    return (built or BUILD) / backbone.value
+        folder = source / backbone.value / VERSION
+        files = {name: folder / name for name in flavour.files}
+        inspection.verify(flavour, backbone, files)
+        return files | _record(folder / artifacts.RECORD, artifacts.RECORD)
+    folder = (built or BUILD) / backbone.value / flavour.built
+    if flavour.backend == "tensorrt":
+        plan = _plan(backbone, folder, master)
+        return {flavour.artifact: plan} | _record(
+            engines.record_of(plan), f"{flavour.artifact}.json"
+        )
+    if flavour.artifact == flavour.built:
+        files = {flavour.artifact: folder}
+    else:
+        files = {name: folder / name for name in flavour.files}
+    inspection.verify(flavour, backbone, files)
+    kind = flavour.command if flavour.artifact == flavour.built else flavour.built
+    record = artifacts.check(folder, kind, master, flavour.makes)
+    if record.get("for_serving") is False:
+        raise artifacts.ArtifactError(
+            f"{folder} was fitted to drawn fields, expected fields of the training data; "
+            f"mend it: {flavour.makes}"
+        )
+    if flavour.artifact == flavour.built:
+        return files  # the record lies in the folder itself
+    name = artifacts.RECORD if flavour.name == DEFAULT else f"{flavour.artifact}.json"
+    return files | _record(folder / artifacts.RECORD, name)
+
+
+def _plan(backbone: Backbone, folder: Path, master: Path) -> Path:
+    """The engine for this machine; every other is refused."""
+    here = engine_build.this_machine()
+    plan = folder / engines.name(backbone.value, PLAN_PRECISION, here)
+    engines.check(plan, here, master, backbone.value, PLAN_PRECISION)
+    return plan
+
+
+def _record(path: Path, name: str) -> dict[str, Path]:
+    return {name: path} if path.is_file() else {}
 
 
 def _claim(out: Path, source: Path) -> None:
@@ -163,14 +208,6 @@ def _left_out(folder: str, names: list[str]) -> set[str]:
     }
 
 
-def _files(flavour: Flavour, folder: Path) -> list[str]:
-    """The artifact, what belongs to it, and its record where it has one."""
-    records = [f"{flavour.artifact}.json"]
-    if flavour.name == DEFAULT:
-        records.append("metadata.json")
-    return [*flavour.files, *(name for name in records if (folder / name).is_file())]
-
-
 def _copy(source: Path, target: Path) -> None:
     if source.is_dir():
         shutil.copytree(source, target)
@@ -180,8 +217,10 @@ def _copy(source: Path, target: Path) -> None:
 
 def _hash(path: Path) -> str:
     """SHA-256 of a file, or of a folder's files in order of their names."""
+    if path.is_file():
+        return artifacts.sha256(path)
     digest = hashlib.sha256()
-    for file in [path] if path.is_file() else sorted(path.rglob("*")):
+    for file in sorted(path.rglob("*")):
         if file.is_file():
             digest.update(file.read_bytes())
     return digest.hexdigest()

@@ -23,11 +23,16 @@ from convert.flavours import FLAVOURS
 @click.option(
     "--artifacts",
     type=FOLDER,
-    help="Folder of <backbone>/<file>.  [default: build/convert; for the flavour default the "
+    help="Folder of <backbone>/<artifact>/.  [default: build/convert; for the flavour default the "
     "checkout's model_repository]",
 )
+@click.option(
+    "--masters", type=FOLDER, help="Folder of <backbone>.keras.  [default: the checkout's]"
+)
 @click.option("--check", is_flag=True, help="Load it in the embedded server, as far as it can.")
-def repository(names: tuple[str, ...], out: Path, artifacts: Path | None, check: bool) -> None:
+def repository(
+    names: tuple[str, ...], out: Path, artifacts: Path | None, masters: Path | None, check: bool
+) -> None:
     """Write a complete model repository for the flavours given.
 
     \b
@@ -41,7 +46,7 @@ def repository(names: tuple[str, ...], out: Path, artifacts: Path | None, check:
 
     chosen = [FLAVOURS[name] for name in dict.fromkeys(names)]
     with clear_errors():
-        repositories.write(out, chosen, artifacts)
+        repositories.write(out, chosen, artifacts, masters=masters or repositories.MASTERS)
     click.echo(f"{out} written for {', '.join(flavour.name for flavour in chosen)}")
     if check:
         for flavour in chosen:

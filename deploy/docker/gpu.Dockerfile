@@ -3,31 +3,25 @@
 # base from TRITON_RELEASE, which has no default here: docker-compose.yml names it once.
 ARG TRITON_RELEASE
 
-# ONNX files of the released masters; Keras, TensorFlow and their megabytes stay in this stage.
-FROM python:3.12.12-slim-bookworm AS onnx
-WORKDIR /src
-COPY pyproject.toml README.md LICENSE ./
-COPY client client
-# The package is this checkout, whose pyproject.toml has the ranges.
-# hadolint ignore=DL3013
-RUN python -m pip install --no-cache-dir '.[convert]'
-COPY model_repository model_repository
-COPY convert convert
-COPY training/masters training/masters
-RUN python -m convert onnx --all
 
-# The core of allclient for the Python 3.12 of NVIDIA's images, as a folder to be copied: it needs
-# no pip there.
-FROM python:3.12.12-slim-bookworm AS packages
+# Packages for the Python 3.12 of NVIDIA's images, as folders to be copied: no pip is needed there.
+FROM python:3.12.12-slim-bookworm AS core
 WORKDIR /src
 COPY pyproject.toml README.md LICENSE ./
 COPY client client
 RUN python -m pip install --no-cache-dir --target /opt/packages . \
     && python -m pip install --no-cache-dir --no-deps --target /opt/packages pillow==12.3.0
 
+FROM python:3.12.12-slim-bookworm AS tools
+WORKDIR /src
+COPY pyproject.toml README.md LICENSE ./
+COPY client client
+# The package is this checkout, whose pyproject.toml has the ranges.
+# hadolint ignore=DL3013
+RUN python -m pip install --no-cache-dir --target /opt/packages '.[convert]'
+
 FROM nvcr.io/nvidia/tensorrt:${TRITON_RELEASE}-py3 AS convert
-COPY --from=packages /opt/packages /opt/packages
-COPY --from=onnx /src/build/convert /opt/onnx
+COPY --from=tools /opt/packages /opt/packages
 COPY model_repository /opt/allclient/model_repository
 COPY training/masters /opt/allclient/training/masters
 COPY convert /opt/allclient/convert
@@ -44,7 +38,7 @@ ENTRYPOINT []
 CMD ["build-plans"]
 
 FROM nvcr.io/nvidia/tritonserver:${TRITON_RELEASE}-py3 AS server
-COPY --from=packages /opt/packages /opt/packages
+COPY --from=core /opt/packages /opt/packages
 # The Python backend of the image is built for the NumPy that comes with it.
 RUN rm -rf /opt/packages/numpy /opt/packages/numpy.libs /opt/packages/numpy-*.dist-info
 ENV PYTHONPATH=/opt/packages \

@@ -39,7 +39,7 @@ def server() -> Iterator[LocalServer]:
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository with the SavedModel and the ONNX file of each master."""
     pytest.importorskip("keras", reason="the masters are exported by Keras, of the extra 'convert'")
-    from convert import master, repository
+    from convert import make, repository
     from convert.flavours import FLAVOURS
 
     folder = tmp_path_factory.mktemp("flavours")
@@ -47,10 +47,9 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
         path = ROOT / "training" / "masters" / f"{backbone.value}.keras"
         if not path.is_file():
             pytest.skip(f"{path.relative_to(ROOT)} is not there")
-        model = master.load(path)
         built = folder / "built" / backbone.value
-        master.export(model, built / FLAVOURS["savedmodel"].artifact)
-        model.export(built / FLAVOURS["gpu_onnx"].artifact, format="onnx", verbose=False)
+        make.savedmodel(path, built / FLAVOURS["savedmodel"].built)
+        make.onnx(path, built / FLAVOURS["gpu_onnx"].built, "fp32", None, None, str)
     chosen = [FLAVOURS["savedmodel"], FLAVOURS["gpu_onnx"]]
     repository.write(folder / "models", chosen, folder / "built")
     return folder / "models"

@@ -10,26 +10,48 @@ import pytest
 from click.testing import CliRunner
 
 from allclient.contract import BACKBONES, MODELS, Backbone
-from convert import repository
+from convert import artifacts, engine_build, engines, repository
+from convert.artifacts import ArtifactError
 from convert.cli import main
 from convert.flavours import FLAVOURS, MODEL_REPOSITORY
-from convert.inspection import ArtifactError
 from convert.repository import RepositoryError
 
 MOBILENET, GPU_ONNX, DEFAULT = Backbone.MOBILENET, FLAVOURS["gpu_onnx"], FLAVOURS["default"]
 
 
+HERE = engines.Machine("NVIDIA Test 80GB", "9.0", "580.1", "11.0.0")
+
+
+def record(folder: Path, kind: str, files: list[str], master: Path, **more: Any) -> None:
+    about = {"file": master.name, "sha256": artifacts.sha256(master)}
+    artifacts.write(folder, kind, files, about, **more)
+
+
 @pytest.fixture
-def built(tmp_path: Path, save_ir: Any, save_onnx: Any) -> Path:
-    """IR and ONNX of all three voters."""
+def masters(tmp_path: Path) -> Path:
+    """Files in the place of the three masters: only their hashes matter here."""
+    folder = tmp_path / "masters"
+    folder.mkdir()
     for backbone in BACKBONES:
-        save_ir(tmp_path / "built" / backbone.value, backbone)
-        save_onnx(tmp_path / "built" / backbone.value, backbone)
+        (folder / f"{backbone.value}.keras").write_bytes(backbone.value.encode())
+    return folder
+
+
+@pytest.fixture
+def built(tmp_path: Path, masters: Path, save_ir: Any, save_onnx: Any) -> Path:
+    """IR and ONNX of all three voters, with their records."""
+    for backbone in BACKBONES:
+        folder = tmp_path / "built" / backbone.value
+        master = masters / f"{backbone.value}.keras"
+        save_ir(folder / "openvino_int8", backbone)
+        record(folder / "openvino_int8", "openvino_int8", ["model.xml", "model.bin"], master)
+        save_onnx(folder / "onnx", backbone)
+        record(folder / "onnx", "onnx", ["model.onnx"], master)
     return tmp_path / "built"
 
 
-def write(out: Path, built: Path, *flavours: Any, masters: Path | None = None) -> None:
-    repository.write(out, flavours, built, masters=masters or built / "no-masters")
+def write(out: Path, built: Path, *flavours: Any) -> None:
+    repository.write(out, flavours, built, masters=built.parent / "masters")
 
 
 def test_it_is_the_checkouts_with_the_flavours_files_alone(tmp_path: Path, built: Path) -> None:
@@ -38,8 +60,8 @@ def test_it_is_the_checkouts_with_the_flavours_files_alone(tmp_path: Path, built
     assert {path.name for path in out.iterdir()} == {*MODELS, "repository.json"}
     for backbone in BACKBONES:
         version = out / backbone.value / "1"
-        assert [path.name for path in version.iterdir()] == ["model.onnx"]
-        source = built / backbone.value / "model.onnx"
+        assert {path.name for path in version.iterdir()} == {"model.onnx", "model.onnx.json"}
+        source = built / backbone.value / "onnx" / "model.onnx"
         assert (version / "model.onnx").read_bytes() == source.read_bytes()
     for name in ("vote/1/policy.json", "vote/config.pbtxt", "mobilenet/configs/gpu_onnx.pbtxt"):
         assert (out / name).read_bytes() == (MODEL_REPOSITORY / name).read_bytes()
@@ -56,9 +78,10 @@ def test_several_flavours_share_a_repository_and_a_second_run_replaces_it(
     write(out, built, GPU_ONNX)
     write(out, built, DEFAULT, GPU_ONNX)
     files = {path.name for path in (out / "mobilenet" / "1").iterdir()}
-    assert files == {"model.xml", "model.bin", "model.onnx"}
+    default = {"model.xml", "model.bin", "metadata.json"}
+    assert files == {*default, "model.onnx", "model.onnx.json"}
     write(out, built, DEFAULT)
-    assert {path.name for path in (out / "mobilenet" / "1").iterdir()} == {"model.xml", "model.bin"}
+    assert {path.name for path in (out / "mobilenet" / "1").iterdir()} == default
 
 
 def test_a_folder_of_somebody_else_is_left_alone(tmp_path: Path, built: Path) -> None:
@@ -73,100 +96,129 @@ def test_a_folder_of_somebody_else_is_left_alone(tmp_path: Path, built: Path) ->
         write(tmp_path / "file", built, GPU_ONNX)
 
 
-def spoil_onnx(built: Path, content: bytes | None) -> None:
-    path = built / "mobilenet" / "model.onnx"
-    path.unlink() if content is None else path.write_bytes(content)
-
-
 class TestRefused:
     """Each names the file, what was found, what was expected and the command that mends it."""
 
-    @pytest.mark.parametrize("name", FLAVOURS)
+    @pytest.mark.parametrize("name", ["default", "savedmodel", "gpu_onnx"])
     def test_a_missing_artifact(self, tmp_path: Path, name: str) -> None:
         flavour = FLAVOURS[name]
         with pytest.raises(ArtifactError) as caught:
             write(tmp_path / "models", tmp_path / "nothing", flavour)
         said = str(caught.value)
-        assert f"nothing/mobilenet/{flavour.artifact}: found nothing there, expected" in said
-        assert said.endswith(f"mend it: python -m convert {flavour.command} --all")
+        assert "nothing/mobilenet/" in said
+        assert f"{flavour.artifact}: found nothing there, expected" in said
+        assert said.endswith(f"mend it: {flavour.makes}")
+        assert flavour.makes.startswith(f"python -m convert {flavour.command} --all")
         assert not (tmp_path / "models").exists()
 
     def test_weights_that_an_ir_lacks(self, tmp_path: Path, built: Path) -> None:
-        (built / "xception" / "model.bin").unlink()
-        with pytest.raises(ArtifactError, match=r"xception/model\.bin: found nothing there"):
+        (built / "xception" / "openvino_int8" / "model.bin").unlink()
+        with pytest.raises(ArtifactError, match=r"openvino_int8/model\.bin: found nothing there"):
             write(tmp_path / "models", built, DEFAULT)
 
     def test_a_file_that_cannot_be_read(self, tmp_path: Path, built: Path) -> None:
-        spoil_onnx(built, b"no network")
+        (built / "mobilenet" / "onnx" / "model.onnx").write_bytes(b"no network")
         with pytest.raises(
             ArtifactError,
-            match=r"mobilenet/model\.onnx: found it cannot be read.*expected the ONNX file.*"
+            match=r"onnx/model\.onnx: found it cannot be read.*expected the ONNX file.*"
             "convert onnx --all",
         ):
             write(tmp_path / "models", built, GPU_ONNX)
 
-    def test_an_empty_plan_and_a_file_in_place_of_a_folder(self, tmp_path: Path) -> None:
+    def test_a_file_in_place_of_a_folder(self, tmp_path: Path) -> None:
         for backbone in BACKBONES:
-            folder = tmp_path / "built" / backbone.value
-            folder.mkdir(parents=True)
-            (folder / "model.plan").touch()
-            (folder / "model.saved_model").touch()
-        with pytest.raises(ArtifactError, match=r"model\.plan: found an empty file.*TensorRT plan"):
-            write(tmp_path / "models", tmp_path / "built", FLAVOURS["gpu"])
+            (tmp_path / "built" / backbone.value).mkdir(parents=True)
+            (tmp_path / "built" / backbone.value / "model.saved_model").touch()
         with pytest.raises(ArtifactError, match=r"model\.saved_model: found a file, .*SavedModel"):
             write(tmp_path / "models", tmp_path / "built", FLAVOURS["savedmodel"])
 
     def test_a_network_of_another_shape(self, tmp_path: Path, built: Path, save_ir: Any) -> None:
-        save_ir(built / "mobilenet", MOBILENET, cam=(3, 5, 4))
+        save_ir(built / "mobilenet" / "openvino_int8", MOBILENET, cam=(3, 5, 4))
         with pytest.raises(
             ArtifactError,
-            match=r"mobilenet/model\.xml: found the outputs CAM FP32 \[n, 3, 5, 4\].*"
+            match=r"model\.xml: found the outputs CAM FP32 \[n, 3, 5, 4\].*"
             r"expected CAM FP32.*LOGITS FP32 \[n, 4\].*convert openvino --all",
         ):
             write(tmp_path / "models", built, DEFAULT)
 
     def test_a_fixed_batch(self, tmp_path: Path, built: Path, save_ir: Any) -> None:
-        save_ir(built / "mobilenet", MOBILENET, batch=1)
+        save_ir(built / "mobilenet" / "openvino_int8", MOBILENET, batch=1)
         with pytest.raises(ArtifactError, match="its PIXELS has a fixed batch of 1"):
             write(tmp_path / "models", built, DEFAULT)
 
-    def test_one_made_from_another_master(self, tmp_path: Path, built: Path) -> None:
-        masters = tmp_path / "masters"
-        masters.mkdir()
-        (masters / "mobilenet.keras").write_bytes(b"this one")
-        record = built / "mobilenet" / "model.onnx.json"
-        record.write_text(json.dumps({"master": {"sha256": "0" * 64}}))
+    def test_one_made_from_another_master(self, tmp_path: Path, built: Path, masters: Path) -> None:
+        (masters / "mobilenet.keras").write_bytes(b"trained anew")
         with pytest.raises(
-            ArtifactError,
-            match=r"model\.onnx: found made from a master with SHA-256 000000000000, expected "
-            r"[0-9a-f]{12}, that of .*masters/mobilenet\.keras; mend it: .*onnx --all",
+            ArtifactError, match=r"mobilenet/onnx was made of a master with .*onnx --all"
         ):
-            write(tmp_path / "models", built, GPU_ONNX, masters=masters)
-        record.write_text("{")
-        with pytest.raises(ArtifactError, match=r"model\.onnx\.json: found no JSON.*mend it"):
-            write(tmp_path / "models", built, GPU_ONNX, masters=masters)
+            write(tmp_path / "models", built, GPU_ONNX)
+
+    def test_one_fitted_to_drawn_fields(self, tmp_path: Path, built: Path, masters: Path) -> None:
+        folder, files = built / "mobilenet" / "openvino_int8", ["model.xml", "model.bin"]
+        master = masters / "mobilenet.keras"
+        record(folder, "openvino_int8", files, master, for_serving=False)
+        with pytest.raises(
+            ArtifactError, match=r"fitted to drawn fields, .*openvino --all --data FOLDER"
+        ):
+            write(tmp_path / "models", built, DEFAULT)
 
 
-class TestCommand:
-    def test_it_writes_and_says_what_the_check_cannot_do(self, tmp_path: Path) -> None:
+class TestPlans:
+    @pytest.fixture
+    def plans(self, built: Path, masters: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        """Engines as the builder leaves them, and a machine that they fit."""
+        monkeypatch.setattr(engine_build, "this_machine", lambda: HERE)
         for backbone in BACKBONES:
-            folder = tmp_path / "built" / backbone.value
-            folder.mkdir(parents=True)
-            (folder / "model.plan").write_bytes(b"a plan")
+            self.save(built, masters, backbone, HERE)
+        return built
+
+    def save(
+        self, built: Path, masters: Path, backbone: Backbone, machine: engines.Machine
+    ) -> Path:
+        plan = built / backbone.value / "tensorrt" / engines.name(backbone.value, "fp16", HERE)
+        master = {"sha256": artifacts.sha256(masters / f"{backbone.value}.keras")}
+        about = {"master": master, "files": {}}
+        engines.write(plan, b"a plan", backbone.value, "fp16", machine, about)
+        return plan
+
+    def test_the_one_of_this_machine_is_served_under_one_name(
+        self, tmp_path: Path, plans: Path
+    ) -> None:
         done = CliRunner().invoke(
             main,
             [
                 "repository",
                 "--flavour=gpu",
                 "--check",
-                f"--out={tmp_path}/models",
-                f"--artifacts={tmp_path}/built",
+                f"--out={tmp_path / 'models'}",
+                f"--artifacts={plans}",
+                f"--masters={tmp_path / 'masters'}",
             ],
         )
         assert done.exit_code == 0, done.output
         assert "models written for gpu" in done.output
         assert "gpu: files are complete; not loaded, because" in done.output
+        version = tmp_path / "models" / "mobilenet" / "1"
+        assert (version / "model.plan").read_bytes() == b"a plan"
+        assert json.loads((version / "model.plan.json").read_text())["machine"]["gpu"] == HERE.gpu
 
+    def test_one_built_elsewhere_is_refused(
+        self, tmp_path: Path, plans: Path, masters: Path
+    ) -> None:
+        other = engines.Machine("NVIDIA Other", "8.0", "580.1", "10.9.0")
+        self.save(plans, masters, MOBILENET, other)
+        with pytest.raises(
+            engines.EngineError, match=r"built elsewhere: GPU NVIDIA Other, here.*convert tensorrt"
+        ):
+            write(tmp_path / "models", plans, FLAVOURS["gpu"])
+
+    def test_a_missing_one(self, tmp_path: Path, plans: Path, masters: Path) -> None:
+        self.save(plans, masters, MOBILENET, HERE).unlink()
+        with pytest.raises(engines.EngineError, match=r"\.plan is missing; .*convert tensorrt"):
+            write(tmp_path / "models", plans, FLAVOURS["gpu"])
+
+
+class TestCommand:
     def test_what_is_missing_is_told_in_one_sentence(self, tmp_path: Path) -> None:
         done = CliRunner().invoke(
             main,
