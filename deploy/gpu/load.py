@@ -58,11 +58,13 @@ class Measured:
     """Seconds, of the requests that were answered in the measured time."""
     errors: int = 0
     first_error: str | None = None
+    seconds: float = 0.0
+    """Measured; longer than asked for where the first answer came only after that time."""
 
 
 def run(work: Work, concurrency: int, seconds: float, processes: int) -> dict[str, Any]:
     """Keep ``concurrency`` requests in flight; images a second and latencies in milliseconds."""
-    return summary(work, concurrency, seconds, run_all([work], concurrency, seconds, processes)[0])
+    return summary(work, concurrency, run_all([work], concurrency, seconds, processes)[0])
 
 
 def run_all(
@@ -84,20 +86,21 @@ def run_all(
         total.latencies += one.latencies
         total.errors += one.errors
         total.first_error = total.first_error or one.first_error
+        total.seconds = max(total.seconds, one.seconds)
     return together
 
 
-def summary(work: Work, concurrency: int, seconds: float, measured: Measured) -> dict[str, Any]:
+def summary(work: Work, concurrency: int, measured: Measured) -> dict[str, Any]:
     milliseconds = np.array(measured.latencies) * 1000.0
     found: dict[str, Any] = {
         "model": work.model,
         "concurrency": concurrency,
         "images_a_request": work.images_a_request,
-        "seconds": seconds,
+        "seconds": measured.seconds,
         "requests": len(milliseconds),
         "errors": measured.errors,
         "first_error": measured.first_error,
-        "images_per_second": len(milliseconds) * work.images_a_request / seconds,
+        "images_per_second": len(milliseconds) * work.images_a_request / measured.seconds,
     }
     for share in (50, 90, 95, 99):
         value = float(np.percentile(milliseconds, share)) if len(milliseconds) else None
@@ -129,13 +132,13 @@ def _drive(work: Work, concurrency: int, seconds: float) -> Measured:
 
 
 async def _loops(work: Work, concurrency: int, begin: float, end: float) -> Measured:
-    measured = Measured([])
+    measured = Measured([], seconds=end - begin)
     requests = _requests(work)
     async with triton.InferenceServerClient(work.address) as client:
 
         async def loop(first: int) -> None:
             turn = first
-            while time.time() < end:
+            while time.time() < end or not (measured.latencies or measured.errors):
                 sent = time.time()
                 try:
                     await client.infer(
@@ -149,8 +152,9 @@ async def _loops(work: Work, concurrency: int, begin: float, end: float) -> Meas
                 finally:
                     turn += concurrency
                 answered = time.time()
-                if begin <= sent and answered <= end:
+                if begin <= sent and (answered <= end or not measured.latencies):
                     measured.latencies.append(answered - sent)
+                    measured.seconds = max(measured.seconds, answered - begin)
 
         await asyncio.gather(*(loop(slot) for slot in range(concurrency)))
     return measured

@@ -162,10 +162,7 @@ def backbones_alone(
     with load.region(address, pixels) as region:
         works = [load.Work(address, b.value, region, options.batch) for b in BACKBONES]
         measured = load.run_all(works, 2, options.seconds, 1)
-    each = [
-        told(load.summary(work, 2, options.seconds, one))
-        for work, one in zip(works, measured, strict=True)
-    ]
+    each = [told(load.summary(work, 2, one)) for work, one in zip(works, measured, strict=True)]
     return {"each": each, "images_per_second": min(one["images_per_second"] for one in each)}
 
 
