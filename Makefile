@@ -10,13 +10,15 @@ TRITON_WHEEL := nvidia-pytriton==0.7.0
 SAMPLES := samples/out
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint unit clean
+.PHONY: help demo test lint types-tensorrt unit convert clean
 
 help:
 	@echo "make demo   set up, draw sample smears and classify them with the embedded server"
 	@echo "make test   set up, check style, types and imports, run all tests"
 	@echo "make unit   the fast tests alone (no server)"
 	@echo "make lint   style, types and imports alone"
+	@echo "make convert  rebuild SavedModel, ONNX and OpenVINO IR from the masters and compare them;"
+	@echo "              DATA=FOLDER takes real images (with split.csv), else fields are drawn"
 	@echo "make clean  remove .venv and what the targets made"
 
 demo: $(VENV)/.ready-demo $(SAMPLES)
@@ -33,6 +35,24 @@ lint: $(VENV)/.ready-test
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(MAKE) --no-print-directory types-tensorrt
+
+# The calls of TensorRT against the signatures of its real bindings. Reading those takes a C
+# compiler and Linux on x86-64; elsewhere the step says so and checks nothing (exit code 3).
+types-tensorrt: $(VENV)/.ready-test
+	@$(BIN)/python tests/types/tensorrt_stubs.py build/stubs; code=$$?; \
+	if [ $$code -eq 3 ]; then exit 0; elif [ $$code -ne 0 ]; then exit $$code; fi; \
+	MYPYPATH=build/stubs $(BIN)/mypy --config-file= --strict --follow-imports=silent \
+	  --cache-dir .mypy_cache/tensorrt convert/tensorrt_api.py
+
+# Everything lands in build/convert; the served model_repository is left alone. Real images:
+#   make convert DATA=all-smears
+IMAGES = $(if $(DATA),--data $(DATA))
+convert: $(VENV)/.ready-convert
+	@$(BIN)/python -m convert savedmodel --all
+	@$(BIN)/python -m convert onnx --all --precision fp32 --precision fp16 --precision int8 $(IMAGES)
+	@$(BIN)/python -m convert openvino --all --precision int8 --precision fp16 --precision bf16 $(IMAGES)
+	@$(BIN)/python -m convert parity --all $(IMAGES)
 
 # The folder is its own stamp: a file in it would be counted as skipped.
 $(SAMPLES): $(wildcard samples/*.py) | $(VENV)/.ready-demo
@@ -56,6 +76,11 @@ $(BIN)/python:
 $(VENV)/.ready-demo: pyproject.toml | $(BIN)/python
 	@$(PIP) -e '.[local]'
 	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 13))' || exit 0; $(PIP) --no-deps $(TRITON_WHEEL)
+	@touch $@
+
+$(VENV)/.ready-convert: pyproject.toml | $(BIN)/python
+	@echo "Setting up the conversion: TensorFlow, OpenVINO, ONNX; this takes a few minutes once."
+	@$(PIP) -e '.[convert]'
 	@touch $@
 
 $(VENV)/.ready-test: pyproject.toml $(VENV)/.ready-demo | $(BIN)/python

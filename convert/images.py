@@ -1,32 +1,89 @@
-"""Images for quantisation and for checks, decoded as the server decodes them."""
+"""Fields for quantisation and for checks, decoded as the server decodes them.
+
+They come from a data folder with its split.csv or, where there is none, are drawn by samples/.
+Drawn fields show that a conversion works; what they say about real smears is nothing, and every
+record and table that was made with them says so.
+"""
 
 from __future__ import annotations
 
 import csv
-import importlib.util
-import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from types import ModuleType
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-MODEL_REPOSITORY = Path(__file__).resolve().parents[1] / "model_repository"
+from convert import served
+
+CLASSES: Final = ("benign", "early", "pre", "pro")
+"""Names of the classes in split.csv, in the order of the logits."""
+
+DRAWN: Final = "drawn"
+"""Source of fields that no laboratory took."""
+
+DRAWN_SEEDS: Final = {"train": 101, "val": 102, "test": 103}
+DRAWN_COUNTS: Final = {"train": 120, "val": 60, "test": 120}
+
+Watch = Callable[[Sequence[bytes]], Iterable[bytes]]
+"""Passes the encoded fields on while it shows how far they are."""
 
 
 class DataError(ValueError):
     """The data folder cannot give the images asked for."""
 
 
-def paths(root: Path, part: str, most: int | None = None) -> list[Path]:
-    """Images of ``part`` in ``root/split.csv``, evenly over the listing; guard images left out.
+@dataclass(frozen=True)
+class Fields:
+    """Decoded fields of one part of the data."""
+
+    pixels: npt.NDArray[np.uint8]
+    """What the backbones see: optical densities, uint8 [n, 224, 224, 3]."""
+    quality: npt.NDArray[np.float32]
+    """QUALITY of each, float32 [n, q]."""
+    classes: npt.NDArray[np.int64]
+    """Index into CLASSES, int64 [n]; -1 where nobody said."""
+    part: str
+    source: str
+    """Name of the data folder, or DRAWN."""
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    @property
+    def drawn(self) -> bool:
+        return self.source == DRAWN
+
+    def record(self) -> dict[str, object]:
+        """What a record says of them."""
+        return {"part": self.part, "count": len(self), "source": self.source}
+
+    def take(self, rows: npt.NDArray[np.intp]) -> Fields:
+        """The fields of these rows."""
+        return replace(
+            self,
+            pixels=self.pixels[rows],
+            quality=self.quality[rows],
+            classes=self.classes[rows],
+        )
+
+
+def listed(root: Path, part: str, most: int | None = None) -> list[tuple[Path, int]]:
+    """Files of ``part`` in ``root/split.csv`` with their class; guard images are left out.
+
+    Fewer than there are (``most``) are taken evenly over the listing.
 
     Raises:
         DataError: no split.csv, or nothing of that part in it.
     """
     listing = root / "split.csv"
     if not listing.is_file():
-        raise DataError(f"{listing} is missing: quantisation may only see training images")
+        raise DataError(
+            f"{listing} is missing: quantisation may only see training images; "
+            f"python -m training split --data {root} writes it"
+        )
     with listing.open(newline="", encoding="utf-8") as lines:
         rows = [row for row in csv.DictReader(lines) if row["split"] == part]
     rows = [row for row in rows if not (part == "train" and row["guard"] == "1")]
@@ -34,22 +91,65 @@ def paths(root: Path, part: str, most: int | None = None) -> list[Path]:
         raise DataError(f"{listing} has no images of the part {part!r}")
     # Classes lie one after the other in the listing, so an even stride keeps their shares.
     count = min(most or len(rows), len(rows))
-    return [root / rows[i * len(rows) // count]["path"] for i in range(count)]
+    taken = (rows[i * len(rows) // count] for i in range(count))
+    return [(root / row["path"], _class(row["class"])) for row in taken]
+
+
+def paths(root: Path, part: str, most: int | None = None) -> list[Path]:
+    """The files of ``listed`` alone."""
+    return [path for path, _ in listed(root, part, most)]
+
+
+def fields(root: Path | None, part: str, most: int | None = None, watch: Watch = iter) -> Fields:
+    """Fields of ``part``; without a data folder drawn ones, at most DRAWN_COUNTS.
+
+    Raises:
+        DataError: see ``listed``; or an image cannot be read.
+    """
+    if root is None:
+        count = DRAWN_COUNTS[part]
+        return _drawn(part, min(most or count, count), watch)
+    chosen = listed(root, part, most)
+    pixels, quality = _decoded([path for path, _ in chosen], watch)
+    classes = np.array([one for _, one in chosen], np.int64)
+    return Fields(pixels, quality, classes, part, root.resolve().name)
 
 
 def decode(files: list[Path]) -> npt.NDArray[np.uint8]:
-    """What the backbones see, uint8 [n, 224, 224, 3]: no colours, but optical densities."""
-    module = _pixels()
-    return np.stack([module.decode(file.read_bytes()).pixels for file in files])
+    """What the backbones see of the files, uint8 [n, 224, 224, 3]."""
+    return _decoded(files, iter)[0]
 
 
-def _pixels() -> ModuleType:
-    if "pixels" not in sys.modules:
-        path = MODEL_REPOSITORY / "preprocess" / "1" / "pixels.py"
-        spec = importlib.util.spec_from_file_location("pixels", path)
-        if spec is None or spec.loader is None:
-            raise DataError(f"{path} is missing; conversion needs a full checkout of the project")
-        sys.path.append(str(path.parent))  # for the modules beside it
-        sys.modules["pixels"] = module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-    return sys.modules["pixels"]
+def _drawn(part: str, count: int, watch: Watch) -> Fields:
+    from samples import render
+
+    drawn = render.images(count=count, seed=DRAWN_SEEDS[part], height=224)
+    pixels, quality = _read([render.encode(one.image) for one in drawn], watch)
+    return Fields(pixels, quality, np.full(count, -1), part, DRAWN)
+
+
+def _decoded(
+    files: list[Path], watch: Watch
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
+    missing = next((file for file in files if not file.is_file()), None)
+    if missing is not None:
+        raise DataError(f"{missing} is named in split.csv and is not there")
+    return _read([file.read_bytes() for file in files], watch)
+
+
+def _read(
+    encoded: list[bytes], watch: Watch
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
+    def answers() -> Iterator[tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]]:
+        pixels = served.pixels()
+        for data in watch(encoded):
+            answer = pixels.decode(data)
+            yield answer.pixels, answer.quality
+
+    seen, quality = zip(*answers(), strict=True)
+    return np.stack(seen), np.stack(quality).astype(np.float32)
+
+
+def _class(name: str) -> int:
+    lowered = name.lower()
+    return CLASSES.index(lowered) if lowered in CLASSES else -1

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from allclient.contract import BACKBONES
 from allclient.local import LocalServer
 
 if TYPE_CHECKING:
@@ -32,3 +33,23 @@ def server() -> Iterator[LocalServer]:
     """The checkout's model repository, served."""
     with LocalServer(ROOT / "model_repository") as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository with the SavedModel and the ONNX file of each master."""
+    pytest.importorskip("keras", reason="the masters are exported by Keras, of the extra 'convert'")
+    from convert import make, repository
+    from convert.flavours import FLAVOURS
+
+    folder = tmp_path_factory.mktemp("flavours")
+    for backbone in BACKBONES:
+        path = ROOT / "training" / "masters" / f"{backbone.value}.keras"
+        if not path.is_file():
+            pytest.skip(f"{path.relative_to(ROOT)} is not there")
+        built = folder / "built" / backbone.value
+        make.savedmodel(path, built / FLAVOURS["savedmodel"].built)
+        make.onnx(path, built / FLAVOURS["gpu_onnx"].built, "fp32", None, None, str)
+    chosen = [FLAVOURS["savedmodel"], FLAVOURS["gpu_onnx"]]
+    repository.write(folder / "models", chosen, folder / "built")
+    return folder / "models"

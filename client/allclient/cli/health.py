@@ -26,6 +26,7 @@ Examples:
   allclient health
   allclient health --server triton.example:8001 --tls-ca ca.pem
   allclient health --format json | jq .ok
+  allclient health --infer
 
 Exit codes: 0 when images can be classified, 3 when not, 2 for a wrong option.
 """,
@@ -55,14 +56,21 @@ Exit codes: 0 when images can be classified, 3 when not, 2 for a wrong option.
     show_default=True,
     help="Lines for people or one JSON object.",
 )
+@click.option(
+    "--infer",
+    is_flag=True,
+    help="Have a small drawn image classified, too: a server can say ready while none can be.",
+)
 @connection_options
 @click.pass_context
-def health(ctx: click.Context, /, server: str, timeout: float, form: str, **options: Any) -> None:
+def health(
+    ctx: click.Context, /, server: str, timeout: float, form: str, infer: bool, **options: Any
+) -> None:
     """Ask a server whether it is live and ready, and hold its model against the contract.
 
-    Nothing is started and no image is sent.
+    Nothing is started, and without --infer no image is sent.
     """
-    from allclient.errors import ServerError
+    from allclient.errors import AllclientError, ServerError
 
     connection: ConnectionOptions = options  # type: ignore[assignment]
     with make_client(server, connection, timeout=timeout) as client:
@@ -70,12 +78,18 @@ def health(ctx: click.Context, /, server: str, timeout: float, form: str, **opti
             state = client.health(timeout=timeout)
         except ServerError as error:
             report = _unreachable(client.address, str(error))
-            ok = False
         else:
             report = _report(state)
-            ok = state.ok
+            if infer and state.ok:
+                from allclient.local.probe import tiny_png
+
+                try:
+                    client.classify(tiny_png())
+                except AllclientError as error:
+                    report["problems"].append(f"a drawn image was not classified: {error}")
+                report["ok"] = report["inferred"] = not report["problems"]
     click.echo(json.dumps(report) if form == "json" else _lines(report))
-    if not ok:
+    if not report["ok"]:
         ctx.exit(codes.NO_SERVER)
 
 
@@ -90,6 +104,7 @@ def _report(state: Health) -> dict[str, Any]:
         "model": state.model,
         "model_ready": state.model_ready,
         "model_versions": list(state.model_versions),
+        "inferred": None,
         "problems": list(state.problems),
     }
 
@@ -105,6 +120,7 @@ def _unreachable(address: str, problem: str) -> dict[str, Any]:
         "model": None,
         "model_ready": False,
         "model_versions": [],
+        "inferred": None,
         "problems": [problem],
     }
 
@@ -122,6 +138,8 @@ def _lines(report: dict[str, Any]) -> str:
             f"model    {report['model']}{f' (version {versions})' if versions else ''}: "
             f"{'ready' if report['model_ready'] else 'not ready'}"
         )
+    if report["inferred"] is not None:
+        lines.append(f"answered {_yes(report['inferred'])}")
     lines += [f"problem  {problem}" for problem in report["problems"]]
     return "\n".join(lines)
 

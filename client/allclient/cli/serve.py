@@ -138,6 +138,7 @@ def _report(server: LocalServer, host: str, seconds: float) -> str:
         f"  metrics   http://{server.metrics_address}/metrics",
         f"  flavour   {server.flavour or 'default'}",
         f"  models    {models}",
+        *(f"  runs on   {how}: {', '.join(who)}" for how, who in _by_provider(server).items()),
         f"  log       {server.log_path}",
         f"  process   {server.pid}",
         "",
@@ -153,6 +154,14 @@ def _report(server: LocalServer, host: str, seconds: float) -> str:
     if shortage := sharedmemory.shortage():
         lines.append(f"Warning: {shortage}.")
     return "\n".join([*lines, "Ctrl-C stops it."])
+
+
+def _by_provider(server: LocalServer) -> dict[str, list[str]]:
+    """Models of the onnxruntime backend by what they run on."""
+    grouped: dict[str, list[str]] = {}
+    for model, how in server.providers().items():
+        grouped.setdefault(how, []).append(model)
+    return grouped
 
 
 @contextmanager

@@ -43,12 +43,15 @@ class Binaries:
 
 
 def find(
+    backends: Iterable[str] = ("openvino",),
     *,
     system: str | None = None,
     package: Path | None = None,
     library_folders: Iterable[Path] | None = None,
 ) -> Binaries:
-    """Look in this environment; the arguments replace what Python says about it.
+    """Look in this environment for the server and what ``backends`` import.
+
+    The named arguments replace what Python says about the environment.
 
     Raises ServerNotInstalledError with the reason and the way out.
     """
@@ -72,7 +75,7 @@ def find(
                 f"the installed nvidia-pytriton lacks {path}; install the version that allclient "
                 f"knows: {_pip()} --force-reinstall --no-deps {TRITON_WHEEL}"
             )
-    found = replace(found, packages=_package_folders())
+    found = replace(found, packages=_package_folders(backends))
     names = _libpython_names(stub)
     if any((libraries / name).exists() for name in names):
         return found
@@ -150,14 +153,17 @@ def _package_folder() -> Path:
     return Path(next(iter(spec.submodule_search_locations)))
 
 
-def _package_folders() -> tuple[Path, ...]:
+def _package_folders(backends: Iterable[str]) -> tuple[Path, ...]:
     folders = []
-    for module in ("numpy", "openvino", "PIL"):
+    # The backends that come as Python packages are called as those are.
+    for module in ("numpy", "PIL", *sorted({"openvino", "onnxruntime"}.intersection(backends))):
         spec = importlib.util.find_spec(module)
         if spec is None or not spec.submodule_search_locations:
+            package = {"PIL": "pillow"}.get(module, module)
+            extra = "gpu" if module == "onnxruntime" else "local"
             raise ServerNotInstalledError(
-                f"the embedded server's models need the Python package "
-                f"{'pillow' if module == 'PIL' else module}: {_pip()} 'allclient[local]'"
+                f"the embedded server's models need the Python package {package}: "
+                f"{_pip()} 'allclient[{extra}]'"
             )
         folders.append(Path(next(iter(spec.submodule_search_locations))).parent)
     return tuple(dict.fromkeys(folders))

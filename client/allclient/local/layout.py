@@ -4,7 +4,8 @@
     ├── lock
     ├── backends/
     │   ├── python/        libtriton_python.so (copied), the utilities, the stub of this Python
-    │   └── openvino/      model.py: the Python-based backend
+    │   ├── openvino/      model.py: the Python-based backend
+    │   └── onnxruntime/   the same, where the flavour needs it
     ├── environment/       a virtual environment with the client's packages
     ├── lib/               libpython of this Python, where the wheel has none
     ├── models             link to the model repository
@@ -25,6 +26,7 @@ from pathlib import Path
 
 from allclient.local import numpy2
 from allclient.local.binaries import Binaries
+from allclient.local.flavours import Needs
 
 _BACKENDS = Path(__file__).with_name("backends")
 
@@ -36,6 +38,7 @@ class Layout:
     work: Path
     binaries: Binaries
     repository: Path
+    needs: Needs
 
     @property
     def backends(self) -> Path:
@@ -51,7 +54,9 @@ class Layout:
 
     def create(self) -> None:
         self._create_python_backend()
-        (self.backends / "openvino").symlink_to(_BACKENDS / "openvino")
+        for backend in sorted(path.name for path in _BACKENDS.iterdir()):
+            if backend in self.needs.backends:
+                (self.backends / backend).symlink_to(_BACKENDS / backend)
         self._create_environment()
         libraries = self.work / "lib"
         libraries.mkdir()
@@ -65,7 +70,7 @@ class Layout:
         return self.backends / "python" / "triton_python_backend_stub"
 
     def variables(self) -> dict[str, str]:
-        """The server's environment variables: nothing of another Python, nothing of a GPU."""
+        """The server's environment variables: nothing of another Python, a GPU only if needed."""
         variables = {
             name: value
             for name, value in os.environ.items()
@@ -74,8 +79,8 @@ class Layout:
         programs = str(self.work / "environment" / "bin")
         variables["PATH"] = os.pathsep.join([programs, os.environ.get("PATH") or os.defpath])
         variables["LD_LIBRARY_PATH"] = f"{self.work / 'lib'}:{self.binaries.libraries}"
-        # The wheel has no backend that computes on a GPU; looking for one costs start time.
-        variables["CUDA_VISIBLE_DEVICES"] = ""
+        if not self.needs.gpu:
+            variables["CUDA_VISIBLE_DEVICES"] = ""  # looking for one costs start time
         return variables
 
     def readable(self, text: str) -> str:

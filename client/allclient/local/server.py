@@ -22,7 +22,15 @@ from allclient.errors import (
     LocalServerError,
     ServerStartError,
 )
-from allclient.local import binaries, ports, repository, sharedmemory, triton_log, workfolder
+from allclient.local import (
+    binaries,
+    flavours,
+    ports,
+    repository,
+    sharedmemory,
+    triton_log,
+    workfolder,
+)
 from allclient.local.layout import Layout
 from allclient.local.probe import tiny_png
 from allclient.local.process import ServerProcess
@@ -63,6 +71,7 @@ class LocalServer:
     ) -> None:
         self.model_repository = repository.find(model_repository)
         self.flavour = repository.check_flavour(self.model_repository, flavour)
+        self._needs = flavours.needs(self.model_repository, self.flavour)
         self._address = ports.resolve(host)
         self._asked = ports.Ports(grpc_port, http_port, metrics_port)
         self._ready_timeout = ready_timeout
@@ -112,6 +121,11 @@ class LocalServer:
             connection.close()
         return {model["name"]: model["version"] for model in index}
 
+    def providers(self) -> dict[str, str]:
+        """What each model of the onnxruntime backend runs on, in words, by model name."""
+        self._running()
+        return triton_log.providers(self._log())
+
     def __enter__(self) -> LocalServer:
         self.start()
         return self
@@ -128,7 +142,7 @@ class LocalServer:
         """Start the server and return when it has answered a first inference."""
         if self._process is not None:
             raise LocalServerError("the embedded server is already running")
-        found = binaries.find()
+        found = binaries.find(self._needs.backends)
         workfolder.sweep()
         sharedmemory.check()
         for last in (*[False] * (_TRIES - 1), True):
@@ -176,7 +190,7 @@ class LocalServer:
 
     def _launch(self, found: binaries.Binaries) -> None:
         folder = workfolder.create()
-        layout = Layout(folder.path, found, self.model_repository)
+        layout = Layout(folder.path, found, self.model_repository, self._needs)
         try:
             layout.create()
             variables = layout.variables()

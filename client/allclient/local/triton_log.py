@@ -13,6 +13,7 @@ _PORT = re.compile(r"Socket '[^']*:(?P<port>\d+)' already in use")
 _KIND = re.compile(
     r"^(Internal|Invalid argument|Not found|Unavailable|Unsupported|Unknown|Already exists): "
 )
+_RUNS_ON = re.compile(r"\[onnxruntime\] (?P<model>[\w.-]+) runs on (?P<how>.*?)\"?$")
 _TRACEBACK = re.compile(r"\s*(\\n|\n)+At:(\\n|\n).*$", re.DOTALL)
 
 
@@ -47,6 +48,12 @@ def reasons(log: str) -> list[str]:
     return [f"{model}: {_with_way_out(why)}" for model, why in (by_model or ensembles).items()]
 
 
+def providers(log: str) -> dict[str, str]:
+    """What each model of the onnxruntime backend says it runs on, by model name."""
+    found = (_RUNS_ON.search(line) for line in log.splitlines())
+    return {match["model"]: match["how"] for match in found if match}
+
+
 def last_words(log: str) -> str:
     """The last line that says something, for failures of which nothing else is known."""
     lines = [line.strip() for line in log.splitlines() if line.strip(" +|-")]
@@ -55,7 +62,12 @@ def last_words(log: str) -> str:
 
 def _with_way_out(why: str) -> str:
     if why.startswith("unable to find backend library for backend"):
-        return f"{why} (the embedded server has openvino and python; the container has them all)"
+        return (
+            f"{why} (the embedded server has openvino, onnxruntime and python; "
+            "the container has them all)"
+        )
+    if "KIND_GPU but no GPUs are available" in why:
+        return f"{why} (it needs an NVIDIA GPU with its driver; other flavours run on the CPU)"
     return why
 
 

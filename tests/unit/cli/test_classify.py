@@ -357,3 +357,22 @@ def test_health_of_nobody(server: KServe, allclient: Run) -> None:
     assert "live     no" in done.out
     assert "problem  no server answers at" in done.out
     assert json.loads(allclient("health", "--format", "json").out)["ok"] is False
+
+
+def test_health_by_inference(server: KServe, allclient: Run) -> None:
+    done = allclient("health", "--infer")
+    assert done.code == 0, done.out
+    assert done.out.splitlines()[-1] == "answered yes"
+    assert server.asked == 1
+
+    def fail(_: bytes) -> Any:
+        raise Refused(grpc.StatusCode.INTERNAL, "the backbone is gone")
+
+    server.respond = fail
+    done = allclient("health", "--infer")
+    assert done.code == 3
+    assert "ready    yes" in done.out
+    assert "answered no" in done.out
+    assert "a drawn image was not classified: " in done.out
+    report = json.loads(allclient("health", "--infer", "--format", "json").out)
+    assert (report["ok"], report["inferred"]) == (False, False)

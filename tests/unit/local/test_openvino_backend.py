@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
+from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,8 +12,6 @@ import pytest
 
 ov = pytest.importorskip("openvino")
 from openvino import opset13 as ops  # noqa: E402
-
-from allclient.local import layout  # noqa: E402
 
 CONFIG = {
     "name": "tiny",
@@ -29,44 +25,9 @@ CONFIG = {
 }
 
 
-class Tensor:
-    """As the stub's: a name and an array."""
-
-    def __init__(self, name: str, array: np.ndarray) -> None:
-        self.tensor_name, self.array = name, array.copy()
-
-    def as_numpy(self) -> np.ndarray:
-        return self.array
-
-
-class Request:
-    def __init__(self, array: np.ndarray, wanted: tuple[str, ...] = ("SUM", "HALF")) -> None:
-        self.tensor, self.wanted = Tensor("PIXELS", array), wanted
-
-    def requested_output_names(self) -> tuple[str, ...]:
-        return self.wanted
-
-
 @pytest.fixture(scope="module")
-def backend() -> Any:
-    utilities = ModuleType("triton_python_backend_utils")
-    utilities.Tensor = Tensor  # type: ignore[attr-defined]
-    utilities.TritonError = lambda message: message  # type: ignore[attr-defined]
-    utilities.get_input_tensor_by_name = lambda request, name: request.tensor  # type: ignore[attr-defined]
-    utilities.InferenceResponse = (  # type: ignore[attr-defined]
-        lambda tensors=(), error=None: SimpleNamespace(
-            arrays={tensor.tensor_name: tensor.array for tensor in tensors}, error=error
-        )
-    )
-    sys.modules["triton_python_backend_utils"] = utilities
-    path = Path(layout.__file__).parent / "backends" / "openvino" / "model.py"
-    spec = importlib.util.spec_from_file_location("openvino_backend", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    del sys.modules["triton_python_backend_utils"]
-    return module
+def backend(load_backend: Callable[[str], Any]) -> Any:
+    return load_backend("openvino")
 
 
 def save(folder: Path, batch: int = -1) -> Path:
@@ -95,31 +56,35 @@ def load(backend: Any, folder: Path, **changes: Any) -> Any:
     return model
 
 
-def test_requests_are_answered_together_and_each_gets_its_own(backend: Any, tmp_path: Path) -> None:
+def test_requests_are_answered_together_and_each_gets_its_own(
+    backend: Any, tmp_path: Path, make_request: Any
+) -> None:
     save(tmp_path)
     model = load(backend, tmp_path)
     rng = np.random.default_rng(1)
     arrays = [rng.integers(0, 255, (n, 2, 3), dtype=np.uint8) for n in (1, 3, 2)]
     for chosen in (arrays, arrays[1:2], arrays[::-1]):
-        responses = model.execute([Request(array) for array in chosen])
+        responses = model.execute([make_request(array) for array in chosen])
         assert len(responses) == len(chosen)
         for array, response in zip(chosen, responses, strict=True):
             np.testing.assert_allclose(response.arrays["HALF"], array / 2)
             np.testing.assert_allclose(response.arrays["SUM"], array.sum(axis=2))
 
 
-def test_only_what_was_asked_for_is_sent(backend: Any, tmp_path: Path) -> None:
+def test_only_what_was_asked_for_is_sent(backend: Any, tmp_path: Path, make_request: Any) -> None:
     save(tmp_path)
     (response,) = load(backend, tmp_path).execute(
-        [Request(np.zeros((1, 2, 3), np.uint8), wanted=("SUM",))]
+        [make_request(np.zeros((1, 2, 3), np.uint8), wanted=("SUM",))]
     )
     assert list(response.arrays) == ["SUM"]
 
 
-def test_a_failed_inference_answers_every_request(backend: Any, tmp_path: Path) -> None:
+def test_a_failed_inference_answers_every_request(
+    backend: Any, tmp_path: Path, make_request: Any
+) -> None:
     save(tmp_path)
-    wrong = np.zeros((1, 2, 4), np.uint8)
-    responses = load(backend, tmp_path).execute([Request(wrong), Request(wrong)])
+    wrong = make_request(np.zeros((1, 2, 4), np.uint8))
+    responses = load(backend, tmp_path).execute([wrong, wrong])
     assert len(responses) == 2
     assert all("OpenVINO could not run" in response.error for response in responses)
 
@@ -198,3 +163,24 @@ def test_parameters_reach_openvino(backend: Any) -> None:
         "INFERENCE_PRECISION_HINT": "bf16",
         "ENABLE_CPU_PINNING": "NO",
     }
+
+
+def test_an_onnx_file_is_read_like_an_ir(backend: Any, tmp_path: Path, make_request: Any) -> None:
+    onnx = pytest.importorskip("onnx", reason="the file is made with onnx, of the extra 'dev'")
+    helper, kinds = onnx.helper, onnx.TensorProto
+    graph = helper.make_graph(
+        [helper.make_node("Cast", ["PIXELS"], ["HALF"], to=kinds.FLOAT)],
+        "tiny",
+        [helper.make_tensor_value_info("PIXELS", kinds.UINT8, ["n", 2, 3])],
+        [helper.make_tensor_value_info("HALF", kinds.FLOAT, ["n", 2, 3])],
+    )
+    (tmp_path / "1").mkdir()
+    opsets = [helper.make_opsetid("", 17)]
+    onnx.save(
+        helper.make_model(graph, opset_imports=opsets, ir_version=8), tmp_path / "1" / "model.onnx"
+    )
+    outputs = [tensor for tensor in CONFIG["output"] if tensor["name"] == "HALF"]  # type: ignore[attr-defined]
+    model = load(backend, tmp_path, default_model_filename="model.onnx", output=outputs)
+    array = np.arange(6, dtype=np.uint8).reshape(1, 2, 3)
+    (response,) = model.execute([make_request(array)])
+    np.testing.assert_allclose(response.arrays["HALF"], array)

@@ -19,6 +19,7 @@ from allclient.errors import (
 )
 from allclient.local import (
     LocalServer,
+    flavours,
     numpy2,
     ports,
     repository,
@@ -27,6 +28,7 @@ from allclient.local import (
     workfolder,
 )
 from allclient.local.binaries import Binaries
+from allclient.local.flavours import Needs
 from allclient.local.layout import Layout
 from allclient.local.ports import Ports
 
@@ -77,6 +79,31 @@ class TestRepository:
         assert LocalServer(models).flavour is None
         with pytest.raises(ConfigurationError, match=r"'gpu'.* has default, savedmodel"):
             LocalServer(models, flavour="gpu")
+
+    def test_what_a_flavour_needs_is_read_from_the_configurations_it_takes(
+        self, tmp_path: Path
+    ) -> None:
+        models = make_repository(tmp_path)
+        (models / "mobilenet" / "configs").mkdir()
+        (models / "mobilenet" / "config.pbtxt").write_text('backend: "openvino" # KIND_GPU\n')
+        special = models / "mobilenet" / "configs" / "gpu_onnx.pbtxt"
+        special.write_text(
+            'backend: "onnxruntime"\ndefault_model_filename: "model.onnx"\n'
+            "instance_group [ { kind: KIND_GPU } ]\n"
+        )
+        assert flavours.needs(models, None) == Needs(frozenset({"openvino"}), gpu=False)
+        (models / "mobilenet" / "1").mkdir()
+        with pytest.raises(
+            ConfigurationError,
+            match=r"mobilenet/1/model\.onnx is missing.*'gpu_onnx'.*python -m convert onnx --all",
+        ):
+            LocalServer(models, flavour="gpu_onnx")
+        (models / "mobilenet" / "1" / "model.onnx").touch()
+        found = flavours.needs(models, "gpu_onnx")
+        assert found == Needs(frozenset({"onnxruntime"}), gpu=True)
+        special.write_text('backend: "tensorrt"\n')
+        with pytest.raises(ConfigurationError, match=r"no TensorRT.*'gpu_onnx'.*container"):
+            LocalServer(models, flavour="gpu_onnx")
 
 
 class TestPorts:
@@ -167,11 +194,16 @@ class TestEnvironment:
             monkeypatch.setenv(name, "/hostile")
         monkeypatch.setenv("OMP_NUM_THREADS", "1")
         found = Binaries(*[tmp_path / name for name in ("s", "p", "stub", "libs")], None, ())
-        layout = Layout(tmp_path / "work", found, tmp_path)
+        needs = Needs(frozenset({"openvino"}), gpu=False)
+        layout = Layout(tmp_path / "work", found, tmp_path, needs)
         variables = layout.variables()
         assert "/hostile" not in ":".join(variables.values()).split(":")
         assert variables["OMP_NUM_THREADS"] == "1"
         assert variables["PATH"].startswith(f"{layout.work}/environment/bin{os.pathsep}")
+        assert variables["CUDA_VISIBLE_DEVICES"] == ""
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+        on_gpu = Layout(tmp_path / "work", found, tmp_path, Needs(frozenset(), gpu=True))
+        assert on_gpu.variables()["CUDA_VISIBLE_DEVICES"] == "1"
 
     def test_the_environment_has_the_packages_and_no_more(self, tmp_path: Path) -> None:
         backend = tmp_path / "python"
@@ -181,7 +213,9 @@ class TestEnvironment:
         # With NumPy 2 the layout adapts the stub, and takes only one that reads arrays as known.
         stub.write_bytes(b"".join(code * count for code, _, count in numpy2._READS))
         found = Binaries(tmp_path, backend, stub, tmp_path, None, (Path("/packages"),))
-        layout = Layout(tmp_path / "work", found, tmp_path / "models")
+        layout = Layout(
+            tmp_path / "work", found, tmp_path / "models", Needs(frozenset({"openvino"}), False)
+        )
         layout.create()
         environment = layout.work / "environment"
         version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
@@ -190,6 +224,7 @@ class TestEnvironment:
         assert (environment / "bin" / "python3").readlink() == Path(sys.executable)
         assert f"home = {sys.base_prefix}/bin" in (environment / "pyvenv.cfg").read_text()
         assert (layout.backends / "openvino" / "model.py").is_file()
+        assert not (layout.backends / "onnxruntime").exists()
 
 
 class TestSharedMemory:

@@ -1,0 +1,315 @@
+"""Triton's ``onnxruntime`` backend for servers that have none: a Python-based backend.
+
+It takes the place of the official C++ backend in the embedded server, with the same name, the
+same files and the same parameters, so that one model repository serves both. Runs inside
+Triton's Python stub; numpy, onnxruntime and the standard library are all it may import.
+
+An instance of KIND_GPU runs on TensorRT or CUDA or not at all; only one of KIND_CPU runs on the
+CPU. What a model runs on stands in Triton's log, in the form of ``RUNS_ON``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+import triton_python_backend_utils as pb_utils
+
+RUNS_ON = "[onnxruntime] {model} runs on {how}"
+"""A line of Triton's log; ``allclient.local.triton_log`` reads it."""
+
+TENSORRT, CUDA, CPU = (
+    "TensorrtExecutionProvider",
+    "CUDAExecutionProvider",
+    "CPUExecutionProvider",
+)
+
+DATATYPES = {
+    "TYPE_BOOL": "tensor(bool)",
+    "TYPE_UINT8": "tensor(uint8)",
+    "TYPE_UINT16": "tensor(uint16)",
+    "TYPE_UINT32": "tensor(uint32)",
+    "TYPE_UINT64": "tensor(uint64)",
+    "TYPE_INT8": "tensor(int8)",
+    "TYPE_INT16": "tensor(int16)",
+    "TYPE_INT32": "tensor(int32)",
+    "TYPE_INT64": "tensor(int64)",
+    "TYPE_FP16": "tensor(float16)",
+    "TYPE_FP32": "tensor(float)",
+    "TYPE_FP64": "tensor(double)",
+}
+"""Triton's names of the datatypes as ONNX Runtime writes them."""
+
+PARAMETERS = ("intra_op_thread_count", "inter_op_thread_count", "execution_mode")
+"""Of config.pbtxt, as the official backend has them."""
+
+TENSORRT_PARAMETERS = {
+    "max_workspace_size_bytes": "trt_max_workspace_size",
+    "int8_calibration_table_name": "trt_int8_calibration_table_name",
+    "int8_use_native_calibration_table": "trt_int8_use_native_calibration_table",
+}
+"""The official backend's name to ONNX Runtime's; those that begin with trt_ are the same."""
+
+
+class ModelError(ValueError):
+    """The model file and its config.pbtxt do not go together; Triton's log shows the text."""
+
+
+class TritonPythonModel:
+    """One instance of one model: a session and its binding, reused."""
+
+    def initialize(self, args: dict[str, str]) -> None:
+        config = json.loads(args["model_config"])
+        path = (
+            Path(args["model_repository"])
+            / args["model_version"]
+            / (config.get("default_model_filename") or "model.onnx")
+        )
+        if not path.is_file():
+            raise ModelError(f"the model file {path} is missing")
+        device = int(args["model_instance_device_id"] or 0)
+        on_gpu = args["model_instance_kind"] == "GPU"
+        self.session, how = open_session(path, config, device if on_gpu else None)
+        self.inputs = names(config["input"])
+        self.outputs = names(config["output"])
+        batched = config["max_batch_size"] > 0
+        check(path, "input", config["input"], self.session.get_inputs(), batched)
+        check(path, "output", config["output"], self.session.get_outputs(), batched)
+        pb_utils.Logger.log_info(RUNS_ON.format(model=config["name"], how=how))
+
+    def execute(self, requests: list[Any]) -> list[Any]:
+        """One inference for all requests together; one response for each."""
+        arrays = [
+            [pb_utils.get_input_tensor_by_name(request, name).as_numpy() for name in self.inputs]
+            for request in requests
+        ]
+        try:
+            results = self.infer(
+                [
+                    column[0] if len(column) == 1 else np.concatenate(column)
+                    for column in zip(*arrays, strict=True)
+                ]
+            )
+        except Exception as error:  # Triton wants one response a request, whatever happened
+            failure = pb_utils.TritonError(f"ONNX Runtime could not run the model: {error}")
+            return [pb_utils.InferenceResponse(error=failure) for _ in requests]
+        responses, start = [], 0
+        for (first, *_), request in zip(arrays, requests, strict=True):
+            end = start + len(first)
+            wanted = set(request.requested_output_names())
+            responses.append(
+                pb_utils.InferenceResponse(
+                    [
+                        pb_utils.Tensor(name, data[start:end])
+                        for name, data in zip(self.outputs, results, strict=True)
+                        if name in wanted
+                    ]
+                )
+            )
+            start = end
+        return responses
+
+    def infer(self, merged: list[Any]) -> list[Any]:
+        """The outputs, in the order of config.pbtxt, for the inputs in theirs.
+
+        The binding spares the session the lookup and the checks of ``run``, and lets it copy from
+        the requests' memory to the device and back by itself.
+        """
+        binding = self.session.io_binding()
+        for name, array in zip(self.inputs, merged, strict=True):
+            binding.bind_cpu_input(name, np.ascontiguousarray(array))
+        for name in self.outputs:
+            binding.bind_output(name, "cpu")
+        self.session.run_with_iobinding(binding)
+        return [value.numpy() for value in binding.get_outputs()]
+
+
+def open_session(path: Path, config: dict[str, Any], device: int | None) -> tuple[Any, str]:
+    """A session on the first provider that loads, and in words which and why.
+
+    device: number of the GPU; None for the CPU.
+    Raises ModelError: the file cannot be read, or no provider of a GPU loads.
+    """
+    accelerators = gpu_accelerators(config)
+    options = settings(config)
+    if device is None:
+        return start(path, options, [CPU]), f"the CPU ({CPU}, ONNX Runtime {ort.__version__})"
+    preload()
+    cuda = (CUDA, {"device_id": str(device), **accelerators.get("cuda", {})})
+    tried = []
+    if "tensorrt" in accelerators:
+        tensorrt = (TENSORRT, {"device_id": str(device), **accelerators["tensorrt"]})
+        tried.append([tensorrt, cuda])
+    tried.append([cuda])
+    failures = []
+    for providers in tried:
+        first = providers[0][0]
+        if first not in ort.get_available_providers():
+            failures.append(f"{first} is not in this build of ONNX Runtime")
+            continue
+        try:
+            session = start(path, options, providers)
+        except ModelError as error:
+            failures.append(f"{first}: {error}")
+            continue
+        # What does not load is left out of a session with no more than a line on standard error.
+        if session.get_providers()[0] == first:
+            how = f"GPU {device} ({first}, ONNX Runtime {ort.__version__})"
+            return session, "; ".join([how, *failures])
+        failures.append(f"{first}: its libraries do not load")
+    raise ModelError(
+        f"{path} cannot run on GPU {device}: {'; '.join(failures)}. "
+        "Install ONNX Runtime for GPUs and its CUDA libraries "
+        "(pip uninstall onnxruntime; pip install 'allclient[gpu]')"
+    )
+
+
+def start(path: Path, options: Any, providers: list[Any]) -> Any:
+    """A session that never changes its providers by itself. Raises ModelError, naming the file."""
+    try:
+        session = ort.InferenceSession(
+            str(path), sess_options=options, providers=providers, enable_fallback=False
+        )
+    except Exception as error:  # ONNX Runtime has a dozen classes for it, derived from nothing else
+        raise ModelError(f"ONNX Runtime cannot load {path}: {error}") from error
+    session.disable_fallback()
+    return session
+
+
+def preload() -> None:
+    """Load the libraries of CUDA, cuDNN and TensorRT that came as Python packages."""
+    with contextlib.suppress(ImportError):
+        importlib.import_module("tensorrt")
+    if hasattr(ort, "preload_dlls"):
+        ort.preload_dlls()
+
+
+def names(tensors: list[dict[str, Any]]) -> list[str]:
+    return [tensor["name"] for tensor in tensors]
+
+
+def settings(config: dict[str, Any]) -> Any:
+    """Session options of config.pbtxt. Raises ModelError for a parameter it does not know."""
+    given = {key: value["string_value"] for key, value in config.get("parameters", {}).items()}
+    unknown = sorted(set(given) - set(PARAMETERS))
+    if unknown:
+        raise ModelError(
+            f"unknown parameter {', '.join(unknown)} in config.pbtxt of {config['name']}; "
+            f"the embedded server knows {', '.join(PARAMETERS)}"
+        )
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = number(config, given, "intra_op_thread_count")
+    options.inter_op_num_threads = number(config, given, "inter_op_thread_count")
+    if number(config, given, "execution_mode") == 1:
+        options.execution_mode = ort.ExecutionMode.ORT_PARALLEL
+    levels = {
+        -1: ort.GraphOptimizationLevel.ORT_ENABLE_BASIC,
+        0: ort.GraphOptimizationLevel.ORT_ENABLE_ALL,
+        1: ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED,
+        2: ort.GraphOptimizationLevel.ORT_DISABLE_ALL,
+    }
+    level = int((config.get("optimization", {}).get("graph") or {}).get("level", 0))
+    if level not in levels:
+        raise ModelError(
+            f"optimization.graph.level is {level} in config.pbtxt of {config['name']}, "
+            f"expected one of {', '.join(map(str, levels))}"
+        )
+    options.graph_optimization_level = levels[level]
+    return options
+
+
+def number(config: dict[str, Any], given: dict[str, str], key: str) -> int:
+    text = given.get(key, "0")
+    if not text.isdecimal():
+        raise ModelError(
+            f"{key} is {text!r} in config.pbtxt of {config['name']}, expected a number"
+        )
+    return int(text)
+
+
+def gpu_accelerators(config: dict[str, Any]) -> dict[str, dict[str, str]]:
+    """The accelerators that config.pbtxt names, with their options as ONNX Runtime has them.
+
+    Raises ModelError for one that is not known, or an option that is not.
+    """
+    chosen = (config.get("optimization", {}).get("execution_accelerators") or {}).get(
+        "gpu_execution_accelerator", []
+    )
+    found = {}
+    for accelerator in chosen:
+        name, given = accelerator["name"], dict(accelerator.get("parameters", {}))
+        if name == "tensorrt":
+            found[name] = tensorrt_options(config, given)
+        elif name == "cuda":
+            found[name] = given
+        else:
+            raise ModelError(
+                f"unknown accelerator {name!r} in config.pbtxt of {config['name']}; the embedded "
+                "server knows tensorrt and cuda"
+            )
+    return found
+
+
+def tensorrt_options(config: dict[str, Any], given: dict[str, str]) -> dict[str, str]:
+    options = {}
+    precision = given.pop("precision_mode", "FP32")
+    if precision not in ("FP32", "FP16", "INT8"):
+        raise ModelError(
+            f"precision_mode is {precision!r} in config.pbtxt of {config['name']}, expected "
+            "FP32, FP16 or INT8"
+        )
+    if precision != "FP32":
+        options[f"trt_{precision.lower()}_enable"] = "1"
+    for key, value in given.items():
+        name = TENSORRT_PARAMETERS.get(key, key)
+        if not name.startswith("trt_"):
+            raise ModelError(
+                f"unknown parameter {key} of tensorrt in config.pbtxt of {config['name']}"
+            )
+        options[name] = value
+    return options
+
+
+def check(
+    path: Path, role: str, expected: list[dict[str, Any]], found: list[Any], batched: bool
+) -> None:
+    """Raises ModelError where the network's inputs or outputs are not those of config.pbtxt."""
+    by_name = {tensor.name: tensor for tensor in found}
+    missing = [name for name in names(expected) if name not in by_name]
+    if missing:
+        raise ModelError(
+            f"{path} has no {role} {', '.join(missing)} as config.pbtxt says; "
+            f"it has {', '.join(sorted(by_name)) or 'none'}"
+        )
+    if role == "input" and len(expected) != len(found):
+        raise ModelError(
+            f"{path} has {len(found)} inputs ({', '.join(sorted(by_name))}), "
+            f"config.pbtxt has {len(expected)}"
+        )
+    for tensor in expected:
+        name, actual = tensor["name"], by_name[tensor["name"]]
+        if DATATYPES.get(tensor["data_type"]) != actual.type:
+            raise ModelError(
+                f"{path}: {role} {name} is {actual.type}, config.pbtxt says {tensor['data_type']}"
+            )
+        dims = [-1, *map(int, tensor["dims"])] if batched else [int(d) for d in tensor["dims"]]
+        # A name instead of a number is a dimension that the file leaves open.
+        shape = [dim if isinstance(dim, int) else -1 for dim in actual.shape]
+        fits = len(shape) == len(dims) and all(
+            -1 in (mine, theirs) or mine == theirs for mine, theirs in zip(shape, dims, strict=True)
+        )
+        if not fits:
+            raise ModelError(
+                f"{path}: {role} {name} has the shape {shape}, config.pbtxt says {dims}"
+                f"{' (with the batch first)' if batched else ''}"
+            )
+        if batched and shape[0] != -1:
+            raise ModelError(
+                f"{path}: {role} {name} has a fixed batch of {shape[0]}, and max_batch_size in "
+                "config.pbtxt needs a model with a batch of any size"
+            )

@@ -1,0 +1,163 @@
+"""What the commands share: which masters, where to, from which images, and errors in a sentence."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import click
+
+from allclient.contract import BACKBONES
+
+if TYPE_CHECKING:
+    from convert.images import Fields
+
+MASTER = click.Path(exists=True, dir_okay=False, path_type=Path)
+FOLDER = click.Path(file_okay=False, path_type=Path)
+
+NAMES: Final = tuple(backbone.value for backbone in BACKBONES)
+MASTERS: Final = Path("training/masters")
+BUILD: Final = Path("build/convert")
+"""Where artifacts go unless told otherwise; git ignores it."""
+
+
+class Master(NamedTuple):
+    backbone: str
+    path: Path
+
+
+def masters_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds MASTERS, --backbone, --all and --masters; the command gets ``masters``, list[Master]."""
+
+    @functools.wraps(command)
+    def wrapped(
+        files: tuple[Path, ...],
+        backbones: tuple[str, ...],
+        everything: bool,
+        folder: Path,
+        **rest: Any,
+    ) -> Any:
+        return command(masters=_chosen(files, backbones, everything, folder), **rest)
+
+    for option in (
+        click.option(
+            "--masters",
+            "folder",
+            type=FOLDER,
+            default=MASTERS,
+            show_default=True,
+            help="Folder of <backbone>.keras.",
+        ),
+        click.option("--all", "everything", is_flag=True, help="All three backbones."),
+        click.option(
+            "--backbone",
+            "backbones",
+            type=click.Choice(NAMES),
+            multiple=True,
+            help="One backbone; may be given several times.",
+        ),
+        click.argument("files", metavar="[MASTER]...", nargs=-1, type=MASTER),
+    ):
+        wrapped = option(wrapped)
+    return wrapped
+
+
+def places(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds --out and --into, from which ``place`` chooses."""
+    for option in (
+        click.option(
+            "--into",
+            type=FOLDER,
+            default=BUILD,
+            show_default=True,
+            help="Folder of <backbone>/<artifact>/.",
+        ),
+        click.option("--out", type=FOLDER, help="The artifact's own folder, for one MASTER alone."),
+    ):
+        command = option(command)
+    return command
+
+
+def place(out: Path | None, into: Path, masters: Sequence[Master], one: Master, name: str) -> Path:
+    """Where the artifact ``name`` of one of the masters goes."""
+    if out is None:
+        return into / one.backbone / name
+    if len(masters) != 1:
+        raise click.UsageError(
+            f"--out is the folder of one artifact, and there are {len(masters)} masters; use --into"
+        )
+    return out
+
+
+def data_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds --data."""
+    return click.option(
+        "--data",
+        type=FOLDER,
+        help="Image folder with its split.csv; without it, fields are drawn, which shows that the "
+        "conversion works and not how good it is.",
+    )(command)
+
+
+def read(data: Path | None, part: str, most: int | None = None) -> Fields:
+    """Fields of one part of the data, decoded under a progress bar."""
+    from convert import images
+
+    def watch(encoded: Sequence[bytes]) -> Iterable[bytes]:
+        with click.progressbar(encoded, label=f"decoding {part} images") as bar:
+            yield from bar
+
+    if data is not None and not data.is_dir():
+        raise images.DataError(f"{data} is no folder; --data names the one that has split.csv")
+    return images.fields(data, part, most, watch)
+
+
+def tell_drawn(data: Path | None, what: str) -> None:
+    """Say plainly that no real image was there."""
+    if data is None:
+        click.secho(
+            f"No --data: {what} from drawn fields. That shows that the conversion works; it says "
+            "nothing about real smears, and what comes out is not for serving.",
+            fg="yellow",
+            err=True,
+        )
+
+
+@contextlib.contextmanager
+def clear_errors() -> Iterator[None]:
+    """A wrong file, folder or option is told in one sentence, without a traceback."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise click.ClickException(
+            f"{error.name} is not installed; conversion needs the extra: "
+            "pip install 'allclient[convert]'"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _chosen(
+    files: Sequence[Path], backbones: Sequence[str], everything: bool, folder: Path
+) -> list[Master]:
+    if sum(map(bool, (files, backbones, everything))) != 1:
+        raise click.UsageError(
+            f"say which: a MASTER file, --backbone {'|'.join(NAMES)}, or --all (one of the three)"
+        )
+    if files:
+        return [Master(_backbone_of(file), file) for file in files]
+    chosen = [Master(name, folder / f"{name}.keras") for name in (backbones or NAMES)]
+    missing = next((one for one in chosen if not one.path.is_file()), None)
+    if missing is not None:
+        raise click.ClickException(
+            f"{missing.path} is missing; git checkout restores the released masters, "
+            f"python -m training fit --backbone {missing.backbone} makes a new one"
+        )
+    return chosen
+
+
+def _backbone_of(file: Path) -> str:
+    return file.stem

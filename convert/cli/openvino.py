@@ -1,0 +1,78 @@
+"""``python -m convert openvino``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from convert.cli._shared import (
+    Master,
+    clear_errors,
+    data_option,
+    masters_options,
+    place,
+    places,
+    read,
+    tell_drawn,
+)
+
+
+@click.command()
+@masters_options
+@places
+@data_option
+@click.option(
+    "--precision",
+    "precisions",
+    type=click.Choice(("int8", "fp16", "bf16")),
+    multiple=True,
+    default=("int8",),
+    show_default=True,
+    help="Where INT8 does not give the answers that Keras gives, FP16 is written and said.",
+)
+@click.option("--images", default=1200, show_default=True, help="Training images to fit on.")
+@click.option(
+    "--install", is_flag=True, help="Write into model_repository/<backbone>/1, which is served."
+)
+def openvino(
+    masters: list[Master],
+    out: Path | None,
+    into: Path,
+    data: Path | None,
+    precisions: tuple[str, ...],
+    images: int,
+    install: bool,
+) -> None:
+    """Write OpenVINO IR, checked against Keras on the validation part.
+
+    INT8 ranges and heads come from training images alone. Layers that lose too much stay in
+    floating point, as few as it takes.
+
+    \b
+    Examples:
+      python -m convert openvino --all --data all-smears
+      python -m convert openvino training/masters/mobilenet.keras --data all-smears \\
+        --precision fp16 --out model_repository/mobilenet/1
+    """
+    from convert import make, served
+
+    if install and (out is not None or len(precisions) != 1 or "bf16" in precisions):
+        raise click.UsageError("--install takes one --precision, int8 or fp16, and no --out")
+    if out is not None and len(precisions) != 1:
+        raise click.UsageError("--out is the folder of one artifact; give one --precision")
+    if install and data is None and precisions != ("fp16",):
+        raise click.UsageError(
+            "--install needs --data: ranges from drawn fields are not for serving; "
+            "python -m convert openvino --install --data FOLDER takes them from training images"
+        )
+    with clear_errors():
+        tell_drawn(data, "ranges, heads and checks come")
+        fit, judge = make.divide(read(data, "train", images), read(data, "val"))
+        for one in masters:
+            for precision in precisions:
+                folder = place(out, into, masters, one, f"openvino_{precision}")
+                if install:
+                    folder = served.MODEL_REPOSITORY / one.backbone / "1"
+                said = make.openvino(one.path, folder, precision, fit, judge, click.echo)
+                click.echo(f"{folder / 'model.xml'} written: {said}")

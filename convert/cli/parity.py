@@ -1,0 +1,110 @@
+"""``python -m convert parity``."""
+
+from __future__ import annotations
+
+import platform
+from pathlib import Path
+
+import click
+
+from convert.cli._shared import (
+    BUILD,
+    FOLDER,
+    Master,
+    clear_errors,
+    data_option,
+    masters_options,
+    read,
+    tell_drawn,
+)
+
+
+@click.command()
+@masters_options
+@data_option
+@click.option(
+    "--from",
+    "built",
+    type=FOLDER,
+    default=BUILD,
+    show_default=True,
+    help="Folder of <backbone>/<artifact>/.",
+)
+@click.option(
+    "--out",
+    type=FOLDER,
+    help="Folder for parity.md and parity.json.  [default: docs with --data, else --from]",
+)
+@click.option("--only", "names", multiple=True, help="One artifact; may be given several times.")
+@click.option("--images", type=int, help="Fewer test images, evenly over all.")
+def parity(
+    masters: list[Master],
+    data: Path | None,
+    built: Path,
+    out: Path | None,
+    names: tuple[str, ...],
+    images: int | None,
+) -> None:
+    """Compare every artifact with its Keras master on the public test part.
+
+    Exit code 1 where a limit is missed, with the artifact and the number.
+
+    \b
+    Example:
+      python -m convert parity --all --data all-smears
+    """
+    from convert import parity as judge
+    from convert import parity_table as table
+
+    with clear_errors():
+        chosen = judge.ways()
+        if unknown := set(names) - {way.name for way in chosen}:
+            known = ", ".join(way.name for way in chosen)
+            raise click.UsageError(f"no artifact {sorted(unknown)[0]!r} here; there are {known}")
+        chosen = [way for way in chosen if not names or way.name in names]
+        tell_drawn(data, "the images to compare on come")
+        fields = read(data, "test", images)
+        masters_of = {one.backbone: one.path for one in masters}
+        rows = judge.compare(masters_of, built, chosen, fields, click.echo)
+        folder = out or (Path("docs") if data is not None else built)
+        command = _command(data, masters, names, images)
+        written = table.write(rows, fields, folder, command, _machine())
+    for path in written:
+        click.echo(f"{path} written")
+    missed = [f"{row.backbone}, {row.way}: {text}" for row in rows for text in row.misses]
+    if missed:
+        raise click.ClickException("limits missed:\n  " + "\n  ".join(missed))
+    click.echo(f"all {len(rows)} comparisons are within their limits")
+
+
+def _command(
+    data: Path | None, masters: list[Master], names: tuple[str, ...], images: int | None
+) -> str:
+    """As it was called, without the paths of this machine."""
+    from convert.cli._shared import NAMES
+
+    backbones = [one.backbone for one in masters]
+    parts = ["python -m convert parity"]
+    parts += ["--all"] if backbones == list(NAMES) else [f"--backbone {one}" for one in backbones]
+    parts += [f"--data {data.name}"] if data is not None else []
+    parts += [f"--only {name}" for name in names]
+    parts += [f"--images {images}"] if images is not None else []
+    return " ".join(parts)
+
+
+def _machine() -> str:
+    from convert import artifacts
+
+    tools = ("tensorflow-cpu", "tensorflow", "keras", "openvino", "onnxruntime")
+    found = ", ".join(f"{name} {number}" for name, number in artifacts.versions(*tools).items())
+    system = f"{_cpu()}, {platform.system()} {platform.machine()}"
+    return f"{system}, Python {platform.python_version()}, {found}"
+
+
+def _cpu() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or "an unnamed processor"
+    names = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    return next(names, "an unnamed processor")

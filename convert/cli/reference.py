@@ -1,0 +1,24 @@
+"""``python -m convert reference``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from convert.cli._shared import FOLDER, MASTER, clear_errors
+
+
+@click.command()
+@click.option("--mobilenet", type=MASTER, required=True, help="Its master, a .keras file.")
+@click.option("--xception", type=MASTER, required=True, help="Its master, a .keras file.")
+@click.option("--inception-v3", type=MASTER, required=True, help="Its master, a .keras file.")
+@click.option("--out", type=FOLDER, default=Path("tests/reference"), show_default=True)
+@click.option("--images", default=12, show_default=True, help="How many drawn images.")
+def reference(out: Path, images: int, **masters: Path) -> None:
+    """Write drawn images and what the masters say about them, for the parity tests."""
+    from convert import reference as golden
+
+    with clear_errors():
+        golden.write(masters, out, images)
+    click.echo(f"{out / golden.ANSWERS} written")

@@ -1,0 +1,56 @@
+"""``python -m convert repository``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from convert.cli._shared import FOLDER, clear_errors
+from convert.flavours import FLAVOURS
+
+
+@click.command()
+@click.option(
+    "--flavour",
+    "names",
+    type=click.Choice(tuple(FLAVOURS)),
+    multiple=True,
+    required=True,
+    help="What the repository is to serve; may be given several times.",
+)
+@click.option("--out", type=FOLDER, required=True, help="Folder to write, new or written before.")
+@click.option(
+    "--artifacts",
+    type=FOLDER,
+    help="Folder of <backbone>/<artifact>/.  [default: build/convert; for the flavour default the "
+    "checkout's model_repository]",
+)
+@click.option(
+    "--masters", type=FOLDER, help="Folder of <backbone>.keras.  [default: the checkout's]"
+)
+@click.option("--check", is_flag=True, help="Load it in the embedded server, as far as it can.")
+def repository(
+    names: tuple[str, ...], out: Path, artifacts: Path | None, masters: Path | None, check: bool
+) -> None:
+    """Write a complete model repository for the flavours given.
+
+    \b
+    Example:
+      python -m convert savedmodel --all
+      python -m convert repository --flavour savedmodel --out models --check
+      allclient serve --model-repository models --flavour savedmodel
+    """
+    from allclient.errors import AllclientError
+    from convert import repository as repositories
+
+    chosen = [FLAVOURS[name] for name in dict.fromkeys(names)]
+    with clear_errors():
+        repositories.write(out, chosen, artifacts, masters=masters or repositories.MASTERS)
+    click.echo(f"{out} written for {', '.join(flavour.name for flavour in chosen)}")
+    if check:
+        for flavour in chosen:
+            try:
+                click.echo(repositories.check(out, flavour))
+            except AllclientError as error:
+                raise click.ClickException(f"{flavour.name}: {error}") from error

@@ -1,0 +1,28 @@
+"""``python -m convert savedmodel``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from convert.cli._shared import Master, clear_errors, masters_options, place, places
+
+
+@click.command()
+@masters_options
+@places
+def savedmodel(masters: list[Master], out: Path | None, into: Path) -> None:
+    """Write TensorFlow SavedModels, the exact exported models.
+
+    \b
+    Example:
+      python -m convert savedmodel --all
+    """
+    from convert import artifacts, make
+
+    with clear_errors():
+        for one in masters:
+            folder = place(out, into, masters, one, "model.saved_model")
+            make.savedmodel(one.path, folder)
+            click.echo(f"{folder} written ({artifacts.size(folder):.1f} MB)")

@@ -1,0 +1,85 @@
+"""From a checked ONNX file to an engine with its record; the builder itself is tensorrt_api."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from convert import artifacts, engines
+
+Build = Callable[[bytes, str, tuple[int, ...], tuple[int, int, int], bytes], tuple[bytes, bytes]]
+"""As ``tensorrt_api.build``."""
+
+
+def this_machine() -> engines.Machine:
+    """The GPU and the TensorRT that are here.
+
+    Raises:
+        EngineError: one of them is not.
+    """
+    try:
+        from convert import tensorrt_api
+    except ModuleNotFoundError as error:
+        raise engines.EngineError(str(error)) from error
+    return engines.machine(tensorrt_api.version())
+
+
+def engine(
+    backbone: str,
+    master: Path,
+    precision: str,
+    built: Path,
+    into: Path,
+    here: engines.Machine,
+    *,
+    check: bool,
+    build: Build | None = None,
+) -> str:
+    """Build or check one engine; returns what happened, for the user.
+
+    Raises:
+        EngineError, ArtifactError, OnnxError, BuildError: see there.
+    """
+    plan = into / backbone / "tensorrt" / engines.name(backbone, precision, here)
+    try:
+        engines.check(plan, here, master, backbone, precision)
+    except engines.EngineError:
+        if check:
+            raise
+    else:
+        return f"{plan} fits"
+    onnx, about = _source(backbone, master, precision, built)
+    cache = into / f"timing-{here.slug}.cache"
+    known = cache.read_bytes() if cache.is_file() else b""
+    if build is None:
+        from convert import tensorrt_api
+
+        build = tensorrt_api.build
+    batches = engines.SMALLEST, engines.USUAL, engines.LARGEST
+    content, times = build(onnx, "PIXELS", _shape(onnx), batches, known)
+    engines.write(plan, content, backbone, precision, here, about)
+    cache.write_bytes(times)
+    return f"{plan} built ({len(content) / 1e6:.1f} MB)"
+
+
+def _source(
+    backbone: str, master: Path, precision: str, built: Path
+) -> tuple[bytes, dict[str, Any]]:
+    from convert import onnx_file
+
+    kind = f"onnx_{precision}"
+    command = f"python -m convert onnx --backbone {backbone} --precision {precision} --data FOLDER"
+    folder = built / backbone / kind
+    about = artifacts.check(folder, kind, master, command)
+    path = folder / "model.onnx"
+    onnx_file.load(path, command)
+    return path.read_bytes(), about
+
+
+def _shape(onnx: bytes) -> tuple[int, ...]:
+    """Of one image, as the model's PIXELS say."""
+    import onnx as library
+
+    model = library.load_from_string(onnx)
+    return tuple(one.dim_value for one in model.graph.input[0].type.tensor_type.shape.dim[1:])

@@ -1,0 +1,103 @@
+"""How far an artifact's answers may be from those of the Keras master, and how far they are."""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.floating]
+
+VOTE: Final = "vote"
+"""Stands where else the name of a backbone stands."""
+
+
+class Limit(NamedTuple):
+    """What is still allowed; None where nothing is asked."""
+
+    max_abs: float | None = None
+    """Largest difference of a probability."""
+    equal_argmax: float | None = None
+    """Least share of images with the class that Keras gives."""
+    accuracy_change: float | None = None
+    """Share of images by which the accuracy may fall. That it rises is no fault, only chance."""
+
+
+EXACT: Final = Limit(max_abs=1e-4)
+HALF: Final = Limit(equal_argmax=0.995)
+INT8: Final = Limit(equal_argmax=0.99, accuracy_change=0.003)
+INT8_VOTE: Final = Limit(equal_argmax=0.99, accuracy_change=0.001)
+
+
+class Distance(NamedTuple):
+    """How far one artifact is from its master, over the same images."""
+
+    images: int
+    max_abs: float
+    mean_abs: float
+    equal_argmax: float
+    accuracy: float | None
+    """Of the artifact; None where no image has a class."""
+    accuracy_change: float | None
+
+    def misses(self, limit: Limit) -> list[str]:
+        """Every part of ``limit`` that does not hold, in words."""
+        found = []
+        if limit.max_abs is not None and not self.max_abs <= limit.max_abs:
+            found.append(
+                f"largest probability difference {self.max_abs:.2g}, at most {limit.max_abs:.2g}"
+            )
+        if limit.equal_argmax is not None and not self.equal_argmax >= limit.equal_argmax:
+            found.append(f"equal argmax {self.equal_argmax:.2%}, at least {limit.equal_argmax:.1%}")
+        if limit.accuracy_change is not None and self.accuracy_change is not None:
+            most, change = limit.accuracy_change, self.accuracy_change
+            # A share of whole images in floating point: 0.003 must not fail by its last digit.
+            if not -change <= most + 1e-9:
+                found.append(f"accuracy {change * 100:+.2f} points, at most {most * 100:g}")
+        return found
+
+    def record(self) -> dict[str, Any]:
+        """For JSON; numbers rounded to what was measured."""
+        return {
+            name: round(value, 7) if isinstance(value, float) else value
+            for name, value in self._asdict().items()
+        }
+
+
+def softmax(logits: Floats) -> Floats:
+    """Probabilities [n, 4] of logits [n, 4]."""
+    shifted = np.exp(logits - logits.max(1, keepdims=True))
+    return shifted / shifted.sum(1, keepdims=True)
+
+
+def distance(
+    found: Floats,
+    expected: Floats,
+    classes: npt.NDArray[np.int64],
+    named: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]] | None = None,
+) -> Distance:
+    """Compare probabilities [n, 4]; ``classes`` int64 [n], -1 where unknown.
+
+    named: the class that each says, found and expected, where that is not its most probable one.
+
+    Raises:
+        ValueError: the artifact gave something that is no number.
+    """
+    if not np.isfinite(found).all():
+        raise ValueError(f"{int((~np.isfinite(found)).any(1).sum())} answers are no finite numbers")
+    apart = np.abs(found.astype(np.float64) - expected.astype(np.float64))
+    mine, theirs = named or (found.argmax(1), expected.argmax(1))
+    known = classes >= 0
+    accuracy, change = None, None
+    if known.any():
+        accuracy = float((mine == classes)[known].mean())
+        change = accuracy - float((theirs == classes)[known].mean())
+    return Distance(
+        len(found),
+        float(apart.max()),
+        float(apart.mean()),
+        float((mine == theirs).mean()),
+        accuracy,
+        change,
+    )

@@ -1,0 +1,222 @@
+"""Makes one artifact of one master, with its record: the steps that every command is made of."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from convert import artifacts, limits, search
+from convert import master as masters
+from convert.images import Fields
+
+if TYPE_CHECKING:
+    pass
+
+Say = Callable[[str], None]
+
+TOOLS: Final = (
+    "keras",
+    "tensorflow-cpu",
+    "tensorflow",
+    "openvino",
+    "nncf",
+    "onnx",
+    "onnxruntime",
+    "onnxsim",
+    "tf2onnx",
+)
+
+
+class ConversionError(ValueError):
+    """What came out does not answer as its master does; nothing was written."""
+
+
+def divide(train: Fields, val: Fields) -> tuple[Fields, Fields]:
+    """Images to fit on, and images to judge on: validation and every fifth training image."""
+    fit, held = search.split(train)
+    return fit, Fields(
+        np.concatenate([val.pixels, held.pixels]),
+        np.concatenate([val.quality, held.quality]),
+        np.concatenate([val.classes, held.classes]),
+        "val and a fifth of train",
+        val.source,
+    )
+
+
+def savedmodel(master: Path, folder: Path) -> None:
+    """A SavedModel; an older one in ``folder`` is replaced whole.
+
+    Raises:
+        MasterError: see ``convert.master.load``.
+        ConversionError: ``folder`` holds something else.
+    """
+    net = masters.load(master)
+    if folder.exists():
+        if any(folder.iterdir()) and not (folder / "saved_model.pb").is_file():
+            raise ConversionError(
+                f"{folder} is not empty and holds no SavedModel; nothing was written: "
+                "name another folder with --out"
+            )
+        shutil.rmtree(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    masters.export(net, folder)
+    names = sorted(path.name for path in folder.iterdir())
+    _record(folder, "savedmodel", names, master, "FP32")
+
+
+def onnx(
+    master: Path, folder: Path, precision: str, fit: Fields | None, judge: Fields | None, say: Say
+) -> str:
+    """An ONNX model in "fp32", "fp16" or "int8"; what it says is for the user.
+
+    Raises:
+        OnnxError, MasterError: it could not be made.
+        ConversionError: in no precision asked for does it answer as the master.
+    """
+    from convert import onnx_file, onnx_low
+
+    net = masters.load(master)
+    whole = onnx_file.export(net, artifacts.sha256(master))
+    if precision == "fp32":
+        onnx_file.save(whole, folder)
+        _record(folder, "onnx", ["model.onnx"], master, "FP32", opset=onnx_file.OPSET)
+        return f"FP32, opset {onnx_file.OPSET}, {len(whole.graph.node)} nodes"
+    assert fit is not None, "the command reads the images that these need"
+    assert judge is not None, "the command reads the images that these need"
+    wanted, expected = _logits(net, master, fit), _logits(net, master, judge)
+    if precision == "fp16":
+        model = onnx_low.half_refitted(whole, fit.pixels, wanted)
+        answers = onnx_file.run(onnx_file.session(model), judge.pixels)["LOGITS"]
+        found = _distance(answers, expected, judge)
+        _refuse(found, limits.HALF, master, "ONNX FP16")
+        text, floating = "FP16; input scaling and head in FP32, head fitted anew", ()
+    else:
+        backend = onnx_low.Quantiser(whole, search.evenly(fit.pixels, search.RANGES))
+        best = search.search(
+            backend, (fit.pixels, wanted), (judge.pixels, expected, judge.classes), say
+        )
+        _refuse(best.distance, limits.INT8, master, "ONNX INT8")
+        model, found, text, floating = best.model, best.distance, _int8(best), best.floating
+    onnx_file.save(model, folder)
+    _record(
+        folder,
+        f"onnx_{precision}",
+        ["model.onnx"],
+        master,
+        text,
+        opset=onnx_file.OPSET,
+        floating_layers=list(floating),
+        **_judged(fit, judge, found),
+    )
+    return f"{text}; same class as Keras on {found.equal_argmax:.2%}"
+
+
+def openvino(
+    master: Path, folder: Path, precision: str, fit: Fields, judge: Fields, say: Say
+) -> str:
+    """OpenVINO IR in "int8" (FP16 where that is not enough), "fp16" or "bf16".
+
+    Raises:
+        MasterError: see ``convert.master.load``.
+        ConversionError: not even in floating point does it answer as the master.
+    """
+    from convert import openvino_ir as ir
+    from convert import refit
+
+    net = masters.load(master)
+    with tempfile.TemporaryDirectory() as scratch:
+        masters.export(net, Path(scratch))
+        graph = ir.read(Path(scratch), net.inputs[0].shape[1])
+    wanted, expected = _logits(net, master, fit), _logits(net, master, judge)
+    more: dict[str, Any] = {}
+    model, text, hint = graph, "", "f32"
+    if precision == "int8":
+        best = search.search(
+            ir.Quantiser(graph, search.evenly(fit.pixels, search.RANGES)),
+            (fit.pixels, wanted),
+            (judge.pixels, expected, judge.classes),
+            say,
+        )
+        if missed := best.distance.misses(limits.INT8):
+            say(f"INT8 is not enough ({'; '.join(missed)}); FP16 is written instead")
+            more["int8_missed"] = missed
+        else:
+            model, text = best.model, _int8(best)
+            more["floating_layers"] = list(best.floating)
+    elif precision == "bf16":
+        hint = "bf16"
+        more["computed_in"] = ir.computed_in(ir.compiled(graph, hint))
+        try:
+            new = refit.solve(ir.features(graph, fit.pixels, hint), wanted, ir.head(graph))
+            model = ir.with_head(graph, new)
+        except refit.HeadError as error:
+            say(f"the head stays as it is: {error}")
+        text = "BF16, head fitted to it; only with INFERENCE_PRECISION_HINT bf16"
+    text = text or "FP16 weights, computed in FP32"
+    found = _distance(ir.answers(model, judge.pixels, hint)["LOGITS"], expected, judge)
+    _refuse(found, limits.INT8 if "INT8" in text else limits.HALF, master, text)
+    ir.save(model, folder, half=precision != "bf16")
+    _record(
+        folder,
+        f"openvino_{precision}",
+        ["model.xml", "model.bin"],
+        master,
+        text,
+        **more,
+        **_judged(fit, judge, found),
+    )
+    return f"{text}; same class as Keras on {found.equal_argmax:.2%}"
+
+
+def _int8(found: search.Found) -> str:
+    floating = len(found.floating)
+    kept = f" and {floating} of {found.layers} convolutions" if floating else ""
+    return f"INT8; head{kept} in floating point" + (", head fitted anew" if found.refitted else "")
+
+
+def _logits(net: Any, master: Path, fields: Fields) -> npt.NDArray[np.float32]:
+    key = (artifacts.sha256(master), id(fields))
+    if key not in _KNOWN:
+        _KNOWN[key] = masters.answers(net, fields.pixels)["LOGITS"]
+    return _KNOWN[key]
+
+
+_KNOWN: dict[tuple[str, int], npt.NDArray[np.float32]] = {}
+"""One command makes several artifacts of one master and asks Keras once about the same images."""
+
+
+def _distance(
+    found: npt.NDArray[np.float32], expected: npt.NDArray[np.float32], fields: Fields
+) -> limits.Distance:
+    return limits.distance(limits.softmax(found), limits.softmax(expected), fields.classes)
+
+
+def _refuse(found: limits.Distance, limit: limits.Limit, master: Path, what: str) -> None:
+    if missed := found.misses(limit):
+        raise ConversionError(
+            f"{what} of {master.name} does not answer as Keras on {found.images} images: "
+            f"{'; '.join(missed)}; nothing was written"
+        )
+
+
+def _judged(fit: Fields, judge: Fields, found: limits.Distance) -> dict[str, Any]:
+    return {
+        "calibration_images": fit.record(),
+        "judged_on": judge.record(),
+        "distance_from_keras": found.record(),
+        "for_serving": not fit.drawn,
+    }
+
+
+def _record(
+    folder: Path, kind: str, files: list[str], master: Path, precision: str, **more: Any
+) -> None:
+    about = masters.record(master)
+    versions = artifacts.versions(*TOOLS)
+    artifacts.write(folder, kind, files, about, precision=precision, versions=versions, **more)

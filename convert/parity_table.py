@@ -1,0 +1,113 @@
+"""parity.md for people and parity.json for programs, from the rows of ``convert.parity``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from convert.images import Fields
+from convert.limits import Limit
+from convert.parity import Row
+
+HEAD = """# Parity
+
+The same images through the Keras masters and through everything that is made of them:
+{images} {what}.
+
+{warning}| | artifact | largest | mean | equal argmax | accuracy change | limit | |
+| --- | --- | ---: | ---: | ---: | ---: | --- | --- |
+"""
+
+FOOT = """
+Largest and mean are absolute differences of probabilities. The vote compares calibrated
+probabilities and the subtype that it names. A gain in accuracy is shown and misses no limit, a loss
+does. A limit of INT8 holds where the artifact is INT8; where it had to stay in FP16, the
+limit of FP16 holds.
+
+| | artifact | what it is | computed in |
+| --- | --- | --- | --- |
+{precisions}
+
+Made by
+
+    {command}
+
+on {machine}. Not a medical device: these numbers say that the conversions answer alike, not that
+the answers are right.
+"""
+
+WARNING = """> **Drawn images.** No real data was given. The table shows that the conversions
+> work; how far they are apart on real smears it does not say.
+
+"""
+
+
+def write(
+    rows: Sequence[Row], fields: Fields, folder: Path, command: str, machine: str
+) -> tuple[Path, Path]:
+    """Write ``parity.md`` and ``parity.json`` into ``folder``; returns their paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    table, data = folder / "parity.md", folder / "parity.json"
+    table.write_text(markdown(rows, fields, command, machine), encoding="utf-8")
+    data.write_text(json.dumps(as_json(rows, fields), indent=2) + "\n", encoding="utf-8")
+    return table, data
+
+
+def as_json(rows: Sequence[Row], fields: Fields) -> dict[str, Any]:
+    """{backbone or "vote": {artifact: {max_abs, equal_argmax, accuracy_change, ...}}}.
+
+    "images" says of what: part, count, source.
+    """
+    found: dict[str, Any] = {"images": fields.record()}
+    for row in rows:
+        entry = row.distance.record() | {"within_limits": not row.misses, "computed": row.computed}
+        if row.precision:
+            entry["precision"] = row.precision
+        found.setdefault(row.backbone, {})[row.way] = entry
+    return found
+
+
+def markdown(rows: Sequence[Row], fields: Fields, command: str, machine: str) -> str:
+    """The page."""
+    what = f"images of the part {fields.part!r} of {fields.source}"
+    if fields.drawn:
+        what = "images drawn by a program"
+    head = HEAD.format(images=len(fields), what=what, warning=WARNING if fields.drawn else "")
+    lines = "\n".join(_line(row) for row in rows)
+    precisions = "\n".join(
+        f"| {row.backbone} | {row.way} | {row.precision} | {row.computed} |"
+        for row in rows
+        if row.precision
+    )
+    return (
+        head + lines + "\n" + FOOT.format(precisions=precisions, command=command, machine=machine)
+    )
+
+
+def _line(row: Row) -> str:
+    apart = row.distance
+    change = apart.accuracy_change
+    cells = (
+        row.backbone,
+        row.way,
+        f"{apart.max_abs:.2g}",
+        f"{apart.mean_abs:.2g}",
+        f"{apart.equal_argmax:.2%}",
+        "" if change is None else f"{change * 100:+.2f} points",
+        _limit(row.limit),
+        "**missed**" if row.misses else "held",
+    )
+    return "| " + " | ".join(cells) + " |"
+
+
+def _limit(limit: Limit) -> str:
+    parts = []
+    if limit.max_abs is not None:
+        parts.append(f"difference at most {limit.max_abs:.0e}")
+    if limit.equal_argmax is not None:
+        parts.append(f"argmax at least {limit.equal_argmax * 100:g}%")
+    if limit.accuracy_change is not None:
+        parts.append(f"accuracy loss at most {limit.accuracy_change * 100:g} points")
+    return ", ".join(parts)

