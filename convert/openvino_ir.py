@@ -15,6 +15,8 @@ from convert.refit import Head, HeadError
 
 BATCH = 16
 CONVOLUTIONS = ("Convolution", "GroupConvolution")
+PASSING = ("Transpose", "Reshape", "Pad")
+"""What may stand between a convolution and the rounding of what it takes."""
 
 Pixels = npt.NDArray[np.uint8]
 Answers = dict[str, npt.NDArray[np.float32]]
@@ -104,7 +106,10 @@ class Quantiser:
             preset=nncf.QuantizationPreset.MIXED,
             subset_size=len(self.pixels),
             fast_bias_correction=False,
-            ignored_scope=nncf.IgnoredScope(types=["MatMul"], names=list(floating)),
+            # The pooling too: rounded before it, LOGITS would not be the mean of CAM any more.
+            ignored_scope=nncf.IgnoredScope(
+                types=["MatMul", "ReduceMean"], names=list(floating), validate=False
+            ),
             advanced_parameters=AdvancedQuantizationParameters(
                 # The mean of the extremes, NNCF's default, cuts off what few images have.
                 activations_range_estimator_params=RangeEstimatorParametersSet.MINMAX,
@@ -117,9 +122,12 @@ class Quantiser:
         copy = model.clone()
         for layer in layers:
             here, before = _named(copy, layer), _named(self.graph, layer)
-            source = here.input_value(0).get_node()
+            reader = here
+            while reader.input_value(0).get_node().get_type_name() in PASSING:
+                reader = reader.input_value(0).get_node()
+            source = reader.input_value(0).get_node()
             if source.get_type_name() == "FakeQuantize":
-                here.input(0).replace_source_output(source.input_value(0))
+                reader.input(0).replace_source_output(source.input_value(0))
             weights = ov.opset13.constant(_constant(before.input_value(1)).data)
             here.input(1).replace_source_output(weights.output(0))
         return copy

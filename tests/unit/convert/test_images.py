@@ -40,6 +40,28 @@ def test_without_a_split_nothing_is_taken(data: Path) -> None:
         images.paths(data, "train")
 
 
+def test_a_listed_file_that_is_not_there_is_named(data: Path) -> None:
+    (data / "10.png").unlink()
+    with pytest.raises(images.DataError, match=r"10\.png is named in split\.csv"):
+        images.fields(data, "val")
+
+
+def test_fields_know_their_classes_and_their_source(data: Path) -> None:
+    found = images.fields(data, "val")
+    assert found.classes.tolist() == [0, 0, 0]
+    assert found.quality.shape[0] == 3
+    assert found.record() == {"part": "val", "count": 3, "source": data.name}
+    assert not found.drawn
+
+
+def test_without_data_fields_are_drawn_and_say_so() -> None:
+    train, val = images.fields(None, "train", 3), images.fields(None, "val", 3)
+    assert train.drawn
+    assert train.record() == {"part": "train", "count": 3, "source": "drawn"}
+    assert set(train.classes) == {-1}, "nobody diagnosed them"
+    assert (train.pixels != val.pixels).any(), "parts share no field"
+
+
 def test_images_are_decoded_as_served(data: Path) -> None:
     """As the backbones see them: leukocytes on white, the scale-bar corner masked."""
     files = images.paths(data, "val")

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from convert import limits
+
+CLASSES = np.array([0, 1, 2, 3] * 25)
+
+
+def sure_of(classes: np.ndarray) -> np.ndarray:
+    return limits.softmax(np.eye(4)[classes] * 5)
+
+
+def test_equal_answers_miss_nothing() -> None:
+    apart = limits.distance(sure_of(CLASSES), sure_of(CLASSES), CLASSES)
+    assert (apart.max_abs, apart.equal_argmax, apart.accuracy_change) == (0, 1, 0)
+    assert apart.misses(limits.EXACT) == apart.misses(limits.INT8_VOTE) == []
+
+
+def test_every_part_of_a_limit_is_told() -> None:
+    found = CLASSES.copy()
+    found[:2] = [1, 2]
+    apart = limits.distance(sure_of(found), sure_of(CLASSES), CLASSES)
+    assert apart.equal_argmax == 0.98
+    assert apart.accuracy_change == pytest.approx(-0.02)
+    assert len(apart.misses(limits.EXACT)) == 1
+    argmax, accuracy = apart.misses(limits.INT8)
+    assert "98.00%" in argmax
+    assert "-2.00 points" in accuracy
+
+
+def test_a_gain_in_accuracy_is_no_miss_but_a_changed_class_is() -> None:
+    keras = CLASSES.copy()
+    keras[:2] = [1, 2]  # wrong, and the artifact happens to be right
+    apart = limits.distance(sure_of(CLASSES), sure_of(keras), CLASSES)
+    assert apart.accuracy_change == pytest.approx(0.02)
+    assert [text.split()[0] for text in apart.misses(limits.INT8)] == ["equal"]
+
+
+def test_without_classes_no_accuracy_is_made_up() -> None:
+    apart = limits.distance(sure_of(CLASSES), sure_of(CLASSES), np.full(100, -1))
+    assert apart.accuracy is None
+    assert apart.record()["accuracy_change"] is None
+
+
+def test_the_vote_is_judged_by_the_class_it_names() -> None:
+    other = (CLASSES + 1) % 4
+    apart = limits.distance(sure_of(CLASSES), sure_of(CLASSES), CLASSES, (other, CLASSES))
+    assert (apart.equal_argmax, apart.accuracy, apart.accuracy_change) == (0, 0, -1)
+
+
+def test_answers_that_are_no_numbers_are_an_error() -> None:
+    broken = sure_of(CLASSES)
+    broken[7, 1] = np.nan
+    with pytest.raises(ValueError, match="1 answers are no finite numbers"):
+        limits.distance(broken, sure_of(CLASSES), CLASSES)

@@ -1,0 +1,88 @@
+"""The search's order and choice, on a backend whose layers lose what the test says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+
+from convert import refit, search
+
+IMAGES = 200
+
+
+@dataclass
+class Layers:
+    """A "model" is the set of layers that are quantised; each adds its noise to the features."""
+
+    noise: dict[str, float]
+    asked: list[tuple[str, ...]]
+
+    def layers(self) -> list[str]:
+        return list(self.noise)
+
+    def quantise(self, floating: Sequence[str], *, correct: bool = True) -> frozenset[str]:
+        if correct:
+            self.asked.append(tuple(floating))
+        return frozenset(self.noise) - set(floating)
+
+    def restored(self, model: frozenset[str], layers: Sequence[str]) -> frozenset[str]:
+        return model - set(layers)
+
+    def features(self, model: frozenset[str], pixels: Any) -> np.ndarray:
+        found = pixels.copy()
+        for layer in sorted(model):
+            draw = np.random.default_rng([len(layer), *layer.encode()])
+            found = found + draw.normal(0, 1, (IMAGES, 4))[: len(pixels)] * self.noise[layer]
+        return found
+
+    def head(self) -> refit.Head:
+        return refit.Head(np.eye(4), np.zeros(4))
+
+    def with_head(self, model: frozenset[str], new: refit.Head) -> frozenset[str]:
+        return model
+
+    def logits(self, model: frozenset[str], pixels: Any) -> np.ndarray:
+        return self.features(model, pixels)
+
+
+@pytest.fixture
+def images() -> tuple[np.ndarray, np.ndarray]:
+    logits = np.eye(4)[np.arange(IMAGES) % 4] * 2.0
+    return logits, np.arange(IMAGES) % 4
+
+
+def find(backend: Layers, images: tuple[np.ndarray, np.ndarray]) -> search.Found:
+    logits, classes = images
+    return search.search(backend, (logits, logits), (logits, logits, classes), lambda _: None)
+
+
+def test_nothing_stays_in_floating_point_where_nothing_loses(images) -> None:  # type: ignore[no-untyped-def]
+    backend = Layers({"a": 0.01, "b": 0.02}, [])
+    assert find(backend, images).floating == ()
+    assert backend.asked == [()]
+
+
+def test_the_layers_that_lose_most_stay_and_no_others(images) -> None:  # type: ignore[no-untyped-def]
+    backend = Layers({"a": 0.02, "b": 2.0, "c": 0.03, "d": 4.0, "e": 0.01}, [])
+    found = find(backend, images)
+    assert found.floating == ("d", "b")
+    assert found.distance.equal_argmax == 1
+    assert backend.asked == [(), ("d",), ("d", "b")]
+
+
+def test_where_none_is_enough_the_nearest_is_given_and_says_so(images) -> None:  # type: ignore[no-untyped-def]
+    backend = Layers(dict.fromkeys("abcdefghijkl", 2.0), [])
+    found = find(backend, images)
+    assert len(backend.asked) == 1 + search.MOST_FLOATING
+    assert found.distance.misses(search.WANTED)
+
+
+def test_every_fifth_training_image_is_kept_to_judge_on(seen: Any) -> None:
+    fit, held = search.split(seen)
+    assert len(held) == len(seen) // 5
+    assert len(fit) + len(held) == len(seen)
+    np.testing.assert_array_equal(held.pixels[0], seen.pixels[4])
