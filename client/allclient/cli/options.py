@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypedDict, TypeVar
 
 import click
 
+from allclient.contract import ENSEMBLE
 from allclient.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -66,18 +67,24 @@ def connection_options(command: _F) -> _F:
 
 
 def make_client(
-    address: str, options: ConnectionOptions, *, timeout: float, local: bool = False
+    address: str,
+    options: ConnectionOptions,
+    *,
+    timeout: float,
+    model: str = ENSEMBLE,
+    local: bool = False,
 ) -> Client:
     """A client for ``address``; ``local`` for the embedded server, which gets no secrets."""
     from allclient.client import Client
     from allclient.transport import TlsOptions
 
     if local:
-        return Client(address, timeout=timeout)
+        return Client(address, model=model, timeout=timeout)
     files = (options["tls_ca"], options["tls_cert"], options["tls_key"])
     encrypted = options["tls"] or any(file is not None for file in files)
     return Client(
         address,
+        model=model,
         timeout=timeout,
         tls=TlsOptions(*files) if encrypted else None,
         token=_token(options["token_file"]),

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 
 from allclient.client import Client
-from allclient.contract import ENSEMBLE
+from allclient.contract import CASCADE, ENSEMBLE
 from allclient.errors import (
     AllclientError,
     ConfigurationError,
@@ -242,13 +242,22 @@ class LocalServer:
             elif self._process is not None:
                 self._process.wait(_POLL)
         # Triton can say ready while every inference fails; only an answer proves one.
-        left = max(deadline - time.monotonic(), 1.0)
-        try:
-            with Client(self.grpc_address, timeout=left) as client:
-                client.classify(tiny_png())
-        except AllclientError as error:
-            self._check_alive(deadline, "it did not answer the first image")
-            raise self._failure(f"{ENSEMBLE} did not answer the first image: {error}") from error
+        for model in self._answering():
+            left = max(deadline - time.monotonic(), 1.0)
+            try:
+                with Client(self.grpc_address, model=model, timeout=left) as client:
+                    client.classify(tiny_png())
+            except AllclientError as error:
+                self._check_alive(deadline, "it did not answer the first image")
+                raise self._failure(f"{model} did not answer the first image: {error}") from error
+
+    def _answering(self) -> list[str]:
+        """The models that clients may ask; a repository need not have the cascade."""
+        return [
+            name
+            for name in (ENSEMBLE, CASCADE)
+            if (self.model_repository / name / "config.pbtxt").is_file()
+        ]
 
     def _check_alive(self, deadline: float, otherwise: str) -> None:
         assert self._process is not None
