@@ -10,13 +10,14 @@ TRITON_WHEEL := nvidia-pytriton==0.7.0
 SAMPLES := samples/out
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint unit clean
+.PHONY: help demo test lint unit bench clean
 
 help:
 	@echo "make demo   set up, draw sample smears and classify them with the embedded server"
 	@echo "make test   set up, check style, types and imports, run all tests"
 	@echo "make unit   the fast tests alone (no server)"
 	@echo "make lint   style, types and imports alone"
+	@echo "make bench  measure the speed, peers beside it, into docs/benchmarks (hours; IMAGES=FOLDER)"
 	@echo "make clean  remove .venv and what the targets made"
 
 demo: $(VENV)/.ready-demo $(SAMPLES)
@@ -33,6 +34,10 @@ lint: $(VENV)/.ready-test
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+# All in one run; BENCH='--only server,peers' and the like run parts of it.
+bench: $(VENV)/.ready-test
+	@$(BIN)/python deploy/perf/bench.py $(if $(IMAGES),--images $(IMAGES)) $(BENCH)
 
 # The folder is its own stamp: a file in it would be counted as skipped.
 $(SAMPLES): $(wildcard samples/*.py) | $(VENV)/.ready-demo

@@ -22,7 +22,6 @@ import argparse
 import contextlib
 import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -266,10 +265,6 @@ def merge(work: Path) -> dict[str, Any]:
         "runs": list(runs.values()),
         "parts": found,
     }
-
-
-def median(values: list[float]) -> float:
-    return statistics.median(values)
 
 
 def say(words: str) -> None:
