@@ -169,3 +169,13 @@ def test_a_wrong_order_does_not_load(tmp_path: Path) -> None:
         server.start()
     assert server.log_path is not None
     server.log_path.unlink()
+
+
+@pytest.mark.parametrize("model", [ENSEMBLE, CASCADE])
+def test_a_server_for_one_model_loads_what_that_asks(
+    made: LocalServer, images: list[bytes], model: str
+) -> None:
+    with LocalServer(made.model_repository, model=model) as server:
+        assert set(server.models()) == set(MODELS) - ({ENSEMBLE, CASCADE} - {model})
+        with Client(server.grpc_address, model=model) as client:
+            assert client.classify(images[0]).label in ("benign", "malignant")

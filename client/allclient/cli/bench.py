@@ -170,7 +170,7 @@ def bench(
     images = _images(paths, recursive, limit)
     loads = []
     with ExitStack() as stack:
-        address = server or _start(stack, model_repository, flavour)
+        address = server or _start(stack, model_repository, flavour, model)
         local = not server
         with make_client(address, connection, timeout=timeout, model=model, local=local) as client:
             client.classify(images[0])  # a server that cannot answer says so before the load
@@ -211,11 +211,11 @@ def _images(paths: tuple[str, ...], recursive: bool, limit: int) -> list[bytes]:
     return [read_image(found[int(i * step)]) for i in range(min(limit, len(found)))]
 
 
-def _start(stack: ExitStack, model_repository: Path | None, flavour: str | None) -> str:
+def _start(stack: ExitStack, model_repository: Path | None, flavour: str | None, model: str) -> str:
     from allclient.local import LocalServer
 
     click.echo("starting a server here (--server uses one that runs) ...", err=True)
-    server = LocalServer(model_repository=model_repository, flavour=flavour)
+    server = LocalServer(model_repository=model_repository, flavour=flavour, model=model)
     return stack.enter_context(server).grpc_address
 
 

@@ -254,7 +254,11 @@ def _client(options: Options, stack: ExitStack, screen: Screen) -> Client:
     if screen.interactive:
         screen.say("starting a server here (--server uses one that runs) ...")
     server = stack.enter_context(
-        LocalServer(model_repository=options.model_repository, flavour=options.flavour)
+        LocalServer(
+            model_repository=options.model_repository,
+            flavour=options.flavour,
+            model=options.model,
+        )
     )
     return make_client(
         server.grpc_address,
