@@ -53,7 +53,7 @@ def main() -> None:
         before = best
         for what, change in candidates(len(os.sched_getaffinity(0)), options.model):
             candidate = overlay.merged(best, change)
-            if candidate == best:
+            if candidate == best or options.only not in what:
                 continue
             gain = compare(options, sent, best, candidate)
             tried.append({"pass": again + 1, "what": what, "gain": gain})
@@ -78,6 +78,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--in-flight", type=int, default=32)
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--rounds", type=int, default=3, help="pairs of each comparison (3)")
+    parser.add_argument("--only", default="", metavar="TEXT", help="candidates with this in them")
     parser.add_argument("--passes", type=int, default=2)
     parser.add_argument("--out", type=Path, default=ROOT / "runs" / "tune")
     parser.add_argument("--apply", type=Path, metavar="OVERLAY", help="only lay this one over")

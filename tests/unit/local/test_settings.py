@@ -72,7 +72,7 @@ class TestRepository:
         models = make_repository(tmp_path)
         assert repository.answering(models, None) == ["all_ensemble"]
         assert repository.answering(models, "all_ensemble") == ["all_ensemble"]
-        with pytest.raises(ConfigurationError, match="no model 'all_cascade'.*all_ensemble"):
+        with pytest.raises(ConfigurationError, match=r"no model 'all_cascade'.*all_ensemble"):
             LocalServer(models, model="all_cascade")
         with pytest.raises(ConfigurationError, match="no model 'mobilenet'"):
             LocalServer(models, model="mobilenet")
