@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -99,6 +98,8 @@ def run(arguments: list[str], *, read: bool = False, paths: Iterator[bytes] | No
         stdout=subprocess.PIPE if read else subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
+    watch = _Watch(process.pid)
+    watch.start()
     first = None
     if read:
         assert process.stdout is not None
@@ -111,16 +112,37 @@ def run(arguments: list[str], *, read: bool = False, paths: Iterator[bytes] | No
         for path in paths:
             process.stdin.write(path)
         process.stdin.close()
-    _, status, usage = os.wait4(process.pid, 0)
+    # Not os.wait4 at once: the last look at its memory has to come before it is reaped.
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
     wall = time.perf_counter() - begun
+    watch.join()
+    _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode not in (0, 1):
         sys.exit(f"allclient {' '.join(arguments)} ended with {process.returncode}")
-    return Run(wall, usage.ru_utime + usage.ru_stime, _megabytes(usage), first)
+    return Run(wall, usage.ru_utime + usage.ru_stime, watch.peak_mb, first)
 
 
-def _megabytes(usage: resource.struct_rusage) -> float:
-    return usage.ru_maxrss * 1024 / 1e6  # Linux counts in kibibytes
+class _Watch(threading.Thread):
+    """The largest resident memory of a process, by the kernel's own mark.
+
+    The ru_maxrss of a child is no less than what its parent held when it was made; VmHWM is its
+    own, and is looked at until the process ends.
+    """
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(daemon=True)
+        self._status = Path(f"/proc/{pid}/status")
+        self.peak_mb = 0.0
+
+    def run(self) -> None:
+        while True:
+            lines = self._status.read_text().splitlines()
+            marks = [line.split()[1] for line in lines if line.startswith("VmHWM")]
+            if not marks:  # it has ended, and is waited for
+                return
+            self.peak_mb = int(marks[0]) * 1024 / 1e6
+            time.sleep(0.02)
 
 
 def missing(count: int) -> Iterator[bytes]:
