@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -47,7 +48,13 @@ class Cost:
 
 def measure(subject: Subject, *, concurrency: int, seconds: float, warmup: float) -> dict:
     """One load and its cost, as JSON."""
-    load, cost = _measured(subject, concurrency, seconds, warmup)
+    try:
+        load, cost = _measured(subject, concurrency, seconds, warmup)
+    except psutil.NoSuchProcess:
+        sys.exit(
+            f"the server (process {subject.pid}) died under a load of {concurrency} in flight; "
+            "the embedded server leaves its log in the folder for temporary files"
+        )
     return {**load.as_json(), **asdict(cost)}
 
 
