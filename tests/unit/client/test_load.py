@@ -43,7 +43,7 @@ def test_as_many_are_in_flight_as_asked_for(server: KServe) -> None:
 
     server.respond = respond
     load = calls(server, [b"field"])
-    measured = closed_loop(lambda: load.send, concurrency=5, seconds=0.3, warmup=0.05)
+    measured = closed_loop(lambda: load.send, concurrency=5, seconds=1.0, warmup=0.1)
     load.close()
     assert server.most_in_flight == 5
     assert measured.answered > 0
@@ -59,7 +59,7 @@ def test_errors_are_counted_by_their_code_and_are_no_answers(server: KServe) -> 
 
     server.respond = respond
     load = calls(server, [b"good", b"bad"])
-    measured = closed_loop(lambda: load.send, concurrency=2, seconds=0.3, warmup=0.05)
+    measured = closed_loop(lambda: load.send, concurrency=2, seconds=1.0, warmup=0.1)
     load.close()
     assert set(measured.errors) == {"image_truncated"}
     assert measured.failed == measured.errors["image_truncated"] > 0
@@ -106,7 +106,7 @@ def test_the_command(server: KServe, images: Callable[..., list[str]], capsys: A
     from allclient.cli.group import run
 
     def measure(*more: str) -> int:
-        options = ("--server", server.address, "--seconds", "0.2", "--warmup", "0.05")
+        options = ("--server", server.address, "--seconds", "0.6", "--warmup", "0.1")
         return run(["bench", *images("a", "b", "c"), *options, *more])
 
     assert measure("--in-flight", "1,3", "--format", "json") == 0
