@@ -1,7 +1,7 @@
 """What every peer runs: the repository's own decoding, networks and vote, in one process.
 
 The repository's folder comes in MODELS. Threads and streams are OpenVINO's, from THREADS and
-STREAMS; without them they are what was fastest on two cores, one stream that uses all.
+STREAMS; without them OpenVINO chooses for the lowest latency: one stream that uses all cores.
 """
 
 from __future__ import annotations
