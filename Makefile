@@ -10,7 +10,7 @@ TRITON_WHEEL := nvidia-pytriton==0.7.0
 SAMPLES := samples/out
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types-tensorrt unit convert clean
+.PHONY: help demo test lint types-tensorrt unit convert bench clean
 
 help:
 	@echo "make demo   set up, draw sample smears and classify them with the embedded server"
@@ -19,6 +19,7 @@ help:
 	@echo "make lint   style, types and imports alone"
 	@echo "make convert  rebuild SavedModel, ONNX and OpenVINO IR from the masters and compare them;"
 	@echo "              DATA=FOLDER takes real images (with split.csv), else fields are drawn"
+	@echo "make bench  measure the speed, peers beside it, into docs/benchmarks (hours; IMAGES=FOLDER)"
 	@echo "make clean  remove .venv and what the targets made"
 
 demo: $(VENV)/.ready-demo $(SAMPLES)
@@ -47,12 +48,16 @@ types-tensorrt: $(VENV)/.ready-test
 
 # Everything lands in build/convert; the served model_repository is left alone. Real images:
 #   make convert DATA=all-smears
-IMAGES = $(if $(DATA),--data $(DATA))
+REAL = $(if $(DATA),--data $(DATA))
 convert: $(VENV)/.ready-convert
 	@$(BIN)/python -m convert savedmodel --all
-	@$(BIN)/python -m convert onnx --all --precision fp32 --precision fp16 --precision int8 $(IMAGES)
-	@$(BIN)/python -m convert openvino --all --precision int8 --precision fp16 --precision bf16 $(IMAGES)
-	@$(BIN)/python -m convert parity --all $(IMAGES)
+	@$(BIN)/python -m convert onnx --all --precision fp32 --precision fp16 --precision int8 $(REAL)
+	@$(BIN)/python -m convert openvino --all --precision int8 --precision fp16 --precision bf16 $(REAL)
+	@$(BIN)/python -m convert parity --all $(REAL)
+
+# All in one run; BENCH='--only server,peers' and the like run parts of it.
+bench: $(VENV)/.ready-test
+	@$(BIN)/python deploy/perf/bench.py $(if $(IMAGES),--images $(IMAGES)) $(BENCH)
 
 # The folder is its own stamp: a file in it would be counted as skipped.
 $(SAMPLES): $(wildcard samples/*.py) | $(VENV)/.ready-demo

@@ -3,6 +3,22 @@
 This module is the contract's one home in Python; ``tests/unit/test_contract.py`` holds it against
 every ``config.pbtxt`` of the model repository. Tensor names and datatypes are those of the KServe
 v2 inference protocol.
+
+``all_ensemble`` and ``all_cascade`` take and give the same tensors. The ensemble asks all three
+backbones about every image. The cascade asks the third only where the first two (the cheaper ones,
+by its parameter ORDER) disagree on benign/malignant; then its answer is the ensemble's in every
+tensor. Where the third was not asked:
+
+- LABEL is the ensemble's: two equal votes of three decide.
+- VOTES says ``not_run`` for the third, and its row of BACKBONE_PROBABILITIES is all 0.
+- PROBABILITIES and HEATMAP are means over the two that ran.
+- SUBTYPE is the ensemble's where the two name the same one. Where they name two malignant ones it
+  is the likelier of both, and REVIEW says ``disagreement``; the third might have decided otherwise.
+- REVIEW: with nobody to average with, each of the two has to be sure alone (the lower probability
+  is held against the limits of confidence), and OOD_SCORE takes the higher of their energies
+  instead of the mean. Quality, leukocytes, pages and the look of the field are judged as ever. What
+  only the third would have objected to is not known: an empty REVIEW of the cascade says that two
+  backbones raise no objection, not that three do. Where that matters, ask ``all_ensemble``.
 """
 
 from __future__ import annotations
@@ -11,6 +27,10 @@ from enum import Enum
 from typing import Final, NamedTuple
 
 ENSEMBLE: Final = "all_ensemble"
+CASCADE: Final = "all_cascade"
+
+NOT_RUN: Final = "not_run"
+"""The vote of a backbone that the cascade did not ask."""
 
 SIDE: Final = 224
 """Height and width, in pixels, of what the backbones see."""
@@ -160,6 +180,7 @@ def _vote_inputs() -> dict[str, Tensor]:
 
 MODELS: Final[dict[str, ModelContract]] = {
     ENSEMBLE: ModelContract(_IMAGE, _ANSWER),
+    CASCADE: ModelContract(_IMAGE, _ANSWER),
     "preprocess": ModelContract(_IMAGE, {**_PIXELS, **_QUALITY}),
     **{backbone.value: _backbone(backbone) for backbone in BACKBONES},
     "vote": ModelContract(_vote_inputs(), _ANSWER),

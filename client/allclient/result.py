@@ -27,8 +27,9 @@ class Result:
     probabilities: dict[Subtype, float]
     """Calibrated, sum 1."""
     backbone_probabilities: dict[Backbone, dict[Subtype, float]]
-    """Calibrated per backbone, each sums to 1."""
+    """Calibrated per backbone, each sums to 1; of those that voted."""
     votes: dict[Backbone, Subtype]
+    """Three from ``all_ensemble``; two or three from ``all_cascade``, see ``contract``."""
     review: tuple[ReviewReason, ...]
     ood_score: float
     """0 to 1: the share of the known validation images that look less strange than this one."""

@@ -22,7 +22,9 @@ import venv
 from contextlib import ExitStack
 from pathlib import Path
 
-from allclient.contract import ENSEMBLE, IMAGE_SUFFIXES
+from images import find as find_images
+
+from allclient.contract import CASCADE, ENSEMBLE
 from allclient.local import LocalServer, binaries
 
 ENVIRONMENT = Path(__file__).with_name(".venv")
@@ -53,19 +55,44 @@ def main() -> None:
             address = stack.enter_context(LocalServer(flavour=options.flavour)).grpc_address
         rows = []
         for concurrency in options.concurrency:
-            report = folder / f"{concurrency}.csv"
-            command = [str(program), "-m", ENSEMBLE, "-i", "grpc", "-u", address]
-            command += ["--input-data", str(data), "-b", "1"]
-            command += ["--concurrency-range", str(concurrency), "-f", str(report)]
-            command += ["--measurement-interval", str(int(options.seconds * 1000))]
-            # Stable means: three windows in a row within 15 %; shared machines are no quieter.
-            command += ["--stability-percentage", "15", "--max-trials", "12"]
-            run(command, variables)
-            rows.append(read_report(report))
+            rows.append(
+                measure(
+                    program,
+                    variables,
+                    model=options.model,
+                    address=address,
+                    data=data,
+                    concurrency=concurrency,
+                    seconds=options.seconds,
+                    report=folder / f"{concurrency}.csv",
+                )
+            )
     table = markdown(rows)
     print(table)
     if options.output:
         options.output.write_text(table + "\n", encoding="utf-8")
+
+
+def measure(
+    program: Path,
+    variables: dict[str, str],
+    *,
+    model: str,
+    address: str,
+    data: Path,
+    concurrency: int,
+    seconds: float,
+    report: Path,
+) -> dict[str, float]:
+    """One run at one concurrency; the values of COLUMNS."""
+    command = [str(program), "-m", model, "-i", "grpc", "-u", address]
+    command += ["--input-data", str(data), "-b", "1"]
+    command += ["--concurrency-range", str(concurrency), "-f", str(report)]
+    command += ["--measurement-interval", str(int(seconds * 1000))]
+    # Stable means: three windows in a row within 15 %; shared machines are no quieter.
+    command += ["--stability-percentage", "15", "--max-trials", "12"]
+    run(command, variables)
+    return read_report(report)
 
 
 def parse() -> argparse.Namespace:
@@ -74,19 +101,11 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--limit", type=int, default=200, help="use so many of them (200)")
     parser.add_argument("--server", metavar="HOST:PORT", help="gRPC; without it, one is started")
     parser.add_argument("--flavour", help="of the server that is started")
+    parser.add_argument("--model", choices=[ENSEMBLE, CASCADE], default=ENSEMBLE)
     parser.add_argument("--concurrency", type=int, nargs="+", default=[1, 2, 4, 8, 16])
     parser.add_argument("--seconds", type=float, default=5.0, help="of one measurement window (5)")
     parser.add_argument("--output", type=Path, help="write the table to this file, too")
     return parser.parse_args()
-
-
-def find_images(folder: Path, limit: int) -> list[Path]:
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
-    if not found:
-        sys.exit(f"no image in {folder}")
-    # Spread over the whole folder, whose parts may differ in size and kind.
-    step = max(len(found) / limit, 1.0)
-    return [found[int(i * step)] for i in range(min(limit, len(found)))]
 
 
 def input_data(images: list[Path]) -> dict[str, list[dict[str, object]]]:

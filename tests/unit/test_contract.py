@@ -69,7 +69,7 @@ def test_the_ensemble_connects_equal_tensors() -> None:
     config = read_config(REPOSITORY / contract.ENSEMBLE / "config.pbtxt")
     known = dict(contract.MODELS[contract.ENSEMBLE].inputs)
     steps = {step.model_name: step for step in config.ensemble_scheduling.step}
-    assert set(steps) == set(contract.MODELS) - {contract.ENSEMBLE}
+    assert set(steps) == set(contract.MODELS) - {contract.ENSEMBLE, contract.CASCADE}
     for model, step in steps.items():
         assert set(step.output_map) <= set(contract.MODELS[model].outputs)
         for tensor, name in step.output_map.items():
@@ -83,7 +83,7 @@ def test_the_ensemble_connects_equal_tensors() -> None:
         assert known[name] == tensor
 
 
-@pytest.mark.parametrize("model", [contract.ENSEMBLE, "vote"])
+@pytest.mark.parametrize("model", [contract.ENSEMBLE, contract.CASCADE, "vote"])
 def test_probabilities_carry_the_class_names(model: str) -> None:
     config = read_config(REPOSITORY / model / "config.pbtxt")
     files = {output.name: output.label_filename for output in config.output}
@@ -116,5 +116,18 @@ def test_majority_speaks_the_contract(pure_module: Callable[[str], ModuleType]) 
     assert tuple(backbone.value for backbone in contract.BACKBONES) == majority.BACKBONES
     assert majority.QUALITY_FIELDS == contract.QUALITY_FIELDS
     assert tuple(reason.value for reason in contract.ReviewReason) == majority.REVIEW_REASONS
+    assert majority.NOT_RUN == contract.NOT_RUN
     heatmap = contract.MODELS[contract.ENSEMBLE].outputs["HEATMAP"]
     assert heatmap.shape == (majority.HEATMAP_SIDE,) * 2
+
+
+def test_the_cascade_asks_every_backbone_and_the_vote_takes_them_optionally(
+    pure_module: Callable[[str], ModuleType],
+) -> None:
+    cascade = pure_module("smear_cascade")
+    config = read_config(REPOSITORY / contract.CASCADE / "config.pbtxt")
+    order = cascade.parse_order(config.parameters["ORDER"].string_value)
+    assert {backbone.value for backbone in contract.BACKBONES} == set(order)
+    assert cascade.BACKBONES == pure_module("majority").BACKBONES
+    vote = read_config(REPOSITORY / "vote" / "config.pbtxt")
+    assert {tensor.name for tensor in vote.input if not tensor.optional} == {"QUALITY"}

@@ -9,6 +9,7 @@ import click
 
 from allclient.cli import codes
 from allclient.cli.options import SERVER_VARIABLE, connection_options
+from allclient.contract import CASCADE, ENSEMBLE
 
 _FORMATS: Final = ["table", "csv", "jsonl"]
 
@@ -23,6 +24,7 @@ Examples:
   allclient classify slides/ --output results.csv
   allclient classify slides/ --output results.csv --resume
   find / -name "*.tif" -print0 | allclient classify - --null --format csv
+  allclient classify slides/ --model all_cascade
   allclient classify slides/ --server triton.example:8001 --tls-ca ca.pem
 
 \b
@@ -74,6 +76,14 @@ Every answer needs a reading by a pathologist; this is not a medical device.
     show_envvar=True,
     metavar="HOST:PORT",
     help="gRPC address of a Triton server. Without it one is started here, used and stopped.",
+)
+@click.option(
+    "--model",
+    type=click.Choice([ENSEMBLE, CASCADE]),
+    default=ENSEMBLE,
+    show_default=True,
+    help="all_cascade: the same benign or malignant for less work; the third backbone votes only "
+    "where the first two disagree, else its vote is given as not_run.",
 )
 @click.option(
     "--in-flight",

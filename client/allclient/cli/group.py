@@ -13,6 +13,7 @@ from allclient.cli import codes
 from allclient.errors import AllclientError, ConfigurationError, LocalServerError, ServerError
 
 COMMANDS: Final = {
+    "bench": "allclient.cli.bench:bench",
     "classify": "allclient.cli.classify:classify",
     "completion": "allclient.cli.completion:completion",
     "health": "allclient.cli.health:health",

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any, Final, TypedDict, TypeVar
 
 import click
 
+from allclient.contract import ENSEMBLE
 from allclient.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from allclient.client import Client
+    from allclient.transport import Connection, TlsOptions
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -66,21 +68,42 @@ def connection_options(command: _F) -> _F:
 
 
 def make_client(
-    address: str, options: ConnectionOptions, *, timeout: float, local: bool = False
+    address: str,
+    options: ConnectionOptions,
+    *,
+    timeout: float,
+    model: str = ENSEMBLE,
+    local: bool = False,
 ) -> Client:
     """A client for ``address``; ``local`` for the embedded server, which gets no secrets."""
     from allclient.client import Client
+
+    return Client(address, model=model, timeout=timeout, **_secrets(options, local))
+
+
+def make_connection(
+    address: str, options: ConnectionOptions, *, timeout: float, model: str, local: bool = False
+) -> Connection:
+    """As ``make_client``, for what needs no client."""
+    from allclient.transport import Connection
+
+    return Connection(address, model=model, timeout=timeout, **_secrets(options, local))
+
+
+class _Secrets(TypedDict):
+    tls: TlsOptions | None
+    token: str | None
+
+
+def _secrets(options: ConnectionOptions, local: bool) -> _Secrets:
     from allclient.transport import TlsOptions
 
     if local:
-        return Client(address, timeout=timeout)
+        return _Secrets(tls=None, token=None)
     files = (options["tls_ca"], options["tls_cert"], options["tls_key"])
     encrypted = options["tls"] or any(file is not None for file in files)
-    return Client(
-        address,
-        timeout=timeout,
-        tls=TlsOptions(*files) if encrypted else None,
-        token=_token(options["token_file"]),
+    return _Secrets(
+        tls=TlsOptions(*files) if encrypted else None, token=_token(options["token_file"])
     )
 
 

@@ -51,6 +51,7 @@ class Options:
     resume: bool
     overwrite: bool
     server: str | None
+    model: str
     in_flight: int
     timeout: float
     unordered: bool
@@ -239,7 +240,9 @@ def _open_output(options: Options, screen: Screen) -> Output:
 
 def _client(options: Options, stack: ExitStack, screen: Screen) -> Client:
     if options.server:
-        client = make_client(options.server, options.connection(), timeout=options.timeout)
+        client = make_client(
+            options.server, options.connection(), timeout=options.timeout, model=options.model
+        )
         try:
             _require_model(client)
         except BaseException:
@@ -251,10 +254,18 @@ def _client(options: Options, stack: ExitStack, screen: Screen) -> Client:
     if screen.interactive:
         screen.say("starting a server here (--server uses one that runs) ...")
     server = stack.enter_context(
-        LocalServer(model_repository=options.model_repository, flavour=options.flavour)
+        LocalServer(
+            model_repository=options.model_repository,
+            flavour=options.flavour,
+            model=options.model,
+        )
     )
     return make_client(
-        server.grpc_address, options.connection(), timeout=options.timeout, local=True
+        server.grpc_address,
+        options.connection(),
+        timeout=options.timeout,
+        model=options.model,
+        local=True,
     )
 
 

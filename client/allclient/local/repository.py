@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from allclient.contract import ENSEMBLE
+from allclient.contract import CASCADE, ENSEMBLE
 from allclient.errors import ConfigurationError
 
 VARIABLE = "ALLCLIENT_MODEL_REPOSITORY"
@@ -45,6 +45,21 @@ def check_flavour(repository: Path, flavour: str | None) -> str | None:
             f"unknown flavour {flavour!r}: {repository} has {', '.join(['default', *known])}"
         )
     return flavour
+
+
+def answering(repository: Path, model: str | None) -> list[str]:
+    """The models that clients may ask: the one given, else those of the two that are there.
+
+    A repository need not have the cascade. Raises ConfigurationError for a model that it has not.
+    """
+    there = [name for name in (ENSEMBLE, CASCADE) if (repository / name / "config.pbtxt").is_file()]
+    if model is None:
+        return there
+    if model not in there:
+        raise ConfigurationError(
+            f"{repository} has no model {model!r} to ask; it has {', '.join(there)}"
+        )
+    return [model]
 
 
 def _checked(folder: Path, source: str) -> Path:

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 
 from allclient.client import Client
-from allclient.contract import ENSEMBLE
+from allclient.contract import CASCADE, ENSEMBLE, MODELS
 from allclient.errors import (
     AllclientError,
     ConfigurationError,
@@ -51,6 +51,9 @@ class LocalServer:
     after ``stop()``, at the end of the ``with`` block, and when this process ends in any way,
     also when it is killed.
 
+    With ``model``, ``all_ensemble`` or ``all_cascade``, that one is loaded and what it asks, and
+    the other is not, which makes the start shorter. Without it all of the repository is.
+
     Triton's log goes to ``log_file``, or to a private file that is removed after a good stop and
     kept when the server failed; ``log_path`` names it.
 
@@ -68,10 +71,13 @@ class LocalServer:
         metrics_port: int = 0,
         ready_timeout: float = 120.0,
         log_file: str | Path | None = None,
+        model: str | None = None,
     ) -> None:
         self.model_repository = repository.find(model_repository)
         self.flavour = repository.check_flavour(self.model_repository, flavour)
         self._needs = flavours.needs(self.model_repository, self.flavour)
+        self._answering = repository.answering(self.model_repository, model)
+        self._model = model
         self._address = ports.resolve(host)
         self._asked = ports.Ports(grpc_port, http_port, metrics_port)
         self._ready_timeout = ready_timeout
@@ -240,11 +246,20 @@ class LocalServer:
             options["model-config-name"] = self.flavour
         return [
             str(layout.binaries.server),
+            *self._selection(),
             *(
                 f"--{key}" if value is None else f"--{key}={value}"
                 for key, value in options.items()
             ),
         ]
+
+    def _selection(self) -> list[str]:
+        """Triton's options to load one model and what it asks."""
+        if self._model is None:
+            return []
+        others = {ENSEMBLE, CASCADE} - {self._model}
+        wanted = [name for name in MODELS if name not in others]
+        return ["--model-control-mode=explicit", *(f"--load-model={name}" for name in wanted)]
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + self._ready_timeout
@@ -256,13 +271,14 @@ class LocalServer:
             elif self._process is not None:
                 self._process.wait(_POLL)
         # Triton can say ready while every inference fails; only an answer proves one.
-        left = max(deadline - time.monotonic(), 1.0)
-        try:
-            with Client(self.grpc_address, timeout=left) as client:
-                client.classify(tiny_png())
-        except AllclientError as error:
-            self._check_alive(deadline, "it did not answer the first image")
-            raise self._failure(f"{ENSEMBLE} did not answer the first image: {error}") from error
+        for model in self._answering:
+            left = max(deadline - time.monotonic(), 1.0)
+            try:
+                with Client(self.grpc_address, model=model, timeout=left) as client:
+                    client.classify(tiny_png())
+            except AllclientError as error:
+                self._check_alive(deadline, "it did not answer the first image")
+                raise self._failure(f"{model} did not answer the first image: {error}") from error
 
     def _check_alive(self, deadline: float, otherwise: str) -> None:
         assert self._process is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from allclient.contract import BACKBONES, SUBTYPES
+from allclient.contract import BACKBONES, NOT_RUN, SUBTYPES
 from allclient.result import Outcome
 
 _DIGITS = 6
@@ -68,7 +68,7 @@ def row_of(outcome: Outcome) -> Row:
         subtype=result.subtype.value,
         probability=round(result.probability, _DIGITS),
         probabilities={s.value: round(result.probabilities[s], _DIGITS) for s in SUBTYPES},
-        votes={b.value: result.votes[b].value for b in BACKBONES},
+        votes={b.value: result.votes[b].value if b in result.votes else NOT_RUN for b in BACKBONES},
         review=[reason.value for reason in result.review],
         ood_score=round(result.ood_score, _DIGITS),
         error=None,

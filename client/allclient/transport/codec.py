@@ -11,8 +11,10 @@ from tritonclient.grpc import InferInput, InferResult
 
 from allclient.contract import (
     BACKBONES,
+    CASCADE,
     ENSEMBLE,
     MODELS,
+    NOT_RUN,
     SUBTYPES,
     Backbone,
     Label,
@@ -24,6 +26,7 @@ from allclient.result import Result
 
 _SUM_TOLERANCE: Final = 1e-3
 _TIE: Final = 1e-6
+_MAJORITY: Final = 2
 _ANSWER: Final = MODELS[ENSEMBLE].outputs
 _NUMPY_KIND: Final = {"BYTES": "O", "FP32": "f"}
 
@@ -51,13 +54,15 @@ def decode(answer: Any, request_id: str) -> Result:
         raise ProtocolError(f"the answer belongs to request {response.id!r}, not {request_id!r}")
     tensors = {name: _tensor(answer, name) for name in _ANSWER}
     probabilities = _distribution("PROBABILITIES", tensors["PROBABILITIES"])
-    backbone_probabilities = {
-        backbone: _distribution("BACKBONE_PROBABILITIES", row)
-        for backbone, row in zip(BACKBONES, tensors["BACKBONE_PROBABILITIES"], strict=True)
-    }
     votes = {
         backbone: _word("VOTES", Subtype, vote)
         for backbone, vote in zip(BACKBONES, tensors["VOTES"], strict=True)
+        if not _left_out(response.model_name, vote)
+    }
+    backbone_probabilities = {
+        backbone: _distribution("BACKBONE_PROBABILITIES", row)
+        for backbone, row in zip(BACKBONES, tensors["BACKBONE_PROBABILITIES"], strict=True)
+        if backbone in votes
     }
     result = Result(
         label=_word("LABEL", Label, tensors["LABEL"][0]),
@@ -133,12 +138,19 @@ def _review(raw: object) -> tuple[ReviewReason, ...]:
     return tuple(_word("REVIEW", ReviewReason, code) for code in codes)
 
 
+def _left_out(model: str, vote: object) -> bool:
+    """Whether a backbone was not asked, which only the cascade may say."""
+    return model == CASCADE and vote == NOT_RUN.encode("ascii")
+
+
 def _check_vote(result: Result) -> None:
     """LABEL, SUBTYPE, VOTES and BACKBONE_PROBABILITIES must tell the same story."""
     votes = tuple(result.votes.values())
     malignant = sum(vote.label is Label.MALIGNANT for vote in votes)
-    majority = Label.MALIGNANT if 2 * malignant > len(votes) else Label.BENIGN
+    majority = Label.MALIGNANT if malignant >= _MAJORITY else Label.BENIGN
     story = f"votes {', '.join(vote.value for vote in votes)}"
+    if max(malignant, len(votes) - malignant) < _MAJORITY:
+        raise ProtocolError(f"the {story} decide nothing: two equal ones of three are needed")
     if result.label is not majority:
         raise ProtocolError(f"LABEL {result.label.value} contradicts the {story}")
     if result.subtype.label is not majority or result.subtype not in votes:

@@ -40,7 +40,8 @@ class Health:
 
 
 def contract_problems(metadata: Any) -> tuple[str, ...]:
-    """Where a KServe v2 ModelMetadataResponse differs from the contract of all_ensemble."""
+    """Where a KServe v2 ModelMetadataResponse differs from the contract of all_ensemble, which is
+    that of all_cascade too."""
     contract = MODELS[ENSEMBLE]
     return (
         *_differences("input", metadata.inputs, contract.inputs, complete=True),

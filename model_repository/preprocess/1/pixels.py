@@ -81,7 +81,7 @@ def decode(data: bytes) -> Decoded:
     """
     seen = field(data)
     found = smear_nuclei.find(seen.rgb)
-    return Decoded(render(seen.rgb, found.mask), measure(seen.rgb, seen.pages, found))
+    return Decoded(render(seen.rgb, found.mask, found.levels), measure(seen.rgb, seen.pages, found))
 
 
 def rgb(data: bytes) -> npt.NDArray[np.uint8]:

@@ -7,7 +7,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import smear_nuclei
-from smear_frame import OUTSIDE
+from PIL import Image
+from smear_frame import OUTSIDE, SIDE, counts
 
 CELL_FIELDS: Final = (
     "nuclei_share",
@@ -17,6 +18,9 @@ CELL_FIELDS: Final = (
     "red_cell_size",
     "red_cell_aspect",
 )
+
+_LEVELS: Final = np.arange(256)
+_OUTSIDE_COUNT: Final = int(np.count_nonzero(OUTSIDE))
 
 STEEPEST: Final = 0.9
 """The sharpness of edges is told by this quantile of the slopes along them."""
@@ -42,14 +46,14 @@ def describe(found: smear_nuclei.Nuclei) -> npt.NDArray[np.float64]:
     size, aspect = _shape(red_cells)
     if not nuclei.any():
         return np.array([0.0, 0.0, 1.0, 0.0, size, aspect])
-    densities = found.densities
-    green = densities[1]
-    density = float(green[nuclei].mean())
+    area = np.count_nonzero(nuclei)
+    in_nuclei = _totals(found.densities, nuclei)
+    density = in_nuclei[1] / area
     return np.array(
         [
-            nuclei.sum() / OUTSIDE.sum(),
-            _green_share(densities, nuclei) - _green_share(densities, red_cells),
-            _slope(green, nuclei) / density,
+            area / _OUTSIDE_COUNT,
+            _green_share(in_nuclei) - _green_share(_totals(found.densities, red_cells)),
+            _slope(found.densities[1], nuclei) / density,
             density / smear_nuclei.STEPS,
             size,
             aspect,
@@ -57,19 +61,26 @@ def describe(found: smear_nuclei.Nuclei) -> npt.NDArray[np.float64]:
     )
 
 
-def _green_share(densities: npt.NDArray[np.uint8], part: npt.NDArray[np.bool_]) -> float:
+def _totals(densities: npt.NDArray[np.uint8], part: npt.NDArray[np.bool_]) -> list[int]:
+    """The sum of each channel's densities over a part."""
+    image = Image.fromarray(part)
+    return [int(counts(Image.fromarray(one), image)[0] @ _LEVELS) for one in densities]
+
+
+def _green_share(totals: list[int]) -> float:
     """Of the density of all three channels; a third, as in grey, where the part has none."""
-    total = [int(channel[part].sum(dtype=np.int64)) for channel in densities]
-    return total[1] / sum(total) if any(total) else 1 / 3
+    return totals[1] / sum(totals) if any(totals) else 1 / 3
 
 
 def _slope(green: npt.NDArray[np.uint8], nuclei: npt.NDArray[np.bool_]) -> float:
     """Of the density around the rims of nuclei, per pixel."""
     whole = smear_nuclei.near(nuclei, 5) & ~smear_nuclei.inner(nuclei, 5) & OUTSIDE
-    rows, columns = np.nonzero(whole[1:-1, 1:-1])
-    wide = green.astype(np.float32)
-    down = wide[rows + 2, columns + 1] - wide[rows, columns + 1]
-    right = wide[rows + 1, columns + 2] - wide[rows + 1, columns]
+    whole[[0, -1]] = False
+    whole[:, [0, -1]] = False
+    at = np.flatnonzero(whole)
+    line = green.ravel()
+    down = line[at + SIDE].astype(np.float32) - line[at - SIDE]
+    right = line[at + 1].astype(np.float32) - line[at - 1]
     slopes = np.hypot(down, right) / 2
     return float(np.quantile(slopes, STEEPEST)) if len(slopes) else 0.0
 

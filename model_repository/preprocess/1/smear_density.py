@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 import smear_nuclei
 from PIL import Image, ImageFilter
-from smear_frame import MASK_FROM, OUTSIDE_IMAGE, SIDE
+from smear_frame import MASK_FROM, SIDE, counts
 
 BACKGROUND: Final = 0.97
 """The background of a channel is this quantile of its levels."""
@@ -51,27 +51,30 @@ _BACKGROUND: Final = Image.new("RGB", (SIDE, SIDE), "white")
 
 
 def render(
-    rgb: npt.NDArray[np.uint8], nuclei: npt.NDArray[np.bool_] | None = None
+    rgb: npt.NDArray[np.uint8],
+    nuclei: npt.NDArray[np.bool_] | None = None,
+    levels: npt.NDArray[np.int64] | None = None,
 ) -> npt.NDArray[np.uint8]:
     """A field as the backbones see it: uint8 [224, 224, 3] RGB -> uint8 [224, 224, 3].
 
     Of each channel 255 is background and 0 the field's darkest cells; between them the scale is
-    linear in optical density. ``nuclei`` is ``smear_nuclei.mask(rgb)`` where that is known already.
+    linear in optical density. ``nuclei`` and ``levels`` are what ``smear_nuclei.find(rgb)`` says,
+    where that is known already.
     """
     if nuclei is None:
         nuclei = smear_nuclei.mask(rgb)
     image = Image.fromarray(rgb)
-    counts = np.array(image.histogram(OUTSIDE_IMAGE)).reshape(3, 256)
-    densities = image.point(np.concatenate([_table(channel) for channel in counts]).tolist())
+    tables = [_table(channel) for channel in (counts(image) if levels is None else levels)]
+    densities = image.point(np.concatenate(tables).tolist())
     kept = Image.fromarray(smear_nuclei.near(nuclei, REACH).astype(np.uint8) * 255).filter(FEATHER)
-    rendered = np.asarray(Image.composite(densities, _BACKGROUND, kept)).copy()
-    rendered[MASK_FROM:, MASK_FROM:] = 255
-    return rendered
+    shown = Image.composite(densities, _BACKGROUND, kept)
+    shown.paste("white", (MASK_FROM, MASK_FROM, SIDE, SIDE))
+    return np.asarray(shown)
 
 
-def _table(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
+def _table(histogram: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
     """What each of 256 levels becomes, from the histogram [256] of the channel."""
-    share = np.cumsum(counts) / counts.sum()
+    share = np.cumsum(histogram) / histogram.sum()
     background = int(np.searchsorted(share, BACKGROUND))
     darkest = int(np.searchsorted(share, DARKEST))
     density = np.log((background + 1) / (_LEVELS + 1))

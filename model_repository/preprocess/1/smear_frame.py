@@ -22,3 +22,11 @@ OUTSIDE.setflags(write=False)
 
 OUTSIDE_IMAGE: Final = Image.fromarray(OUTSIDE)
 """The same as a 1-bit image, for Pillow's histograms."""
+
+
+def counts(image: Image.Image, part: Image.Image = OUTSIDE_IMAGE) -> npt.NDArray[np.int64]:
+    """How often each level occurs in a part of an 8-bit image: int64 [bands, 256].
+
+    Pillow's histogram is far quicker than an index by a mask and ``np.bincount``.
+    """
+    return np.array(image.histogram(part), dtype=np.int64).reshape(-1, 256)

@@ -24,7 +24,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
-from smear_frame import OUTSIDE, OUTSIDE_IMAGE
+from smear_frame import OUTSIDE, counts
 
 STEPS: Final = 200
 """Densities are whole numbers of 1/200 in 0..255: up to 1.275, the darkest nuclei."""
@@ -59,6 +59,8 @@ class Nuclei(NamedTuple):
     """The ``density`` of a red cell."""
     densities: npt.NDArray[np.uint8]
     """uint8 [3, 224, 224], in 1/200: plain optical density of red, green and blue."""
+    levels: npt.NDArray[np.int64]
+    """int64 [3, 256]: how often each level of a channel occurs outside the bar corner."""
 
 
 def mask(rgb: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
@@ -78,18 +80,28 @@ def inner(part: npt.NDArray[np.bool_], side: int) -> npt.NDArray[np.bool_]:
 
 def find(rgb: npt.NDArray[np.uint8]) -> Nuclei:
     """Nuclei and cells in a field: rgb uint8 [224, 224, 3], upright, in colour."""
-    densities = _densities(rgb)
+    image = Image.fromarray(rgb)
+    levels = counts(image)
+    tables = _tables(levels)
+    densities = np.stack(
+        [
+            np.frombuffer(channel.tobytes().translate(table.tobytes()), np.uint8)
+            for channel, table in zip(image.split(), tables, strict=True)
+        ]
+    ).reshape(3, *rgb.shape[:2])
     red, green, blue = densities
-    purple = np.clip(2 * green.astype(np.int16) - np.maximum(red, blue), 0, 255).astype(np.uint8)
-    cells = (green > otsu(_counts(np.minimum(green, CELL_CAP)[OUTSIDE]))) & OUTSIDE
-    among = _counts(purple[cells])
+    purple = _purple(green, np.maximum(red, blue))
+    # The histogram of a channel's densities is that of its levels, put in another order.
+    capped = np.bincount(np.minimum(tables[1], CELL_CAP), weights=levels[1], minlength=256)
+    cells = (green > otsu(capped)) & OUTSIDE
+    among = counts(Image.fromarray(purple), Image.fromarray(cells))[0]
     low, red_cell = _split(among)
     raw = (purple > max(low, OVERLAP * red_cell)) & cells
     # A nucleus is a blob: platelets, the edges of stacked red cells and grains of dirt are not.
     blobs = near(raw & (_around(raw, 5) >= 20), 5)
     grown = raw & blobs & (_around(raw, 3) >= 5)
     seed = grown & (_around(purple > CORE * red_cell, 5) >= 13)
-    return Nuclei(_reach(seed, grown), cells, purple, red_cell, densities)
+    return Nuclei(_reach(seed, grown), cells, purple, red_cell, densities, levels)
 
 
 def otsu(histogram: npt.NDArray[Any]) -> int:
@@ -104,20 +116,24 @@ def otsu(histogram: npt.NDArray[Any]) -> int:
     return int(np.argmax(np.nan_to_num(between, nan=0.0, posinf=0.0)))
 
 
-def _densities(rgb: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Optical density uint8 [3, h, w] in 1/STEPS, each channel against its own background."""
-    histograms = np.array(Image.fromarray(rgb).histogram(OUTSIDE_IMAGE)).reshape(3, 256)
+def _tables(histograms: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
+    """Each level's optical density in 1/STEPS, against the channel's own background.
+
+    histograms: int64 [3, 256]; returns uint8 [3, 256].
+    """
     share = np.cumsum(histograms, axis=1) / histograms[0].sum()
     backgrounds = np.maximum(1, (share < BACKGROUND).sum(axis=1))
     levels = np.maximum(1, np.arange(256))
     tables = np.log10(backgrounds[:, None] / levels) * STEPS
-    tables = np.clip(np.rint(tables), 0, 255).astype(np.uint8)
-    mapped = Image.fromarray(rgb).point(tables.ravel().tolist())
-    return np.asarray(mapped).transpose(2, 0, 1)
+    return np.clip(np.rint(tables), 0, 255).astype(np.uint8)
 
 
-def _counts(levels: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-    return np.bincount(levels.ravel(), minlength=256)
+def _purple(green: npt.NDArray[np.uint8], other: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """2 green - other, held within 0..255, without leaving 8 bits."""
+    above = green - np.minimum(green, other)
+    below = other - np.minimum(green, other)
+    least = green - np.minimum(green, below)
+    return least + np.minimum(above, 255 - least)
 
 
 def _split(histogram: npt.NDArray[np.int64]) -> tuple[int, float]:
@@ -139,14 +155,33 @@ def _split(histogram: npt.NDArray[np.int64]) -> tuple[int, float]:
 
 def _around(part: npt.NDArray[np.bool_], side: int) -> npt.NDArray[np.uint8]:
     """How many of the side x side pixels around each one are set; the edges are continued."""
-    counts = part.view(np.uint8)
-    for _ in range(2):
-        wide = np.concatenate([counts[:1]] * (side // 2) + [counts] + [counts[-1:]] * (side // 2))
-        counts = wide[: -side + 1].copy()
-        for shift in range(1, side):
-            counts += wide[shift : shift + len(counts)]
-        counts = np.ascontiguousarray(counts.T)
-    return counts
+    height, width = part.shape
+    more = side // 2
+    row = width + 2 * more
+    # One row after another in one line of bytes, with room at its end: a step down is ``row``
+    # further, a step to the right one, and both are sums of whole lines.
+    line = np.zeros((height + 2 * more) * row + 2 * more, dtype=np.uint8)
+    wide = line[: -2 * more].reshape(-1, row)
+    inside = wide[more:-more]
+    inside[:, more:-more] = part
+    inside[:, :more] = inside[:, more : more + 1]
+    inside[:, -more:] = inside[:, -more - 1 : -more]
+    wide[:more] = inside[0]
+    wide[-more:] = inside[-1]
+    return _sums(_sums(line, side, 1), side, row).reshape(height, row)[:, :width]
+
+
+def _sums(line: npt.NDArray[np.uint8], count: int, step: int) -> npt.NDArray[np.uint8]:
+    """Of ``count`` values that lie ``step`` apart, from each one on; in few additions, by
+    doubling."""
+    sums, done = line, 1
+    while 2 * done <= count:
+        sums = sums[: -done * step] + sums[done * step :]
+        done *= 2
+    for further in range(done, count):
+        sums = sums[: len(line) - (count - 1) * step]
+        sums = sums + line[further * step :][: len(sums)]
+    return sums
 
 
 def _reach(

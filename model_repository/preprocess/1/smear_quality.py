@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 from smear_cells import CELL_FIELDS, describe
-from smear_frame import MASK_FROM, OUTSIDE, OUTSIDE_IMAGE, SIDE
+from smear_frame import MASK_FROM, OUTSIDE, SIDE, counts
 from smear_nuclei import Nuclei, find, otsu
 
 __all__ = ["MASK_FROM", "QUALITY_FIELDS", "SIDE", "measure"]
@@ -47,21 +47,22 @@ def measure(
     ``smear_cells.describe`` says. ``found`` is ``smear_nuclei.find(pixels)`` where that is known.
     """
     # Histograms carry all there is to know here and are far quicker than sums over pixels.
+    found = found or find(pixels)
     image = Image.fromarray(pixels)
     grey = image.convert("L")
-    share = np.array(grey.histogram(OUTSIDE_IMAGE)) / _OUTSIDE_COUNT
+    share = counts(grey)[0] / _OUTSIDE_COUNT
     brightness = share @ _LEVELS
     contrast = np.sqrt(share @ (_LEVELS - brightness) ** 2)
-    whole = np.array(image.histogram(OUTSIDE_IMAGE)).reshape(3, 256)
-    above = (pixels[..., 1] > otsu(whole[1])) & OUTSIDE
-    bright = np.array(image.histogram(Image.fromarray(above))).reshape(3, 256)
+    whole = found.levels
+    above = (np.asarray(image.getchannel(1)) > otsu(whole[1])) & OUTSIDE
+    bright = counts(image, Image.fromarray(above))
     return np.concatenate(
         [
             [pages, _sharpness(np.asarray(grey)), brightness / 255, contrast / 255],
             [share[:6].sum(), share[250:].sum()],
             _mean_colour(bright, whole) / 255,
             _mean_colour(whole - bright, whole) / 255,
-            describe(found or find(pixels)),
+            describe(found),
         ]
     ).astype(np.float32)
 
@@ -74,10 +75,10 @@ def _mean_colour(part: npt.NDArray[Any], whole: npt.NDArray[Any]) -> npt.NDArray
 
 def _sharpness(grey: npt.NDArray[np.uint8]) -> float:
     """Variance of the Laplacian where neither a pixel nor its neighbours are in the bar."""
-    wide = grey.astype(np.float32)
+    wide = grey.astype(np.int16)
     laplacian = wide[:-2, 1:-1] + wide[2:, 1:-1] + wide[1:-1, :-2] + wide[1:-1, 2:]
     laplacian -= 4 * wide[1:-1, 1:-1]
     laplacian[MASK_FROM - 2 :, MASK_FROM - 2 :] = 0
     count = (SIDE - 2) ** 2 - (SIDE - MASK_FROM) ** 2
-    values = laplacian.ravel()
+    values = laplacian.astype(np.float32).ravel()
     return float(values @ values / count - (values.sum() / count) ** 2)

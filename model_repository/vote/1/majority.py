@@ -1,4 +1,4 @@
-"""How three backbones come to one answer, and when a pathologist has to look at it.
+"""How the backbones come to one answer, and when a pathologist has to look at it.
 
 Pure functions on numpy arrays; training and evaluation import this same file. Everything that was
 fitted to data stands in ``policy.json``, which ``Policy.load`` reads and checks.
@@ -10,6 +10,16 @@ fitted to data stands in ``policy.json``, which ``Policy.load`` reads and checks
 - review: every reason that holds. Uncertain always means review. How sure an answer has to be and
   how strange its image may be depends on the label: a slide whose stain was never seen looks
   malignant to the networks far more often than benign.
+
+``all_cascade`` asks the third backbone only where two disagree on benign/malignant. With two equal
+votes the third cannot change the label, so LABEL is that of three. The rest is what two can say:
+
+- subtype: where both name the same one, that of three; where they name two malignant ones, the
+  likelier, and ``disagreement`` is said, which the third might have taken away.
+- probabilities, heat map: of the two.
+- review: nobody is there to outvote or to average out one of the two, so each has to be sure alone:
+  the lower probability counts and the higher energy, not their means. What only the third would
+  have objected to is not known, and VOTES says ``not_run`` where it was not asked.
 """
 
 from __future__ import annotations
@@ -36,6 +46,7 @@ from smear_policy import (
 __all__ = [
     "BACKBONES",
     "HEATMAP_SIDE",
+    "NOT_RUN",
     "POLICY_VERSION",
     "QUALITY_FIELDS",
     "QUANTILES",
@@ -56,6 +67,8 @@ __all__ = [
 
 SUBTYPES: Final = ("benign", "early_pre_b", "pre_b", "pro_b")
 BENIGN: Final = 0
+NOT_RUN: Final = "not_run"
+"""The vote of a backbone that was not asked."""
 
 DISAGREEMENT: Final = "disagreement"
 LOW_CONFIDENCE: Final = "low_confidence"
@@ -85,9 +98,10 @@ class Decision(NamedTuple):
     probabilities: Array
     """float32 [4], calibrated, in the order of SUBTYPES, sum 1."""
     backbone_probabilities: Array
-    """float32 [3, 4], calibrated, in the order of BACKBONES; each row sums to 1."""
+    """float32 [3, 4], calibrated, in the order of BACKBONES; each row sums to 1, or is all 0 where
+    the backbone was not asked."""
     votes: tuple[str, ...]
-    """Three subtypes, in the order of BACKBONES."""
+    """Three subtypes, in the order of BACKBONES; NOT_RUN where one was not asked."""
     review: tuple[str, ...]
     """Those of REVIEW_REASONS that hold, in that order."""
     ood_score: float
@@ -96,40 +110,55 @@ class Decision(NamedTuple):
     """float32 [7, 7], 0..1: where the evidence for the subtype lies; max 1, or all 0."""
 
 
-def decide(logits: Array, cams: Sequence[Array], quality: Array, policy: Policy) -> Decision:
-    """Combine what the three backbones say about one image.
+def decide(
+    logits: Array,
+    cams: Sequence[Array],
+    quality: Array,
+    policy: Policy,
+    ran: Sequence[str] = BACKBONES,
+) -> Decision:
+    """Combine what the backbones say about one image.
 
-    logits: [3, 4]; cams: three class activation maps [h, w, 4]; quality: [18] in the order of
-    QUALITY_FIELDS. Raises BackboneError where a number is missing or not finite: such an image
-    gets no label.
+    ran: which of BACKBONES were asked, in that order: all three, or two that agree on
+    benign/malignant. logits: [len(ran), 4]; cams: as many class activation maps [h, w, 4]; quality:
+    [18] in the order of QUALITY_FIELDS. Raises BackboneError where a number is missing or not
+    finite, or where two disagree: such an image gets no label.
     """
-    _check(logits, cams, quality)
+    _check(logits, cams, quality, ran)
+    at = [BACKBONES.index(name) for name in ran]
+    complete = len(ran) == len(BACKBONES)
     logits = logits.astype(np.float64)
-    each = softmax(logits / policy.temperature[:, None])
+    each = softmax(logits / policy.temperature[at, None])
     mean = each.mean(axis=0)
+    least, most = (mean, mean) if complete else (each.min(axis=0), each.max(axis=0))
     votes = logits.argmax(axis=1)
     malignant = bool(np.count_nonzero(votes != BENIGN) >= 2)
     winning = [int(vote) for vote in votes if (vote != BENIGN) == malignant]
+    if len(winning) < 2:
+        raise BackboneError(f"{' and '.join(ran)} disagree on the label; the third has to be asked")
     subtype = max(winning, key=lambda vote: (winning.count(vote), mean[vote]))
     label = LABELS[malignant]
-    confidence = 1 - mean[BENIGN] if malignant else mean[BENIGN]
+    confidence = 1 - most[BENIGN] if malignant else least[BENIGN]
     strangeness = ood_score(logits, quality, policy)
     holds = {
-        DISAGREEMENT: len(winning) < 3 or winning.count(subtype) < 2,
+        DISAGREEMENT: len(winning) < len(ran) or winning.count(subtype) < 2,
         LOW_CONFIDENCE: confidence < policy.confidence[label]
-        or (malignant and mean[subtype] < policy.subtype_confidence),
+        or (malignant and least[subtype] < policy.subtype_confidence),
         OUT_OF_DISTRIBUTION: strangeness > policy.ood_review_above[label],
         POOR_QUALITY: _beyond(quality, policy.quality_limits),
         NO_LEUKOCYTES: _beyond(quality, policy.leukocyte_limits),
         FIRST_PAGE_ONLY: quality[0] > 1,
     }
     supporters = [cam for cam, vote in zip(cams, votes, strict=True) if vote == subtype]
+    probabilities = np.zeros((len(BACKBONES), len(SUBTYPES)), dtype=np.float32)
+    probabilities[at] = each
+    said = {name: SUBTYPES[vote] for name, vote in zip(ran, votes, strict=True)}
     return Decision(
         label=label,
         subtype=SUBTYPES[subtype],
         probabilities=mean.astype(np.float32),
-        backbone_probabilities=each.astype(np.float32),
-        votes=tuple(SUBTYPES[vote] for vote in votes),
+        backbone_probabilities=probabilities,
+        votes=tuple(said.get(name, NOT_RUN) for name in BACKBONES),
         review=tuple(reason for reason in REVIEW_REASONS if holds[reason]),
         ood_score=strangeness,
         heatmap=heatmap([cam[..., subtype] for cam in supporters]),
@@ -141,16 +170,21 @@ def _beyond(quality: Array, limits: Sequence[Limit]) -> bool:
     return any(not limit.low <= quality[limit.at] <= limit.high for limit in limits)
 
 
-def _check(logits: Array, cams: Sequence[Array], quality: Array) -> None:
-    if logits.shape != (len(BACKBONES), len(SUBTYPES)):
-        raise BackboneError(f"logits of shape {list(logits.shape)}, needed is [3, 4]")
-    if len(cams) != len(BACKBONES) or any(c.ndim != 3 or c.shape[2] != 4 for c in cams):
-        raise BackboneError("needed are three class activation maps of shape [h, w, 4]")
+def _check(logits: Array, cams: Sequence[Array], quality: Array, ran: Sequence[str]) -> None:
+    if len(ran) < 2 or [name for name in BACKBONES if name in ran] != list(ran):
+        raise BackboneError(
+            f"answers of {', '.join(ran) or 'no backbone'}; needed are two or all of "
+            f"{', '.join(BACKBONES)}, in this order"
+        )
+    if logits.shape != (len(ran), len(SUBTYPES)):
+        raise BackboneError(f"logits of shape {list(logits.shape)}, needed is [{len(ran)}, 4]")
+    if len(cams) != len(ran) or any(c.ndim != 3 or c.shape[2] != 4 for c in cams):
+        raise BackboneError(f"needed are {len(ran)} class activation maps of shape [h, w, 4]")
     if quality.shape != (len(QUALITY_FIELDS),):
         raise BackboneError(
             f"quality of shape {list(quality.shape)}, needed is [{len(QUALITY_FIELDS)}]"
         )
-    for name, row, cam in zip(BACKBONES, logits, cams, strict=True):
+    for name, row, cam in zip(ran, logits, cams, strict=True):
         if not (np.isfinite(row).all() and np.isfinite(cam).all()):
             raise BackboneError(f"{name} gave values that are not finite numbers")
     if not np.isfinite(quality).all():

@@ -19,21 +19,31 @@ class TritonPythonModel:
         return [self._respond(request) for request in requests]
 
     def _respond(self, request):
-        def read(name):
-            return pb_utils.get_input_tensor_by_name(request, name).as_numpy()
-
-        prefixes = [name.upper() for name in majority.BACKBONES]
-        logits = np.stack([read(f"{prefix}_LOGITS") for prefix in prefixes], axis=1)
-        cams = zip(*(read(f"{prefix}_CAM") for prefix in prefixes), strict=True)
+        given = {tensor.name(): tensor.as_numpy() for tensor in request.inputs()}
+        # One that was not asked has neither; what is half there is missed by name.
+        ran = [
+            name
+            for name in majority.BACKBONES
+            if f"{name.upper()}_LOGITS" in given or f"{name.upper()}_CAM" in given
+        ]
         try:
+            logits = [given[f"{name.upper()}_LOGITS"] for name in ran]
+            cams = [given[f"{name.upper()}_CAM"] for name in ran]
+            if len(ran) < 2:
+                raise majority.BackboneError("the vote needs the answers of two backbones or three")
             decisions = [
-                majority.decide(*one, self.policy)
-                for one in zip(logits, cams, read("QUALITY"), strict=True)
+                majority.decide(*one, self.policy, ran)
+                for one in zip(
+                    np.stack(logits, axis=1),
+                    zip(*cams, strict=True),
+                    given["QUALITY"],
+                    strict=True,
+                )
             ]
+        except KeyError as missing:
+            return _failed(f"the vote got no input {missing.args[0]}")
         except majority.BackboneError as error:
-            return pb_utils.InferenceResponse(
-                error=pb_utils.TritonError(str(error), pb_utils.TritonError.INTERNAL)
-            )
+            return _failed(str(error))
         return pb_utils.InferenceResponse(
             [
                 _texts("LABEL", [[one.label] for one in decisions]),
@@ -48,6 +58,11 @@ class TritonPythonModel:
                 _numbers("HEATMAP", [one.heatmap for one in decisions]),
             ]
         )
+
+
+def _failed(why):
+    error = pb_utils.TritonError(why, pb_utils.TritonError.INTERNAL)
+    return pb_utils.InferenceResponse(error=error)
 
 
 def _texts(name, rows):

@@ -6,7 +6,7 @@ import math
 from typing import Final
 
 import numpy as np
-from smear_policy import QUANTILES, Array, Look, Policy
+from smear_policy import BACKBONES, QUANTILES, Array, Look, Policy
 
 TAIL: Final = 0.99
 EDGE: Final = round(TAIL * (QUANTILES - 1))
@@ -33,13 +33,18 @@ def ood_score(logits: Array, quality: Array, policy: Policy) -> float:
     """0..1: the larger of the shares of validation images with a lower energy or distance.
 
     A distance beyond the 99% quantile scores between 0.99 and 1, the nearer to 1 the farther it
-    is (0.995 at twice that distance), so that far and farthest can still be told apart.
+    is (0.995 at twice that distance), so that far and farthest can still be told apart. Where not
+    all backbones were asked (logits [2, 4]), the higher energy counts instead of their mean.
     """
     far = distance(quality, policy.look)
     edge = float(policy.look.quantiles[EDGE])
     beyond = TAIL + (1 - TAIL) * (1 - edge / far) if far > edge else 0.0
     look = beyond or _share(far, policy.look.quantiles)
-    return max(look, _share(energy(logits), policy.energy_quantiles))
+    if len(logits) == len(BACKBONES):
+        unsure = energy(logits)
+    else:
+        unsure = max(energy(row[None]) for row in logits)
+    return max(look, _share(unsure, policy.energy_quantiles))
 
 
 def _share(value: float, quantiles: Array) -> float:

@@ -17,8 +17,9 @@ import grpc
 import numpy as np
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
-from allclient.contract import ENSEMBLE, MODELS
+from allclient.contract import CASCADE, ENSEMBLE, MODELS
 
+SERVED = (ENSEMBLE, CASCADE)
 PRE_B = (0.05, 0.1, 0.8, 0.05)
 BENIGN = (0.94, 0.02, 0.02, 0.02)
 
@@ -167,7 +168,7 @@ class KServe(service_pb2_grpc.GRPCInferenceServiceServicer):
         return service_pb2.ServerReadyResponse(ready=self.ready)
 
     def ModelReady(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
-        return service_pb2.ModelReadyResponse(ready=self.model_ready and request.name == ENSEMBLE)
+        return service_pb2.ModelReadyResponse(ready=self.model_ready and request.name in SERVED)
 
     def ServerMetadata(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
         return service_pb2.ServerMetadataResponse(
@@ -175,12 +176,12 @@ class KServe(service_pb2_grpc.GRPCInferenceServiceServicer):
         )
 
     def ModelMetadata(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
-        if request.name != ENSEMBLE:
+        if request.name not in SERVED:
             context.abort(
                 grpc.StatusCode.NOT_FOUND,
                 f"Request for unknown model: '{request.name}' is not found",
             )
-        response = service_pb2.ModelMetadataResponse(name=ENSEMBLE, versions=["1"])
+        response = service_pb2.ModelMetadataResponse(name=request.name, versions=["1"])
         for tensors, role in (
             (MODELS[ENSEMBLE].inputs, response.inputs),
             (self.outputs, response.outputs),
@@ -212,7 +213,7 @@ class KServe(service_pb2_grpc.GRPCInferenceServiceServicer):
 
 
 def _image(request: Any) -> bytes:
-    assert request.model_name == ENSEMBLE
+    assert request.model_name in SERVED
     (tensor,) = request.inputs
     assert (tensor.name, tensor.datatype, list(tensor.shape)) == ("IMAGE", "BYTES", [1, 1])
     (raw,) = request.raw_input_contents

@@ -70,6 +70,17 @@ class TestRepository:
         with pytest.raises(ConfigurationError, match=r"ALLCLIENT_MODEL_REPOSITORY.*all_ensemble"):
             LocalServer()
 
+    def test_a_repository_need_not_have_the_cascade(self, tmp_path: Path) -> None:
+        models = make_repository(tmp_path)
+        assert repository.answering(models, None) == ["all_ensemble"]
+        assert repository.answering(models, "all_ensemble") == ["all_ensemble"]
+        with pytest.raises(ConfigurationError, match=r"no model 'all_cascade'.*all_ensemble"):
+            LocalServer(models, model="all_cascade")
+        with pytest.raises(ConfigurationError, match="no model 'mobilenet'"):
+            LocalServer(models, model="mobilenet")
+        both = ["all_ensemble", "all_cascade"]
+        assert repository.answering(ROOT / "model_repository", None) == both
+
     def test_an_unknown_flavour_is_told_which_there_are(self, tmp_path: Path) -> None:
         models = make_repository(tmp_path)
         (models / "mobilenet" / "configs").mkdir()

@@ -239,7 +239,7 @@ def test_no_label_for_values_that_are_no_numbers(bad: float) -> None:
 def test_shapes_are_checked() -> None:
     with pytest.raises(majority.BackboneError, match="logits"):
         decide(np.zeros((2, 4)))
-    with pytest.raises(majority.BackboneError, match="three class activation maps"):
+    with pytest.raises(majority.BackboneError, match="3 class activation maps"):
         decide(voting((0, 0, 0)), cams=CAMS[:2])
     with pytest.raises(majority.BackboneError, match="quality"):
         decide(voting((0, 0, 0)), quality=GOOD_QUALITY[:17])

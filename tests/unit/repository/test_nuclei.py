@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import smear_nuclei
 from PIL import Image, ImageDraw
+from smear_frame import OUTSIDE
 
 from samples import render
 
@@ -112,3 +113,27 @@ def test_otsu_parts_two_heaps_where_the_brute_force_does() -> None:
 
     best = smear_nuclei.otsu(np.bincount(values, minlength=256))
     assert between(best) == pytest.approx(max(between(level) for level in range(256)))
+
+
+@pytest.mark.parametrize("side", [3, 5, 7, 9])
+def test_sums_around_a_pixel_continue_the_edges(side: int) -> None:
+    part = np.random.default_rng(side).random((31, 17)) < 0.4
+    wide = np.pad(part, side // 2, mode="edge")
+    windows = np.lib.stride_tricks.sliding_window_view(wide, (side, side))
+    np.testing.assert_array_equal(smear_nuclei._around(part, side), windows.sum(axis=(2, 3)))
+
+
+def test_purple_in_8_bits_is_the_sum_it_stands_for() -> None:
+    green, other = np.meshgrid(np.arange(256), np.arange(256))
+    seen = smear_nuclei._purple(green.astype(np.uint8), other.astype(np.uint8))
+    np.testing.assert_array_equal(seen, np.clip(2 * green - other, 0, 255))
+
+
+@pytest.mark.parametrize("kind", [0, 1, 2])
+def test_what_histograms_tell_is_what_the_pixels_say(kind: int) -> None:
+    rgb = np.random.default_rng(kind).normal(60 + 70 * kind, 30, (224, 224, 3))
+    found = smear_nuclei.find(np.clip(rgb, 0, 255).astype(np.uint8))
+    capped = np.minimum(found.densities[1], smear_nuclei.CELL_CAP)[OUTSIDE]
+    low = smear_nuclei.otsu(np.bincount(capped, minlength=256))
+    np.testing.assert_array_equal(found.cells, (found.densities[1] > low) & OUTSIDE)
+    assert found.levels.sum() == 3 * OUTSIDE.sum()

@@ -1,0 +1,275 @@
+"""Everything that the project says of its speed, measured in one run: ``make bench``.
+
+    python deploy/perf/bench.py [--images FOLDER] [--only engines,server,...] [--rounds 3]
+
+Parts can be run one by one; each replaces its own results in the work folder, and all that are
+there are merged into the output. ``one_run`` in it says whether they come from one run. What is
+compared takes turns, round after round, so that a machine that slows down slows all of it; numbers
+are medians over the rounds.
+
+    engines   the three networks alone: ceiling, one image at a time, Keras predict
+    server    all_ensemble and all_cascade at 1 and 32 in flight
+    peers     LitServe, BentoML, Ray Serve, FastAPI + Keras, the same
+    perf      perf_analyzer on both models at 32, against the numbers of our own generator
+    labels    all_cascade's labels against all_ensemble's; how often the third was asked
+    curve     throughput and latency against 1 to 128 in flight, and against cores
+    client    allclient classify over 3,000 files; memory up to a million; start; large images
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import client_cost
+import images
+import labels
+import loads
+import machine
+import overlay
+import peer_servers
+import perf_analyzer
+import plots
+from ratios import ratios
+
+from allclient.contract import CASCADE, ENSEMBLE
+
+ROOT = Path(__file__).parents[2]
+PARTS = ("engines", "server", "peers", "perf", "labels", "curve", "client")
+IN_FLIGHT = (1, 32)
+CURVE = (1, 2, 4, 8, 16, 32, 64, 128)
+MODELS = {"ensemble": ENSEMBLE, "cascade": CASCADE}
+SENT = 200
+"""Different images that a load sends."""
+
+
+def main() -> None:
+    options = parse()
+    options.work.mkdir(parents=True, exist_ok=True)
+    if options.images is None:
+        options.images = images.drawn(options.work / "drawn")
+    if options.overlay is not None:
+        settings = json.loads(options.overlay.read_text("utf-8"))
+        options.repository = overlay.copy(options.repository, options.work / "models", settings)
+    run = {"id": uuid.uuid4().hex[:8], "began": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
+    run["images"] = "drawn" if options.images == options.work / "drawn" else "given"
+    run["machine"] = machine.facts()
+    steps: dict[str, Callable[[argparse.Namespace], Any]] = {
+        "perf": perf,
+        "labels": lambda o: labels.compare(o.repository, o.labels or o.images),
+        "curve": curve,
+        "client": lambda o: client_cost.measure(o.repository, o.images, o.work, o.files),
+    }
+    together = [part for part in options.only if part not in steps]
+    if together:
+        for part, found in rounds(options, together).items():
+            keep(options.work, part, run, found)
+    for part in options.only:
+        if part in steps:
+            say(f"{part} ...")
+            keep(options.work, part, run, steps[part](options))
+    report = merge(options.work)
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    options.output.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    plots.draw(report, options.output.parent)
+    print(json.dumps(report["ratios"], indent=2))
+    say(f"{options.output} written")
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--images", type=Path, help="folder; with a split.csv, its test part")
+    parser.add_argument("--labels", type=Path, help="folder for the part labels; else --images")
+    parser.add_argument("--repository", type=Path, default=ROOT / "model_repository")
+    parser.add_argument("--masters", type=Path, default=ROOT / "training" / "masters")
+    parser.add_argument("--overlay", type=Path, help="settings of this machine, from tune.py")
+    parser.add_argument("--only", type=_parts, default=PARTS, metavar="PART,PART,...")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=15.0, help="of each load (15)")
+    parser.add_argument("--warmup", type=float, default=3.0)
+    parser.add_argument("--files", type=int, default=3000, help="of the part client (3000)")
+    parser.add_argument("--work", type=Path, default=ROOT / "runs" / "bench")
+    parser.add_argument("--output", type=Path, default=ROOT / "docs" / "benchmarks" / "cpu.json")
+    return parser.parse_args()
+
+
+def _parts(text: str) -> tuple[str, ...]:
+    parts = tuple(text.split(","))
+    if unknown := set(parts) - set(PARTS):
+        raise argparse.ArgumentTypeError(f"unknown {sorted(unknown)}; parts are {', '.join(PARTS)}")
+    return parts
+
+
+def rounds(options: argparse.Namespace, parts: list[str]) -> dict[str, dict[str, Any]]:
+    """The parts that are compared with one another, in turns: {part: {what: [one a round]}}."""
+    sent = [path.read_bytes() for path in images.find(options.images, SENT)]
+    found: dict[str, dict[str, list[Any]]] = {part: {} for part in parts}
+    for number in range(options.rounds):
+        for part, name, measure in subjects(options, parts, sent):
+            say(f"round {number + 1} of {options.rounds}: {name} ...")
+            found[part].setdefault(name, []).append(measure())
+    return found
+
+
+def subjects(
+    options: argparse.Namespace, parts: list[str], sent: list[bytes]
+) -> Iterator[tuple[str, str, Callable[[], Any]]]:
+    if "engines" in parts:
+        for what in ("ceiling", "bare", "keras"):
+            yield "engines", what, lambda what=what: engine(options, what)
+    if "server" in parts:
+        for name, model in MODELS.items():
+            yield (
+                "server",
+                name,
+                lambda model=model: loaded(options, loads.triton(options.repository, model, sent)),
+            )
+    if "peers" in parts:
+        for name in peer_servers.PEERS:
+            yield (
+                "peers",
+                name,
+                lambda name=name: loaded(
+                    options,
+                    peer_servers.peer(
+                        name,
+                        sent,
+                        options.repository,
+                        options.masters,
+                        options.work / f"{name}.log",
+                    ),
+                ),
+            )
+
+
+def loaded(
+    options: argparse.Namespace,
+    server: AbstractContextManager[loads.Subject],
+    in_flight: tuple[int, ...] = IN_FLIGHT,
+) -> list[dict[str, Any]]:
+    with server as subject:
+        return [
+            loads.measure(
+                subject, concurrency=number, seconds=options.seconds, warmup=options.warmup
+            )
+            for number in in_flight
+        ]
+
+
+def engine(options: argparse.Namespace, what: str) -> dict[str, Any]:
+    command = [sys.executable, str(Path(__file__).with_name("engines.py")), what]
+    command += ["--repository", str(options.repository), "--masters", str(options.masters)]
+    command += ["--images", str(options.images), "--seconds", str(options.seconds)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        sys.exit(f"engines.py {what} failed:\n{done.stderr}")
+    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return answer
+
+
+def perf(options: argparse.Namespace) -> dict[str, Any]:
+    """NVIDIA's generator beside ours, on the same server one after the other."""
+    found = images.find(options.images, SENT)
+    sent = [path.read_bytes() for path in found]
+    program, variables = perf_analyzer.get_tool()
+    rows: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory(prefix="perf-") as folder:
+        data = Path(folder) / "images.json"
+        data.write_text(json.dumps(perf_analyzer.input_data(found)), encoding="utf-8")
+        for name, model in MODELS.items():
+            pairs = []
+            with loads.LocalServer(options.repository) as server:
+                for number in range(options.rounds):
+                    report = Path(folder) / f"{name}-{number}.csv"
+                    theirs = perf_analyzer.measure(
+                        program,
+                        variables,
+                        model=model,
+                        address=server.grpc_address,
+                        data=data,
+                        concurrency=32,
+                        seconds=options.seconds,
+                        report=report,
+                    )
+                    calls = loads.RawCalls(loads.Connection(server.grpc_address, model), sent)
+                    ours = loads.measure(
+                        loads.Subject(lambda calls=calls: calls.send, server.pid),
+                        concurrency=32,
+                        seconds=options.seconds,
+                        warmup=options.warmup,
+                    )
+                    calls.close()
+                    pairs.append({"perf_analyzer": theirs, "ours": ours})
+            rows[name] = pairs
+    return rows
+
+
+def curve(options: argparse.Namespace) -> dict[str, Any]:
+    sent = [path.read_bytes() for path in images.find(options.images, SENT)]
+    found: dict[str, Any] = {"in_flight": {}, "cores": {}}
+    for name, model in MODELS.items():
+        found["in_flight"][name] = loaded(
+            options, loads.triton(options.repository, model, sent), CURVE
+        )
+        found["cores"][name] = []
+        for cores in range(1, len(os.sched_getaffinity(0)) + 1):
+            with pinned(options, model, sent, cores) as subject:
+                row = loads.measure(
+                    subject, concurrency=32, seconds=options.seconds, warmup=options.warmup
+                )
+            found["cores"][name].append({"cores": cores, **row})
+    return found
+
+
+@contextmanager
+def pinned(
+    options: argparse.Namespace, model: str, sent: list[bytes], cores: int
+) -> Iterator[loads.Subject]:
+    """A server on so many cores; the generator has them all."""
+    with contextlib.ExitStack() as stack:
+        with loads.on_cores(cores):
+            subject = stack.enter_context(loads.triton(options.repository, model, sent))
+        yield subject
+
+
+def keep(work: Path, part: str, run: dict[str, Any], found: Any) -> None:
+    text = json.dumps({"run": run, "found": found}, indent=1)
+    (work / f"part-{part}.json").write_text(text + "\n", encoding="utf-8")
+
+
+def merge(work: Path) -> dict[str, Any]:
+    """Every part that was ever run in this work folder, and the ratios between them."""
+    kept = {
+        part: json.loads(path.read_text("utf-8"))
+        for part in PARTS
+        if (path := work / f"part-{part}.json").is_file()
+    }
+    found = {part: one["found"] for part, one in kept.items()}
+    runs = {one["run"]["id"]: one["run"] for one in kept.values()}
+    return {
+        "ratios": ratios(found),
+        "one_run": len(runs) == 1 and set(found) == set(PARTS),
+        "runs": list(runs.values()),
+        "parts": found,
+    }
+
+
+def say(words: str) -> None:
+    print(words, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,43 @@
+"""The images that are sent."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from pathlib import Path
+
+from allclient.contract import IMAGE_SUFFIXES
+
+
+def find(folder: Path, limit: int | None = None) -> list[Path]:
+    """The images of a folder, at most ``limit``, spread over all of them.
+
+    Where the folder has a split.csv (columns path and split), those of its test part.
+    """
+    listing = folder / "split.csv"
+    if listing.is_file():
+        with listing.open(newline="", encoding="utf-8") as lines:
+            found = [
+                folder / row["path"] for row in csv.DictReader(lines) if row["split"] == "test"
+            ]
+    else:
+        found = [path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES]
+    found.sort()
+    if not found:
+        sys.exit(f"no image in {folder}")
+    if limit is None or limit >= len(found):
+        return found
+    step = len(found) / limit
+    return [found[int(i * step)] for i in range(limit)]
+
+
+def drawn(folder: Path, count: int = 64) -> Path:
+    """Sample smears drawn into a folder, as JPEG of the size that the public set has."""
+    if not any(folder.glob("*.jpg")):
+        sys.path.insert(0, str(Path(__file__).parents[2]))
+        from samples import render
+
+        folder.mkdir(parents=True, exist_ok=True)
+        for number, data in enumerate(render.encoded(count=count, seed=1, format="JPEG")):
+            (folder / f"drawn-{number:03d}.jpg").write_bytes(data)
+    return folder

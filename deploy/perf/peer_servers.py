@@ -1,0 +1,148 @@
+"""Starts the peers of ``peers/`` in their own environment, waits for a first answer, stops them."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import venv
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+from loads import Subject, http_connect, tree
+
+from allclient.errors import AllclientError
+
+FOLDER = Path(__file__).with_name("peers")
+REQUIREMENTS = FOLDER / "requirements.txt"
+ENVIRONMENT = Path(__file__).parents[2] / "runs" / "peers" / "venv"
+PATIENCE = 180.0
+QUIET = {
+    "BENTOML_DO_NOT_TRACK": "True",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "LITSERVE_DISABLE_TELEMETRY": "1",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+}
+
+
+@dataclass(frozen=True)
+class Peer:
+    command: Callable[[int], list[str]]
+    """What follows the environment's bin/ folder, for a port."""
+    path: str
+    content_type: str
+    body: Callable[[bytes], bytes]
+
+
+def _script(name: str) -> Callable[[int], list[str]]:
+    return lambda _: ["python", f"{name}_app.py"]
+
+
+def _json(wrap: Callable[[str], object]) -> Callable[[bytes], bytes]:
+    return lambda image: json.dumps(wrap(base64.b64encode(image).decode("ascii"))).encode()
+
+
+PEERS = {
+    "litserve": Peer(
+        _script("litserve"), "/predict", "application/json", _json(lambda text: {"image": text})
+    ),
+    "bentoml": Peer(
+        lambda port: [
+            *("bentoml", "serve", "bentoml_app:Classifier"),
+            *("--host", "127.0.0.1", "--port", str(port)),
+        ],
+        "/classify",
+        "application/json",
+        _json(lambda text: {"images": [text]}),
+    ),
+    "ray_serve": Peer(_script("ray"), "/", "application/octet-stream", bytes),
+    "fastapi_keras": Peer(_script("fastapi_keras"), "/classify", "application/octet-stream", bytes),
+}
+
+
+def environment() -> Path:
+    """The peers' bin/ folder; made and filled on first use."""
+    ready = ENVIRONMENT / ".ready"
+    if not ready.exists() or ready.read_text() != REQUIREMENTS.read_text():
+        print(f"setting up {ENVIRONMENT} ...", file=sys.stderr)
+        venv.create(ENVIRONMENT, with_pip=True)
+        pip = [str(ENVIRONMENT / "bin" / "python"), "-m", "pip", "install", "-q"]
+        subprocess.run([*pip, "--disable-pip-version-check", "-r", str(REQUIREMENTS)], check=True)
+        ready.write_text(REQUIREMENTS.read_text())
+    return ENVIRONMENT / "bin"
+
+
+@contextmanager
+def peer(
+    name: str, images: list[bytes], repository: Path, masters: Path, log: Path
+) -> Iterator[Subject]:
+    """The peer, when it has answered a first image; all its processes are ended at the end."""
+    one = PEERS[name]
+    bin_folder = environment()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    program, *arguments = one.command(port)
+    variables = {
+        **{key: value for key, value in os.environ.items() if not key.startswith("PYTHON")},
+        **QUIET,
+        "MODELS": str(repository.resolve()),
+        "MASTERS": str(masters.resolve()),
+        "PORT": str(port),
+        "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}",
+    }
+    connect = http_connect(port, one.path, one.content_type, [one.body(image) for image in images])
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as words:
+        process = subprocess.Popen(
+            [str(bin_folder / program), *arguments],
+            cwd=FOLDER,
+            env=variables,
+            stdout=words,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            _wait(process, connect, log)
+            yield Subject(connect, process.pid)
+        finally:
+            _end(process)
+
+
+def _wait(process: subprocess.Popen[bytes], connect: Callable[[], Callable], log: Path) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        if process.poll() is not None:
+            sys.exit(f"the peer ended with status {process.returncode}; its words are in {log}")
+        try:
+            answer = json.loads(connect()(0))
+        except AllclientError as error:
+            if time.monotonic() > deadline:
+                sys.exit(f"the peer gave no answer in {PATIENCE:g} s ({error}); see {log}")
+            time.sleep(0.5)
+            continue
+        answer = answer[0] if isinstance(answer, list) else answer
+        if answer.get("label") not in ("benign", "malignant"):
+            sys.exit(f"the peer answers {answer}; see {log}")
+        return
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    with suppress(psutil.NoSuchProcess):
+        family = tree(process.pid)
+        process.send_signal(signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(20)
+        for one in family:
+            with suppress(psutil.NoSuchProcess):
+                one.kill()
+        psutil.wait_procs(family, timeout=20)
+    process.wait()

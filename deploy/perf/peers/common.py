@@ -1,0 +1,103 @@
+"""What every peer runs: the repository's own decoding, networks and vote, in one process.
+
+The repository's folder comes in MODELS. Threads and streams are OpenVINO's, from THREADS and
+STREAMS; without them OpenVINO chooses for the lowest latency: one stream that uses all cores.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+MODELS = Path(os.environ["MODELS"])
+PORT = int(os.environ["PORT"])
+BATCH = int(os.environ.get("BATCH", "16"))
+WAIT = float(os.environ.get("WAIT", "0.002"))
+"""Seconds that a batch waits for more."""
+
+for _model in ("preprocess", "vote"):
+    sys.path.insert(0, str(MODELS / _model / "1"))
+
+import majority  # noqa: E402
+import pixels  # noqa: E402
+
+
+class Networks:
+    """The three voters in OpenVINO: pixels uint8 [n, 224, 224, 3] -> LOGITS and CAM of each."""
+
+    def __init__(self) -> None:
+        import openvino as ov
+
+        core = ov.Core()
+        settings = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
+        if threads := os.environ.get("THREADS"):
+            settings["INFERENCE_NUM_THREADS"] = threads
+        if streams := os.environ.get("STREAMS"):
+            settings["NUM_STREAMS"] = streams
+        self._requests = [
+            core.compile_model(
+                MODELS / name / "1" / "model.xml", "CPU", settings
+            ).create_infer_request()
+            for name in majority.BACKBONES
+        ]
+
+    def __call__(self, batch: np.ndarray) -> list[dict[str, np.ndarray]]:
+        answers = []
+        for request in self._requests:
+            request.infer({"PIXELS": batch}, share_inputs=True)
+            answers.append(
+                {name: request.get_tensor(name).data.copy() for name in ("LOGITS", "CAM")}
+            )
+        return answers
+
+
+class Ensemble:
+    """Encoded files in, answers out."""
+
+    def __init__(self, networks: Any) -> None:
+        self.networks = networks
+        self.policy = majority.Policy.load(MODELS / "vote" / "1" / "policy.json")
+        # Pillow lets go of the interpreter while it decodes.
+        self.decoders = ThreadPoolExecutor(os.cpu_count())
+
+    def __call__(self, files: list[bytes]) -> list[dict[str, Any]]:
+        decoded = list(self.decoders.map(_decoded, files))
+        whole = [one for one in decoded if isinstance(one, pixels.Decoded)]
+        answers = iter(self._answers(whole) if whole else [])
+        return [
+            next(answers) if isinstance(one, pixels.Decoded) else {"error": str(one)}
+            for one in decoded
+        ]
+
+    def _answers(self, decoded: list[Any]) -> list[dict[str, Any]]:
+        said = self.networks(np.stack([one.pixels for one in decoded]))
+        return [
+            _as_json(
+                majority.decide(
+                    np.stack([outputs["LOGITS"][index] for outputs in said]),
+                    [outputs["CAM"][index] for outputs in said],
+                    one.quality,
+                    self.policy,
+                )
+            )
+            for index, one in enumerate(decoded)
+        ]
+
+
+def _decoded(file: bytes) -> Any:
+    try:
+        return pixels.decode(file)
+    except pixels.ImageError as error:
+        return error
+
+
+def _as_json(decision: Any) -> dict[str, Any]:
+    return {
+        name: value.tolist() if isinstance(value, np.ndarray) else value
+        for name, value in decision._asdict().items()
+    }
