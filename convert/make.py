@@ -96,7 +96,7 @@ def onnx(
         answers = onnx_file.run(onnx_file.session(model), judge.pixels)["LOGITS"]
         found = _distance(answers, expected, judge)
         _refuse(found, limits.HALF, master, "ONNX FP16")
-        text, floating = "FP16; input scaling and head in FP32, head fitted anew", ()
+        text, floating = "FP16; input scaling and head in FP32", ()
     else:
         backend = onnx_low.Quantiser(whole, search.evenly(fit.pixels, search.RANGES))
         best = search.search(
