@@ -72,6 +72,11 @@ def _source(
     command = f"python -m convert onnx --backbone {backbone} --precision {precision} --data FOLDER"
     folder = built / backbone / kind
     about = artifacts.check(folder, kind, master, command)
+    if about.get("held_back"):
+        raise engines.EngineError(
+            f"{folder / 'model.onnx'} answers too differently from {master.name} to be served "
+            f"({'; '.join(about['held_back'])}); build FP16: {engines.command(backbone, 'fp16')}"
+        )
     path = folder / "model.onnx"
     onnx_file.load(path, command)
     return path.read_bytes(), about

@@ -25,7 +25,7 @@ DRAWN: Final = "drawn"
 """Source of fields that no laboratory took."""
 
 DRAWN_SEEDS: Final = {"train": 101, "val": 102, "test": 103}
-DRAWN_COUNTS: Final = {"train": 120, "val": 60, "test": 120}
+DRAWN_COUNTS: Final = {"train": 240, "val": 100, "test": 300}
 
 Watch = Callable[[Sequence[bytes]], Iterable[bytes]]
 """Passes the encoded fields on while it shows how far they are."""

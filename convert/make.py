@@ -77,7 +77,8 @@ def onnx(
 
     Raises:
         OnnxError, MasterError: it could not be made.
-        ConversionError: in no precision asked for does it answer as the master.
+        ConversionError: in FP16 it does not answer as the master. INT8 that does not is written
+            and its record says so: parity can then show how far it is, and nobody serves it.
     """
     from convert import onnx_file, onnx_low
 
@@ -95,14 +96,14 @@ def onnx(
         answers = onnx_file.run(onnx_file.session(model), judge.pixels)["LOGITS"]
         found = _distance(answers, expected, judge)
         _refuse(found, limits.HALF, master, "ONNX FP16")
-        text, floating = "FP16; input scaling and head in FP32, head fitted anew", ()
+        text, floating = "FP16; input scaling and head in FP32", ()
     else:
         backend = onnx_low.Quantiser(whole, search.evenly(fit.pixels, search.RANGES))
         best = search.search(
             backend, (fit.pixels, wanted), (judge.pixels, expected, judge.classes), say
         )
-        _refuse(best.distance, limits.INT8, master, "ONNX INT8")
         model, found, text, floating = best.model, best.distance, _int8(best), best.floating
+    held_back = found.misses(limits.HALF if precision == "fp16" else limits.INT8)
     onnx_file.save(model, folder)
     _record(
         folder,
@@ -112,9 +113,9 @@ def onnx(
         text,
         opset=onnx_file.OPSET,
         floating_layers=list(floating),
-        **_judged(fit, judge, found),
+        **_judged(fit, judge, found, held_back),
     )
-    return f"{text}; same class as Keras on {found.equal_argmax:.2%}"
+    return _said(text, found, held_back)
 
 
 def openvino(
@@ -124,7 +125,8 @@ def openvino(
 
     Raises:
         MasterError: see ``convert.master.load``.
-        ConversionError: not even in floating point does it answer as the master.
+        ConversionError: not even in FP16 does it answer as the master. BF16 that does not is
+            written and its record says so, as for ``onnx``.
     """
     from convert import openvino_ir as ir
     from convert import refit
@@ -160,7 +162,9 @@ def openvino(
         text = "BF16, head fitted to it; only with INFERENCE_PRECISION_HINT bf16"
     text = text or "FP16 weights, computed in FP32"
     found = _distance(ir.answers(model, judge.pixels, hint)["LOGITS"], expected, judge)
-    _refuse(found, limits.INT8 if "INT8" in text else limits.HALF, master, text)
+    held_back = found.misses(limits.HALF) if precision == "bf16" else []
+    if precision != "bf16":
+        _refuse(found, limits.INT8 if "INT8" in text else limits.HALF, master, text)
     ir.save(model, folder, half=precision != "bf16")
     _record(
         folder,
@@ -169,9 +173,9 @@ def openvino(
         master,
         text,
         **more,
-        **_judged(fit, judge, found),
+        **_judged(fit, judge, found, held_back),
     )
-    return f"{text}; same class as Keras on {found.equal_argmax:.2%}"
+    return _said(text, found, held_back)
 
 
 def _int8(found: search.Found) -> str:
@@ -205,12 +209,20 @@ def _refuse(found: limits.Distance, limit: limits.Limit, master: Path, what: str
         )
 
 
-def _judged(fit: Fields, judge: Fields, found: limits.Distance) -> dict[str, Any]:
+def _said(text: str, found: limits.Distance, held_back: list[str]) -> str:
+    warning = f"; NOT FOR SERVING: {'; '.join(held_back)}" if held_back else ""
+    return f"{text}; same class as Keras on {found.equal_argmax:.2%}{warning}"
+
+
+def _judged(
+    fit: Fields, judge: Fields, found: limits.Distance, held_back: list[str]
+) -> dict[str, Any]:
     return {
         "calibration_images": fit.record(),
         "judged_on": judge.record(),
         "distance_from_keras": found.record(),
-        "for_serving": not fit.drawn,
+        "for_serving": not fit.drawn and not held_back,
+        "held_back": held_back,
     }
 
 

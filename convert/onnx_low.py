@@ -56,7 +56,8 @@ def half(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def half_refitted(model: onnx.ModelProto, pixels: Pixels, logits: Floats) -> onnx.ModelProto:
-    """``half`` with the head fitted to ``logits`` [n, 4], the float model's for ``pixels``.
+    """``half`` with the head fitted to ``logits`` [n, 4], the float model's for ``pixels``,
+    where that does better than the head as it is.
 
     A model that does not end in one dense layer keeps its end as it is.
     """

@@ -51,6 +51,8 @@ class Row:
     distance: limits.Distance
     limit: limits.Limit
     misses: list[str] = field(default_factory=list)
+    held_back: bool = False
+    """Its record says that it answers too differently to be served: shown, and no failure."""
 
 
 def _tensorflow(folder: Path, pixels: Pixels) -> tuple[Answers, str]:
@@ -184,7 +186,8 @@ def compare(
         say(f"{name}: Keras")
         expected[name] = keras_masters.answers(keras_masters.load(path), fields.pixels)
     rows, found = [], {}
-    for name, way, precision in plans:
+    for name, way, record in plans:
+        precision = str(record.get("precision", ""))
         say(f"{name}: {way.name}")
         answers, computed = way.run(built / name / way.folder, fields.pixels)
         found[name, way.name] = answers
@@ -194,7 +197,19 @@ def compare(
             limits.softmax(expected[name]["LOGITS"]),
             fields.classes,
         )
-        rows.append(_row(name, way.name, precision, computed, apart, limit))
+        held_back = bool(record.get("held_back"))
+        rows.append(
+            Row(
+                name,
+                way.name,
+                precision,
+                computed,
+                apart,
+                limit,
+                apart.misses(limit),
+                held_back,
+            )
+        )
     backbones = served.majority().BACKBONES
     if all(name in masters for name in backbones):
         of_keras = _votes([expected[name] for name in backbones], fields)
@@ -206,8 +221,11 @@ def compare(
                 fields.classes,
                 (mine.subtypes, of_keras.subtypes),
             )
-            computed = "the vote of the three above"
-            rows.append(_row(limits.VOTE, way.name, "", computed, apart, way.vote_limit))
+            held_back = any(row.held_back for row in rows if row.way == way.name)
+            misses = apart.misses(way.vote_limit)
+            rows.append(
+                Row(limits.VOTE, way.name, "", "", apart, way.vote_limit, misses, held_back)
+            )
     return rows
 
 
@@ -234,20 +252,6 @@ def _votes(three: Sequence[Answers], fields: Fields) -> _Votes:
     )
 
 
-def _checked(master: Path, built: Path, backbone: str, way: Way) -> str:
+def _checked(master: Path, built: Path, backbone: str, way: Way) -> dict[str, Any]:
     command = way.command.format(backbone)
-    record: dict[str, Any] = artifacts.check(
-        built / backbone / way.folder, way.kind, master, command
-    )
-    return str(record.get("precision", ""))
-
-
-def _row(
-    backbone: str,
-    way: str,
-    precision: str,
-    computed: str,
-    apart: limits.Distance,
-    limit: limits.Limit,
-) -> Row:
-    return Row(backbone, way, precision, computed, apart, limit, apart.misses(limit))
+    return artifacts.check(built / backbone / way.folder, way.kind, master, command)

@@ -24,7 +24,8 @@ FOOT = """
 Largest and mean are absolute differences of probabilities. The vote compares calibrated
 probabilities and the subtype that it names. A gain in accuracy is shown and misses no limit, a loss
 does. A limit of INT8 holds where the artifact is INT8; where it had to stay in FP16, the
-limit of FP16 holds.
+limit of FP16 holds. "Not served" is what was too far off already on the images it was made with: it
+is shown, its record forbids to serve it, and no command fails for it.
 
 | | artifact | what it is | computed in |
 | --- | --- | --- | --- |
@@ -62,7 +63,11 @@ def as_json(rows: Sequence[Row], fields: Fields) -> dict[str, Any]:
     """
     found: dict[str, Any] = {"images": fields.record()}
     for row in rows:
-        entry = row.distance.record() | {"within_limits": not row.misses, "computed": row.computed}
+        entry = row.distance.record() | {
+            "within_limits": not row.misses,
+            "held_back": row.held_back,
+            "computed": row.computed,
+        }
         if row.precision:
             entry["precision"] = row.precision
         found.setdefault(row.backbone, {})[row.way] = entry
@@ -97,9 +102,15 @@ def _line(row: Row) -> str:
         f"{apart.equal_argmax:.2%}",
         "" if change is None else f"{change * 100:+.2f} points",
         _limit(row.limit),
-        "**missed**" if row.misses else "held",
+        _verdict(row),
     )
     return "| " + " | ".join(cells) + " |"
+
+
+def _verdict(row: Row) -> str:
+    if row.held_back:
+        return "**not served**" + (", missed" if row.misses else ", held here")
+    return "**missed**" if row.misses else "held"
 
 
 def _limit(limit: Limit) -> str:

@@ -47,7 +47,8 @@ def parity(
 ) -> None:
     """Compare every artifact with its Keras master on the public test part.
 
-    Exit code 1 where a limit is missed, with the artifact and the number.
+    Exit code 1 where a limit is missed, with the artifact and the number; what the conversion
+    itself held back from serving is shown and is no failure.
 
     \b
     Example:
@@ -71,10 +72,15 @@ def parity(
         written = table.write(rows, fields, folder, command, _machine())
     for path in written:
         click.echo(f"{path} written")
-    missed = [f"{row.backbone}, {row.way}: {text}" for row in rows for text in row.misses]
+    for row in rows:
+        if row.held_back:
+            told = "; ".join(row.misses) or "held here"
+            click.secho(f"not for serving: {row.backbone}, {row.way}: {told}", fg="yellow")
+    served = [row for row in rows if not row.held_back]
+    missed = [f"{row.backbone}, {row.way}: {text}" for row in served for text in row.misses]
     if missed:
         raise click.ClickException("limits missed:\n  " + "\n  ".join(missed))
-    click.echo(f"all {len(rows)} comparisons are within their limits")
+    click.echo(f"all {len(served)} comparisons of what may be served are within their limits")
 
 
 def _command(

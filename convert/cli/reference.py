@@ -6,13 +6,15 @@ from pathlib import Path
 
 import click
 
-from convert.cli._shared import FOLDER, MASTER, clear_errors
+from convert.cli._shared import FOLDER, MASTER, MASTERS, clear_errors
 
 
 @click.command()
-@click.option("--mobilenet", type=MASTER, required=True, help="Its master, a .keras file.")
-@click.option("--xception", type=MASTER, required=True, help="Its master, a .keras file.")
-@click.option("--inception-v3", type=MASTER, required=True, help="Its master, a .keras file.")
+@click.option("--mobilenet", type=MASTER, default=MASTERS / "mobilenet.keras", show_default=True)
+@click.option("--xception", type=MASTER, default=MASTERS / "xception.keras", show_default=True)
+@click.option(
+    "--inception-v3", type=MASTER, default=MASTERS / "inception_v3.keras", show_default=True
+)
 @click.option("--out", type=FOLDER, default=Path("tests/reference"), show_default=True)
 @click.option("--images", default=12, show_default=True, help="How many drawn images.")
 def reference(out: Path, images: int, **masters: Path) -> None:

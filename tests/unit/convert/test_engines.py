@@ -178,6 +178,15 @@ def test_an_engine_is_built_once_of_the_checked_model_with_profile_and_cache(
     engine_build.engine(*arguments, check=False, build=build)
     assert build.asked[1][4] == b"times", "the timing cache of the first build"
 
+    int8 = tmp_path / "tiny" / "onnx_int8"
+    onnx_file.save(whole, int8)
+    far = {"held_back": ["equal argmax 90.00%"]}
+    make._record(int8, "onnx_int8", ["model.onnx"], master_file, "INT8", **far)
+    with pytest.raises(engines.EngineError, match=r"equal argmax 90\.00%.*--precision fp16"):
+        engine_build.engine(
+            "tiny", master_file, "int8", tmp_path, tmp_path, H100, check=False, build=build
+        )
+    (int8 / "metadata.json").unlink()
     with pytest.raises(artifacts.ArtifactError, match="--precision int8 --data FOLDER"):
         engine_build.engine(
             "tiny", master_file, "int8", tmp_path, tmp_path, H100, check=False, build=build
