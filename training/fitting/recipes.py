@@ -55,7 +55,7 @@ class Head:
 
     views: int = 5
     """Random views of every training field beside the field itself."""
-    looseness: float = 100.0
+    looseness: float = 300.0
     """Inverse of the ridge that is added to the variances within classes, for features of
     variance 1."""
 
