@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from convert import served
+from convert import limits, served
 
 CLASSES: Final = ("benign", "early", "pre", "pro")
 """Names of the classes in split.csv, in the order of the logits."""
@@ -55,6 +55,11 @@ class Fields:
     @property
     def drawn(self) -> bool:
         return self.source == DRAWN
+
+    @property
+    def margin(self) -> float:
+        """See ``limits.distance``."""
+        return limits.DRAWN_MARGIN if self.drawn else 0.0
 
     def record(self) -> dict[str, object]:
         """What a record says of them."""

@@ -30,10 +30,17 @@ INT8: Final = Limit(equal_argmax=0.99, accuracy_change=0.003)
 INT8_VOTE: Final = Limit(equal_argmax=0.99, accuracy_change=0.001)
 
 
+DRAWN_MARGIN: Final = 0.2
+"""For drawn fields. Voters never saw any and often hold two classes for nearly equally likely;
+which of them comes first then says nothing about a conversion."""
+
+
 class Distance(NamedTuple):
     """How far one artifact is from its master, over the same images."""
 
     images: int
+    clear: int
+    """How many of them count for ``equal_argmax``."""
     max_abs: float
     mean_abs: float
     equal_argmax: float
@@ -76,10 +83,13 @@ def distance(
     expected: Floats,
     classes: npt.NDArray[np.int64],
     named: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]] | None = None,
+    margin: float = 0.0,
 ) -> Distance:
     """Compare probabilities [n, 4]; ``classes`` int64 [n], -1 where unknown.
 
     named: the class that each says, found and expected, where that is not its most probable one.
+    margin: images whose two most probable classes Keras puts nearer together than this do not
+        count for ``equal_argmax``; see DRAWN_MARGIN.
 
     Raises:
         ValueError: the artifact gave something that is no number.
@@ -88,6 +98,10 @@ def distance(
         raise ValueError(f"{int((~np.isfinite(found)).any(1).sum())} answers are no finite numbers")
     apart = np.abs(found.astype(np.float64) - expected.astype(np.float64))
     mine, theirs = named or (found.argmax(1), expected.argmax(1))
+    first_two = np.sort(expected, 1)[:, -2:]
+    clear = first_two[:, 1] - first_two[:, 0] >= margin
+    if not clear.any():
+        raise ValueError(f"Keras is sure of none of the {len(found)} images; nothing to compare")
     known = classes >= 0
     accuracy, change = None, None
     if known.any():
@@ -95,9 +109,10 @@ def distance(
         change = accuracy - float((theirs == classes)[known].mean())
     return Distance(
         len(found),
+        int(clear.sum()),
         float(apart.max()),
         float(apart.mean()),
-        float((mine == theirs).mean()),
+        float((mine == theirs)[clear].mean()),
         accuracy,
         change,
     )

@@ -100,7 +100,11 @@ def onnx(
     else:
         backend = onnx_low.Quantiser(whole, search.evenly(fit.pixels, search.RANGES))
         best = search.search(
-            backend, (fit.pixels, wanted), (judge.pixels, expected, judge.classes), say
+            backend,
+            (fit.pixels, wanted),
+            (judge.pixels, expected, judge.classes),
+            say,
+            judge.margin,
         )
         model, found, text, floating = best.model, best.distance, _int8(best), best.floating
     held_back = found.misses(limits.HALF if precision == "fp16" else limits.INT8)
@@ -144,6 +148,7 @@ def openvino(
             (fit.pixels, wanted),
             (judge.pixels, expected, judge.classes),
             say,
+            judge.margin,
         )
         if missed := best.distance.misses(limits.INT8):
             say(f"INT8 is not enough ({'; '.join(missed)}); FP16 is written instead")
@@ -198,7 +203,9 @@ _KNOWN: dict[tuple[str, int], npt.NDArray[np.float32]] = {}
 def _distance(
     found: npt.NDArray[np.float32], expected: npt.NDArray[np.float32], fields: Fields
 ) -> limits.Distance:
-    return limits.distance(limits.softmax(found), limits.softmax(expected), fields.classes)
+    return limits.distance(
+        limits.softmax(found), limits.softmax(expected), fields.classes, margin=fields.margin
+    )
 
 
 def _refuse(found: limits.Distance, limit: limits.Limit, master: Path, what: str) -> None:

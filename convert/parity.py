@@ -196,6 +196,7 @@ def compare(
             limits.softmax(answers["LOGITS"]),
             limits.softmax(expected[name]["LOGITS"]),
             fields.classes,
+            margin=fields.margin,
         )
         held_back = bool(record.get("held_back"))
         rows.append(
@@ -220,6 +221,7 @@ def compare(
                 of_keras.probabilities,
                 fields.classes,
                 (mine.subtypes, of_keras.subtypes),
+                fields.margin,
             )
             held_back = any(row.held_back for row in rows if row.way == way.name)
             misses = apart.misses(way.vote_limit)

@@ -40,7 +40,8 @@ the answers are right.
 """
 
 WARNING = """> **Drawn images.** No real data was given. The table shows that the conversions
-> work; how far they are apart on real smears it does not say.
+> work; how far they are apart on real smears it does not say. Equal argmax counts the fields whose
+> two most probable classes Keras puts at least {margin} apart.
 
 """
 
@@ -79,7 +80,11 @@ def markdown(rows: Sequence[Row], fields: Fields, command: str, machine: str) ->
     what = f"images of the part {fields.part!r} of {fields.source}"
     if fields.drawn:
         what = "images drawn by a program"
-    head = HEAD.format(images=len(fields), what=what, warning=WARNING if fields.drawn else "")
+    head = HEAD.format(
+        images=len(fields),
+        what=what,
+        warning=WARNING.format(margin=fields.margin) if fields.drawn else "",
+    )
     lines = "\n".join(_line(row) for row in rows)
     precisions = "\n".join(
         f"| {row.backbone} | {row.way} | {row.precision} | {row.computed} |"

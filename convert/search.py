@@ -76,22 +76,24 @@ def search(
     fit: tuple[npt.NDArray[np.uint8], Floats],
     judge: tuple[npt.NDArray[np.uint8], Floats, npt.NDArray[np.int64]],
     say: Callable[[str], None],
+    margin: float = 0.0,
 ) -> Found:
     """The first model within WANTED; if none is, the nearest to it.
 
     Args:
         fit: pixels uint8 [n, ...] and the float model's logits [n, 4] for them.
         judge: the same of other images, and their classes int64 [n] (-1 where unknown).
+        margin: see ``limits.distance``.
     """
     layers = backend.layers()
-    best = _one(backend, (), len(layers), fit, judge)
+    best = _one(backend, (), len(layers), fit, judge, margin)
     say(_line(best))
     if not best.distance.misses(WANTED):
         return best
     ranked = _ranked(backend, layers, fit)
     say(f"layers by what they lose: {', '.join(ranked[:4])}, ...")
     for count in range(1, min(MOST_FLOATING, len(layers) // 2) + 1):
-        found = _one(backend, tuple(ranked[:count]), len(layers), fit, judge)
+        found = _one(backend, tuple(ranked[:count]), len(layers), fit, judge, margin)
         say(_line(found))
         if not found.distance.misses(WANTED):
             return found
@@ -106,6 +108,7 @@ def _one(
     layers: int,
     fit: tuple[npt.NDArray[np.uint8], Floats],
     judge: tuple[npt.NDArray[np.uint8], Floats, npt.NDArray[np.int64]],
+    margin: float,
 ) -> Found:
     model = backend.quantise(floating)
     try:
@@ -122,7 +125,7 @@ def _one(
         floating,
         layers,
         refitted,
-        limits.distance(found, limits.softmax(wanted), classes),
+        limits.distance(found, limits.softmax(wanted), classes, margin=margin),
     )
 
 

@@ -50,6 +50,16 @@ def test_the_vote_is_judged_by_the_class_it_names() -> None:
     assert (apart.equal_argmax, apart.accuracy, apart.accuracy_change) == (0, 0, -1)
 
 
+def test_nearly_equal_classes_count_only_without_a_margin() -> None:
+    keras, found = sure_of(CLASSES), sure_of(CLASSES)
+    keras[0], found[0] = [0.45, 0.40, 0.1, 0.05], [0.40, 0.45, 0.1, 0.05]
+    assert limits.distance(found, keras, CLASSES).equal_argmax == 0.99
+    apart = limits.distance(found, keras, CLASSES, margin=0.2)
+    assert (apart.equal_argmax, apart.clear, apart.images) == (1, 99, 100)
+    with pytest.raises(ValueError, match="sure of none of the 1 images"):
+        limits.distance(found[:1], keras[:1], CLASSES[:1], margin=0.2)
+
+
 def test_answers_that_are_no_numbers_are_an_error() -> None:
     broken = sure_of(CLASSES)
     broken[7, 1] = np.nan
