@@ -75,7 +75,12 @@ def _source(
     if about.get("held_back"):
         raise engines.EngineError(
             f"{folder / 'model.onnx'} answers too differently from {master.name} to be served "
-            f"({'; '.join(about['held_back'])}); build FP16: {engines.command(backbone, 'fp16')}"
+            f"({'; '.join(about['held_back'])}); "
+            + (
+                f"build FP16: {engines.command(backbone, 'fp16')}"
+                if precision != "fp16"
+                else f"serve ONNX in FP32: python -m convert onnx --backbone {backbone}"
+            )
         )
     path = folder / "model.onnx"
     onnx_file.load(path, command)

@@ -22,6 +22,8 @@ class Limit(NamedTuple):
     """Least share of images with the class that Keras gives."""
     accuracy_change: float | None = None
     """Share of images by which the accuracy may fall. That it rises is no fault, only chance."""
+    mean_abs: float | None = None
+    """Mean difference of a probability."""
 
 
 EXACT: Final = Limit(max_abs=1e-4)
@@ -54,6 +56,10 @@ class Distance(NamedTuple):
         if limit.max_abs is not None and not self.max_abs <= limit.max_abs:
             found.append(
                 f"largest probability difference {self.max_abs:.2g}, at most {limit.max_abs:.2g}"
+            )
+        if limit.mean_abs is not None and not self.mean_abs <= limit.mean_abs:
+            found.append(
+                f"mean probability difference {self.mean_abs:.2g}, at most {limit.mean_abs:.2g}"
             )
         if limit.equal_argmax is not None and not self.equal_argmax >= limit.equal_argmax:
             found.append(f"equal argmax {self.equal_argmax:.2%}, at least {limit.equal_argmax:.1%}")

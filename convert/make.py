@@ -16,6 +16,9 @@ from convert import master as masters
 from convert.images import Fields
 
 if TYPE_CHECKING:
+    import openvino as ov
+
+if TYPE_CHECKING:
     pass
 
 Say = Callable[[str], None]
@@ -31,6 +34,9 @@ TOOLS: Final = (
     "onnxsim",
     "tf2onnx",
 )
+
+
+IR_FILES: Final = ("model.xml", "model.bin")
 
 
 class ConversionError(ValueError):
@@ -77,8 +83,9 @@ def onnx(
 
     Raises:
         OnnxError, MasterError: it could not be made.
-        ConversionError: in FP16 it does not answer as the master. INT8 that does not is written
-            and its record says so: parity can then show how far it is, and nobody serves it.
+
+    FP16 and INT8 that do not answer as the master are written, and their record says so: parity can
+    then show how far they are, and nobody serves them.
     """
     from convert import onnx_file, onnx_low
 
@@ -95,7 +102,6 @@ def onnx(
         model = onnx_low.half_refitted(whole, fit.pixels, wanted)
         answers = onnx_file.run(onnx_file.session(model), judge.pixels)["LOGITS"]
         found = _distance(answers, expected, judge)
-        _refuse(found, limits.HALF, master, "ONNX FP16")
         text, floating = "FP16; input scaling and head in FP32", ()
     else:
         backend = onnx_low.Quantiser(whole, search.evenly(fit.pixels, search.RANGES))
@@ -107,7 +113,7 @@ def onnx(
             judge.margin,
         )
         model, found, text, floating = best.model, best.distance, _int8(best), best.floating
-    held_back = found.misses(limits.HALF if precision == "fp16" else limits.INT8)
+    held_back = found.misses(limits.HALF if precision == "fp16" else search.ENOUGH)
     onnx_file.save(model, folder)
     _record(
         folder,
@@ -125,62 +131,90 @@ def onnx(
 def openvino(
     master: Path, folder: Path, precision: str, fit: Fields, judge: Fields, say: Say
 ) -> str:
-    """OpenVINO IR in "int8" (FP16 where that is not enough), "fp16" or "bf16".
+    """OpenVINO IR in "fp32", "int8" (FP32 where that is not enough), "fp16" or "bf16".
+
+    Judged as it lies on disk: of an IR with FP16 weights OpenVINO computes in FP16 on a CPU that
+    can, whatever the hint, and a graph in memory has no FP16 weights.
 
     Raises:
         MasterError: see ``convert.master.load``.
-        ConversionError: not even in FP16 does it answer as the master. BF16 that does not is
-            written and its record says so, as for ``onnx``.
+        ConversionError: not even in FP32 does it answer as the master. FP16 and BF16 that do not
+            are written and their record says so, as for ``onnx``.
     """
     from convert import openvino_ir as ir
-    from convert import refit
 
     net = masters.load(master)
     with tempfile.TemporaryDirectory() as scratch:
         masters.export(net, Path(scratch))
         graph = ir.read(Path(scratch), net.inputs[0].shape[1])
     wanted, expected = _logits(net, master, fit), _logits(net, master, judge)
-    more: dict[str, Any] = {}
-    model, text, hint = graph, "", "f32"
+    model, text, more = graph, "FP32", dict[str, Any]()
     if precision == "int8":
-        best = search.search(
-            ir.Quantiser(graph, search.evenly(fit.pixels, search.RANGES)),
-            (fit.pixels, wanted),
-            (judge.pixels, expected, judge.classes),
-            say,
-            judge.margin,
-        )
-        if missed := best.distance.misses(limits.INT8):
-            say(f"INT8 is not enough ({'; '.join(missed)}); FP16 is written instead")
-            more["int8_missed"] = missed
-        else:
-            model, text = best.model, _int8(best)
-            more["floating_layers"] = list(best.floating)
+        model, text, more = _quantised(graph, (fit, wanted), (judge, expected), say)
     elif precision == "bf16":
-        hint = "bf16"
-        more["computed_in"] = ir.computed_in(ir.compiled(graph, hint))
-        try:
-            new = refit.solve(ir.features(graph, fit.pixels, hint), wanted, ir.head(graph))
-            model = ir.with_head(graph, new)
-        except refit.HeadError as error:
-            say(f"the head stays as it is: {error}")
-        text = "BF16, head fitted to it; only with INFERENCE_PRECISION_HINT bf16"
-    text = text or "FP16 weights, computed in FP32"
-    found = _distance(ir.answers(model, judge.pixels, hint)["LOGITS"], expected, judge)
-    held_back = found.misses(limits.HALF) if precision == "bf16" else []
-    if precision != "bf16":
-        _refuse(found, limits.INT8 if "INT8" in text else limits.HALF, master, text)
-    ir.save(model, folder, half=precision != "bf16")
+        model, text = _for_bf16(graph, fit, wanted, say)
+    elif precision == "fp16":
+        text = "FP16 weights, computed in FP16 where the CPU can"
+    with tempfile.TemporaryDirectory() as scratch:
+        ir.save(model, Path(scratch), half=precision == "fp16")
+        ready = ir.compiled(Path(scratch) / "model.xml", "bf16" if precision == "bf16" else "f32")
+        found = _distance(ir.run(ready, judge.pixels)["LOGITS"], expected, judge)
+        more["computed_in"] = ir.computed_in(ready)
+        held_back = []
+        if precision in ("fp16", "bf16"):
+            held_back = found.misses(limits.HALF)
+        else:
+            _refuse(found, limits.INT8 if "INT8" in text else limits.EXACT, master, text)
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in IR_FILES:
+            shutil.copyfile(Path(scratch) / name, folder / name)
     _record(
         folder,
         f"openvino_{precision}",
-        ["model.xml", "model.bin"],
+        list(IR_FILES),
         master,
         text,
         **more,
         **_judged(fit, judge, found, held_back),
     )
     return _said(text, found, held_back)
+
+
+Known = tuple[Fields, npt.NDArray[np.float32]]
+"""Fields, and the master's logits for them."""
+
+
+def _quantised(
+    graph: ov.Model, fit: Known, judge: Known, say: Say
+) -> tuple[ov.Model, str, dict[str, Any]]:
+    from convert import openvino_ir as ir
+
+    best = search.search(
+        ir.Quantiser(graph, search.evenly(fit[0].pixels, search.RANGES)),
+        (fit[0].pixels, fit[1]),
+        (judge[0].pixels, judge[1], judge[0].classes),
+        say,
+        judge[0].margin,
+    )
+    if missed := best.distance.misses(search.ENOUGH):
+        say(f"INT8 is not enough ({'; '.join(missed)}); FP32 is written instead")
+        return graph, "FP32", {"int8_missed": missed}
+    return best.model, _int8(best), {"floating_layers": list(best.floating)}
+
+
+def _for_bf16(
+    graph: ov.Model, fit: Fields, wanted: npt.NDArray[np.float32], say: Say
+) -> tuple[ov.Model, str]:
+    from convert import openvino_ir as ir
+    from convert import refit
+
+    text = "BF16; only with INFERENCE_PRECISION_HINT bf16"
+    try:
+        new = refit.solve(ir.features(graph, fit.pixels, "bf16"), wanted, ir.head(graph))
+    except refit.HeadError as error:
+        say(f"the head stays as it is: {error}")
+        return graph, text
+    return ir.with_head(graph, new), text + ", head fitted to it"
 
 
 def _int8(found: search.Found) -> str:

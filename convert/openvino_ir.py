@@ -33,8 +33,11 @@ def read(saved_model: Path, side: int) -> ov.Model:
     return model
 
 
-def save(model: ov.Model, folder: Path, *, half: bool = True) -> None:
-    """Write ``model.xml`` and ``model.bin``; ``half``: floating point weights stored as FP16."""
+def save(model: ov.Model, folder: Path, *, half: bool = False) -> None:
+    """Write ``model.xml`` and ``model.bin``; ``half``: floating point weights stored as FP16.
+
+    OpenVINO 2026.4 computes in FP16 what is stored so, on a CPU that can, also under the hint f32.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     ov.save_model(model, folder / "model.xml", compress_to_fp16=half)
 

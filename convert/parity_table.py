@@ -23,7 +23,7 @@ The same images through the Keras masters and through everything that is made of
 FOOT = """
 Largest and mean are absolute differences of probabilities. The vote compares calibrated
 probabilities and the subtype that it names. A gain in accuracy is shown and misses no limit, a loss
-does. A limit of INT8 holds where the artifact is INT8; where it had to stay in FP16, the
+does. A limit of INT8 holds where the artifact is INT8; where it had to stay in FP32, the
 limit of FP16 holds. "Not served" is what was too far off already on the images it was made with: it
 is shown, its record forbids to serve it, and no command fails for it.
 

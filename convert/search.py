@@ -20,10 +20,15 @@ import numpy.typing as npt
 from convert import limits, refit
 from convert.images import Fields
 
-WANTED: Final = limits.Limit(equal_argmax=0.993, accuracy_change=0.003)
-"""A third fewer changed classes than parity allows: the images it judges are others."""
+WANTED: Final = limits.Limit(equal_argmax=0.993, accuracy_change=0.003, mean_abs=0.003)
+"""Nearer than parity asks for: the images it judges are others, and a handful of changed classes
+is a matter of chance. The mean difference is not: of two INT8 models with Keras's class on 99.6% of
+the images here, the one 0.0045 off had 98.4% on the test part, the one 0.0032 off 99.6%."""
 
-MOST_FLOATING: Final = 4
+ENOUGH: Final = limits.Limit(equal_argmax=0.99, accuracy_change=0.003, mean_abs=0.004)
+"""What the nearest one must keep, where none is within WANTED."""
+
+MOST_FLOATING: Final = 5
 """Layers in floating point that are tried; with more of them INT8 is hardly worth it."""
 
 RANGES: Final = 300
@@ -97,9 +102,12 @@ def search(
         say(_line(found))
         if not found.distance.misses(WANTED):
             return found
-        if found.distance.equal_argmax > best.distance.equal_argmax:
-            best = found
+        best = min(best, found, key=_badness)
     return best
+
+
+def _badness(found: Found) -> tuple[int, float]:
+    return len(found.distance.misses(ENOUGH)), found.distance.mean_abs
 
 
 def _one(

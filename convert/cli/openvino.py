@@ -25,11 +25,11 @@ from convert.cli._shared import (
 @click.option(
     "--precision",
     "precisions",
-    type=click.Choice(("int8", "fp16", "bf16")),
+    type=click.Choice(("int8", "fp32", "fp16", "bf16")),
     multiple=True,
     default=("int8",),
     show_default=True,
-    help="Where INT8 does not give the answers that Keras gives, FP16 is written and said.",
+    help="Where INT8 does not give the answers that Keras gives, FP32 is written and said.",
 )
 @click.option("--images", default=1200, show_default=True, help="Training images to fit on.")
 @click.option(
@@ -53,15 +53,15 @@ def openvino(
     Examples:
       python -m convert openvino --all --data all-smears
       python -m convert openvino training/masters/mobilenet.keras --data all-smears \\
-        --precision fp16 --out model_repository/mobilenet/1
+        --precision fp32 --out model_repository/mobilenet/1
     """
     from convert import make, served
 
     if install and (out is not None or len(precisions) != 1 or "bf16" in precisions):
-        raise click.UsageError("--install takes one --precision, int8 or fp16, and no --out")
+        raise click.UsageError("--install takes one --precision, int8, fp32 or fp16, and no --out")
     if out is not None and len(precisions) != 1:
         raise click.UsageError("--out is the folder of one artifact; give one --precision")
-    if install and data is None and precisions != ("fp16",):
+    if install and data is None and "int8" in precisions:
         raise click.UsageError(
             "--install needs --data: ranges from drawn fields are not for serving; "
             "python -m convert openvino --install --data FOLDER takes them from training images"

@@ -61,13 +61,13 @@ def find(backend: Layers, images: tuple[np.ndarray, np.ndarray]) -> search.Found
 
 
 def test_nothing_stays_in_floating_point_where_nothing_loses(images) -> None:  # type: ignore[no-untyped-def]
-    backend = Layers({"a": 0.01, "b": 0.02}, [])
+    backend = Layers({"a": 0.001, "b": 0.002}, [])
     assert find(backend, images).floating == ()
     assert backend.asked == [()]
 
 
 def test_the_layers_that_lose_most_stay_and_no_others(images) -> None:  # type: ignore[no-untyped-def]
-    backend = Layers({"a": 0.02, "b": 2.0, "c": 0.03, "d": 4.0, "e": 0.01}, [])
+    backend = Layers({"a": 0.002, "b": 2.0, "c": 0.003, "d": 4.0, "e": 0.001}, [])
     found = find(backend, images)
     assert found.floating == ("d", "b")
     assert found.distance.equal_argmax == 1
