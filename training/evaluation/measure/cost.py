@@ -25,7 +25,7 @@ RULE = (
     "Multiply-accumulates of all convolutions and matrix products of the served graph for one "
     "image of 224 pixels a side; everything else (activations, pooling, scaling) is left out. "
     "FLOPs are twice that. Parameters are those of the Keras master, batch statistics included. "
-    "Latency is one image through the served INT8 model with OpenVINO on the CPU, after a warm-up."
+    "Latency is one image through the served model with OpenVINO on the CPU, after a warm-up."
 )
 
 

@@ -41,7 +41,7 @@ def cost(figures: Figures) -> Section:
         "MACs",
         "FLOPs",
         "Master",
-        "INT8 IR",
+        "Served IR",
         "Latency, median (10-90%)",
         "Relative",
     )
