@@ -129,7 +129,13 @@ def onnx(
 
 
 def openvino(
-    master: Path, folder: Path, precision: str, fit: Fields, judge: Fields, say: Say
+    master: Path,
+    folder: Path,
+    precision: str,
+    fit: Fields,
+    judge: Fields,
+    say: Say,
+    within: float | None = None,
 ) -> str:
     """OpenVINO IR in "fp32", "int8" (FP32 where that is not enough), "fp16" or "bf16".
 
@@ -150,7 +156,7 @@ def openvino(
     wanted, expected = _logits(net, master, fit), _logits(net, master, judge)
     model, text, more = graph, "FP32", dict[str, Any]()
     if precision == "int8":
-        model, text, more = _quantised(graph, (fit, wanted), (judge, expected), say)
+        model, text, more = _quantised(graph, (fit, wanted), (judge, expected), say, within)
     elif precision == "bf16":
         model, text = _for_bf16(graph, fit, wanted, say)
     elif precision == "fp16":
@@ -185,7 +191,7 @@ Known = tuple[Fields, npt.NDArray[np.float32]]
 
 
 def _quantised(
-    graph: ov.Model, fit: Known, judge: Known, say: Say
+    graph: ov.Model, fit: Known, judge: Known, say: Say, within: float | None
 ) -> tuple[ov.Model, str, dict[str, Any]]:
     from convert import openvino_ir as ir
 
@@ -195,8 +201,9 @@ def _quantised(
         (judge[0].pixels, judge[1], judge[0].classes),
         say,
         judge[0].margin,
+        within,
     )
-    if missed := best.distance.misses(search.ENOUGH):
+    if missed := best.distance.misses(search.enough(within)):
         say(f"INT8 is not enough ({'; '.join(missed)}); FP32 is written instead")
         return graph, "FP32", {"int8_missed": missed}
     return best.model, _int8(best), {"floating_layers": list(best.floating)}

@@ -82,6 +82,7 @@ def search(
     judge: tuple[npt.NDArray[np.uint8], Floats, npt.NDArray[np.int64]],
     say: Callable[[str], None],
     margin: float = 0.0,
+    within: float | None = None,
 ) -> Found:
     """The first model within WANTED; if none is, the nearest to it.
 
@@ -89,21 +90,28 @@ def search(
         fit: pixels uint8 [n, ...] and the float model's logits [n, 4] for them.
         judge: the same of other images, and their classes int64 [n] (-1 where unknown).
         margin: see ``limits.distance``.
+        within: mean difference of a probability that is near enough, instead of WANTED's.
     """
     layers = backend.layers()
+    wanted = WANTED if within is None else WANTED._replace(mean_abs=within)
     best = _one(backend, (), len(layers), fit, judge, margin)
     say(_line(best))
-    if not best.distance.misses(WANTED):
+    if not best.distance.misses(wanted):
         return best
     ranked = _ranked(backend, layers, fit)
     say(f"layers by what they lose: {', '.join(ranked[:4])}, ...")
     for count in range(1, min(MOST_FLOATING, len(layers) // 2) + 1):
         found = _one(backend, tuple(ranked[:count]), len(layers), fit, judge, margin)
         say(_line(found))
-        if not found.distance.misses(WANTED):
+        if not found.distance.misses(wanted):
             return found
         best = min(best, found, key=_badness)
     return best
+
+
+def enough(within: float | None) -> limits.Limit:
+    """What INT8 must keep to be written, given the mean difference that was asked for."""
+    return ENOUGH if within is None else ENOUGH._replace(mean_abs=within)
 
 
 def _badness(found: Found) -> tuple[int, float]:

@@ -33,6 +33,12 @@ from convert.cli._shared import (
 )
 @click.option("--images", default=1200, show_default=True, help="Training images to fit on.")
 @click.option(
+    "--within",
+    type=click.FloatRange(0, 1),
+    help="Mean difference of a probability that INT8 may have from Keras.  [default: 0.003, at "
+    "most 0.004 where that cannot be reached]",
+)
+@click.option(
     "--install", is_flag=True, help="Write into model_repository/<backbone>/1, which is served."
 )
 def openvino(
@@ -42,6 +48,7 @@ def openvino(
     data: Path | None,
     precisions: tuple[str, ...],
     images: int,
+    within: float | None,
     install: bool,
 ) -> None:
     """Write OpenVINO IR, checked against Keras on the validation part.
@@ -74,5 +81,5 @@ def openvino(
                 folder = place(out, into, masters, one, f"openvino_{precision}")
                 if install:
                     folder = served.MODEL_REPOSITORY / one.backbone / "1"
-                said = make.openvino(one.path, folder, precision, fit, judge, click.echo)
+                said = make.openvino(one.path, folder, precision, fit, judge, click.echo, within)
                 click.echo(f"{folder / 'model.xml'} written: {said}")

@@ -74,6 +74,17 @@ def test_the_layers_that_lose_most_stay_and_no_others(images) -> None:  # type: 
     assert backend.asked == [(), ("d",), ("d", "b")]
 
 
+def test_nearer_can_be_asked_for(images) -> None:  # type: ignore[no-untyped-def]
+    logits, classes = images
+    backend = Layers({"a": 0.002, "b": 0.01}, [])
+    ask = (backend, (logits, logits), (logits, logits, classes), lambda _: None)
+    loose, near = search.search(*ask), search.search(*ask, within=0.0005)
+    assert loose.floating == ()
+    assert near.floating == ("b",)
+    assert near.distance.mean_abs < 0.0005 < loose.distance.mean_abs
+    assert loose.distance.misses(search.enough(0.0005))
+
+
 def test_where_none_is_enough_the_nearest_is_given_and_says_so(images) -> None:  # type: ignore[no-untyped-def]
     backend = Layers(dict.fromkeys("abcdefghijkl", 2.0), [])
     found = find(backend, images)
