@@ -24,8 +24,9 @@ FOOT = """
 Largest and mean are absolute differences of probabilities. The vote compares calibrated
 probabilities and the subtype that it names. A gain in accuracy is shown and misses no limit, a loss
 does. A limit of INT8 holds where the artifact is INT8; where it had to stay in FP32, the
-limit of FP16 holds. "Not served" is what was too far off already on the images it was made with: it
-is shown, its record forbids to serve it, and no command fails for it.
+limit of FP16 holds. "Not served" is what was too far off already on the images it was made with,
+and what no model configuration asks for (OpenVINO in half precision): it is shown, its record says
+why, and no command fails for it.
 
 | | artifact | what it is | computed in |
 | --- | --- | --- | --- |

@@ -93,7 +93,7 @@ def search(
         within: mean difference of a probability that is near enough, instead of WANTED's.
     """
     layers = backend.layers()
-    wanted = WANTED if within is None else WANTED._replace(mean_abs=within)
+    wanted = _near(WANTED, within, margin)
     best = _one(backend, (), len(layers), fit, judge, margin)
     say(_line(best))
     if not best.distance.misses(wanted):
@@ -109,9 +109,16 @@ def search(
     return best
 
 
-def enough(within: float | None) -> limits.Limit:
-    """What INT8 must keep to be written, given the mean difference that was asked for."""
-    return ENOUGH if within is None else ENOUGH._replace(mean_abs=within)
+def enough(within: float | None, margin: float) -> limits.Limit:
+    """What INT8 must keep to be written, given what ``search`` was asked for."""
+    return _near(ENOUGH, within, margin)
+
+
+def _near(limit: limits.Limit, within: float | None, margin: float) -> limits.Limit:
+    """Where only clear fields count, the mean over all of them is no measure."""
+    if within is not None:
+        return limit._replace(mean_abs=within)
+    return limit._replace(mean_abs=None) if margin else limit
 
 
 def _badness(found: Found) -> tuple[int, float]:

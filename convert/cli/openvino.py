@@ -64,8 +64,10 @@ def openvino(
     """
     from convert import make, served
 
-    if install and (out is not None or len(precisions) != 1 or "bf16" in precisions):
-        raise click.UsageError("--install takes one --precision, int8, fp32 or fp16, and no --out")
+    if install and (
+        out is not None or len(precisions) != 1 or not {"int8", "fp32"} & set(precisions)
+    ):
+        raise click.UsageError("--install takes one --precision, int8 or fp32, and no --out")
     if out is not None and len(precisions) != 1:
         raise click.UsageError("--out is the folder of one artifact; give one --precision")
     if install and data is None and "int8" in precisions:

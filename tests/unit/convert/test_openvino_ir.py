@@ -96,16 +96,44 @@ def test_without_data_the_record_says_drawn_and_nothing_is_installed(
     master_file: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "1"
-    arguments = ["openvino", str(master_file), "--precision", "fp16", "--out", str(out)]
+    arguments = ["openvino", str(master_file), "--precision", "fp32", "--out", str(out)]
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 0, result.output
     assert "drawn" in result.output
     record = json.loads((out / "metadata.json").read_text())
     assert record["for_serving"] is False
     assert record["calibration_images"]["source"] == "drawn"
+    assert record["held_back"] == []
     refused = CliRunner().invoke(main, ["openvino", str(master_file), "--install"])
     assert refused.exit_code == 2
     assert "--install needs --data" in refused.output
+
+
+def test_half_precision_is_made_to_be_measured_and_not_to_be_served(
+    master_file: Path, data: Path, tmp_path: Path
+) -> None:
+    wanted = ["--precision", "fp16", "--precision", "bf16"]
+    arguments = [
+        "openvino",
+        str(master_file),
+        "--data",
+        str(data),
+        "--into",
+        str(tmp_path),
+        *wanted,
+    ]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 0, result.output
+    for precision in ("fp16", "bf16"):
+        folder = tmp_path / "tiny" / f"openvino_{precision}"
+        record = json.loads((folder / "metadata.json").read_text())
+        assert record["for_serving"] is False
+        assert record["held_back"]
+        ready = openvino_ir.compiled(folder / "model.xml", "f32" if precision == "fp16" else "bf16")
+        assert record["computed_in"] == openvino_ir.computed_in(ready), "of the file as it lies"
+    refused = CliRunner().invoke(main, [*arguments[:2], "--install", "--precision", "fp16"])
+    assert refused.exit_code == 2
+    assert "int8 or fp32" in refused.output
 
 
 def test_a_file_that_is_no_master_is_refused(tmp_path: Path, data: Path) -> None:

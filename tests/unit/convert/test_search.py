@@ -82,7 +82,7 @@ def test_nearer_can_be_asked_for(images) -> None:  # type: ignore[no-untyped-def
     assert loose.floating == ()
     assert near.floating == ("b",)
     assert near.distance.mean_abs < 0.0005 < loose.distance.mean_abs
-    assert loose.distance.misses(search.enough(0.0005))
+    assert loose.distance.misses(search.enough(0.0005, 0.0))
 
 
 def test_where_none_is_enough_the_nearest_is_given_and_says_so(images) -> None:  # type: ignore[no-untyped-def]
