@@ -312,7 +312,8 @@ def test_without_a_server_one_is_started_used_and_stopped(
     monkeypatch.setattr("allclient.local.LocalServer", Local)
     done = allclient("classify", *write(a="benign"), "--model-repository", ".", "--flavour", "x")
     assert done.code == 0
-    assert events == [{"model_repository": Path(), "flavour": "x"}, "stopped"]
+    asked = {"model_repository": Path(), "flavour": "x", "model": "all_ensemble"}
+    assert events == [asked, "stopped"]
     assert done.err.startswith("1 classified")
 
 
