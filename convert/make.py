@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -239,13 +240,13 @@ def _int8(found: search.Found) -> str:
 
 
 def _logits(net: Any, master: Path, fields: Fields) -> npt.NDArray[np.float32]:
-    key = (artifacts.sha256(master), id(fields))
+    key = (artifacts.sha256(master), hashlib.sha256(fields.pixels).hexdigest())
     if key not in _KNOWN:
         _KNOWN[key] = masters.answers(net, fields.pixels)["LOGITS"]
     return _KNOWN[key]
 
 
-_KNOWN: dict[tuple[str, int], npt.NDArray[np.float32]] = {}
+_KNOWN: dict[tuple[str, str], npt.NDArray[np.float32]] = {}
 """One command makes several artifacts of one master and asks Keras once about the same images."""
 
 
