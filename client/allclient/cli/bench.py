@@ -11,11 +11,13 @@ import click
 
 from allclient.cli import codes
 from allclient.cli.options import (
-    SERVER_VARIABLE,
     ConnectionOptions,
+    check_server,
     connection_options,
+    embedded_options,
     make_client,
     make_connection,
+    server_option,
 )
 from allclient.contract import CASCADE, ENSEMBLE
 
@@ -68,13 +70,7 @@ wrong option or no image, 3 when no server answers.
 )
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path())
 @click.option("-r", "--recursive", is_flag=True, help="Search folders in folders too.")
-@click.option(
-    "--server",
-    envvar=SERVER_VARIABLE,
-    show_envvar=True,
-    metavar="HOST:PORT",
-    help="gRPC address of a Triton server. Without it one is started here, used and stopped.",
-)
+@server_option
 @click.option(
     "--model",
     type=click.Choice([ENSEMBLE, CASCADE]),
@@ -128,17 +124,7 @@ wrong option or no image, 3 when no server answers.
     show_default=True,
     help="A table for people or one JSON object.",
 )
-@click.option(
-    "--model-repository",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    metavar="DIR",
-    help="Model repository of the server started here.",
-)
-@click.option(
-    "--flavour",
-    metavar="NAME",
-    help="Model configurations of the server started here (configs/NAME.pbtxt).",
-)
+@embedded_options
 @connection_options
 def bench(
     paths: tuple[str, ...],
@@ -160,13 +146,7 @@ def bench(
     from allclient.transport.raw import RawCalls
 
     connection: ConnectionOptions = options  # type: ignore[assignment]
-    if server and (model_repository or flavour):
-        raise click.UsageError(
-            "--model-repository and --flavour are for the server started here, and --server "
-            f"(or ${SERVER_VARIABLE}) names another; --server '' starts one here"
-        )
-    if not server and any(connection.values()):
-        raise click.UsageError("TLS and token options need --server")
+    check_server(server, model_repository, flavour, connection)
     images = _images(paths, recursive, limit)
     loads = []
     with ExitStack() as stack:

@@ -8,7 +8,7 @@ from typing import Any, Final
 import click
 
 from allclient.cli import codes
-from allclient.cli.options import SERVER_VARIABLE, connection_options
+from allclient.cli.options import connection_options, embedded_options, server_option
 from allclient.contract import CASCADE, ENSEMBLE
 
 _FORMATS: Final = ["table", "csv", "jsonl"]
@@ -70,13 +70,7 @@ Every answer needs a reading by a pathologist; this is not a medical device.
     "given, so use the same paths.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace --output when it exists.")
-@click.option(
-    "--server",
-    envvar=SERVER_VARIABLE,
-    show_envvar=True,
-    metavar="HOST:PORT",
-    help="gRPC address of a Triton server. Without it one is started here, used and stopped.",
-)
+@server_option
 @click.option(
     "--model",
     type=click.Choice([ENSEMBLE, CASCADE]),
@@ -102,17 +96,7 @@ Every answer needs a reading by a pathologist; this is not a medical device.
     help="The longest wait for one image, retries included.",
 )
 @click.option("--unordered", is_flag=True, help="Results as they come, not in order of the paths.")
-@click.option(
-    "--model-repository",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    metavar="DIR",
-    help="Model repository of the server started here.",
-)
-@click.option(
-    "--flavour",
-    metavar="NAME",
-    help="Model configurations of the server started here (configs/NAME.pbtxt).",
-)
+@embedded_options
 @connection_options
 def classify(**options: Any) -> int:
     """Classify images: benign or malignant, maturation stage, and whether to review.

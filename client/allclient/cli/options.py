@@ -34,6 +34,53 @@ class ConnectionOptions(TypedDict):
     token_file: Path | None
 
 
+server_option = click.option(
+    "--server",
+    envvar=SERVER_VARIABLE,
+    show_envvar=True,
+    metavar="HOST:PORT",
+    help="gRPC address of a Triton server. Without it one is started here, used and stopped.",
+)
+"""For every command that starts a server where none is named."""
+
+
+def embedded_options(command: _F) -> _F:
+    """What the server started here serves; ``check_server`` refuses it beside ``server_option``."""
+    for decorate in (
+        click.option(
+            "--flavour",
+            metavar="NAME",
+            help="Model configurations of the server started here (configs/NAME.pbtxt).",
+        ),
+        click.option(
+            "--model-repository",
+            type=click.Path(path_type=Path, exists=True, file_okay=False),
+            metavar="DIR",
+            help="Model repository of the server started here.",
+        ),
+    ):
+        command = decorate(command)
+    return command
+
+
+def check_server(
+    server: str | None,
+    model_repository: Path | None,
+    flavour: str | None,
+    connection: ConnectionOptions,
+) -> None:
+    """Raises UsageError for options of another server than the one that will be asked."""
+    if server:
+        for name, given in (("model-repository", model_repository), ("flavour", flavour)):
+            if given is not None:
+                raise click.UsageError(
+                    f"--{name} is for the server started here, and --server "
+                    f"(or ${SERVER_VARIABLE}) names another; --server '' starts one here"
+                )
+    elif any(connection.values()):
+        raise click.UsageError("TLS and token options need --server")
+
+
 def connection_options(command: _F) -> _F:
     """TLS and token, for every command that talks to a server over the network."""
     for decorate in (

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 import click
 
 from allclient.cli import codes
-from allclient.cli.options import SERVER_VARIABLE, ConnectionOptions, make_client
+from allclient.cli.options import ConnectionOptions, check_server, make_client
 from allclient.cli.screen import Screen, TerminalTable, standard_output
 from allclient.cli.signals import StopSignals
 from allclient.cli.tally import NOTICE, Tally
@@ -182,15 +182,7 @@ def _check(options: Options) -> None:
         raise click.UsageError("a table cannot be resumed: use --format csv or jsonl")
     if options.null and "-" not in options.paths:
         raise click.UsageError("--null is about the list on standard input: name '-' as a PATH")
-    if options.server:
-        for name in ("model_repository", "flavour"):
-            if getattr(options, name) is not None:
-                raise click.UsageError(
-                    f"--{name.replace('_', '-')} is for the server started here, and --server "
-                    f"(or ${SERVER_VARIABLE}) names another; --server '' starts one here"
-                )
-    elif any(options.connection().values()):
-        raise click.UsageError("TLS and token options need --server")
+    check_server(options.server, options.model_repository, options.flavour, options.connection())
 
 
 def _format_name(options: Options) -> str:

@@ -81,6 +81,8 @@ def test_version(allclient: Callable[..., Any]) -> None:
         (["classify", "x", "--null"], "name '-' as a PATH"),
         (["classify", "x", "--server", "t", "--flavour", "gpu"], "names another"),
         (["classify", "x", "--tls"], "need --server"),
+        (["bench", "x", "--server", "t", "--flavour", "gpu"], "names another"),
+        (["bench", "x", "--tls"], "need --server"),
         (["completion", "tcsh"], "'tcsh' is not one of"),
     ],
 )
