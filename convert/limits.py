@@ -7,6 +7,8 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from convert import served
+
 Floats = npt.NDArray[np.floating]
 
 VOTE: Final = "vote"
@@ -79,9 +81,9 @@ class Distance(NamedTuple):
 
 
 def softmax(logits: Floats) -> Floats:
-    """Probabilities [n, 4] of logits [n, 4]."""
-    shifted = np.exp(logits - logits.max(1, keepdims=True))
-    return shifted / shifted.sum(1, keepdims=True)
+    """Probabilities [n, 4] of logits [n, 4], as the vote computes them."""
+    probabilities: Floats = served.majority().softmax(logits)
+    return probabilities
 
 
 def distance(

@@ -19,9 +19,6 @@ from convert.images import Fields
 if TYPE_CHECKING:
     import openvino as ov
 
-if TYPE_CHECKING:
-    pass
-
 Say = Callable[[str], None]
 
 TOOLS: Final = (
@@ -35,7 +32,6 @@ TOOLS: Final = (
     "onnxsim",
     "tf2onnx",
 )
-
 
 NOT_SERVED: Final = {
     "fp16": "computed in FP16 where the CPU can, under the hint f32 too; FP32 is served instead",

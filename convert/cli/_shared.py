@@ -148,7 +148,7 @@ def _chosen(
             f"say which: a MASTER file, --backbone {'|'.join(NAMES)}, or --all (one of the three)"
         )
     if files:
-        return [Master(_backbone_of(file), file) for file in files]
+        return [Master(file.stem, file) for file in files]
     chosen = [Master(name, folder / f"{name}.keras") for name in (backbones or NAMES)]
     missing = next((one for one in chosen if not one.path.is_file()), None)
     if missing is not None:
@@ -157,7 +157,3 @@ def _chosen(
             f"python -m training fit --backbone {missing.backbone} makes a new one"
         )
     return chosen
-
-
-def _backbone_of(file: Path) -> str:
-    return file.stem

@@ -11,6 +11,7 @@ For a machine with one NVIDIA GPU, driver 580 or newer and CUDA 13, and an envir
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import os
 import platform
@@ -112,31 +113,36 @@ def read_images(folder: Path, limit: int) -> list[bytes]:
 
 def pixels_of(images: list[bytes]) -> np.ndarray:
     """What the backbones see, uint8 [n, 224, 224, 3], by the repository's own preprocessing."""
-    folder = ROOT / "model_repository" / "preprocess" / "1"
-    if str(folder) not in sys.path:
-        sys.path.append(str(folder))
-    import pixels
-
+    pixels = served("preprocess", "pixels")
     return np.stack([pixels.decode(image).pixels for image in images])
+
+
+def served(model: str, name: str) -> Any:
+    """A pure file of the model repository, as the server imports it."""
+    folder = str(ROOT / "model_repository" / model / "1")
+    if folder not in sys.path:
+        sys.path.append(folder)
+    return importlib.import_module(name)
 
 
 def parity(address: str, models: Path, pixels: np.ndarray) -> dict[str, Any]:
     """The served backbones against the same ONNX files on ONNX Runtime's CPU provider."""
     import onnxruntime as ort
 
+    softmax = served("vote", "majority").softmax
     found = {}
     with triton.InferenceServerClient(address) as client:
         for backbone in (backbone.value for backbone in BACKBONES):
             path = models / backbone / "1" / "model.onnx"
             session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-            served, expected = [], []
+            answered, expected = [], []
             for start in range(0, len(pixels), 16):
                 batch = pixels[start : start + 16]
                 tensor = triton.InferInput("PIXELS", list(batch.shape), "UINT8")
                 tensor.set_data_from_numpy(batch)
-                served.append(client.infer(backbone, [tensor]).as_numpy("LOGITS"))
+                answered.append(client.infer(backbone, [tensor]).as_numpy("LOGITS"))
                 expected.append(session.run(["LOGITS"], {"PIXELS": batch})[0])
-            one, other = softmax(np.concatenate(served)), softmax(np.concatenate(expected))
+            one, other = softmax(np.concatenate(answered)), softmax(np.concatenate(expected))
             found[backbone] = {
                 "images": len(pixels),
                 "max_abs": float(np.abs(one - other).max()),
@@ -144,11 +150,6 @@ def parity(address: str, models: Path, pixels: np.ndarray) -> dict[str, Any]:
                 "equal_argmax": float((one.argmax(1) == other.argmax(1)).mean()),
             }
     return found
-
-
-def softmax(logits: np.ndarray) -> np.ndarray:
-    shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return shifted / shifted.sum(axis=1, keepdims=True)
 
 
 def backbones_alone(

@@ -7,15 +7,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-ROWS = {
-    "accuracy": "accuracy, four classes",
-    "balanced_accuracy": "balanced accuracy, four classes",
-    "binary_accuracy": "accuracy, benign/malignant",
-    "binary_balanced_accuracy": "balanced accuracy, benign/malignant",
-    "sensitivity": "sensitivity",
-    "specificity": "specificity",
-    "ece": "ECE of the label",
-}
+from training.evaluation import summary
+
+ROWS = summary.ROWS | {"ece": "ECE of the label"}
 
 
 def way(name: str, figures: dict[str, Any], console: Console) -> None:

@@ -39,7 +39,10 @@ def in_colour(samples: Sequence[Sample], *, nuclei: bool) -> Images:
 def rendered(samples: Sequence[Sample]) -> Images:
     """Fields as the networks see them, with their nuclei, for views that change no colours."""
     found = in_colour(samples, nuclei=True)
-    return Images(dataset.decode(samples)[0], samples, found.nuclei)
+    assert found.nuclei is not None
+    draw = serving.pixels().render
+    seen = [draw(field, nuclei) for field, nuclei in zip(found.pixels, found.nuclei, strict=True)]
+    return Images(np.stack(seen), samples, found.nuclei)
 
 
 def as_served(samples: Sequence[Sample]) -> Images:
