@@ -14,6 +14,7 @@ from training.cli.data import data
 from training.cli.evaluate import evaluate
 from training.cli.fit import fit
 from training.cli.hints import hints
+from training.cli.inputs import inputs
 from training.cli.report import report
 from training.cli.split import split
 from training.cli.tune import tune
@@ -28,6 +29,7 @@ def main() -> None:
 
 main.add_command(fit)
 main.add_command(hints)
+main.add_command(inputs)
 main.add_command(tune)
 main.add_command(data)
 main.add_command(split)

@@ -1,0 +1,43 @@
+"""``python -m training inputs``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from training.cli.options import BACKBONES, clear_errors, data_option
+
+
+@click.command()
+@data_option
+@click.option("--backbone", type=click.Choice(BACKBONES), default=BACKBONES[0], show_default=True)
+@click.option(
+    "--weights",
+    required=True,
+    metavar="imagenet|PATH",
+    help="What its early layers start from, as of fit.",
+)
+@click.option("--looseness", type=float, default=30.0, show_default=True, help="Of the head.")
+def inputs(root: Path, backbone: str, weights: str, looseness: float) -> None:
+    """Compare what a network could be shown: colour, stain normalised, density, leukocytes alone.
+
+    One linear head a picture, on fields alone; scored on new fields of known slides and on slides
+    left out one by one.
+
+    \b
+    Example:
+      python -m training inputs --data all-smears --weights mobilenet.weights.h5
+    """
+    from training.fitting import inputs as pictures
+    from training.fitting.recipes import recipe
+
+    with clear_errors():
+        own = recipe(backbone, "head").changed(looseness=looseness)
+        for name, ways in pictures.compare(root, backbone, own, weights):
+            figures = (
+                f"{way}: four classes {found['accuracy']:.3f}, benign/malignant balanced "
+                f"{found['binary_balanced_accuracy']:.3f}"
+                for way, found in ways.items()
+            )
+            click.echo(f"{name:<26}  {'   '.join(figures)}")
