@@ -47,14 +47,15 @@ types-tensorrt: $(VENV)/.ready-test
 	  --cache-dir .mypy_cache/tensorrt convert/tensorrt_api.py
 
 # Everything lands in build/convert; the served model_repository is left alone. Real images:
-#   make convert DATA=all-smears            (WITHIN=0.002 asks INT8 to be nearer to Keras)
+#   make convert DATA=all-smears OTHERS=fields-of-other-laboratories
+# WITHIN=0.002 asks INT8 to be nearer to Keras.
 REAL = $(if $(DATA),--data $(DATA))
 convert: $(VENV)/.ready-convert
 	@$(BIN)/python -m convert savedmodel --all
 	@$(BIN)/python -m convert onnx --all --precision fp32 --precision fp16 --precision int8 $(REAL)
 	@$(BIN)/python -m convert openvino --all --precision int8 --precision fp16 --precision bf16 \
 	  $(REAL) $(if $(WITHIN),--within $(WITHIN))
-	@$(BIN)/python -m convert parity --all $(REAL)
+	@$(BIN)/python -m convert parity --all $(REAL) $(if $(OTHERS),--others $(OTHERS))
 
 # All in one run; BENCH='--only server,peers' and the like run parts of it.
 bench: $(VENV)/.ready-test

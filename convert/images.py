@@ -16,6 +16,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from allclient.contract import IMAGE_SUFFIXES
 from convert import limits, served
 
 CLASSES: Final = ("benign", "early", "pre", "pro")
@@ -118,6 +119,19 @@ def fields(root: Path | None, part: str, most: int | None = None, watch: Watch =
     pixels, quality = _decoded([path for path, _ in chosen], watch)
     classes = np.array([one for _, one in chosen], np.int64)
     return Fields(pixels, quality, classes, part, root.resolve().name)
+
+
+def folder(root: Path, watch: Watch = iter) -> Fields:
+    """Every image in a folder and in those below it, of whatever origin; their class is not told.
+
+    Raises:
+        DataError: no image there, or one cannot be read.
+    """
+    files = sorted(path for path in root.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
+    if not files:
+        raise DataError(f"{root} has no images")
+    pixels, quality = _decoded(files, watch)
+    return Fields(pixels, quality, np.full(len(files), -1), "all", root.resolve().name)
 
 
 def decode(files: list[Path]) -> npt.NDArray[np.uint8]:

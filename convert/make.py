@@ -167,7 +167,7 @@ def openvino(
     elif precision == "fp16":
         text = "FP16 weights, computed in FP16 where the CPU can"
     with tempfile.TemporaryDirectory() as scratch:
-        ir.save(model, Path(scratch), half=precision == "fp16")
+        ir.save(_early(model, say), Path(scratch), half=precision == "fp16")
         ready = ir.compiled(Path(scratch) / "model.xml", "bf16" if precision == "bf16" else "f32")
         found = _distance(ir.run(ready, judge.pixels)["LOGITS"], expected, judge)
         more["computed_in"] = ir.computed_in(ready)
@@ -217,16 +217,26 @@ def _quantised(
 def _for_bf16(
     graph: ov.Model, fit: Fields, wanted: npt.NDArray[np.float32], say: Say
 ) -> tuple[ov.Model, str]:
-    from convert import openvino_ir as ir
-    from convert import refit
+    from convert import openvino_head, refit
 
     text = "BF16; only with INFERENCE_PRECISION_HINT bf16"
     try:
-        new = refit.solve(ir.features(graph, fit.pixels, "bf16"), wanted, ir.head(graph))
+        features = openvino_head.features(graph, fit.pixels, "bf16")
+        new = refit.solve(features, wanted, openvino_head.head(graph))
     except refit.HeadError as error:
         say(f"the head stays as it is: {error}")
         return graph, text
-    return ir.with_head(graph, new), text + ", head fitted to it"
+    return openvino_head.with_head(graph, new), text + ", head fitted to it"
+
+
+def _early(model: ov.Model, say: Say) -> ov.Model:
+    from convert import openvino_head, refit
+
+    try:
+        return openvino_head.early(model)
+    except refit.HeadError as error:
+        say(f"the head stays where it is: {error}")
+        return model
 
 
 def _int8(found: search.Found) -> str:

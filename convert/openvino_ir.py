@@ -11,10 +11,13 @@ import numpy as np
 import numpy.typing as npt
 import openvino as ov
 
-from convert.refit import Head, HeadError
+from convert import openvino_head
+from convert.refit import Head
 
 BATCH = 16
 CONVOLUTIONS = ("Convolution", "GroupConvolution")
+FLOATING = ("MatMul", "ReduceMean", "Multiply", "Divide", "Maximum", "Add", "AvgPool")
+"""What the head is made of, from the weighing of the maps on: it costs little and decides all."""
 PASSING = ("Transpose", "Reshape", "Pad")
 """What may stand between a convolution and the rounding of what it takes."""
 
@@ -109,9 +112,8 @@ class Quantiser:
             preset=nncf.QuantizationPreset.MIXED,
             subset_size=len(self.pixels),
             fast_bias_correction=False,
-            # The pooling too: rounded before it, LOGITS would not be the mean of CAM any more.
             ignored_scope=nncf.IgnoredScope(
-                types=["MatMul", "ReduceMean"], names=list(floating), validate=False
+                types=list(FLOATING), names=list(floating), validate=False
             ),
             advanced_parameters=AdvancedQuantizationParameters(
                 # The mean of the extremes, NNCF's default, cuts off what few images have.
@@ -131,99 +133,26 @@ class Quantiser:
             source = reader.input_value(0).get_node()
             if source.get_type_name() == "FakeQuantize":
                 reader.input(0).replace_source_output(source.input_value(0))
-            weights = ov.opset13.constant(_constant(before.input_value(1)).data)
+            weights = ov.opset13.constant(openvino_head.constant(before.input_value(1)))
             here.input(1).replace_source_output(weights.output(0))
         return copy
 
     def features(self, model: ov.Model, pixels: Pixels, precision: str = "f32") -> Any:
         """What the head sees, float32 [n, channels]."""
-        return features(model, pixels, precision)
+        return openvino_head.features(model, pixels, precision)
 
     def head(self) -> Head:
         """The head before anything was quantised."""
-        return head(self.graph)
+        return openvino_head.head(self.graph)
 
     def with_head(self, model: ov.Model, new: Head) -> ov.Model:
         """A copy of ``model`` with another head."""
-        return with_head(model, new)
+        return openvino_head.with_head(model, new)
 
     def logits(self, model: ov.Model, pixels: Pixels) -> npt.NDArray[np.float32]:
         """[n, 4]"""
         return answers(model, pixels)["LOGITS"]
 
 
-def head(model: ov.Model) -> Head:
-    """The dense layer that ends in LOGITS.
-
-    Raises:
-        HeadError: the graph ends otherwise.
-    """
-    bias, product = _ending(model)
-    kernel = _constant(product.input_value(1)).data
-    if product.get_attributes()["transpose_b"]:
-        kernel = kernel.T
-    return Head(np.array(kernel), np.array(_constant(bias.input_value(1)).data).reshape(-1))
-
-
-def features(model: ov.Model, pixels: Pixels, precision: str = "f32") -> Any:
-    """What the head sees, float32 [n, channels]; see ``head`` for what it raises."""
-    _, product = _ending(model)
-    trunk = ov.Model([product.input_value(0)], model.get_parameters(), "trunk")
-    part = ov.compile_model(trunk, "CPU", {"INFERENCE_PRECISION_HINT": precision})
-    return np.concatenate(
-        [
-            np.array(part({0: pixels[start : start + BATCH]})[0])
-            for start in range(0, len(pixels), BATCH)
-        ]
-    )
-
-
-def with_head(model: ov.Model, new: Head) -> ov.Model:
-    """A copy of ``model`` with another head, for LOGITS and for every place of CAM alike."""
-    old = head(model)
-    copy = model.clone()
-    changed = 0
-    for op in copy.get_ordered_ops():
-        if op.get_type_name() != "MatMul":
-            continue
-        flipped = op.get_attributes()["transpose_b"]
-        kernel = _constant(op.input_value(1)).data
-        if kernel.T.shape != old.kernel.shape and kernel.shape != old.kernel.shape:
-            continue
-        if not np.array_equal(kernel.T if flipped else kernel, old.kernel):
-            continue
-        weights = new.kernel.astype(np.float32)
-        constant = ov.opset13.constant(np.ascontiguousarray(weights.T if flipped else weights))
-        op.input(1).replace_source_output(constant.output(0))
-        (reader,) = op.output(0).get_target_inputs()
-        shape = _constant(reader.get_node().input_value(1)).data.shape
-        bias = ov.opset13.constant(new.bias.astype(np.float32).reshape(shape))
-        reader.get_node().input(1).replace_source_output(bias.output(0))
-        changed += 1
-    if changed != len(copy.outputs):
-        raise HeadError(f"{changed} of the {len(copy.outputs)} outputs come from the same head")
-    return copy
-
-
-def _ending(model: ov.Model) -> tuple[Any, Any]:
-    bias = model.output("LOGITS").get_node().input_value(0).get_node()
-    product = bias.input_value(0).get_node() if bias.get_type_name() == "Add" else bias
-    if bias.get_type_name() != "Add" or product.get_type_name() != "MatMul":
-        raise HeadError(
-            f"LOGITS come from {product.get_type_name()} and {bias.get_type_name()}, "
-            "not from one dense layer with a bias"
-        )
-    return bias, product
-
-
 def _named(model: ov.Model, name: str) -> Any:
     return next(op for op in model.get_ops() if op.get_friendly_name() == name)
-
-
-def _constant(value: Any) -> Any:
-    node = value.get_node()
-    while node.get_type_name() in ("Convert", "Reshape"):
-        node = node.input_value(0).get_node()
-    if node.get_type_name() != "Constant":
-        raise HeadError(f"{node.get_friendly_name()} is no constant")
-    return node

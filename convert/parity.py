@@ -15,11 +15,11 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from convert import artifacts, limits, served
+from convert import artifacts, limits, parity_vote, served
 from convert.images import Fields
 
 Pixels = npt.NDArray[np.uint8]
-Answers = dict[str, npt.NDArray[np.float32]]
+Answers = parity_vote.Answers
 
 
 class Way(NamedTuple):
@@ -160,18 +160,28 @@ def ways() -> list[Way]:
     ]
 
 
+class Comparison(NamedTuple):
+    """Everything that ``compare`` found."""
+
+    rows: list[Row]
+    readings: list[parity_vote.Readings]
+    """Of the vote, a way and a source of fields each; empty where a backbone is missing."""
+
+
 def compare(
     masters: dict[str, Path],
     built: Path,
     chosen: Sequence[Way],
     fields: Fields,
     say: Callable[[str], None],
-) -> list[Row]:
+    others: Fields | None = None,
+) -> Comparison:
     """Every chosen way for every backbone, then for the vote where all three are there.
 
     Args:
         masters: backbone to master.
         built: folder of <backbone>/<artifact>/.
+        others: fields of other origin, for the vote's readings alone.
 
     Raises:
         ArtifactError: an artifact is missing, broken or of another master.
@@ -181,77 +191,48 @@ def compare(
     plans = [
         (name, way, _checked(masters[name], built, name, way)) for name in masters for way in chosen
     ]
+    sources = [fields] if others is None else [fields, others]
+    pixels = np.concatenate([source.pixels for source in sources])
     expected: dict[str, Answers] = {}
     for name, path in masters.items():
         say(f"{name}: Keras")
-        expected[name] = keras_masters.answers(keras_masters.load(path), fields.pixels)
+        expected[name] = keras_masters.answers(keras_masters.load(path), pixels)
     rows, found = [], {}
     for name, way, record in plans:
         precision = str(record.get("precision", ""))
         say(f"{name}: {way.name}")
-        answers, computed = way.run(built / name / way.folder, fields.pixels)
+        answers, computed = way.run(built / name / way.folder, pixels)
         found[name, way.name] = answers
         limit = limits.HALF if "INT8" not in precision and way.limit is limits.INT8 else way.limit
         apart = limits.distance(
-            limits.softmax(answers["LOGITS"]),
-            limits.softmax(expected[name]["LOGITS"]),
+            limits.softmax(answers["LOGITS"][: len(fields)]),
+            limits.softmax(expected[name]["LOGITS"][: len(fields)]),
             fields.classes,
             margin=fields.margin,
         )
-        held_back = bool(record.get("held_back"))
-        rows.append(
-            Row(
-                name,
-                way.name,
-                precision,
-                computed,
-                apart,
-                limit,
-                apart.misses(limit),
-                held_back,
-            )
-        )
+        misses, held_back = apart.misses(limit), bool(record.get("held_back"))
+        rows.append(Row(name, way.name, precision, computed, apart, limit, misses, held_back))
+    readings: list[parity_vote.Readings] = []
     backbones = served.majority().BACKBONES
-    if all(name in masters for name in backbones):
-        of_keras = _votes([expected[name] for name in backbones], fields)
+    start = 0
+    for source in sources if all(name in masters for name in backbones) else []:
+        here = slice(start, start := start + len(source))
+        of_keras = _decisions([expected[name] for name in backbones], here, source)
         for way in chosen:
-            mine = _votes([found[name, way.name] for name in backbones], fields)
-            apart = limits.distance(
-                mine.probabilities,
-                of_keras.probabilities,
-                fields.classes,
-                (mine.subtypes, of_keras.subtypes),
-                fields.margin,
-            )
+            mine = _decisions([found[name, way.name] for name in backbones], here, source)
+            readings.append(parity_vote.readings(way.name, mine, of_keras, source.source))
+            if source is not fields:
+                continue
+            apart = parity_vote.distance(mine, of_keras, source)
             held_back = any(row.held_back for row in rows if row.way == way.name)
-            misses = apart.misses(way.vote_limit)
-            rows.append(
-                Row(limits.VOTE, way.name, "", "", apart, way.vote_limit, misses, held_back)
-            )
-    return rows
+            misses, limit = apart.misses(way.vote_limit), way.vote_limit
+            rows.append(Row(limits.VOTE, way.name, "", "", apart, limit, misses, held_back))
+    return Comparison(rows, readings)
 
 
-class _Votes(NamedTuple):
-    probabilities: npt.NDArray[np.float64]
-    subtypes: npt.NDArray[np.int64]
-
-
-def _votes(three: Sequence[Answers], fields: Fields) -> _Votes:
-    majority = served.majority()
-    policy = majority.Policy.load(served.MODEL_REPOSITORY / "vote" / "1" / "policy.json")
-    decisions = [
-        majority.decide(
-            np.stack([one["LOGITS"][row] for one in three]),
-            [one["CAM"][row] for one in three],
-            fields.quality[row],
-            policy,
-        )
-        for row in range(len(fields))
-    ]
-    return _Votes(
-        np.stack([one.probabilities for one in decisions]).astype(np.float64),
-        np.array([majority.SUBTYPES.index(one.subtype) for one in decisions], np.int64),
-    )
+def _decisions(three: Sequence[Answers], rows: slice, source: Fields) -> list[Any]:
+    taken = [{name: values[rows] for name, values in one.items()} for one in three]
+    return parity_vote.decide(taken, source)
 
 
 def _checked(master: Path, built: Path, backbone: str, way: Way) -> dict[str, Any]:

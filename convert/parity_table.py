@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from convert.images import Fields
-from convert.limits import Limit
-from convert.parity import Row
+from convert.limits import VOTE, Limit
+from convert.parity import Comparison, Row
+from convert.parity_vote import Readings
 
 HEAD = """# Parity
 
@@ -18,6 +19,15 @@ The same images through the Keras masters and through everything that is made of
 
 {warning}| | artifact | largest | mean | equal argmax | accuracy change | limit | |
 | --- | --- | ---: | ---: | ---: | ---: | --- | --- |
+"""
+
+READINGS = """
+What the vote makes of it, against the vote on Keras's answers:
+
+| fields of | artifact | images | other label | review dropped | review added | malignant without \
+review | with Keras |
+| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |
+{lines}
 """
 
 FOOT = """
@@ -48,23 +58,23 @@ WARNING = """> **Drawn images.** No real data was given. The table shows that th
 
 
 def write(
-    rows: Sequence[Row], fields: Fields, folder: Path, command: str, machine: str
+    found: Comparison, fields: Fields, folder: Path, command: str, machine: str
 ) -> tuple[Path, Path]:
     """Write ``parity.md`` and ``parity.json`` into ``folder``; returns their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     table, data = folder / "parity.md", folder / "parity.json"
-    table.write_text(markdown(rows, fields, command, machine), encoding="utf-8")
-    data.write_text(json.dumps(as_json(rows, fields), indent=2) + "\n", encoding="utf-8")
+    table.write_text(markdown(found, fields, command, machine), encoding="utf-8")
+    data.write_text(json.dumps(as_json(found, fields), indent=2) + "\n", encoding="utf-8")
     return table, data
 
 
-def as_json(rows: Sequence[Row], fields: Fields) -> dict[str, Any]:
+def as_json(comparison: Comparison, fields: Fields) -> dict[str, Any]:
     """{backbone or "vote": {artifact: {max_abs, equal_argmax, accuracy_change, ...}}}.
 
-    "images" says of what: part, count, source.
+    "images" says of what: part, count, source. The vote's entries have their "readings".
     """
     found: dict[str, Any] = {"images": fields.record()}
-    for row in rows:
+    for row in comparison.rows:
         entry = row.distance.record() | {
             "within_limits": not row.misses,
             "held_back": row.held_back,
@@ -73,10 +83,13 @@ def as_json(rows: Sequence[Row], fields: Fields) -> dict[str, Any]:
         if row.precision:
             entry["precision"] = row.precision
         found.setdefault(row.backbone, {})[row.way] = entry
+    for reading in comparison.readings:
+        entry = found[VOTE][reading.way]
+        entry.setdefault("readings", []).append(reading.record())
     return found
 
 
-def markdown(rows: Sequence[Row], fields: Fields, command: str, machine: str) -> str:
+def markdown(found: Comparison, fields: Fields, command: str, machine: str) -> str:
     """The page."""
     what = f"images of the part {fields.part!r} of {fields.source}"
     if fields.drawn:
@@ -86,15 +99,30 @@ def markdown(rows: Sequence[Row], fields: Fields, command: str, machine: str) ->
         what=what,
         warning=WARNING.format(margin=fields.margin) if fields.drawn else "",
     )
-    lines = "\n".join(_line(row) for row in rows)
+    lines = "\n".join(_line(row) for row in found.rows)
     precisions = "\n".join(
         f"| {row.backbone} | {row.way} | {row.precision} | {row.computed} |"
-        for row in rows
+        for row in found.rows
         if row.precision
     )
     return (
-        head + lines + "\n" + FOOT.format(precisions=precisions, command=command, machine=machine)
+        head
+        + lines
+        + "\n"
+        + _readings(found.readings)
+        + FOOT.format(precisions=precisions, command=command, machine=machine)
     )
+
+
+def _readings(found: Sequence[Readings]) -> str:
+    if not found:
+        return ""
+    lines = "\n".join(
+        f"| {one.source} | {one.way} | {one.images} | {one.labels_changed} | {one.review_dropped} "
+        f"| {one.review_added} | {one.malignant_unreviewed} | {one.malignant_unreviewed_keras} |"
+        for one in found
+    )
+    return READINGS.format(lines=lines)
 
 
 def _line(row: Row) -> str:

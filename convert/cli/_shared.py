@@ -115,6 +115,18 @@ def read(data: Path | None, part: str, most: int | None = None) -> Fields:
     return images.fields(data, part, most, watch)
 
 
+def read_folder(folder: Path) -> Fields:
+    """Fields of no known class, decoded under a progress bar."""
+    from convert import images
+
+    if not folder.is_dir():
+        raise images.DataError(f"{folder} is no folder")
+    with click.progressbar(length=1, label=f"decoding {folder.name}") as bar:
+        found = images.folder(folder)
+        bar.update(1)
+    return found
+
+
 def tell_drawn(data: Path | None, what: str) -> None:
     """Say plainly that no real image was there."""
     if data is None:

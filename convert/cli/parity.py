@@ -15,6 +15,7 @@ from convert.cli._shared import (
     data_option,
     masters_options,
     read,
+    read_folder,
     tell_drawn,
 )
 
@@ -36,6 +37,11 @@ from convert.cli._shared import (
     help="Folder for parity.md and parity.json.  [default: docs with --data, else --from]",
 )
 @click.option("--only", "names", multiple=True, help="One artifact; may be given several times.")
+@click.option(
+    "--others",
+    type=FOLDER,
+    help="Folder of fields of other laboratories: what the vote says of them with each artifact.",
+)
 @click.option("--images", type=int, help="Fewer test images, evenly over all.")
 def parity(
     masters: list[Master],
@@ -43,6 +49,7 @@ def parity(
     built: Path,
     out: Path | None,
     names: tuple[str, ...],
+    others: Path | None,
     images: int | None,
 ) -> None:
     """Compare every artifact with its Keras master on the public test part.
@@ -65,11 +72,13 @@ def parity(
         chosen = [way for way in chosen if not names or way.name in names]
         tell_drawn(data, "the images to compare on come")
         fields = read(data, "test", images)
+        beside = read_folder(others) if others is not None else None
         masters_of = {one.backbone: one.path for one in masters}
-        rows = judge.compare(masters_of, built, chosen, fields, click.echo)
+        found = judge.compare(masters_of, built, chosen, fields, click.echo, beside)
+        rows = found.rows
         folder = out or (Path("docs") if data is not None else built)
-        command = _command(data, masters, names, images)
-        written = table.write(rows, fields, folder, command, _machine())
+        command = _command(data, masters, names, others, images)
+        written = table.write(found, fields, folder, command, _machine())
     for path in written:
         click.echo(f"{path} written")
     for row in rows:
@@ -84,7 +93,11 @@ def parity(
 
 
 def _command(
-    data: Path | None, masters: list[Master], names: tuple[str, ...], images: int | None
+    data: Path | None,
+    masters: list[Master],
+    names: tuple[str, ...],
+    others: Path | None,
+    images: int | None,
 ) -> str:
     """As it was called, without the paths of this machine."""
     from convert.cli._shared import NAMES
@@ -94,6 +107,7 @@ def _command(
     parts += ["--all"] if backbones == list(NAMES) else [f"--backbone {one}" for one in backbones]
     parts += [f"--data {data.name}"] if data is not None else []
     parts += [f"--only {name}" for name in names]
+    parts += [f"--others {others.name}"] if others is not None else []
     parts += [f"--images {images}"] if images is not None else []
     return " ".join(parts)
 

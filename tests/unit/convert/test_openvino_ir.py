@@ -13,7 +13,7 @@ from click.testing import CliRunner
 ov = pytest.importorskip("openvino", reason="conversion needs the extra 'convert'")
 pytest.importorskip("nncf", reason="quantisation needs the extra 'convert'")
 
-from convert import images, master, openvino_ir, refit  # noqa: E402
+from convert import images, master, openvino_head, openvino_ir, refit  # noqa: E402
 from convert.cli import main  # noqa: E402
 
 
@@ -49,16 +49,62 @@ def test_what_really_ran_is_read_from_the_compiled_model(graph: Any) -> None:
 
 
 def test_the_head_is_found_and_replaced_in_both_outputs(graph: Any, noise: np.ndarray) -> None:
-    old = openvino_ir.head(graph)
-    features = openvino_ir.features(graph, noise)
+    old = openvino_head.head(graph)
+    features = openvino_head.features(graph, noise)
     before = openvino_ir.answers(graph, noise)
     np.testing.assert_allclose(old.logits(features), before["LOGITS"], atol=1e-4)
-    changed = openvino_ir.with_head(graph, refit.Head(old.kernel * 2, old.bias + 1))
+    changed = openvino_head.with_head(graph, refit.Head(old.kernel * 2, old.bias + 1))
     after = openvino_ir.answers(changed, noise)
     expected = 2 * (before["LOGITS"] - old.bias) + old.bias + 1
     np.testing.assert_allclose(after["LOGITS"], expected, atol=1e-3)
     np.testing.assert_allclose(after["CAM"].mean((1, 2)), after["LOGITS"], atol=1e-3)
     np.testing.assert_allclose(openvino_ir.answers(graph, noise)["LOGITS"], before["LOGITS"])
+
+
+def test_the_head_comes_first_with_the_same_answers(
+    tmp_path: Path, noise: np.ndarray, seen: Any
+) -> None:
+    """Maps of two depths, weighed, squared, averaged and joined as those of the masters are."""
+    import keras
+
+    from training.nets import cells
+
+    keras.utils.set_random_seed(2)
+    pixels = keras.Input((224, 224, 3), dtype="uint8", name="PIXELS")
+    scaled = keras.layers.Rescaling(1 / 127.5, offset=-1.0)(pixels)
+    fine = keras.layers.Conv2D(6, 4, 4, activation="relu")(scaled)
+    coarse = keras.layers.Conv2D(10, 2, 2, activation="relu")(fine)
+    maps = cells.described(pixels, [fine, coarse])
+    head = keras.layers.Dense(4, bias_initializer="random_normal")
+    pooled = keras.layers.GlobalAveragePooling2D()(maps)
+    model = keras.Model(pixels, {"LOGITS": head(pooled), "CAM": head(maps)})
+    master.export(model, tmp_path)
+    graph = openvino_ir.read(tmp_path, 224)
+
+    early = openvino_head.early(graph)
+
+    fields = np.concatenate([noise[:3], seen.pixels[:3]])
+    expected, found = openvino_ir.answers(graph, fields), openvino_ir.answers(early, fields)
+    for name in ("LOGITS", "CAM"):
+        largest = np.abs(expected[name]).max()
+        np.testing.assert_allclose(found[name], expected[name], atol=1e-5 * largest)
+    assert {port.get_any_name() for port in early.outputs} == {"LOGITS", "CAM"}
+    kinds = [op.get_type_name() for op in early.get_ops()]
+    assert "MatMul" not in kinds
+    assert "Concat" not in kinds
+    with pytest.raises(refit.HeadError):
+        openvino_head.early(early)
+
+
+def test_only_what_convolutions_take_is_rounded(tmp_path: Path, graph: Any, seen: Any) -> None:
+    rounded = openvino_ir.Quantiser(graph, seen.pixels[:8]).quantise((), correct=False)
+    read_by = {
+        target.get_node().get_type_name()
+        for op in rounded.get_ops()
+        if op.get_type_name() == "FakeQuantize"
+        for target in op.output(0).get_target_inputs()
+    }
+    assert read_by <= {"Convolution", "GroupConvolution", "MaxPool", "Pad", "Transpose"}
 
 
 def test_restoring_every_layer_gives_the_float_model(graph: Any, seen: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from click.testing import CliRunner, Result
 onnx = pytest.importorskip("onnx", reason="conversion needs the extra 'convert'")
 pytest.importorskip("tf2onnx", reason="conversion needs the extra 'convert'")
 
-from convert import artifacts, onnx_file, parity  # noqa: E402
+from convert import artifacts, onnx_file, parity, parity_vote  # noqa: E402
 from convert.cli import main  # noqa: E402
 
 THREE = ("mobilenet", "xception", "inception_v3")
@@ -66,6 +67,46 @@ def test_every_artifact_and_the_vote_stand_in_both_files(
     assert "Not a medical device" in page
     assert f"python -m convert parity --all --data {data.name}" in page
     assert str(data.parent) not in page, "no paths of this machine"
+
+
+def test_the_vote_is_read_on_other_fields_too(
+    masters: Path, built: Path, data: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("openvino", reason="conversion needs the extra 'convert'")
+    others = tmp_path / "elsewhere"
+    others.mkdir()
+    for path in sorted(data.glob("*.png"))[:5]:
+        shutil.copy(path, others)
+    result = run(masters, built, data, tmp_path, "--all", "--others", str(others))
+    assert result.exit_code == 0, result.output
+    found = json.loads((tmp_path / "parity.json").read_text())
+    readings = found["vote"]["savedmodel"]["readings"]
+    assert [(one["source"], one["images"]) for one in readings] == [
+        (data.name, 12),
+        ("elsewhere", 5),
+    ]
+    for one in readings:
+        assert one["labels_changed"] == one["review_dropped"] == one["review_added"] == 0
+        assert one["malignant_unreviewed"] == one["malignant_unreviewed_keras"]
+    page = (tmp_path / "parity.md").read_text()
+    assert "| elsewhere | savedmodel | 5 | 0 | 0 | 0 |" in page
+    assert "--others elsewhere" in page
+
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    result = run(masters, built, data, tmp_path, "--all", "--others", str(empty))
+    assert result.exit_code == 1
+    assert f"{empty} has no images" in result.output
+
+
+def test_readings_count_what_a_pathologist_would_be_told_otherwise() -> None:
+    def says(label: str, *review: str) -> SimpleNamespace:
+        return SimpleNamespace(label=label, review=review)
+
+    keras = [says("benign"), says("malignant", "disagreement"), says("benign"), says("malignant")]
+    mine = [says("malignant"), says("malignant"), says("benign", "low_confidence"), keras[3]]
+    found = parity_vote.readings("int8", mine, keras, "fields")
+    assert found == ("int8", "fields", 4, 1, 1, 1, 3, 1)
 
 
 def test_a_missed_limit_ends_with_one_and_says_which(

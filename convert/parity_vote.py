@@ -1,0 +1,83 @@
+"""What the vote makes of an artifact's answers, beside what it makes of Keras's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from convert import limits, served
+from convert.images import Fields
+
+Answers = dict[str, npt.NDArray[np.float32]]
+BENIGN = "benign"
+
+
+class Readings(NamedTuple):
+    """Fields that a pathologist would be told otherwise about than with the Keras masters."""
+
+    way: str
+    source: str
+    """Where the fields come from."""
+    images: int
+    labels_changed: int
+    """Benign in place of malignant, or the other way round."""
+    review_dropped: int
+    """Answers that ask for no review any more."""
+    review_added: int
+    malignant_unreviewed: int
+    """Answers of malignant without review, with the artifact."""
+    malignant_unreviewed_keras: int
+
+    def record(self) -> dict[str, Any]:
+        """For JSON, beside the distance of the vote."""
+        return {name: value for name, value in self._asdict().items() if name != "way"}
+
+
+def decide(three: Sequence[Answers], fields: Fields) -> list[Any]:
+    """The vote's decisions, one a field, of the answers of the three backbones in their order."""
+    majority = served.majority()
+    policy = majority.Policy.load(served.MODEL_REPOSITORY / "vote" / "1" / "policy.json")
+    return [
+        majority.decide(
+            np.stack([one["LOGITS"][row] for one in three]),
+            [one["CAM"][row] for one in three],
+            fields.quality[row],
+            policy,
+        )
+        for row in range(len(fields))
+    ]
+
+
+def distance(mine: Sequence[Any], keras: Sequence[Any], fields: Fields) -> limits.Distance:
+    """Of calibrated probabilities, and of the subtypes that the vote names."""
+    subtypes = served.majority().SUBTYPES
+    here, there = (
+        np.stack([one.probabilities for one in all_of]).astype(np.float64)
+        for all_of in (mine, keras)
+    )
+    named, known = (
+        np.array([subtypes.index(one.subtype) for one in all_of]) for all_of in (mine, keras)
+    )
+    return limits.distance(here, there, fields.classes, (named, known), fields.margin)
+
+
+def readings(way: str, mine: Sequence[Any], keras: Sequence[Any], source: str) -> Readings:
+    """Count what changed."""
+    pairs = list(zip(mine, keras, strict=True))
+    return Readings(
+        way,
+        source,
+        len(pairs),
+        labels_changed=sum(here.label != there.label for here, there in pairs),
+        review_dropped=sum(bool(there.review) and not here.review for here, there in pairs),
+        review_added=sum(bool(here.review) and not there.review for here, there in pairs),
+        malignant_unreviewed=sum(_unreviewed(here) for here, _ in pairs),
+        malignant_unreviewed_keras=sum(_unreviewed(there) for _, there in pairs),
+    )
+
+
+def _unreviewed(decision: Any) -> bool:
+    return decision.label != BENIGN and not decision.review
