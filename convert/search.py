@@ -20,12 +20,14 @@ import numpy.typing as npt
 from convert import limits, refit
 from convert.images import Fields
 
-WANTED: Final = limits.Limit(equal_argmax=0.993, accuracy_change=0.003, mean_abs=0.003)
+WANTED: Final = limits.Limit(0.3, equal_argmax=0.993, accuracy_change=0.003, mean_abs=0.003)
 """Nearer than parity asks for: the images it judges are others, and a handful of changed classes
 is a matter of chance. The mean difference is not: of two INT8 models with Keras's class on 99.6% of
-the images here, the one 0.0045 off had 98.4% on the test part, the one 0.0032 off 99.6%."""
+the images here, the one 0.0045 off had 98.4% on the test part, the one 0.0032 off 99.6%. Nor is the
+largest: a model 0.001 off on average and 0.55 in one field lost more of the test part's accuracy
+than its limit allows."""
 
-ENOUGH: Final = limits.Limit(equal_argmax=0.99, accuracy_change=0.003, mean_abs=0.004)
+ENOUGH: Final = limits.Limit(0.3, equal_argmax=0.99, accuracy_change=0.003, mean_abs=0.004)
 """What the nearest one must keep, where none is within WANTED."""
 
 MOST_FLOATING: Final = 5
@@ -115,10 +117,10 @@ def enough(within: float | None, margin: float) -> limits.Limit:
 
 
 def _near(limit: limits.Limit, within: float | None, margin: float) -> limits.Limit:
-    """Where only clear fields count, the mean over all of them is no measure."""
+    """Where only clear fields count, mean and largest over all of them are no measure."""
     if within is not None:
         return limit._replace(mean_abs=within)
-    return limit._replace(mean_abs=None) if margin else limit
+    return limit._replace(max_abs=None, mean_abs=None) if margin else limit
 
 
 def _badness(found: Found) -> tuple[int, float]:
@@ -173,5 +175,6 @@ def _line(found: Found) -> str:
         f"{len(found.floating)} of {found.layers} layers in floating point: same class on "
         f"{found.distance.equal_argmax:.2%}"
         + (f", accuracy {change * 100:+.2f} points" if change is not None else "")
-        + f", probabilities {found.distance.mean_abs:.4f} apart on average"
+        + f", probabilities {found.distance.mean_abs:.4f} apart on average, "
+        + f"{found.distance.max_abs:.2f} at most"
     )
