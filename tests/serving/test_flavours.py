@@ -33,8 +33,8 @@ SAME_NETWORK = 1e-3
 """Two programs that compute the same network in FP32 may differ so much in a probability; on one of
 the drawn images OpenVINO and ONNX Runtime differed by 2e-4."""
 
-CONVERTED = {"PROBABILITIES": 1e-3, "BACKBONE_PROBABILITIES": 1e-3, "OOD_SCORE": 1e-3}
-"""And so much on average where they were converted in different ways; as in test_parity.py."""
+CONVERTED = {"PROBABILITIES": 0.02, "BACKBONE_PROBABILITIES": 0.03, "OOD_SCORE": 1e-3}
+"""And so much on average where one of them is INT8: drawn fields, which no range has seen."""
 
 CLEAR = 0.20
 """Where each backbone's first class is ahead by so much, no rounding may change a word."""

@@ -7,8 +7,9 @@ its numbers are also computed afresh here.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pytest
@@ -27,11 +28,28 @@ ROOT = Path(__file__).resolve().parents[2]
 REFERENCE = ROOT / "tests" / "reference"
 pixels, majority = serving.pixels(), serving.majority()
 
-# Served in FP32: probabilities move by the order in which sums are taken and no more.
-BACKBONE_TOLERANCE = 1e-3
-MEAN_TOLERANCE = 1e-4
-VOTE_TOLERANCE = 1e-3
-CLEAR = 0.01
+
+class Tolerance(NamedTuple):
+    """How far the probabilities of a served backbone may be from those of Keras."""
+
+    largest: float
+    mean: float
+    clear: float
+    """Where Keras's first class is ahead by more than this, the first class is the same."""
+
+
+TOLERANCES = {
+    # Probabilities move by the order in which sums are taken and no more.
+    "FP32": Tolerance(1e-3, 1e-4, 0.01),
+    # On drawn fields, which neither ranges nor heads have seen; of real ones see docs/parity.md.
+    "INT8": Tolerance(0.15, 0.03, 0.25),
+}
+
+
+def tolerance(backbone: str) -> Tolerance:
+    """By what the record beside the served model says that it is."""
+    record = serving.MODEL_REPOSITORY / backbone / "1" / "metadata.json"
+    return TOLERANCES[json.loads(record.read_text())["precision"][:4]]
 
 
 @pytest.fixture(scope="module")
@@ -80,10 +98,11 @@ def test_each_served_backbone_answers_as_its_keras_model(
         majority.softmax(answer.as_numpy("LOGITS")),
         majority.softmax(golden[f"{backbone}_logits"]),
     )
-    np.testing.assert_allclose(served, expected, atol=BACKBONE_TOLERANCE)
-    assert np.abs(served - expected).mean() < MEAN_TOLERANCE
+    allowed = tolerance(backbone)
+    np.testing.assert_allclose(served, expected, rtol=0, atol=allowed.largest)
+    assert np.abs(served - expected).mean() < allowed.mean
     for mine, theirs in zip(served, expected, strict=True):
-        if margin(theirs) > CLEAR:
+        if margin(theirs) > allowed.clear:
             assert mine.argmax() == theirs.argmax()
     cam = answer.as_numpy("CAM")
     np.testing.assert_allclose(cam.mean(axis=(1, 2)), answer.as_numpy("LOGITS"), atol=1e-2)
@@ -93,6 +112,9 @@ def test_the_vote_answers_as_the_keras_models_would(
     server: LocalServer, images: dict[str, bytes], golden: dict[str, np.ndarray]
 ) -> None:
     policy = majority.Policy.load(serving.MODEL_REPOSITORY / "vote" / "1" / "policy.json")
+    allowed = [tolerance(b.value) for b in BACKBONES]
+    largest, clear = max(one.largest for one in allowed), max(one.clear for one in allowed)
+    compared = 0
     with Client(server.grpc_address) as client:
         for row, data in enumerate(images.values()):
             logits = np.stack([golden[f"{b.value}_logits"][row] for b in BACKBONES])
@@ -100,11 +122,13 @@ def test_the_vote_answers_as_the_keras_models_would(
             expected = majority.decide(logits, cams, pixels.decode(data).quality, policy)
             served = client.classify(data)
             probabilities = [served.probabilities[subtype] for subtype in SUBTYPES]
-            np.testing.assert_allclose(probabilities, expected.probabilities, atol=VOTE_TOLERANCE)
-            if all(margin(majority.softmax(one)) > CLEAR for one in logits):
+            np.testing.assert_allclose(probabilities, expected.probabilities, atol=largest)
+            if all(margin(majority.softmax(one)) > clear for one in logits):
+                compared += 1
                 assert served.label.value == expected.label
                 assert served.subtype.value == expected.subtype
                 assert tuple(vote.value for vote in served.votes.values()) == expected.votes
+    assert compared >= 3, "words are compared where all three are sure"
 
 
 def test_mobilenets_golden_answers_are_its_masters(
