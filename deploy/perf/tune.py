@@ -107,7 +107,7 @@ def candidates(cores: int, model: str) -> Iterator[tuple[str, Overlay]]:
             parameters = {"INFERENCE_NUM_THREADS": str(threads)}
             yield f"{threads} threads for {name}", {name: {"parameters": parameters}}
     yield "throughput hint", every({"parameters": {"PERFORMANCE_HINT": "THROUGHPUT"}})
-    for batch in (4, 8, 16):
+    for batch in (1, 2, 4, 8, 16):
         yield f"batches of {batch} preferred", every({"preferred_batch_size": [batch]})
     for delay in (500, 2000, 5000):
         yield f"{delay} us queue delay", every({"max_queue_delay_microseconds": delay})
