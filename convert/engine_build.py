@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -43,12 +44,19 @@ def engine(
     """
     plan = into / backbone / "tensorrt" / engines.name(backbone, precision, here)
     try:
-        engines.check(plan, here, master, backbone, precision)
+        record = engines.check(plan, here, master, backbone, precision)
     except engines.EngineError:
         if check:
             raise
     else:
-        return f"{plan} fits"
+        made_of, there = record.get("onnx"), _files(built / backbone / f"onnx_{precision}")
+        if there in (None, made_of):
+            return f"{plan} fits"
+        if check:
+            raise engines.EngineError(
+                f"{plan} was built of another ONNX file than the one in {built / backbone}; "
+                f"build it anew: {engines.command(backbone, precision)}"
+            )
     onnx, about = _source(backbone, master, precision, built)
     cache = into / f"timing-{here.slug}.cache"
     known = cache.read_bytes() if cache.is_file() else b""
@@ -85,6 +93,14 @@ def _source(
     path = folder / "model.onnx"
     onnx_file.load(path, command)
     return path.read_bytes(), about
+
+
+def _files(folder: Path) -> Any:
+    """The hashes in the record of an ONNX model, or None where there is none."""
+    try:
+        return json.loads((folder / artifacts.RECORD).read_text(encoding="utf-8"))["files"]
+    except (OSError, ValueError, KeyError):
+        return None
 
 
 def _shape(onnx: bytes) -> tuple[int, ...]:

@@ -103,6 +103,7 @@ def write(
         "batch": {"min": SMALLEST, "opt": USUAL, "max": LARGEST},
         "master": about["master"],
         "onnx": about["files"],
+        "for_serving": about.get("for_serving"),
         "sha256": artifacts.sha256(plan),
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
     }

@@ -5,13 +5,15 @@ from __future__ import annotations
 import tempfile
 import warnings
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import keras
 import numpy as np
 import numpy.typing as npt
 import onnx
-import onnxruntime
+
+if TYPE_CHECKING:
+    import keras
+    import onnxruntime
 
 OPSET: Final = 18
 """Of ONNX 1.13; read by ONNX Runtime since 1.14, by TensorRT since 8.6 and by OpenVINO."""
@@ -39,6 +41,7 @@ def export(model: keras.Model, master_hash: str) -> onnx.ModelProto:
     Raises:
         OnnxError: what came out is not valid, or was changed by simplifying it.
     """
+    import keras
     import onnxsim
 
     side = model.inputs[0].shape[1:]
@@ -128,6 +131,8 @@ def session(
     model: onnx.ModelProto | Path, providers: list[Any] | None = None
 ) -> onnxruntime.InferenceSession:
     """In ONNX Runtime, on the CPU unless told otherwise."""
+    import onnxruntime
+
     given = str(model) if isinstance(model, Path) else model.SerializeToString()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from allclient.contract import BACKBONES, MODELS, Backbone
 from convert import artifacts, engine_build, engines, inspection
@@ -151,11 +152,7 @@ def locate(
     inspection.verify(flavour, backbone, files)
     kind = flavour.command if flavour.artifact == flavour.built else flavour.built
     record = artifacts.check(folder, kind, master, flavour.makes)
-    if record.get("for_serving") is False:
-        raise artifacts.ArtifactError(
-            f"{folder} was fitted to drawn fields, expected fields of the training data; "
-            f"mend it: {flavour.makes}"
-        )
+    _fit_to_serve(folder, record, flavour.makes)
     if flavour.artifact == flavour.built:
         return files  # the record lies in the folder itself
     name = artifacts.RECORD if flavour.name == DEFAULT else f"{flavour.artifact}.json"
@@ -166,8 +163,20 @@ def _plan(backbone: Backbone, folder: Path, master: Path) -> Path:
     """The engine for this machine; every other is refused."""
     here = engine_build.this_machine()
     plan = folder / engines.name(backbone.value, PLAN_PRECISION, here)
-    engines.check(plan, here, master, backbone.value, PLAN_PRECISION)
+    record = engines.check(plan, here, master, backbone.value, PLAN_PRECISION)
+    onnx = f"python -m convert onnx --backbone {backbone.value} --precision {PLAN_PRECISION}"
+    build = engines.command(backbone.value, PLAN_PRECISION)
+    _fit_to_serve(plan, record, f"{onnx} --data FOLDER, then {build}")
     return plan
+
+
+def _fit_to_serve(path: Path, record: dict[str, Any], mend: str) -> None:
+    """Raises ArtifactError for what was fitted to drawn fields or is too far from its master."""
+    if record.get("for_serving") is False:
+        why = "; ".join(record.get("held_back", [])) or (
+            "was fitted to drawn fields, expected fields of the training data"
+        )
+        raise artifacts.ArtifactError(f"{path} is not for serving: {why}; mend it: {mend}")
 
 
 def _record(path: Path, name: str) -> dict[str, Path]:

@@ -22,6 +22,8 @@ def ratios(found: dict[str, Any]) -> dict[str, Any]:
     best = _best(rivals, BUSY, "images_per_second", max)
     result["ensemble_over_ceiling"] = _ratio(busy, ceiling)
     result["ensemble_over_keras"] = _ratio(busy, keras)
+    one_by_one = _median(engines.get("keras"), "batch_1")
+    result["ensemble_over_keras_one_image_at_a_time"] = _ratio(busy, one_by_one)
     result["cascade_over_ensemble"] = _ratio(busy_cascade, busy)
     result["ensemble_over_best_peer"] = _ratio(busy, best)
     result["cascade_over_best_peer"] = _ratio(busy_cascade, best)

@@ -178,6 +178,15 @@ def test_an_engine_is_built_once_of_the_checked_model_with_profile_and_cache(
     engine_build.engine(*arguments, check=False, build=build)
     assert build.asked[1][4] == b"times", "the timing cache of the first build"
 
+    whole.doc_string = "fitted to other fields"
+    onnx_file.save(whole, folder)
+    real = {"for_serving": True}
+    make._record(folder, "onnx_fp16", ["model.onnx"], master_file, "FP16", **real)
+    with pytest.raises(engines.EngineError, match="of another ONNX file"):
+        engine_build.engine(*arguments, check=True, build=build)
+    assert "built" in engine_build.engine(*arguments, check=False, build=build)
+    assert json.loads(engines.record_of(plan).read_text())["for_serving"] is True
+
     int8 = tmp_path / "tiny" / "onnx_int8"
     onnx_file.save(whole, int8)
     far = {"held_back": ["equal argmax 90.00%"]}

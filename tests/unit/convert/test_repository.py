@@ -237,11 +237,16 @@ class TestPlans:
         return built
 
     def save(
-        self, built: Path, masters: Path, backbone: Backbone, machine: engines.Machine
+        self,
+        built: Path,
+        masters: Path,
+        backbone: Backbone,
+        machine: engines.Machine,
+        for_serving: bool = True,
     ) -> Path:
         plan = built / backbone.value / "tensorrt" / engines.name(backbone.value, "fp16", HERE)
         master = {"sha256": artifacts.sha256(masters / f"{backbone.value}.keras")}
-        about = {"master": master, "files": {}}
+        about = {"master": master, "files": {}, "for_serving": for_serving}
         engines.write(plan, b"a plan", backbone.value, "fp16", machine, about)
         return plan
 
@@ -273,6 +278,15 @@ class TestPlans:
         self.save(plans, masters, MOBILENET, other)
         with pytest.raises(
             engines.EngineError, match=r"built elsewhere: GPU NVIDIA Other, here.*convert tensorrt"
+        ):
+            write(tmp_path / "models", plans, FLAVOURS["gpu"])
+
+    def test_one_whose_head_was_fitted_to_drawn_fields(
+        self, tmp_path: Path, plans: Path, masters: Path
+    ) -> None:
+        self.save(plans, masters, MOBILENET, HERE, for_serving=False)
+        with pytest.raises(
+            ArtifactError, match=r"\.plan is not for serving.*FOLDER, then .*convert tensorrt"
         ):
             write(tmp_path / "models", plans, FLAVOURS["gpu"])
 

@@ -25,7 +25,7 @@ def server(alone: float, busy: float, p99: float) -> list[list[dict[str, object]
 FOUND = {
     "engines": {
         "ceiling": [{"images_per_second": value} for value in (100.0, 100.0, 5.0)],
-        "keras": [{"images_per_second": 8.0}],
+        "keras": [{"images_per_second": 8.0, "batch_1": 4.0}],
         "bare": [{"decode_ms": 1.0, "networks_ms": 4.0}],
     },
     "server": {"ensemble": server(50, 96, 12.0), "cascade": server(100, 192, 8.0)},
@@ -37,6 +37,7 @@ def test_throughput_is_compared_by_medians_and_with_the_best_peer_at_each_load()
     found = ratios.ratios(FOUND)
     assert found["ensemble_over_ceiling"] == pytest.approx(0.96)
     assert found["ensemble_over_keras"] == pytest.approx(12)
+    assert found["ensemble_over_keras_one_image_at_a_time"] == pytest.approx(24)
     assert found["cascade_over_ensemble"] == pytest.approx(2)
     assert found["ensemble_over_best_peer"] == pytest.approx(96 / 80)
     assert found["cascade_over_best_peer"] == pytest.approx(192 / 80)
