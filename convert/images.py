@@ -66,6 +66,17 @@ class Fields:
         """What a record says of them."""
         return {"part": self.part, "count": len(self), "source": self.source}
 
+    def mirrored(self) -> Fields:
+        """Every field as it is, left for right, upside down, and both: a smear has no upright."""
+        ways = (np.s_[:], np.s_[:, :, ::-1], np.s_[:, ::-1], np.s_[:, ::-1, ::-1])
+        return Fields(
+            np.concatenate([self.pixels[way] for way in ways]),
+            np.concatenate([self.quality] * len(ways)),
+            np.concatenate([self.classes] * len(ways)),
+            f"{self.part}, mirrored {len(ways)} ways",
+            self.source,
+        )
+
     def take(self, rows: npt.NDArray[np.intp]) -> Fields:
         """The fields of these rows."""
         return replace(

@@ -127,7 +127,11 @@ def test_command_writes_int8_ir_that_agrees_and_its_record(
     assert record["precision"].startswith("INT8")
     assert record["distance_from_keras"]["equal_argmax"] >= 0.99
     assert record["master"]["backbone"] == "tiny"
-    assert record["calibration_images"] == {"part": "train", "count": 29, "source": data.name}
+    assert record["calibration_images"] == {
+        "part": "train, mirrored 4 ways",
+        "count": 116,
+        "source": data.name,
+    }
     assert record["for_serving"] is True
     assert "FakeQuantize" in (out / "model.xml").read_text()
     val = images.decode(images.paths(data, "val"))
