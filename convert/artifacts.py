@@ -75,7 +75,7 @@ def check(folder: Path, kind: str, master: Path, command: str) -> dict[str, Any]
         ArtifactError: something is missing, or not as the record says.
     """
     mend = f"make it anew: {command}"
-    record = _read(folder, mend)
+    record = read(folder, mend)
     if record.get("artifact") != kind:
         raise ArtifactError(
             f"{folder / RECORD} is of the kind {record.get('artifact')!r}, expected {kind!r}; "
@@ -109,7 +109,8 @@ def size(folder: Path) -> float:
     return sum(path.stat().st_size for path in _files(folder)) / 1e6
 
 
-def _read(folder: Path, mend: str) -> dict[str, Any]:
+def read(folder: Path, mend: str) -> dict[str, Any]:
+    """The record of an artifact, unchecked. Raises ArtifactError where there is none."""
     path = folder / RECORD
     if not path.is_file():
         raise ArtifactError(f"{path} is missing: nothing says what {folder} holds; {mend}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -98,8 +97,8 @@ def _source(
 def _files(folder: Path) -> Any:
     """The hashes in the record of an ONNX model, or None where there is none."""
     try:
-        return json.loads((folder / artifacts.RECORD).read_text(encoding="utf-8"))["files"]
-    except (OSError, ValueError, KeyError):
+        return artifacts.read(folder, "")["files"]
+    except artifacts.ArtifactError:
         return None
 
 

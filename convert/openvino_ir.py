@@ -12,16 +12,15 @@ import numpy.typing as npt
 import openvino as ov
 
 from convert import openvino_head
+from convert.openvino_head import BATCH, Pixels
 from convert.refit import Head
 
-BATCH = 16
 CONVOLUTIONS = ("Convolution", "GroupConvolution")
 FLOATING = ("MatMul", "ReduceMean", "Multiply", "Divide", "Maximum", "Add", "AvgPool")
 """What the head is made of, from the weighing of the maps on: it costs little and decides all."""
 PASSING = ("Transpose", "Reshape", "Pad")
 """What may stand between a convolution and the rounding of what it takes."""
 
-Pixels = npt.NDArray[np.uint8]
 Answers = dict[str, npt.NDArray[np.float32]]
 
 

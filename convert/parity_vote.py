@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from allclient.contract import Label
 from convert import limits, served
 from convert.images import Fields
 
 Answers = dict[str, npt.NDArray[np.float32]]
-BENIGN = "benign"
 
 
 class Readings(NamedTuple):
@@ -80,4 +80,4 @@ def readings(way: str, mine: Sequence[Any], keras: Sequence[Any], source: str) -
 
 
 def _unreviewed(decision: Any) -> bool:
-    return decision.label != BENIGN and not decision.review
+    return decision.label == Label.MALIGNANT.value and not decision.review

@@ -13,7 +13,7 @@ import click
 from allclient.contract import BACKBONES
 
 if TYPE_CHECKING:
-    from convert.images import Fields
+    from convert.images import Fields, Watch
 
 MASTER = click.Path(exists=True, dir_okay=False, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -106,13 +106,9 @@ def read(data: Path | None, part: str, most: int | None = None) -> Fields:
     """Fields of one part of the data, decoded under a progress bar."""
     from convert import images
 
-    def watch(encoded: Sequence[bytes]) -> Iterable[bytes]:
-        with click.progressbar(encoded, label=f"decoding {part} images") as bar:
-            yield from bar
-
     if data is not None and not data.is_dir():
         raise images.DataError(f"{data} is no folder; --data names the one that has split.csv")
-    return images.fields(data, part, most, watch)
+    return images.fields(data, part, most, _watch(f"decoding {part} images"))
 
 
 def read_folder(folder: Path) -> Fields:
@@ -121,10 +117,17 @@ def read_folder(folder: Path) -> Fields:
 
     if not folder.is_dir():
         raise images.DataError(f"{folder} is no folder")
-    with click.progressbar(length=1, label=f"decoding {folder.name}") as bar:
-        found = images.folder(folder)
-        bar.update(1)
-    return found
+    return images.folder(folder, _watch(f"decoding {folder.name}"))
+
+
+def _watch(label: str) -> Watch:
+    """Passes encoded fields on under a progress bar."""
+
+    def watch(encoded: Sequence[bytes]) -> Iterable[bytes]:
+        with click.progressbar(encoded, label=label) as bar:
+            yield from bar
+
+    return watch
 
 
 def tell_drawn(data: Path | None, what: str) -> None:
