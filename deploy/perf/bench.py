@@ -60,8 +60,11 @@ def main() -> None:
     if options.images is None:
         options.images = images.drawn(options.work / "drawn")
     if options.overlay is not None:
-        settings = json.loads(options.overlay.read_text("utf-8"))
-        options.repository = overlay.copy(options.repository, options.work / "models", settings)
+        try:
+            settings = overlay.read(options.overlay)
+            options.repository = overlay.copy(options.repository, options.work / "models", settings)
+        except ValueError as error:
+            sys.exit(str(error))
     run = {"id": uuid.uuid4().hex[:8], "began": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
     run["images"] = "drawn" if options.images == options.work / "drawn" else "given"
     run["machine"] = machine.facts()

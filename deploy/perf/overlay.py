@@ -11,6 +11,7 @@ the repository itself is never written: settings go into a copy.
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,17 @@ from tritonclient.grpc import model_config_pb2
 KEYS = {"instances", "parameters", "preferred_batch_size", "max_queue_delay_microseconds"}
 
 Overlay = dict[str, dict[str, Any]]
+
+
+def read(path: Path) -> Overlay:
+    """The overlay in a file. Raises ValueError, naming the file, where there is none."""
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path} is no overlay ({error}); tune.py writes one") from error
+    if not isinstance(found, dict):
+        raise ValueError(f"{path} is no overlay: JSON by model is expected; tune.py writes one")
+    return found
 
 
 def copy(repository: Path, target: Path, overlay: Overlay) -> Path:

@@ -41,9 +41,13 @@ def main() -> None:
     options = parse()
     options.out.mkdir(parents=True, exist_ok=True)
     if options.apply:
-        settings = json.loads(options.apply.read_text("utf-8"))
+        try:
+            settings = overlay.read(options.apply)
+            written = overlay.copy(options.repository, options.out / "models", settings)
+        except ValueError as error:
+            sys.exit(str(error))
         show(settings)
-        print(overlay.copy(options.repository, options.out / "models", settings))
+        print(written)
         return
     folder = options.images or images.drawn(options.out / "drawn")
     sent = [path.read_bytes() for path in images.find(folder, 200)]

@@ -9,6 +9,8 @@ import pytest
 from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2
 
+ROOT = Path(__file__).parents[3]
+
 REPOSITORY = Path(__file__).parents[3] / "model_repository"
 SETTINGS = {
     "mobilenet": {
@@ -64,3 +66,22 @@ def test_what_nobody_knows_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=words):
         overlay.copy(REPOSITORY, tmp_path / "models", settings)
+
+
+def test_the_committed_overlay_fits_the_repository(tmp_path: Path) -> None:
+    settings = overlay.read(ROOT / "deploy" / "perf" / "two-cores.json")
+    copied = overlay.copy(ROOT / "model_repository", tmp_path / "models", settings)
+    config = text_format.Parse(
+        (copied / "xception" / "config.pbtxt").read_text(), model_config_pb2.ModelConfig()
+    )
+    assert config.instance_group[0].count == 2
+    assert list(config.dynamic_batching.preferred_batch_size) == [4]
+
+
+@pytest.mark.parametrize("content", [None, "{", "[]"])
+def test_a_file_that_is_no_overlay_is_named(tmp_path: Path, content: str | None) -> None:
+    path = tmp_path / "settings.json"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(ValueError, match=r"settings\.json is no overlay"):
+        overlay.read(path)
