@@ -118,6 +118,7 @@ def onnx(
             (judge.pixels, expected, judge.classes),
             say,
             judge.margin,
+            onnx_low.NEAR,
         )
         model, found, text, floating = best.model, best.distance, _int8(best), best.floating
     held_back = found.misses(

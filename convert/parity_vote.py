@@ -61,7 +61,8 @@ def distance(mine: Sequence[Any], keras: Sequence[Any], fields: Fields) -> limit
     named, known = (
         np.array([subtypes.index(one.subtype) for one in all_of]) for all_of in (mine, keras)
     )
-    return limits.distance(here, there, fields.classes, (named, known), fields.margin)
+    voters = np.stack([one.backbone_probabilities for one in keras], axis=1).astype(np.float64)
+    return limits.distance(here, there, fields.classes, (named, known), fields.margin, list(voters))
 
 
 def readings(way: str, mine: Sequence[Any], keras: Sequence[Any], source: str) -> Readings:

@@ -30,7 +30,7 @@ than its limit allows."""
 ENOUGH: Final = limits.Limit(0.3, equal_argmax=0.99, accuracy_change=0.003, mean_abs=0.004)
 """What the nearest one must keep, where none is within WANTED."""
 
-MOST_FLOATING: Final = 5
+MOST_FLOATING: Final = 6
 """Layers in floating point that are tried; with more of them INT8 is hardly worth it."""
 
 RANGES: Final = 300
