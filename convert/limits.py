@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -93,15 +92,12 @@ def distance(
     classes: npt.NDArray[np.int64],
     named: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]] | None = None,
     margin: float = 0.0,
-    voters: Sequence[Floats] = (),
 ) -> Distance:
     """Compare probabilities [n, 4]; ``classes`` int64 [n], -1 where unknown.
 
     named: the class that each says, found and expected, where that is not its most probable one.
     margin: images whose two most probable classes Keras puts nearer together than this do not
         count for ``equal_argmax``; see DRAWN_MARGIN.
-    voters: where ``expected`` comes of several, what Keras gave for each, [n, 4]. A vote turns when
-        one voter does, so every one of them has to be that clear.
 
     Raises:
         ValueError: the artifact gave something that is no number.
@@ -110,7 +106,8 @@ def distance(
         raise ValueError(f"{int((~np.isfinite(found)).any(1).sum())} answers are no finite numbers")
     apart = np.abs(found.astype(np.float64) - expected.astype(np.float64))
     mine, theirs = named or (found.argmax(1), expected.argmax(1))
-    clear = np.all([_lead(one) >= margin for one in (expected, *voters)], axis=0)
+    first_two = np.sort(expected, 1)[:, -2:]
+    clear = first_two[:, 1] - first_two[:, 0] >= margin
     if not clear.any():
         raise ValueError(f"Keras is sure of none of the {len(found)} images; nothing to compare")
     known = classes >= 0
@@ -127,10 +124,3 @@ def distance(
         accuracy,
         change,
     )
-
-
-def _lead(probabilities: Floats) -> Floats:
-    """[n]: how much more probable the first class is than the second."""
-    first_two = np.sort(probabilities, 1)[:, -2:]
-    lead: Floats = first_two[:, 1] - first_two[:, 0]
-    return lead

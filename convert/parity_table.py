@@ -52,7 +52,7 @@ the answers are right.
 
 WARNING = """> **Drawn images.** No real data was given. The table shows that the conversions
 > work; how far they are apart on real smears it does not say. Equal argmax counts the fields whose
-> two most probable classes Keras puts at least {margin} apart; for the vote, in every voter.
+> two most probable classes Keras puts at least {margin} apart.
 
 """
 

@@ -61,8 +61,7 @@ def distance(mine: Sequence[Any], keras: Sequence[Any], fields: Fields) -> limit
     named, known = (
         np.array([subtypes.index(one.subtype) for one in all_of]) for all_of in (mine, keras)
     )
-    voters = np.stack([one.backbone_probabilities for one in keras], axis=1).astype(np.float64)
-    return limits.distance(here, there, fields.classes, (named, known), fields.margin, list(voters))
+    return limits.distance(here, there, fields.classes, (named, known), fields.margin)
 
 
 def readings(way: str, mine: Sequence[Any], keras: Sequence[Any], source: str) -> Readings:

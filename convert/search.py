@@ -95,7 +95,8 @@ def search(
         within: mean difference of a probability that is near enough, instead of WANTED's.
     """
     layers = backend.layers()
-    wanted = _near(WANTED, within, margin)
+    wanted = WANTED if within is None else WANTED._replace(mean_abs=within)
+    least = enough(None, margin)
     best = _one(backend, (), len(layers), fit, judge, margin)
     say(_line(best))
     if not best.distance.misses(wanted):
@@ -107,24 +108,24 @@ def search(
         say(_line(found))
         if not found.distance.misses(wanted):
             return found
-        best = min(best, found, key=_badness)
+        best = min(best, found, key=lambda one: _badness(one, least))
     return best
 
 
 def enough(within: float | None, margin: float) -> limits.Limit:
-    """What INT8 must keep to be written, given what ``search`` was asked for."""
-    return _near(ENOUGH, within, margin)
+    """What INT8 must keep to be written, given what ``search`` was asked for.
 
-
-def _near(limit: limits.Limit, within: float | None, margin: float) -> limits.Limit:
-    """Where only clear fields count, mean and largest over all of them are no measure."""
+    Over drawn fields, of which only clear ones count, mean and largest difference are no measure.
+    They are what is wanted there all the same: nothing comes so near, so every choice is tried and
+    the nearest kept.
+    """
     if within is not None:
-        return limit._replace(mean_abs=within)
-    return limit._replace(max_abs=None, mean_abs=None) if margin else limit
+        return ENOUGH._replace(mean_abs=within)
+    return ENOUGH._replace(max_abs=None, mean_abs=None) if margin else ENOUGH
 
 
-def _badness(found: Found) -> tuple[int, float]:
-    return len(found.distance.misses(ENOUGH)), found.distance.mean_abs
+def _badness(found: Found, least: limits.Limit) -> tuple[int, float]:
+    return len(found.distance.misses(least)), found.distance.mean_abs
 
 
 def _one(

@@ -60,17 +60,6 @@ def test_nearly_equal_classes_count_only_without_a_margin() -> None:
         limits.distance(found[:1], keras[:1], CLASSES[:1], margin=0.2)
 
 
-def test_a_vote_is_clear_where_every_voter_is() -> None:
-    mean = np.array([[0.6, 0.3, 0.05, 0.05], [0.6, 0.3, 0.05, 0.05]])
-    torn = np.array([[0.8, 0.1, 0.05, 0.05], [0.45, 0.45, 0.05, 0.05]])
-    turned = np.array([[0.6, 0.3, 0.05, 0.05], [0.3, 0.6, 0.05, 0.05]])
-    classes = np.full(2, -1)
-    both = limits.distance(turned, mean, classes, margin=0.2)
-    assert (both.clear, both.equal_argmax) == (2, 0.5)
-    clear = limits.distance(turned, mean, classes, margin=0.2, voters=[mean, torn])
-    assert (clear.clear, clear.equal_argmax) == (1, 1.0)
-
-
 def test_answers_that_are_no_numbers_are_an_error() -> None:
     broken = sure_of(CLASSES)
     broken[7, 1] = np.nan

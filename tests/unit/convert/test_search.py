@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from convert import refit, search
+from convert import limits, refit, search
 
 IMAGES = 200
 
@@ -90,6 +90,17 @@ def test_where_none_is_enough_the_nearest_is_given_and_says_so(images) -> None: 
     found = find(backend, images)
     assert len(backend.asked) == 1 + search.MOST_FLOATING
     assert found.distance.misses(search.WANTED)
+
+
+def test_over_drawn_fields_every_choice_is_tried_and_the_nearest_is_kept(images) -> None:  # type: ignore[no-untyped-def]
+    logits, classes = images
+    backend = Layers({name: 0.02 * place for place, name in enumerate("abcdefghijkl", 1)}, [])
+    ask = (backend, (logits, logits), (logits, logits, classes), lambda _: None)
+    found = search.search(*ask, margin=limits.DRAWN_MARGIN)
+    assert len(backend.asked) == 1 + search.MOST_FLOATING
+    assert found.floating == ("l", "k", "j", "i", "h", "g")
+    assert found.distance.mean_abs > search.WANTED.mean_abs
+    assert not found.distance.misses(search.enough(None, limits.DRAWN_MARGIN))
 
 
 def test_every_fifth_training_image_is_kept_to_judge_on(seen: Any) -> None:
