@@ -120,8 +120,13 @@ def candidates(cores: int, model: str) -> Iterator[tuple[str, Overlay]]:
     for instances in (1, 2):
         yield f"{instances} of vote", {"vote": {"instances": instances}}
     if model == CASCADE:
-        for instances in (1, 2, 3, 4):
+        for instances in (1, 2, 4, 8):
             yield f"{instances} of all_cascade", {CASCADE: {"instances": instances}}
+            for batch in (2, 4, 8):
+                yield (
+                    f"{instances} of all_cascade, batches of {batch} preferred",
+                    {CASCADE: {"instances": instances, "preferred_batch_size": [batch]}},
+                )
 
 
 def compare(

@@ -4,7 +4,7 @@
     ├── lock
     ├── backends/
     │   ├── python/        libtriton_python.so (copied), the utilities, the stub of this Python
-    │   ├── openvino/      model.py: the Python-based backend
+    │   ├── openvino/      model.py, the Python-based backend, and triton_network.py
     │   └── onnxruntime/   the same, where the flavour needs it
     ├── environment/       a virtual environment with the client's packages
     ├── lib/               libpython of this Python, where the wheel has none
@@ -29,6 +29,7 @@ from allclient.local.binaries import Binaries
 from allclient.local.flavours import Needs
 
 _BACKENDS = Path(__file__).with_name("backends")
+_SHARED = "triton_network.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +55,12 @@ class Layout:
 
     def create(self) -> None:
         self._create_python_backend()
-        for backend in sorted(path.name for path in _BACKENDS.iterdir()):
-            if backend in self.needs.backends:
-                (self.backends / backend).symlink_to(_BACKENDS / backend)
+        for model in sorted(_BACKENDS.glob("*/model.py")):
+            backend = self.backends / model.parent.name
+            if backend.name in self.needs.backends:
+                backend.mkdir()
+                for file in (model, _BACKENDS / _SHARED):
+                    (backend / file.name).symlink_to(file)
         self._create_environment()
         libraries = self.work / "lib"
         libraries.mkdir()

@@ -143,8 +143,10 @@ def test_command_writes_int8_ir_that_agrees_and_its_record(
 
 
 def test_without_data_the_record_says_drawn_and_nothing_is_installed(
-    master_file: Path, tmp_path: Path
+    master_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for part in images.DRAWN_COUNTS:
+        monkeypatch.setitem(images.DRAWN_COUNTS, part, 20)
     out = tmp_path / "1"
     arguments = ["openvino", str(master_file), "--precision", "fp32", "--out", str(out)]
     result = CliRunner().invoke(main, arguments)

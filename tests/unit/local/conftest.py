@@ -57,14 +57,20 @@ def load_backend() -> Callable[[str], Any]:
         }
         for key, member in members.items():
             setattr(utilities, key, member)
-        sys.modules["triton_python_backend_utils"] = utilities
-        path = Path(layout.__file__).parent / "backends" / name / "model.py"
-        spec = importlib.util.spec_from_file_location(f"{name}_backend", path)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        del sys.modules["triton_python_backend_utils"]
-        return module
+        backends = Path(layout.__file__).parent / "backends"
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setitem(sys.modules, "triton_python_backend_utils", utilities)
+            shared = imported("triton_network", backends / "triton_network.py")
+            patch.setitem(sys.modules, "triton_network", shared)
+            return imported(f"{name}_backend", backends / name / "model.py")
 
     return load
+
+
+def imported(name: str, path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

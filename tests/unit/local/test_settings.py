@@ -234,7 +234,8 @@ class TestEnvironment:
         assert paths.splitlines()[1:] == ["/packages"]
         assert (environment / "bin" / "python3").readlink() == Path(sys.executable)
         assert f"home = {sys.base_prefix}/bin" in (environment / "pyvenv.cfg").read_text()
-        assert (layout.backends / "openvino" / "model.py").is_file()
+        for file in ("model.py", "triton_network.py"):
+            assert (layout.backends / "openvino" / file).is_file()
         assert not (layout.backends / "onnxruntime").exists()
 
 

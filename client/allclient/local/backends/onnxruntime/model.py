@@ -2,7 +2,8 @@
 
 It takes the place of the official C++ backend in the embedded server, with the same name, the
 same files and the same parameters, so that one model repository serves both. Runs inside
-Triton's Python stub; numpy, onnxruntime and the standard library are all it may import.
+Triton's Python stub; numpy, onnxruntime, the standard library and ``triton_network`` beside it are
+all it may import.
 
 An instance of KIND_GPU runs on TensorRT or CUDA or not at all; only one of KIND_CPU runs on the
 CPU. What a model runs on stands in Triton's log, in the form of ``RUNS_ON``.
@@ -19,6 +20,7 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 import triton_python_backend_utils as pb_utils
+from triton_network import ModelError, Port, answer, check, file_of, names
 
 RUNS_ON = "[onnxruntime] {model} runs on {how}"
 """A line of Triton's log; ``allclient.local.triton_log`` reads it."""
@@ -56,20 +58,12 @@ TENSORRT_PARAMETERS = {
 """The official backend's name to ONNX Runtime's; those that begin with trt_ are the same."""
 
 
-class ModelError(ValueError):
-    """The model file and its config.pbtxt do not go together; Triton's log shows the text."""
-
-
 class TritonPythonModel:
     """One instance of one model: a session and its binding, reused."""
 
     def initialize(self, args: dict[str, str]) -> None:
         config = json.loads(args["model_config"])
-        path = (
-            Path(args["model_repository"])
-            / args["model_version"]
-            / (config.get("default_model_filename") or "model.onnx")
-        )
+        path = file_of(args, config, "model.onnx")
         if not path.is_file():
             raise ModelError(f"the model file {path} is missing")
         device = int(args["model_instance_device_id"] or 0)
@@ -77,41 +71,15 @@ class TritonPythonModel:
         self.session, how = open_session(path, config, device if on_gpu else None)
         self.inputs = names(config["input"])
         self.outputs = names(config["output"])
-        batched = config["max_batch_size"] > 0
-        check(path, "input", config["input"], self.session.get_inputs(), batched)
-        check(path, "output", config["output"], self.session.get_outputs(), batched)
+        check(path, config, "input", ports(self.session.get_inputs()), DATATYPES)
+        check(path, config, "output", ports(self.session.get_outputs()), DATATYPES)
         pb_utils.Logger.log_info(RUNS_ON.format(model=config["name"], how=how))
 
     def execute(self, requests: list[Any]) -> list[Any]:
-        """One inference for all requests together; one response for each."""
-        arrays = [
-            [pb_utils.get_input_tensor_by_name(request, name).as_numpy() for name in self.inputs]
-            for request in requests
-        ]
-        try:
-            results = self.infer(
-                [
-                    column[0] if len(column) == 1 else np.concatenate(column)
-                    for column in zip(*arrays, strict=True)
-                ]
-            )
-        except Exception as error:  # Triton wants one response a request, whatever happened
-            failure = pb_utils.TritonError(f"ONNX Runtime could not run the model: {error}")
-            return [pb_utils.InferenceResponse(error=failure) for _ in requests]
-        responses, start = [], 0
-        for (first, *_), request in zip(arrays, requests, strict=True):
-            end = start + len(first)
-            wanted = set(request.requested_output_names())
-            responses.append(
-                pb_utils.InferenceResponse(
-                    [
-                        pb_utils.Tensor(name, data[start:end])
-                        for name, data in zip(self.outputs, results, strict=True)
-                        if name in wanted
-                    ]
-                )
-            )
-            start = end
+        """See ``answer``."""
+        responses: list[Any] = answer(
+            requests, self.inputs, self.outputs, self.infer, "ONNX Runtime"
+        )
         return responses
 
     def infer(self, merged: list[Any]) -> list[Any]:
@@ -187,10 +155,6 @@ def preload() -> None:
         importlib.import_module("tensorrt")
     if hasattr(ort, "preload_dlls"):
         ort.preload_dlls()
-
-
-def names(tensors: list[dict[str, Any]]) -> list[str]:
-    return [tensor["name"] for tensor in tensors]
 
 
 def settings(config: dict[str, Any]) -> Any:
@@ -275,41 +239,11 @@ def tensorrt_options(config: dict[str, Any], given: dict[str, str]) -> dict[str,
     return options
 
 
-def check(
-    path: Path, role: str, expected: list[dict[str, Any]], found: list[Any], batched: bool
-) -> None:
-    """Raises ModelError where the network's inputs or outputs are not those of config.pbtxt."""
-    by_name = {tensor.name: tensor for tensor in found}
-    missing = [name for name in names(expected) if name not in by_name]
-    if missing:
-        raise ModelError(
-            f"{path} has no {role} {', '.join(missing)} as config.pbtxt says; "
-            f"it has {', '.join(sorted(by_name)) or 'none'}"
-        )
-    if role == "input" and len(expected) != len(found):
-        raise ModelError(
-            f"{path} has {len(found)} inputs ({', '.join(sorted(by_name))}), "
-            f"config.pbtxt has {len(expected)}"
-        )
-    for tensor in expected:
-        name, actual = tensor["name"], by_name[tensor["name"]]
-        if DATATYPES.get(tensor["data_type"]) != actual.type:
-            raise ModelError(
-                f"{path}: {role} {name} is {actual.type}, config.pbtxt says {tensor['data_type']}"
-            )
-        dims = [-1, *map(int, tensor["dims"])] if batched else [int(d) for d in tensor["dims"]]
-        # A name instead of a number is a dimension that the file leaves open.
-        shape = [dim if isinstance(dim, int) else -1 for dim in actual.shape]
-        fits = len(shape) == len(dims) and all(
-            -1 in (mine, theirs) or mine == theirs for mine, theirs in zip(shape, dims, strict=True)
-        )
-        if not fits:
-            raise ModelError(
-                f"{path}: {role} {name} has the shape {shape}, config.pbtxt says {dims}"
-                f"{' (with the batch first)' if batched else ''}"
-            )
-        if batched and shape[0] != -1:
-            raise ModelError(
-                f"{path}: {role} {name} has a fixed batch of {shape[0]}, and max_batch_size in "
-                "config.pbtxt needs a model with a batch of any size"
-            )
+def ports(found: list[Any]) -> list[Port]:
+    """A network's inputs or outputs."""
+    return [Port(frozenset({one.name}), one.type, shape(one)) for one in found]
+
+
+def shape(port: Any) -> tuple[int, ...]:
+    # A name instead of a number is a dimension that the file leaves open.
+    return tuple(dim if isinstance(dim, int) else -1 for dim in port.shape)

@@ -1,0 +1,128 @@
+"""What the Python-based backends share: a network beside its config.pbtxt, requests and answers.
+
+Runs inside Triton's Python stub; ``allclient.local.layout`` lays it beside the ``model.py`` of each
+backend. Numpy and the standard library are all it may import.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import triton_python_backend_utils as pb_utils
+
+
+class ModelError(ValueError):
+    """The model file and its config.pbtxt do not go together; Triton's log shows the text."""
+
+
+class Port(NamedTuple):
+    """One input or output of a network."""
+
+    names: frozenset[str]
+    datatype: str
+    """As the runtime writes it."""
+    shape: tuple[int, ...] | None
+    """-1 for a dimension that the file leaves open; None where it leaves even their number so."""
+
+
+def file_of(args: dict[str, str], config: dict[str, Any], otherwise: str) -> Path:
+    """Where the model file should be, of the arguments of Triton's ``initialize``."""
+    folder = Path(args["model_repository"]) / args["model_version"]
+    return folder / (config.get("default_model_filename") or otherwise)
+
+
+def names(tensors: list[dict[str, Any]]) -> list[str]:
+    """Of the inputs or outputs of config.pbtxt, in its order."""
+    return [tensor["name"] for tensor in tensors]
+
+
+def check(
+    path: Path,
+    config: dict[str, Any],
+    role: str,
+    ports: list[Port],
+    datatypes: dict[str, str],
+) -> None:
+    """Compare the network's inputs or outputs with those of config.pbtxt.
+
+    role: "input" or "output".
+    datatypes: Triton's names to the runtime's.
+
+    Raises ModelError where they are not the same.
+    """
+    expected, batched = config[role], config["max_batch_size"] > 0
+    found = {name: port for port in ports for name in port.names}
+    there = ", ".join(sorted(found)) or "none with a name"
+    if missing := [name for name in names(expected) if name not in found]:
+        raise ModelError(
+            f"{path} has no {role} {', '.join(missing)} as config.pbtxt says; it has {there}"
+        )
+    if role == "input" and len(expected) != len(ports):
+        raise ModelError(
+            f"{path} has {len(ports)} inputs ({there}), config.pbtxt has {len(expected)}"
+        )
+    for tensor in expected:
+        port = found[tensor["name"]]
+        what = f"{path}: {role} {tensor['name']}"
+        if datatypes.get(tensor["data_type"]) != port.datatype:
+            raise ModelError(f"{what} is {port.datatype}, config.pbtxt says {tensor['data_type']}")
+        dims = [*([-1] if batched else []), *map(int, tensor["dims"])]
+        if port.shape is None:
+            continue
+        if not _fits(port.shape, dims):
+            raise ModelError(
+                f"{what} has the shape {list(port.shape)}, config.pbtxt says {dims}"
+                f"{' (with the batch first)' if batched else ''}"
+            )
+        if batched and port.shape[0] != -1:
+            raise ModelError(
+                f"{what} has a fixed batch of {port.shape[0]}, and max_batch_size in config.pbtxt "
+                "needs a model with a batch of any size"
+            )
+
+
+def answer(
+    requests: list[Any],
+    inputs: list[str],
+    outputs: list[str],
+    infer: Callable[[list[Any]], list[Any]],
+    runtime: str,
+) -> list[Any]:
+    """One inference for all requests together; one response for each.
+
+    infer: arrays in the order of ``inputs`` to arrays in that of ``outputs``. What it gives may be
+        the network's own memory: Triton copies it before the next inference.
+    runtime: who could not run the model, where ``infer`` raises; every request is then told.
+    """
+    arrays = [
+        [pb_utils.get_input_tensor_by_name(request, name).as_numpy() for name in inputs]
+        for request in requests
+    ]
+    columns = zip(*arrays, strict=True)
+    merged = [column[0] if len(column) == 1 else np.concatenate(column) for column in columns]
+    try:
+        results = infer(merged)
+    except Exception as error:  # Triton wants one response a request, whatever happened
+        failure = pb_utils.TritonError(f"{runtime} could not run the model: {error}")
+        return [pb_utils.InferenceResponse(error=failure) for _ in requests]
+    responses, start = [], 0
+    for (first, *_), request in zip(arrays, requests, strict=True):
+        end = start + len(first)
+        wanted = set(request.requested_output_names())
+        tensors = [
+            pb_utils.Tensor(name, data[start:end])
+            for name, data in zip(outputs, results, strict=True)
+            if name in wanted
+        ]
+        responses.append(pb_utils.InferenceResponse(tensors))
+        start = end
+    return responses
+
+
+def _fits(shape: tuple[int, ...], dims: list[int]) -> bool:
+    return len(shape) == len(dims) and all(
+        -1 in pair or pair[0] == pair[1] for pair in zip(shape, dims, strict=True)
+    )
