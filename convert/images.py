@@ -61,7 +61,7 @@ class Fields:
 
     @property
     def margin(self) -> float:
-        """See ``limits.distance``."""
+        """See ``limits.clear``."""
         return limits.DRAWN_MARGIN if self.drawn else 0.0
 
     def record(self) -> dict[str, object]:

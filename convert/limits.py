@@ -86,18 +86,23 @@ def softmax(logits: Floats) -> Floats:
     return probabilities
 
 
+def clear(probabilities: Floats, margin: float) -> npt.NDArray[np.bool_]:
+    """bool [n]: where the most probable of four classes [n, 4] leads by ``margin`` or more."""
+    first_two = np.sort(probabilities, 1)[:, -2:]
+    return np.asarray(first_two[:, 1] - first_two[:, 0] >= margin)
+
+
 def distance(
     found: Floats,
     expected: Floats,
     classes: npt.NDArray[np.int64],
     named: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]] | None = None,
-    margin: float = 0.0,
+    counts: npt.NDArray[np.bool_] | None = None,
 ) -> Distance:
     """Compare probabilities [n, 4]; ``classes`` int64 [n], -1 where unknown.
 
     named: the class that each says, found and expected, where that is not its most probable one.
-    margin: images whose two most probable classes Keras puts nearer together than this do not
-        count for ``equal_argmax``; see DRAWN_MARGIN.
+    counts: bool [n], the images that count for ``equal_argmax``; all without it.
 
     Raises:
         ValueError: the artifact gave something that is no number.
@@ -106,9 +111,8 @@ def distance(
         raise ValueError(f"{int((~np.isfinite(found)).any(1).sum())} answers are no finite numbers")
     apart = np.abs(found.astype(np.float64) - expected.astype(np.float64))
     mine, theirs = named or (found.argmax(1), expected.argmax(1))
-    first_two = np.sort(expected, 1)[:, -2:]
-    clear = first_two[:, 1] - first_two[:, 0] >= margin
-    if not clear.any():
+    counts = np.ones(len(found), bool) if counts is None else counts
+    if not counts.any():
         raise ValueError(f"Keras is sure of none of the {len(found)} images; nothing to compare")
     known = classes >= 0
     accuracy, change = None, None
@@ -117,10 +121,10 @@ def distance(
         change = accuracy - float((theirs == classes)[known].mean())
     return Distance(
         len(found),
-        int(clear.sum()),
+        int(counts.sum()),
         float(apart.max()),
         float(apart.mean()),
-        float((mine == theirs)[clear].mean()),
+        float((mine == theirs)[counts].mean()),
         accuracy,
         change,
     )

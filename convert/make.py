@@ -264,9 +264,9 @@ _KNOWN: dict[tuple[str, str], npt.NDArray[np.float32]] = {}
 def _distance(
     found: npt.NDArray[np.float32], expected: npt.NDArray[np.float32], fields: Fields
 ) -> limits.Distance:
-    return limits.distance(
-        limits.softmax(found), limits.softmax(expected), fields.classes, margin=fields.margin
-    )
+    keras = limits.softmax(expected)
+    counts = limits.clear(keras, fields.margin)
+    return limits.distance(limits.softmax(found), keras, fields.classes, counts=counts)
 
 
 def _refuse(found: limits.Distance, limit: limits.Limit, master: Path, what: str) -> None:

@@ -52,7 +52,8 @@ the answers are right.
 
 WARNING = """> **Drawn images.** No real data was given. The table shows that the conversions
 > work; how far they are apart on real smears it does not say. Equal argmax counts the fields whose
-> two most probable classes Keras puts at least {margin} apart.
+> two most probable classes Keras puts at least {margin} apart; for the vote, those where two voters
+> are as sure of the same class.
 
 """
 

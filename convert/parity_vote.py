@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -61,7 +62,20 @@ def distance(mine: Sequence[Any], keras: Sequence[Any], fields: Fields) -> limit
     named, known = (
         np.array([subtypes.index(one.subtype) for one in all_of]) for all_of in (mine, keras)
     )
-    return limits.distance(here, there, fields.classes, (named, known), fields.margin)
+    voters = np.stack([one.backbone_probabilities for one in keras], axis=1)
+    counts = settled(voters, fields.margin) if fields.drawn else None
+    return limits.distance(here, there, fields.classes, (named, known), counts)
+
+
+def settled(voters: npt.NDArray[np.floating], margin: float) -> npt.NDArray[np.bool_]:
+    """bool [n]: where two of three voters [3, n, 4] are clear about the same class.
+
+    Elsewhere the vote hangs on one that is torn; see ``limits.DRAWN_MARGIN``.
+    """
+    said = voters.argmax(2)
+    sure = [limits.clear(one, margin) for one in voters]
+    pairs = itertools.combinations(range(len(voters)), 2)
+    return np.any([sure[a] & sure[b] & (said[a] == said[b]) for a, b in pairs], axis=0)
 
 
 def readings(way: str, mine: Sequence[Any], keras: Sequence[Any], source: str) -> Readings:

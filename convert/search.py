@@ -91,7 +91,7 @@ def search(
     Args:
         fit: pixels uint8 [n, ...] and the float model's logits [n, 4] for them.
         judge: the same of other images, and their classes int64 [n] (-1 where unknown).
-        margin: see ``limits.distance``.
+        margin: see ``limits.clear``.
         within: mean difference of a probability that is near enough, instead of WANTED's.
     """
     layers = backend.layers()
@@ -145,13 +145,18 @@ def _one(
     except refit.HeadError:
         refitted = False
     pixels, wanted, classes = judge
-    found = limits.softmax(backend.logits(model, pixels))
+    keras = limits.softmax(wanted)
     return Found(
         model,
         floating,
         layers,
         refitted,
-        limits.distance(found, limits.softmax(wanted), classes, margin=margin),
+        limits.distance(
+            limits.softmax(backend.logits(model, pixels)),
+            keras,
+            classes,
+            counts=limits.clear(keras, margin),
+        ),
     )
 
 

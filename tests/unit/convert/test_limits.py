@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from convert import limits
+from convert import limits, parity_vote
 
 CLASSES = np.array([0, 1, 2, 3] * 25)
 
@@ -54,10 +54,24 @@ def test_nearly_equal_classes_count_only_without_a_margin() -> None:
     keras, found = sure_of(CLASSES), sure_of(CLASSES)
     keras[0], found[0] = [0.45, 0.40, 0.1, 0.05], [0.40, 0.45, 0.1, 0.05]
     assert limits.distance(found, keras, CLASSES).equal_argmax == 0.99
-    apart = limits.distance(found, keras, CLASSES, margin=0.2)
+    counts = limits.clear(keras, 0.2)
+    apart = limits.distance(found, keras, CLASSES, counts=counts)
     assert (apart.equal_argmax, apart.clear, apart.images) == (1, 99, 100)
     with pytest.raises(ValueError, match="sure of none of the 1 images"):
-        limits.distance(found[:1], keras[:1], CLASSES[:1], margin=0.2)
+        limits.distance(found[:1], keras[:1], CLASSES[:1], counts=counts[:1])
+
+
+def test_a_vote_is_settled_where_two_voters_are_clear_about_one_class() -> None:
+    pre_b, torn, benign = [0.1, 0.1, 0.7, 0.1], [0.1, 0.1, 0.45, 0.35], [0.8, 0.1, 0.05, 0.05]
+    fields = [
+        (pre_b, pre_b, pre_b),
+        (pre_b, torn, pre_b),
+        (benign, pre_b, benign),
+        (torn, torn, pre_b),  # one of two torn voters turns it
+        (pre_b, benign, torn),
+    ]
+    voters = np.array(fields).transpose(1, 0, 2)
+    assert parity_vote.settled(voters, 0.2).tolist() == [True, True, True, False, False]
 
 
 def test_answers_that_are_no_numbers_are_an_error() -> None:
