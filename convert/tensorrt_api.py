@@ -7,7 +7,7 @@ against the real bindings by ``make lint`` (``tests/types/tensorrt_stubs.py``).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 if TYPE_CHECKING:
     import tensorrt_bindings as trt
@@ -81,6 +81,6 @@ def build(
     plan = builder.build_serialized_network(network, config)
     if plan is None:
         raise BuildError(f"TensorRT {version()} built no engine; its own words stand above")
-    # Both have the buffer protocol, which no signature of the bindings tells.
-    whole, times = memoryview(plan), memoryview(cache.serialize())  # type: ignore[arg-type]
-    return Built(bytes(whole), bytes(times))
+    # Both have the buffer protocol, which no signature can tell before Python 3.12.
+    whole, times = (bytes(cast("bytes", one)) for one in (plan, cache.serialize()))
+    return Built(whole, times)
