@@ -86,6 +86,14 @@ def softmax(logits: Floats) -> Floats:
     return probabilities
 
 
+def of_logits(
+    found: Floats, expected: Floats, classes: npt.NDArray[np.int64], margin: float
+) -> Distance:
+    """``distance`` of logits [n, 4]; those count of which the expected ones are ``clear``."""
+    keras = softmax(expected)
+    return distance(softmax(found), keras, classes, counts=clear(keras, margin))
+
+
 def clear(probabilities: Floats, margin: float) -> npt.NDArray[np.bool_]:
     """bool [n]: where the most probable of four classes [n, 4] leads by ``margin`` or more."""
     first_two = np.sort(probabilities, 1)[:, -2:]

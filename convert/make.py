@@ -108,7 +108,7 @@ def onnx(
     if precision == "fp16":
         model = onnx_low.half_refitted(whole, fit.pixels, wanted)
         answers = onnx_file.run(onnx_file.session(model), judge.pixels)["LOGITS"]
-        found = _distance(answers, expected, judge)
+        found = limits.of_logits(answers, expected, judge.classes, judge.margin)
         text, floating = "FP16; input scaling and head in FP32", ()
     else:
         backend = onnx_low.Quantiser(whole, search.evenly(fit.pixels, search.RANGES))
@@ -174,7 +174,8 @@ def openvino(
     with tempfile.TemporaryDirectory() as scratch:
         ir.save(_early(model, say), Path(scratch), half=precision == "fp16")
         ready = ir.compiled(Path(scratch) / "model.xml", "bf16" if precision == "bf16" else "f32")
-        found = _distance(ir.run(ready, judge.pixels)["LOGITS"], expected, judge)
+        answers = ir.run(ready, judge.pixels)["LOGITS"]
+        found = limits.of_logits(answers, expected, judge.classes, judge.margin)
         more["computed_in"] = ir.computed_in(ready)
         held_back = []
         if precision in ("fp16", "bf16"):
@@ -259,14 +260,6 @@ def _logits(net: Any, master: Path, fields: Fields) -> npt.NDArray[np.float32]:
 
 _KNOWN: dict[tuple[str, str], npt.NDArray[np.float32]] = {}
 """One command makes several artifacts of one master and asks Keras once about the same images."""
-
-
-def _distance(
-    found: npt.NDArray[np.float32], expected: npt.NDArray[np.float32], fields: Fields
-) -> limits.Distance:
-    keras = limits.softmax(expected)
-    counts = limits.clear(keras, fields.margin)
-    return limits.distance(limits.softmax(found), keras, fields.classes, counts=counts)
 
 
 def _refuse(found: limits.Distance, limit: limits.Limit, master: Path, what: str) -> None:

@@ -25,8 +25,7 @@ NEAR: Final = 0.0025
 """Mean difference of a probability that INT8 here is to reach, nearer than ``search.WANTED``.
 
 Signed numbers leave an activation, which is never negative, 7 of the 8 bits. Xception, 0.0029 off
-on what it was chosen by, was 0.0043 off on the test part and lost two of its 487 images. Over drawn
-fields nothing comes so near; ``search`` then tries every choice and takes the nearest."""
+on what it was chosen by, was 0.0043 off on the test part and lost two of its 487 images."""
 
 Pixels = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.floating]

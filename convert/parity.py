@@ -204,11 +204,8 @@ def compare(
         answers, computed = way.run(built / name / way.folder, pixels)
         found[name, way.name] = answers
         limit = limits.HALF if "INT8" not in precision and way.limit is limits.INT8 else way.limit
-        mine, keras = (
-            limits.softmax(one["LOGITS"][: len(fields)]) for one in (answers, expected[name])
-        )
-        counts = limits.clear(keras, fields.margin)
-        apart = limits.distance(mine, keras, fields.classes, counts=counts)
+        mine, keras = (one["LOGITS"][: len(fields)] for one in (answers, expected[name]))
+        apart = limits.of_logits(mine, keras, fields.classes, fields.margin)
         misses, held_back = apart.misses(limit), bool(record.get("held_back"))
         rows.append(Row(name, way.name, precision, computed, apart, limit, misses, held_back))
     readings: list[parity_vote.Readings] = []

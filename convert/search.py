@@ -145,19 +145,8 @@ def _one(
     except refit.HeadError:
         refitted = False
     pixels, wanted, classes = judge
-    keras = limits.softmax(wanted)
-    return Found(
-        model,
-        floating,
-        layers,
-        refitted,
-        limits.distance(
-            limits.softmax(backend.logits(model, pixels)),
-            keras,
-            classes,
-            counts=limits.clear(keras, margin),
-        ),
-    )
+    apart = limits.of_logits(backend.logits(model, pixels), wanted, classes, margin)
+    return Found(model, floating, layers, refitted, apart)
 
 
 def _ranked(

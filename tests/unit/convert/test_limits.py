@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from convert import limits, parity_vote
+from convert.images import DRAWN, Fields
 
 CLASSES = np.array([0, 1, 2, 3] * 25)
 
@@ -72,6 +75,25 @@ def test_a_vote_is_settled_where_two_voters_are_clear_about_one_class() -> None:
     ]
     voters = np.array(fields).transpose(1, 0, 2)
     assert parity_vote.settled(voters, 0.2).tolist() == [True, True, True, False, False]
+
+
+@pytest.mark.parametrize(("source", "counted", "equal"), [(DRAWN, 1, 1.0), ("lab", 2, 0.5)])
+def test_a_torn_vote_counts_over_real_fields_alone(source: str, counted: int, equal: float) -> None:
+    pre_b, torn = [0.1, 0.1, 0.7, 0.1], [0.1, 0.1, 0.45, 0.35]
+
+    def decision(subtype: str, voters: list[list[float]]) -> SimpleNamespace:
+        return SimpleNamespace(
+            probabilities=np.array(pre_b),
+            subtype=subtype,
+            backbone_probabilities=np.array(voters),
+        )
+
+    keras = [decision("pre_b", [pre_b] * 3), decision("pre_b", [pre_b, torn, torn])]
+    mine = [decision("pre_b", [pre_b] * 3), decision("pro_b", [pre_b, torn, torn])]
+    nothing = np.zeros((2, 1))
+    fields = Fields(nothing, nothing, np.full(2, -1), "test", source)
+    apart = parity_vote.distance(mine, keras, fields)
+    assert (apart.images, apart.clear, apart.equal_argmax) == (2, counted, equal)
 
 
 def test_answers_that_are_no_numbers_are_an_error() -> None:

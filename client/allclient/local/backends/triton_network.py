@@ -24,8 +24,12 @@ class Port(NamedTuple):
     names: frozenset[str]
     datatype: str
     """As the runtime writes it."""
-    shape: tuple[int, ...] | None
-    """-1 for a dimension that the file leaves open; None where it leaves even their number so."""
+    shape: str
+    """The same."""
+    fits: Callable[[list[int]], bool]
+    """Whether the dimensions of config.pbtxt, -1 where open, are among those that it takes."""
+    batch: int | None
+    """The first dimension, where the file fixes it."""
 
 
 def file_of(args: dict[str, str], config: dict[str, Any], otherwise: str) -> Path:
@@ -70,16 +74,14 @@ def check(
         if datatypes.get(tensor["data_type"]) != port.datatype:
             raise ModelError(f"{what} is {port.datatype}, config.pbtxt says {tensor['data_type']}")
         dims = [*([-1] if batched else []), *map(int, tensor["dims"])]
-        if port.shape is None:
-            continue
-        if not _fits(port.shape, dims):
+        if not port.fits(dims):
             raise ModelError(
-                f"{what} has the shape {list(port.shape)}, config.pbtxt says {dims}"
+                f"{what} has the shape {port.shape}, config.pbtxt says {dims}"
                 f"{' (with the batch first)' if batched else ''}"
             )
-        if batched and port.shape[0] != -1:
+        if batched and port.batch is not None:
             raise ModelError(
-                f"{what} has a fixed batch of {port.shape[0]}, and max_batch_size in config.pbtxt "
+                f"{what} has a fixed batch of {port.batch}, and max_batch_size in config.pbtxt "
                 "needs a model with a batch of any size"
             )
 
@@ -102,9 +104,10 @@ def answer(
         for request in requests
     ]
     columns = zip(*arrays, strict=True)
-    merged = [column[0] if len(column) == 1 else np.concatenate(column) for column in columns]
     try:
-        results = infer(merged)
+        results = infer(
+            [column[0] if len(column) == 1 else np.concatenate(column) for column in columns]
+        )
     except Exception as error:  # Triton wants one response a request, whatever happened
         failure = pb_utils.TritonError(f"{runtime} could not run the model: {error}")
         return [pb_utils.InferenceResponse(error=failure) for _ in requests]
@@ -120,9 +123,3 @@ def answer(
         responses.append(pb_utils.InferenceResponse(tensors))
         start = end
     return responses
-
-
-def _fits(shape: tuple[int, ...], dims: list[int]) -> bool:
-    return len(shape) == len(dims) and all(
-        -1 in pair or pair[0] == pair[1] for pair in zip(shape, dims, strict=True)
-    )

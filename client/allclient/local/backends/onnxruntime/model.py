@@ -241,9 +241,17 @@ def tensorrt_options(config: dict[str, Any], given: dict[str, str]) -> dict[str,
 
 def ports(found: list[Any]) -> list[Port]:
     """A network's inputs or outputs."""
-    return [Port(frozenset({one.name}), one.type, shape(one)) for one in found]
-
-
-def shape(port: Any) -> tuple[int, ...]:
     # A name instead of a number is a dimension that the file leaves open.
-    return tuple(dim if isinstance(dim, int) else -1 for dim in port.shape)
+    return [
+        port_of(one, [dim if isinstance(dim, int) else -1 for dim in one.shape]) for one in found
+    ]
+
+
+def port_of(port: Any, shape: list[int]) -> Port:
+    def fits(dims: list[int]) -> bool:
+        return len(shape) == len(dims) and all(
+            -1 in pair or pair[0] == pair[1] for pair in zip(shape, dims, strict=True)
+        )
+
+    batch = shape[0] if shape and shape[0] != -1 else None
+    return Port(frozenset({port.name}), port.type, str(shape), fits, batch)

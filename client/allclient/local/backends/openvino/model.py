@@ -110,14 +110,14 @@ def settings(config: dict[str, Any]) -> dict[str, str]:
 
 def ports(found: list[Any]) -> list[Port]:
     """A network's inputs or outputs."""
-    return [
-        Port(frozenset(port.get_names()), port.get_element_type().get_type_name(), shape(port))
-        for port in found
-    ]
+    return [port_of(one, one.get_partial_shape()) for one in found]
 
 
-def shape(port: Any) -> tuple[int, ...] | None:
-    dims = port.get_partial_shape()
-    if dims.rank.is_dynamic:
-        return None
-    return tuple(dim.get_length() if dim.is_static else -1 for dim in dims)
+def port_of(port: Any, shape: ov.PartialShape) -> Port:
+    return Port(
+        frozenset(port.get_names()),
+        port.get_element_type().get_type_name(),
+        str(shape),
+        lambda dims: shape.compatible(ov.PartialShape(dims)),
+        shape[0].get_length() if shape.rank.is_static and shape[0].is_static else None,
+    )
