@@ -168,41 +168,65 @@ class Comparison(NamedTuple):
     """Of the vote, a way and a source of fields each; empty where a backbone is missing."""
 
 
-def compare(
-    masters: dict[str, Path],
-    built: Path,
-    chosen: Sequence[Way],
-    fields: Fields,
-    say: Callable[[str], None],
-    others: Fields | None = None,
-) -> Comparison:
-    """Every chosen way for every backbone, then for the vote where all three are there.
+class Artifact(NamedTuple):
+    """One artifact of one backbone whose record holds."""
+
+    backbone: str
+    way: Way
+    folder: Path
+    record: dict[str, Any]
+
+
+def found(masters: dict[str, Path], built: Path, chosen: Sequence[Way]) -> list[Artifact]:
+    """What is to be compared: every chosen way's artifact of every backbone.
 
     Args:
         masters: backbone to master.
         built: folder of <backbone>/<artifact>/.
-        others: fields of other origin, for the vote's readings alone.
 
     Raises:
         ArtifactError: an artifact is missing, broken or of another master.
     """
+    there = []
+    for name, master in masters.items():
+        for way in chosen:
+            folder = built / name / way.folder
+            record = artifacts.check(folder, way.kind, master, way.command.format(name))
+            there.append(Artifact(name, way, folder, record))
+    return there
+
+
+def compare(
+    masters: dict[str, Path],
+    judged: Sequence[Artifact],
+    fields: Fields,
+    say: Callable[[str], None],
+    others: Fields | None = None,
+) -> Comparison:
+    """Every artifact against its master, then each way's vote where all three are there.
+
+    Args:
+        masters: backbone to master.
+        judged: as ``found`` gives them.
+        others: fields of other origin, for the vote's readings alone.
+
+    Raises:
+        ArtifactError: an artifact cannot be run.
+    """
     from convert import master as keras_masters
 
-    plans = [
-        (name, way, _checked(masters[name], built, name, way)) for name in masters for way in chosen
-    ]
     sources = [fields] if others is None else [fields, others]
     pixels = np.concatenate([source.pixels for source in sources])
     expected: dict[str, Answers] = {}
     for name, path in masters.items():
         say(f"{name}: Keras")
         expected[name] = keras_masters.answers(keras_masters.load(path), pixels)
-    rows, found = [], {}
-    for name, way, record in plans:
+    rows, given = [], {}
+    for name, way, folder, record in judged:
         precision = str(record.get("precision", ""))
         say(f"{name}: {way.name}")
-        answers, computed = way.run(built / name / way.folder, pixels)
-        found[name, way.name] = answers
+        answers, computed = way.run(folder, pixels)
+        given[name, way.name] = answers
         limit = limits.HALF if "INT8" not in precision and way.limit is limits.INT8 else way.limit
         mine, keras = (one["LOGITS"][: len(fields)] for one in (answers, expected[name]))
         apart = limits.of_logits(mine, keras, fields.classes, fields.margin)
@@ -214,8 +238,8 @@ def compare(
     for source in sources if all(name in masters for name in backbones) else []:
         here = slice(start, start := start + len(source))
         of_keras = _decisions([expected[name] for name in backbones], here, source)
-        for way in chosen:
-            mine = _decisions([found[name, way.name] for name in backbones], here, source)
+        for way in dict.fromkeys(one.way for one in judged):
+            mine = _decisions([given[name, way.name] for name in backbones], here, source)
             readings.append(parity_vote.readings(way.name, mine, of_keras, source.source))
             if source is not fields:
                 continue
@@ -229,8 +253,3 @@ def compare(
 def _decisions(three: Sequence[Answers], rows: slice, source: Fields) -> list[Any]:
     taken = [{name: values[rows] for name, values in one.items()} for one in three]
     return parity_vote.decide(taken, source)
-
-
-def _checked(master: Path, built: Path, backbone: str, way: Way) -> dict[str, Any]:
-    command = way.command.format(backbone)
-    return artifacts.check(built / backbone / way.folder, way.kind, master, command)

@@ -70,11 +70,13 @@ def parity(
             known = ", ".join(way.name for way in chosen)
             raise click.UsageError(f"no artifact {sorted(unknown)[0]!r} here; there are {known}")
         chosen = [way for way in chosen if not names or way.name in names]
+        masters_of = {one.backbone: one.path for one in masters}
+        # Before any image is decoded: what is missing is told at once.
+        judged = judge.found(masters_of, built, chosen)
         tell_drawn(data, "the images to compare on come")
         fields = read(data, "test", images)
         beside = read_folder(others) if others is not None else None
-        masters_of = {one.backbone: one.path for one in masters}
-        found = judge.compare(masters_of, built, chosen, fields, click.echo, beside)
+        found = judge.compare(masters_of, judged, fields, click.echo, beside)
         rows = found.rows
         folder = out or (Path("docs") if data is not None else built)
         command = _command(data, masters, names, others, images)

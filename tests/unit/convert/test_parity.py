@@ -155,6 +155,7 @@ def test_artifacts_of_another_master_are_refused_before_anything_runs(
     assert result.exit_code == 1
     assert "made of a master with sha256" in result.output
     assert "python -m convert savedmodel --backbone xception" in result.output
+    assert "decoding" not in result.output
     assert not (tmp_path / "parity.json").exists()
 
 
