@@ -13,7 +13,7 @@ import time
 import venv
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import psutil
@@ -40,6 +40,8 @@ class Peer:
     path: str
     content_type: str
     body: Callable[[bytes], bytes]
+    variables: dict[str, str] = field(default_factory=dict)
+    """For its environment; see ``peers/common.py``."""
 
 
 def _script(name: str) -> Callable[[int], list[str]]:
@@ -66,6 +68,7 @@ PEERS = {
     "ray_serve": Peer(_script("ray"), "/", "application/octet-stream", bytes),
     "fastapi_keras": Peer(_script("fastapi_keras"), "/classify", "application/octet-stream", bytes),
 }
+PEERS["litserve_one_by_one"] = replace(PEERS["litserve"], variables={"ONE_BY_ONE": "1"})
 
 
 def environment() -> Path:
@@ -94,6 +97,7 @@ def peer(
     variables = {
         **{key: value for key, value in os.environ.items() if not key.startswith("PYTHON")},
         **QUIET,
+        **one.variables,
         "MODELS": str(repository.resolve()),
         "MASTERS": str(masters.resolve()),
         "PORT": str(port),

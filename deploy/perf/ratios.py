@@ -8,11 +8,15 @@ from typing import Any
 BUSY, ALONE = 32, 1
 """Requests in flight at which servers are compared."""
 
+OUR_WAY = "litserve_one_by_one"
+"""A peer that computes batches as our backend does. It tells the servers apart from the networks,
+and is none of those that are to be beaten as their guides have them."""
+
 
 def ratios(found: dict[str, Any]) -> dict[str, Any]:
     engines, server, peers = (found.get(part, {}) for part in ("engines", "server", "peers"))
     ensemble, cascade = (_at(server, name) for name in ("ensemble", "cascade"))
-    rivals = {name: _at(peers, name) for name in peers}
+    rivals = {name: _at(peers, name) for name in peers if name != OUR_WAY}
     result: dict[str, Any] = {}
     ceiling = _median(engines.get("ceiling"), "images_per_second")
     keras = _median(engines.get("keras"), "images_per_second")
@@ -27,6 +31,12 @@ def ratios(found: dict[str, Any]) -> dict[str, Any]:
     result["cascade_over_ensemble"] = _ratio(busy_cascade, busy)
     result["ensemble_over_best_peer"] = _ratio(busy, best)
     result["cascade_over_best_peer"] = _ratio(busy_cascade, best)
+    our_way = _at(peers, OUR_WAY)
+    for number in (ALONE, BUSY):
+        result[f"ensemble_over_{OUR_WAY}_at_{number}"] = _ratio(
+            _value(ensemble, number, "images_per_second"),
+            _value(our_way, number, "images_per_second"),
+        )
     for name, one in (("ensemble", ensemble), ("cascade", cascade)):
         for number in (ALONE, BUSY):
             result[f"{name}_p99_over_best_peer_at_{number}"] = _ratio(

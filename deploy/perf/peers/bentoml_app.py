@@ -6,13 +6,13 @@ import base64
 from typing import Any
 
 import bentoml
-from common import BATCH, Ensemble, Networks
+from common import BATCH, Ensemble, networks
 
 
 @bentoml.service(workers=1, traffic={"timeout": 120, "concurrency": 256})
 class Classifier:
     def __init__(self) -> None:
-        self.ensemble = Ensemble(Networks())
+        self.ensemble = Ensemble(networks())
 
     @bentoml.api(batchable=True, max_batch_size=BATCH, max_latency_ms=60_000)
     def classify(self, images: list[str]) -> list[dict[str, Any]]:

@@ -2,6 +2,9 @@
 
 The repository's folder comes in MODELS. Threads and streams are OpenVINO's, from THREADS and
 STREAMS; without them OpenVINO chooses for the lowest latency: one stream that uses all cores.
+
+A batch is one call, as every server's guides have it. With ONE_BY_ONE=1 it is computed as the
+embedded server's backend does it: in networks compiled for one image, an image a thread.
 """
 
 from __future__ import annotations
@@ -54,6 +57,48 @@ class Networks:
                 {name: request.get_tensor(name).data.copy() for name in ("LOGITS", "CAM")}
             )
         return answers
+
+
+class OneByOne:
+    """The same, an image at a time, as the embedded server's openvino backend computes them."""
+
+    def __init__(self) -> None:
+        import openvino as ov
+
+        core = ov.Core()
+        settings = {"INFERENCE_PRECISION_HINT": "f32", "ENABLE_CPU_PINNING": "NO"}
+        self._alone, self._several = [], []
+        for name in majority.BACKBONES:
+            model = core.read_model(MODELS / name / "1" / "model.xml")
+            model.reshape([1, *model.inputs[0].get_partial_shape()[1:]])
+            for hint, queues in (("LATENCY", self._alone), ("THROUGHPUT", self._several)):
+                compiled = core.compile_model(model, "CPU", {**settings, "PERFORMANCE_HINT": hint})
+                queue = ov.AsyncInferQueue(compiled)
+                queue.set_callback(_keep)
+                queues.append(queue)
+
+    def __call__(self, batch: np.ndarray) -> list[dict[str, np.ndarray]]:
+        answers = []
+        for queue in self._alone if len(batch) == 1 else self._several:
+            parts: list[Any] = [None] * len(batch)
+            for place in range(len(batch)):
+                image = {"PIXELS": batch[place : place + 1]}
+                queue.start_async(image, (parts, place), share_inputs=True)
+            queue.wait_all()
+            answers.append(
+                {name: np.concatenate([part[name] for part in parts]) for name in ("LOGITS", "CAM")}
+            )
+        return answers
+
+
+def _keep(request: Any, where: tuple[list[Any], int]) -> None:
+    parts, place = where
+    parts[place] = {name: request.get_tensor(name).data.copy() for name in ("LOGITS", "CAM")}
+
+
+def networks() -> Networks | OneByOne:
+    """As ONE_BY_ONE says."""
+    return OneByOne() if os.environ.get("ONE_BY_ONE") == "1" else Networks()
 
 
 class Ensemble:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import base64
 
 import litserve
-from common import BATCH, PORT, WAIT, Ensemble, Networks
+from common import BATCH, PORT, WAIT, Ensemble, networks
 
 
 class Api(litserve.LitAPI):
     def setup(self, device: str) -> None:
-        self.ensemble = Ensemble(Networks())
+        self.ensemble = Ensemble(networks())
 
     def decode_request(self, request: dict) -> bytes:
         return base64.b64decode(request["image"])

@@ -6,7 +6,7 @@ import signal
 from typing import Any
 
 import ray
-from common import BATCH, PORT, WAIT, Ensemble, Networks
+from common import BATCH, PORT, WAIT, Ensemble, networks
 from ray import serve
 from starlette.requests import Request
 
@@ -14,7 +14,7 @@ from starlette.requests import Request
 @serve.deployment(num_replicas=1, max_ongoing_requests=256, ray_actor_options={"num_cpus": 1})
 class Classifier:
     def __init__(self) -> None:
-        self.ensemble = Ensemble(Networks())
+        self.ensemble = Ensemble(networks())
 
     @serve.batch(max_batch_size=BATCH, batch_wait_timeout_s=WAIT)
     async def classify(self, images: list[bytes]) -> list[dict[str, Any]]:

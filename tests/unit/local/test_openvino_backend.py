@@ -89,6 +89,49 @@ def test_a_failed_inference_answers_every_request(
     assert all("OpenVINO could not run" in response.error for response in responses)
 
 
+def test_after_a_failed_inference_the_next_ones_are_answered(
+    backend: Any, tmp_path: Path, make_request: Any
+) -> None:
+    save(tmp_path)
+    model = load(backend, tmp_path)
+    for count in (1, 3):
+        (failed,) = model.execute([make_request(np.zeros((count, 2, 4), np.uint8))])
+        assert "OpenVINO could not run" in failed.error
+        array = np.arange(6 * count, dtype=np.uint8).reshape(count, 2, 3)
+        (response,) = model.execute([make_request(array)])
+        np.testing.assert_allclose(response.arrays["HALF"], array / 2)
+
+
+def test_a_network_is_compiled_for_one_item(backend: Any, tmp_path: Path) -> None:
+    save(tmp_path)
+    model = load(backend, tmp_path)
+    assert list(model.request.model_inputs[0].shape) == [1, 2, 3]
+    several = model.queue[0].get_compiled_model()
+    assert list(several.inputs[0].shape) == [1, 2, 3]
+    assert len(model.queue) == several.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
+
+
+def test_a_hint_or_a_thread_is_for_one_item_and_for_several(backend: Any, tmp_path: Path) -> None:
+    save(tmp_path)
+    for name, value in (("PERFORMANCE_HINT", "LATENCY"), ("INFERENCE_NUM_THREADS", "1")):
+        model = load(backend, tmp_path, parameters={name: {"string_value": value}})
+        assert len(model.queue) == 1
+
+
+def test_a_network_without_a_batch_is_run_as_it_is(
+    backend: Any, tmp_path: Path, make_request: Any
+) -> None:
+    save(tmp_path, batch=4)
+    dims: dict[str, Any] = {
+        role: [{**one, "dims": ["4", *one["dims"]]} for one in CONFIG[role]]  # type: ignore[attr-defined]
+        for role in ("input", "output")
+    }
+    model = load(backend, tmp_path, max_batch_size=0, **dims)
+    array = np.arange(24, dtype=np.uint8).reshape(4, 2, 3)
+    (response,) = model.execute([make_request(array)])
+    np.testing.assert_allclose(response.arrays["HALF"], array / 2)
+
+
 def test_another_file_name_and_the_order_of_the_config(backend: Any, tmp_path: Path) -> None:
     path = save(tmp_path)
     path.rename(path.with_name("other.xml"))

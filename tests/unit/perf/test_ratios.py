@@ -47,6 +47,18 @@ def test_throughput_is_compared_by_medians_and_with_the_best_peer_at_each_load()
     assert found["latency_over_bare"] == pytest.approx(6 / 5)
 
 
+def test_a_peer_with_our_way_of_computing_batches_is_compared_apart() -> None:
+    peers = {**FOUND["peers"], "litserve_one_by_one": server(100, 120, 1.0)}
+    found = ratios.ratios({**FOUND, "peers": peers})
+    assert found["ensemble_over_litserve_one_by_one_at_1"] == pytest.approx(50 / 100)
+    assert found["ensemble_over_litserve_one_by_one_at_32"] == pytest.approx(96 / 120)
+    del found["ensemble_over_litserve_one_by_one_at_1"]
+    del found["ensemble_over_litserve_one_by_one_at_32"], found["peers_memory_mb"]
+    without = ratios.ratios(FOUND)
+    del without["peers_memory_mb"]
+    assert found == without
+
+
 def test_no_part_no_figure() -> None:
     assert ratios.ratios({}) == {}
     assert set(ratios.ratios({"server": FOUND["server"]})) == {

@@ -4,6 +4,10 @@ It takes the place of the official C++ backend in the embedded server, with the 
 same files and the same parameters, so that one model repository serves both. Runs inside
 Triton's Python stub; numpy, openvino, the standard library and ``triton_network`` beside it are all
 it may import.
+
+A batch is not computed as one: networks are compiled for one item. A CPU gains nothing from larger
+batches, whose maps no longer fit its caches, and loses by shapes that are known only when it runs.
+An item that comes alone gets all threads, several get a thread each.
 """
 
 from __future__ import annotations
@@ -12,6 +16,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import openvino as ov
 from triton_network import ModelError, Port, answer, check, file_of, names
 
@@ -40,9 +45,13 @@ PARAMETERS = (
 )
 """Given to OpenVINO under the same name."""
 
+LONE = {"PERFORMANCE_HINT": "LATENCY"}
+SEVERAL = {"PERFORMANCE_HINT": "THROUGHPUT"}
+"""For an item alone and for several, where config.pbtxt gives no hint."""
+
 
 class TritonPythonModel:
-    """One instance of one model: a compiled network and one inference request, reused."""
+    """One instance of one model: a compiled network and its inference requests, reused."""
 
     def initialize(self, args: dict[str, str]) -> None:
         config = json.loads(args["model_config"])
@@ -53,11 +62,19 @@ class TritonPythonModel:
         self.outputs = names(config["output"])
         check(path, config, "input", ports(model.inputs), DATATYPES)
         check(path, config, "output", ports(model.outputs), DATATYPES)
+        self.batched = config["max_batch_size"] > 0
+        given = settings(config)
         try:
-            network = core.compile_model(model, "CPU", settings(config))
+            if self.batched:
+                model.reshape({port: one_item(port) for port in model.inputs})
+            alone = several = core.compile_model(model, "CPU", {**LONE, **given})
+            if alone.get_property("INFERENCE_NUM_THREADS") > 1 and not LONE.keys() <= given.keys():
+                several = core.compile_model(model, "CPU", {**SEVERAL, **given})
         except RuntimeError as error:
             raise ModelError(f"OpenVINO cannot compile {path}: {last_line(error)}") from error
-        self.request = network.create_infer_request()
+        self.request = alone.create_infer_request()
+        self.queue = ov.AsyncInferQueue(several)
+        self.queue.set_callback(self.keep)
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """See ``answer``."""
@@ -66,8 +83,24 @@ class TritonPythonModel:
 
     def infer(self, merged: list[Any]) -> list[Any]:
         """The outputs, in the order of config.pbtxt, for the inputs in theirs."""
-        self.request.infer(dict(zip(self.inputs, merged, strict=True)), share_inputs=True)
-        return [self.request.get_tensor(name).data for name in self.outputs]
+        if not self.batched or len(merged[0]) == 1:
+            self.request.infer(dict(zip(self.inputs, merged, strict=True)), share_inputs=True)
+            return [self.request.get_tensor(name).data for name in self.outputs]
+        parts: list[Any] = [None] * len(merged[0])
+        try:
+            for place in range(len(parts)):
+                item = [array[place : place + 1] for array in merged]
+                named = dict(zip(self.inputs, item, strict=True))
+                self.queue.start_async(named, (parts, place), share_inputs=True)
+        finally:
+            # Also where one cannot start: those that run still read ``merged``.
+            self.queue.wait_all()
+        return [np.concatenate(column) for column in zip(*parts, strict=True)]
+
+    def keep(self, request: ov.InferRequest, where: tuple[list[Any], int]) -> None:
+        """Copy an item's outputs: the request's memory is the next item's."""
+        parts, place = where
+        parts[place] = [request.get_tensor(name).data.copy() for name in self.outputs]
 
 
 def read(core: ov.Core, path: Path) -> ov.Model:
@@ -104,8 +137,14 @@ def settings(config: dict[str, Any]) -> dict[str, str]:
         known["INFERENCE_PRECISION_HINT"] = known["INFERENCE_PRECISION_HINT"].lower()
     # Several models are several processes, and each would pin its threads to the same cores.
     known["ENABLE_CPU_PINNING"] = "NO"
-    known.setdefault("PERFORMANCE_HINT", "LATENCY")
     return known
+
+
+def one_item(port: Any) -> ov.PartialShape:
+    """An input's shape for a batch of one."""
+    shape = port.get_partial_shape()
+    shape[0] = 1
+    return shape
 
 
 def ports(found: list[Any]) -> list[Port]:
