@@ -68,16 +68,6 @@ def test_what_nobody_knows_is_refused(
         overlay.copy(REPOSITORY, tmp_path / "models", settings)
 
 
-def test_the_committed_overlay_fits_the_repository(tmp_path: Path) -> None:
-    settings = overlay.read(ROOT / "deploy" / "perf" / "two-cores.json")
-    copied = overlay.copy(ROOT / "model_repository", tmp_path / "models", settings)
-    config = text_format.Parse(
-        (copied / "xception" / "config.pbtxt").read_text(), model_config_pb2.ModelConfig()
-    )
-    assert config.instance_group[0].count == 2
-    assert list(config.dynamic_batching.preferred_batch_size) == [4]
-
-
 @pytest.mark.parametrize("content", [None, "{", "[]"])
 def test_a_file_that_is_no_overlay_is_named(tmp_path: Path, content: str | None) -> None:
     path = tmp_path / "settings.json"
