@@ -217,5 +217,5 @@ def _records(file: BinaryIO, form: Resumable) -> Iterator[tuple[bytes, bool]]:
 
 
 def _mark(name: str) -> bytes:
-    """16 bytes for a name, so that a million of them fit in memory."""
-    return hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    """15 bytes for a name, so that a million of them fit in memory; see ``sources``."""
+    return hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=15).digest()
