@@ -177,7 +177,7 @@ class Artifact(NamedTuple):
     record: dict[str, Any]
 
 
-def found(masters: dict[str, Path], built: Path, chosen: Sequence[Way]) -> list[Artifact]:
+def locate(masters: dict[str, Path], built: Path, chosen: Sequence[Way]) -> list[Artifact]:
     """What is to be compared: every chosen way's artifact of every backbone.
 
     Args:
@@ -207,7 +207,7 @@ def compare(
 
     Args:
         masters: backbone to master.
-        judged: as ``found`` gives them.
+        judged: as ``locate`` gives them.
         others: fields of other origin, for the vote's readings alone.
 
     Raises:

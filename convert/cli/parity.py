@@ -72,7 +72,7 @@ def parity(
         chosen = [way for way in chosen if not names or way.name in names]
         masters_of = {one.backbone: one.path for one in masters}
         # Before any image is decoded: what is missing is told at once.
-        judged = judge.found(masters_of, built, chosen)
+        judged = judge.locate(masters_of, built, chosen)
         tell_drawn(data, "the images to compare on come")
         fields = read(data, "test", images)
         beside = read_folder(others) if others is not None else None

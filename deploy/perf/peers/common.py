@@ -30,6 +30,15 @@ import majority  # noqa: E402
 import pixels  # noqa: E402
 
 
+def _settings(hint: str) -> dict[str, str]:
+    settings = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": hint}
+    if threads := os.environ.get("THREADS"):
+        settings["INFERENCE_NUM_THREADS"] = threads
+    if streams := os.environ.get("STREAMS"):
+        settings["NUM_STREAMS"] = streams
+    return settings
+
+
 class Networks:
     """The three voters in OpenVINO: pixels uint8 [n, 224, 224, 3] -> LOGITS and CAM of each."""
 
@@ -37,11 +46,7 @@ class Networks:
         import openvino as ov
 
         core = ov.Core()
-        settings = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
-        if threads := os.environ.get("THREADS"):
-            settings["INFERENCE_NUM_THREADS"] = threads
-        if streams := os.environ.get("STREAMS"):
-            settings["NUM_STREAMS"] = streams
+        settings = _settings("LATENCY")
         self._requests = [
             core.compile_model(
                 MODELS / name / "1" / "model.xml", "CPU", settings
@@ -66,13 +71,13 @@ class OneByOne:
         import openvino as ov
 
         core = ov.Core()
-        settings = {"INFERENCE_PRECISION_HINT": "f32", "ENABLE_CPU_PINNING": "NO"}
         self._alone, self._several = [], []
         for name in majority.BACKBONES:
             model = core.read_model(MODELS / name / "1" / "model.xml")
             model.reshape([1, *model.inputs[0].get_partial_shape()[1:]])
             for hint, queues in (("LATENCY", self._alone), ("THROUGHPUT", self._several)):
-                compiled = core.compile_model(model, "CPU", {**settings, "PERFORMANCE_HINT": hint})
+                settings = {**_settings(hint), "ENABLE_CPU_PINNING": "NO"}
+                compiled = core.compile_model(model, "CPU", settings)
                 queue = ov.AsyncInferQueue(compiled)
                 queue.set_callback(_keep)
                 queues.append(queue)

@@ -45,10 +45,6 @@ PARAMETERS = (
 )
 """Given to OpenVINO under the same name."""
 
-LONE = {"PERFORMANCE_HINT": "LATENCY"}
-SEVERAL = {"PERFORMANCE_HINT": "THROUGHPUT"}
-"""For an item alone and for several, where config.pbtxt gives no hint."""
-
 
 class TritonPythonModel:
     """One instance of one model: a compiled network and its inference requests, reused."""
@@ -64,12 +60,18 @@ class TritonPythonModel:
         check(path, config, "output", ports(model.outputs), DATATYPES)
         self.batched = config["max_batch_size"] > 0
         given = settings(config)
+
+        def compiled(hint: str) -> Any:
+            return core.compile_model(model, "CPU", {"PERFORMANCE_HINT": hint, **given})
+
         try:
             if self.batched:
                 model.reshape({port: one_item(port) for port in model.inputs})
-            alone = several = core.compile_model(model, "CPU", {**LONE, **given})
-            if alone.get_property("INFERENCE_NUM_THREADS") > 1 and not LONE.keys() <= given.keys():
-                several = core.compile_model(model, "CPU", {**SEVERAL, **given})
+            alone = several = compiled("LATENCY")
+            # With a hint from config.pbtxt, or one thread, both would be the same.
+            free = self.batched and "PERFORMANCE_HINT" not in given
+            if free and alone.get_property("INFERENCE_NUM_THREADS") > 1:
+                several = compiled("THROUGHPUT")
         except RuntimeError as error:
             raise ModelError(f"OpenVINO cannot compile {path}: {last_line(error)}") from error
         self.request = alone.create_infer_request()
