@@ -10,7 +10,7 @@ TRITON_WHEEL := nvidia-pytriton==0.7.0
 SAMPLES := samples/out
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types-tensorrt unit convert bench clean
+.PHONY: help demo test lint package types-tensorrt unit convert bench clean
 
 help:
 	@echo "make demo   set up, draw sample smears and classify them with the embedded server"
@@ -37,7 +37,15 @@ lint: $(VENV)/.ready-test
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/deptry client training convert samples
+	@$(MAKE) --no-print-directory package
 	@$(MAKE) --no-print-directory types-tensorrt
+
+# The wheel and the source archive, into dist/.
+package: $(VENV)/.ready-test
+	@rm -rf dist
+	@$(BIN)/python -m build --no-isolation --outdir dist . >/dev/null
+	@$(BIN)/twine check --strict dist/*
 
 # The calls of TensorRT against the signatures of its real bindings. Reading those takes a C
 # compiler and Linux on x86-64; elsewhere the step says so and checks nothing (exit code 3).

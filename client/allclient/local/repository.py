@@ -12,7 +12,9 @@ VARIABLE = "ALLCLIENT_MODEL_REPOSITORY"
 
 
 def find(given: str | Path | None) -> Path:
-    """The folder given, else the one of the environment variable, else the checkout's.
+    """The folder given, else the one of the environment variable, else the one that came along.
+
+    A wheel carries the models inside the package; a checkout has them at its top.
 
     Raises ConfigurationError when there is none, or when it is not a repository of allclient.
     """
@@ -21,10 +23,13 @@ def find(given: str | Path | None) -> Path:
     variable = os.environ.get(VARIABLE)
     if variable:
         return _checked(Path(variable), VARIABLE)
-    # .../client/allclient/local/repository.py in a checkout
-    beside = Path(__file__).resolve().parents[3] / "model_repository"
-    if beside.is_dir():
-        return _checked(beside, "the checkout")
+    package = Path(__file__).resolve().parents[1]
+    for folder, source in (
+        (package / "model_repository", "the installed package"),
+        (package.parents[1] / "model_repository", "the checkout"),
+    ):
+        if folder.is_dir():
+            return _checked(folder, source)
     raise ConfigurationError(
         "no model repository found: give the model_repository folder of the project with "
         f"--model-repository or in {VARIABLE}"
