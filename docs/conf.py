@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "client")]  # training and convert are run from the checkout
@@ -34,3 +35,13 @@ autodoc_typehints = "description"
 autodoc_member_order = "bysource"
 copybutton_exclude = ".linenos, .gp"
 nitpicky = False
+
+
+def setup(app: Any) -> None:
+    """Called by Sphinx."""
+    app.connect("sphinx-click-process-epilog", escape_stars)
+
+
+def escape_stars(_app: Any, _context: Any, lines: list[str]) -> None:
+    """Keep the stars of file patterns: help texts are plain text, and Sphinx reads them as markup."""
+    lines[:] = [line.replace("*", r"\*") for line in lines]
