@@ -166,7 +166,9 @@ def _package_folders(backends: Iterable[str]) -> tuple[Path, ...]:
                 f"{_pip()} 'allclient[{extra}]'"
             )
         folders.append(Path(next(iter(spec.submodule_search_locations))).parent)
-    return tuple(dict.fromkeys(folders))
+    # The first folder of this Python's path that has a package is the first of the models' as well.
+    rank = {Path(folder): place for place, folder in reversed([*enumerate(sys.path)])}
+    return tuple(sorted(dict.fromkeys(folders), key=lambda folder: rank.get(folder, len(rank))))
 
 
 def _pip() -> str:

@@ -82,9 +82,13 @@ class Layout:
         }
         programs = str(self.work / "environment" / "bin")
         variables["PATH"] = os.pathsep.join([programs, os.environ.get("PATH") or os.defpath])
-        variables["LD_LIBRARY_PATH"] = f"{self.work / 'lib'}:{self.binaries.libraries}"
-        if not self.needs.gpu:
+        libraries = [str(self.work / "lib"), str(self.binaries.libraries)]
+        if self.needs.gpu:
+            # Containers name the folder of the driver in it.
+            libraries.append(os.environ.get("LD_LIBRARY_PATH", ""))
+        else:
             variables["CUDA_VISIBLE_DEVICES"] = ""  # looking for one costs start time
+        variables["LD_LIBRARY_PATH"] = ":".join(filter(None, libraries))
         return variables
 
     def readable(self, text: str) -> str:

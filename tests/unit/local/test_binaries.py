@@ -111,6 +111,24 @@ def test_no_package(
         binaries.find(system="Linux", package=package, library_folders=[library_folder])
 
 
+def test_packages_come_from_where_this_python_takes_them(
+    package: Path, library_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder that hides an older copy of a package hides it from the server's models too."""
+    first, last = tmp_path / "first", tmp_path / "last"
+    for folder, modules in ((first, ["onnxruntime"]), (last, ["numpy", "PIL", "onnxruntime"])):
+        for module in modules:
+            (folder / module).mkdir(parents=True)
+            (folder / module / "__init__.py").touch()
+    monkeypatch.setattr(sys, "path", [str(first), str(last)])
+    for module in ("numpy", "PIL", "onnxruntime"):
+        monkeypatch.delitem(sys.modules, module, raising=False)
+    found = binaries.find(
+        ["onnxruntime"], system="Linux", package=package, library_folders=[library_folder]
+    )
+    assert found.packages == (first, last)
+
+
 def test_another_wheel(package: Path) -> None:
     (package / "tritonserver" / "bin" / "tritonserver").unlink()
     with pytest.raises(ServerNotInstalledError, match=r"lacks .*/bin/tritonserver.*==0\.7\.0"):

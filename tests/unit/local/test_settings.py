@@ -216,6 +216,17 @@ class TestEnvironment:
         on_gpu = Layout(tmp_path / "work", found, tmp_path, Needs(frozenset(), gpu=True))
         assert on_gpu.variables()["CUDA_VISIBLE_DEVICES"] == "1"
 
+    def test_a_gpus_driver_is_found_where_the_user_says_after_the_servers_own_libraries(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        found = Binaries(*[tmp_path / name for name in ("s", "p", "stub", "libs")], None, ())
+        on_gpu = Layout(tmp_path / "work", found, tmp_path, Needs(frozenset(), gpu=True))
+        own = f"{on_gpu.work / 'lib'}:{found.libraries}"
+        monkeypatch.setenv("LD_LIBRARY_PATH", "/usr/local/nvidia/lib64")
+        assert on_gpu.variables()["LD_LIBRARY_PATH"] == f"{own}:/usr/local/nvidia/lib64"
+        monkeypatch.delenv("LD_LIBRARY_PATH")
+        assert on_gpu.variables()["LD_LIBRARY_PATH"] == own
+
     def test_the_environment_has_the_packages_and_no_more(self, tmp_path: Path) -> None:
         backend = tmp_path / "python"
         backend.mkdir()
