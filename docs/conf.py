@@ -11,7 +11,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "client")]  # training and convert are run
 
 project = "allclient"
 author = "the allclient authors"
-copyright = "the allclient authors, Apache-2.0"  # noqa: A001
+copyright = "the allclient authors, Apache-2.0"
 extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
@@ -43,5 +43,5 @@ def setup(app: Any) -> None:
 
 
 def escape_stars(_app: Any, _context: Any, lines: list[str]) -> None:
-    """Keep the stars of file patterns: help texts are plain text, and Sphinx reads them as markup."""
+    """Keep the stars of file patterns, which Sphinx would read as markup."""
     lines[:] = [line.replace("*", r"\*") for line in lines]

@@ -75,9 +75,9 @@ def test_gpu_flavours_warm_up_the_smallest_and_the_largest_batch() -> None:
 def test_gpu_onnx_asks_for_tensorrt_before_cuda() -> None:
     config = parse(flavours.config(FLAVOURS["gpu_onnx"], Backbone.MOBILENET, (3, 5)))
     accelerators = config.optimization.execution_accelerators.gpu_execution_accelerator
-    assert [(one.name, one.parameters["precision_mode"]) for one in accelerators] == [
-        ("tensorrt", "FP32")
-    ]
+    assert [one.name for one in accelerators] == ["tensorrt", "cuda"]
+    assert accelerators[0].parameters["precision_mode"] == "FP32"
+    assert accelerators[1].parameters["use_tf32"] == "0"
 
 
 def test_a_gpu_flavour_can_be_put_on_the_cpu() -> None:

@@ -52,6 +52,7 @@ def load_backend() -> Callable[[str], Any]:
             "InferenceResponse": lambda tensors=(), error=None: SimpleNamespace(
                 arrays={tensor.tensor_name: tensor.array for tensor in tensors}, error=error
             ),
+            "triton_string_to_numpy": {"TYPE_UINT8": np.uint8}.__getitem__,
             "Logger": SimpleNamespace(log_info=logged.append),
             "logged": logged,
         }

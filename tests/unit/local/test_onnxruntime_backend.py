@@ -89,6 +89,38 @@ def test_requests_are_answered_together_and_each_gets_its_own(
             np.testing.assert_allclose(response.arrays["SUM"], array.sum(axis=2))
 
 
+def test_on_cuda_a_batch_is_filled_up_to_a_size_with_a_session_of_its_own(
+    backend: Any, tmp_path: Path, make_request: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Here the CPU plays CUDA: what matters is which shapes each session sees."""
+    seen: dict[int, set[int]] = {}
+    plain = backend.run
+
+    def run(session: Any, inputs: dict[str, Any], outputs: list[str]) -> list[Any]:
+        seen.setdefault(id(session), set()).add(len(inputs["PIXELS"]))
+        found: list[Any] = plain(session, inputs, outputs)
+        return found
+
+    monkeypatch.setattr(backend, "CUDA", backend.CPU)
+    monkeypatch.setattr(backend, "run", run)
+    save(tmp_path)
+    model = load(backend, tmp_path)
+    rng = np.random.default_rng(1)
+    for count in (1, 2, 4, 5, 8, 3):
+        array = rng.integers(0, 255, (count, 2, 3), dtype=np.uint8)
+        (response,) = model.execute([make_request(array)])
+        np.testing.assert_allclose(response.arrays["HALF"], array / 2)
+        np.testing.assert_allclose(response.arrays["SUM"], array.sum(axis=2))
+    assert sorted(seen.values(), key=min) == [{1}, {4}, {8}]
+
+
+def test_sizes_of_batches(backend: Any) -> None:
+    assert backend.batch_sizes(64) == [1, 4, 16, 64]
+    assert backend.batch_sizes(16) == [1, 4, 16]
+    assert backend.batch_sizes(1) == [1]
+    assert backend.batch_sizes(0) == []
+
+
 def test_only_what_was_asked_for_is_sent(backend: Any, tmp_path: Path, make_request: Any) -> None:
     save(tmp_path)
     request = make_request(np.zeros((1, 2, 3), np.uint8), wanted=("SUM",))
@@ -166,11 +198,11 @@ def test_a_provider_whose_libraries_do_not_load_gives_way_to_the_next(
     }
     path = tmp_path / "model.onnx"
     broken: set[str] = set()
-    session, how = backend.open_session(path, config, 1)
+    session, how, _ = backend.open_session(path, config, 1)
     assert session.asked[0] == (backend.TENSORRT, {"device_id": "1", "trt_fp16_enable": "1"})
     assert how.startswith("GPU 1 (TensorrtExecutionProvider")
     broken = {backend.TENSORRT}
-    session, how = backend.open_session(path, config, 0)
+    session, how, _ = backend.open_session(path, config, 0)
     assert how.startswith("GPU 0 (CUDAExecutionProvider")
     assert "TensorrtExecutionProvider: its libraries do not load" in how
     broken = {backend.TENSORRT, backend.CUDA}

@@ -7,6 +7,10 @@ all it may import.
 
 An instance of KIND_GPU runs on TensorRT or CUDA or not at all; only one of KIND_CPU runs on the
 CPU. What a model runs on stands in Triton's log, in the form of ``RUNS_ON``.
+
+On CUDA every size of a batch has a session of its own, and a batch is filled up to the next size.
+cuDNN plans a convolution anew whenever the shape differs from the one before: on an H200 that took
+0.4 s a batch, and 16 requests in flight were answered at 11 images a second.
 """
 
 from __future__ import annotations
@@ -15,7 +19,7 @@ import contextlib
 import importlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnxruntime as ort
@@ -47,6 +51,9 @@ DATATYPES = {
 }
 """Triton's names of the datatypes as ONNX Runtime writes them."""
 
+BATCHES = (1, 4, 16)
+"""Sizes of a batch on CUDA, below max_batch_size, which is the last."""
+
 PARAMETERS = ("intra_op_thread_count", "inter_op_thread_count", "execution_mode")
 """Of config.pbtxt, as the official backend has them."""
 
@@ -59,7 +66,7 @@ TENSORRT_PARAMETERS = {
 
 
 class TritonPythonModel:
-    """One instance of one model: a session and its binding, reused."""
+    """One instance of one model: its sessions, reused."""
 
     def initialize(self, args: dict[str, str]) -> None:
         config = json.loads(args["model_config"])
@@ -68,12 +75,18 @@ class TritonPythonModel:
             raise ModelError(f"the model file {path} is missing")
         device = int(args["model_instance_device_id"] or 0)
         on_gpu = args["model_instance_kind"] == "GPU"
-        self.session, how = open_session(path, config, device if on_gpu else None)
+        opened = open_session(path, config, device if on_gpu else None)
+        self.session = opened.session
         self.inputs = names(config["input"])
         self.outputs = names(config["output"])
         check(path, config, "input", ports(self.session.get_inputs()), DATATYPES)
         check(path, config, "output", ports(self.session.get_outputs()), DATATYPES)
-        pb_utils.Logger.log_info(RUNS_ON.format(model=config["name"], how=how))
+        self.sized = {}
+        if self.session.get_providers()[0] == CUDA:
+            for size in batch_sizes(config["max_batch_size"]):
+                self.sized[size] = start(path, settings(config), opened.providers)
+                run(self.sized[size], blank(config["input"], size), self.outputs)
+        pb_utils.Logger.log_info(RUNS_ON.format(model=config["name"], how=opened.how))
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """See ``answer``."""
@@ -83,22 +96,67 @@ class TritonPythonModel:
         return responses
 
     def infer(self, merged: list[Any]) -> list[Any]:
-        """The outputs, in the order of config.pbtxt, for the inputs in theirs.
-
-        The binding spares the session the lookup and the checks of ``run``, and lets it copy from
-        the requests' memory to the device and back by itself.
-        """
-        binding = self.session.io_binding()
-        for name, array in zip(self.inputs, merged, strict=True):
-            binding.bind_cpu_input(name, np.ascontiguousarray(array))
-        for name in self.outputs:
-            binding.bind_output(name, "cpu")
-        self.session.run_with_iobinding(binding)
-        return [value.numpy() for value in binding.get_outputs()]
+        """The outputs, in the order of config.pbtxt, for the inputs in theirs."""
+        count = len(merged[0])
+        size = next((size for size in self.sized if size >= count), None)
+        if size is None:
+            return run(self.session, dict(zip(self.inputs, merged, strict=True)), self.outputs)
+        full = [fill(array, size) for array in merged]
+        found = run(self.sized[size], dict(zip(self.inputs, full, strict=True)), self.outputs)
+        return [array[:count] for array in found]
 
 
-def open_session(path: Path, config: dict[str, Any], device: int | None) -> tuple[Any, str]:
-    """A session on the first provider that loads, and in words which and why.
+class Opened(NamedTuple):
+    """A session, and how to open more like it."""
+
+    session: Any
+    how: str
+    """What it runs on, in words, and why not on what was tried before."""
+    providers: list[Any]
+
+
+def run(session: Any, inputs: dict[str, Any], outputs: list[str]) -> list[Any]:
+    """One inference: arrays by name in, arrays in the order of ``outputs`` out.
+
+    The binding spares the session the lookup and the checks of its own ``run``, and lets it copy
+    from the requests' memory to the device and back by itself.
+    """
+    binding = session.io_binding()
+    for name, array in inputs.items():
+        binding.bind_cpu_input(name, np.ascontiguousarray(array))
+    for name in outputs:
+        binding.bind_output(name, "cpu")
+    session.run_with_iobinding(binding)
+    return [value.numpy() for value in binding.get_outputs()]
+
+
+def batch_sizes(largest: int) -> list[int]:
+    """The sizes of BATCHES up to the largest batch; none for a model without batches (0)."""
+    return [size for size in BATCHES if size < largest] + [largest] * (largest > 0)
+
+
+def fill(array: Any, size: int) -> Any:
+    """The rows of ``array``, and zeros after them up to ``size`` rows."""
+    if len(array) == size:
+        return array
+    full = np.zeros((size, *array.shape[1:]), array.dtype)
+    full[: len(array)] = array
+    return full
+
+
+def blank(inputs: list[dict[str, Any]], size: int) -> dict[str, Any]:
+    """Zeros for every input of config.pbtxt, by name; a dimension that it leaves open is 1."""
+    return {
+        one["name"]: np.zeros(
+            (size, *(max(int(dim), 1) for dim in one["dims"])),
+            pb_utils.triton_string_to_numpy(one["data_type"]),
+        )
+        for one in inputs
+    }
+
+
+def open_session(path: Path, config: dict[str, Any], device: int | None) -> Opened:
+    """A session on the first provider that loads.
 
     device: number of the GPU; None for the CPU.
     Raises ModelError: the file cannot be read, or no provider of a GPU loads.
@@ -106,7 +164,8 @@ def open_session(path: Path, config: dict[str, Any], device: int | None) -> tupl
     accelerators = gpu_accelerators(config)
     options = settings(config)
     if device is None:
-        return start(path, options, [CPU]), f"the CPU ({CPU}, ONNX Runtime {ort.__version__})"
+        how = f"the CPU ({CPU}, ONNX Runtime {ort.__version__})"
+        return Opened(start(path, options, [CPU]), how, [CPU])
     preload()
     cuda = (CUDA, {"device_id": str(device), **accelerators.get("cuda", {})})
     tried = []
@@ -123,12 +182,13 @@ def open_session(path: Path, config: dict[str, Any], device: int | None) -> tupl
         try:
             session = start(path, options, providers)
         except ModelError as error:
-            failures.append(f"{first}: {error}")
+            missing = "Please install TensorRT" in str(error)
+            failures.append(f"{first}: {'TensorRT is not installed' if missing else error}")
             continue
         # What does not load is left out of a session with no more than a line on standard error.
         if session.get_providers()[0] == first:
             how = f"GPU {device} ({first}, ONNX Runtime {ort.__version__})"
-            return session, "; ".join([how, *failures])
+            return Opened(session, "; ".join([how, *failures]), providers)
         failures.append(f"{first}: its libraries do not load")
     raise ModelError(
         f"{path} cannot run on GPU {device}: {'; '.join(failures)}. "
