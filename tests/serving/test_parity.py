@@ -135,7 +135,7 @@ def test_mobilenets_golden_answers_are_its_masters(
     batch: np.ndarray, golden: dict[str, np.ndarray]
 ) -> None:
     pytest.importorskip("keras", reason="the Keras master needs the extra 'train'")
-    from training.nets import masters
+    from training.models import masters
 
     model = masters.load(ROOT / "training" / "masters" / "mobilenet.keras")
     answer = model.predict_on_batch(batch)

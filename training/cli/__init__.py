@@ -9,16 +9,16 @@ import click
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+from training.cli.augment import views
 from training.cli.calibrate import calibrate
 from training.cli.data import data
+from training.cli.distil import hints
 from training.cli.evaluate import evaluate
 from training.cli.fit import fit
-from training.cli.hints import hints
 from training.cli.inputs import inputs
 from training.cli.report import report
 from training.cli.split import split
 from training.cli.tune import tune
-from training.cli.views import views
 from training.cli.weights import weights
 
 

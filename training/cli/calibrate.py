@@ -51,8 +51,8 @@ def calibrate(
       python -m training calibrate --data all-smears --keras runs
     """
     from training import record
-    from training.doubt import judges, run
     from training.evaluation import predictions
+    from training.review import fit_policy, fold_policies
 
     with clear_errors(ImportError):
         left_out = None
@@ -61,10 +61,10 @@ def calibrate(
                 name: predictions.load(predictions.place(folder, "slides", name))
                 for name in BACKBONES
             }
-        found = run.fit(root, keras=places, predictions=left_out, right=right)
+        found = fit_policy.fit(root, keras=places, predictions=left_out, right=right)
         record.write(out, found.policy)
         if folder is not None:
-            judges.save(folder, found.folds)
+            fold_policies.save(folder, found.folds)
     _tell(found.policy, found.folds)
     click.echo(f"{out} written")
 

@@ -131,12 +131,12 @@ def _plan(
 ) -> Any:
     from allclient.contract import Subtype
     from training.data import samples as dataset
-    from training.evaluation.measure import run
+    from training.evaluation.measure import planning
 
     if subtype is None:
-        return run.plan(runs, way, root, backbones=backbones, **changed)
+        return planning.plan(runs, way, root, backbones=backbones, **changed)
     samples = dataset.read_folder(root, Subtype(subtype)).part("all")
-    return run.outside(runs, root, samples, backbones=backbones)
+    return planning.outside(runs, root, samples, backbones=backbones)
 
 
 def _run_masters(plan: Any, cost: bool, save: Path | None) -> bool:
@@ -146,13 +146,13 @@ def _run_masters(plan: Any, cost: bool, save: Path | None) -> bool:
     from training import record, serving
     from training.evaluation import figures, predictions, show
     from training.evaluation.measure import cost as costs
-    from training.evaluation.measure import nets, run
+    from training.evaluation.measure import networks, planning
     from training.evaluation.study.study import Study
 
     for name in plan.missing:
         click.echo(f"missing, left out: {name}", err=True)
     with click.progressbar(length=plan.steps, label=plan.way) as progress:
-        found, failed = run.execute(plan, nets.load, progress.update)
+        found, failed = planning.execute(plan, networks.load, progress.update)
     for each in found.values() if save else ():
         click.echo(f"{predictions.save(each, save)} written")
     # Without a folder: policies of slides left out that lie in it belong to earlier predictions.

@@ -118,8 +118,8 @@ def fit(
 ) -> None:
     """Train one backbone on one fold; the same command again goes on where it was stopped.
 
-    What each setting does and its default stand in training/fitting/recipes.py and
-    training/views/strength.py. Watch a network that is trained as a whole with:
+    What each setting does and its default stand in training/fit/recipes.py and
+    training/augment/config.py. Watch a network that is trained as a whole with:
     tensorboard --logdir RUNS
 
     \b
@@ -131,8 +131,8 @@ def fit(
     """
     if bool(runs) == bool(out):
         raise click.UsageError("give either --runs or --out")
-    from training.fitting import recipes, run
-    from training.fitting.fit import Habits
+    from training.fit import recipes, run
+    from training.fit.whole.epochs import Habits
 
     with clear_errors(FloatingPointError):
         if stages:
@@ -146,7 +146,7 @@ def fit(
 
 def parsed(stages: tuple[str, ...]) -> tuple[Any, ...]:
     """The stages of a training, SIDE:EPOCHS[:RATE] each."""
-    from training.fitting.recipes import Stage
+    from training.fit.recipes import Stage
 
     try:
         return tuple(Stage.parse(text) for text in stages)
@@ -155,7 +155,7 @@ def parsed(stages: tuple[str, ...]) -> tuple[Any, ...]:
 
 
 def _numbers(strengths: tuple[str, ...]) -> dict[str, float]:
-    from training.views.strength import Strength
+    from training.augment.config import Strength
 
     names = {e.name for e in dataclasses.fields(Strength) if isinstance(e.default, int | float)}
     found = {}

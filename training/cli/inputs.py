@@ -29,8 +29,8 @@ def inputs(root: Path, backbone: str, weights: str, looseness: float) -> None:
     Example:
       python -m training inputs --data all-smears --weights mobilenet.weights.h5
     """
-    from training.fitting import inputs as pictures
-    from training.fitting.recipes import recipe
+    from training.fit.recipes import recipe
+    from training.fit.release import inputs as pictures
 
     with clear_errors():
         own = recipe(backbone, "head").changed(looseness=looseness)

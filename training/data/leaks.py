@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from training.data import ways
+from training.data import protocols
 from training.data.relatives.search import Relatives
 
 DRAWS = 20
@@ -28,7 +28,7 @@ def of_random_splits(relatives: Relatives, seed: int = 0) -> float:
     """Mean share over ``DRAWS`` splits of the way "random"."""
     shares = []
     for draw in range(DRAWS):
-        drawn = ways.random_parts(relatives.samples, seed + draw)
+        drawn = protocols.random_parts(relatives.samples, seed + draw)
         part = {sample.path: name for name, samples in drawn.items() for sample in samples}
         shares.append(share(relatives, [part[each.path] for each in relatives.samples]))
     return float(np.mean(shares))

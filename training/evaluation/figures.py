@@ -100,8 +100,8 @@ from training import record, serving
 from training.evaluation import predictions
 from training.evaluation.predictions import OUTSIDE
 from training.evaluation.study.study import Study
-from training.scores import intervals
-from training.scores.fusion import FUSIONS
+from training.metrics import intervals
+from training.metrics.fusion import FUSIONS
 
 VERSION = 1
 WAYS = ("known", "random", "slides")

@@ -1,8 +1,8 @@
 """What one backbone said about every image of one way to score, as numbers in one file.
 
 ``FOLDER/<way>/<backbone>.npz`` holds everything the report needs, so that it can be rebuilt
-without images and without networks. The ways are known, random and slides (``training.data.ways``)
-and ``outside-<name>`` for sets of other laboratories.
+without images and without networks. The protocols are known, random and slides
+(``training.data.protocols``), and ``outside-<name>`` for sets of other laboratories.
 """
 
 from __future__ import annotations

@@ -15,9 +15,9 @@ from training.report import numbers
 from training.report.blocks import Block, Cell, Section, Table, Text
 from training.report.page import environment
 from training.report.reading import Figures, at
-from training.report.sections import aims, doubt, made, maps, members, shortcuts, slides, verdict
-from training.report.sections.ways import CHOSEN
-from training.report.sections.ways import table as scores
+from training.report.sections import aims, backbones, made, maps, review, shortcuts, slides, verdict
+from training.report.sections.protocols import CHOSEN
+from training.report.sections.protocols import table as scores
 from training.report.wording import CLASSES, MEMBERS, VOTERS, WAY_MEANS, WAYS, named, ordered
 
 _SPECIAL = re.compile(r"([\\`*<>|\[\]])")
@@ -33,12 +33,12 @@ def render(figures: Figures, records: Mapping[str, Any]) -> str:
             "models": markdown(_models(figures, records)),
             "training": markdown(_training(records)),
             "goals": in_markdown(aims.section(figures)),
-            "review": in_markdown(doubt.review(figures)),
-            "outside": in_markdown(doubt.outside(figures)),
+            "review": in_markdown(review.review(figures)),
+            "outside": in_markdown(review.outside(figures)),
             "slides": in_markdown(slides.section(figures)),
             "probes": in_markdown(shortcuts.probing(figures)),
             "maps": in_markdown(maps.section(figures)),
-            "members": in_markdown(members.section(figures)),
+            "members": in_markdown(backbones.section(figures)),
             "calibration": markdown(_calibration(figures)),
             "provenance": markdown(_provenance(figures)),
         },

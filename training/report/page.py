@@ -11,37 +11,37 @@ from training.report.blocks import Section
 from training.report.reading import Figures, at
 from training.report.sections import (
     aims,
+    backbones,
     curves,
-    doubt,
     made,
     maps,
-    members,
+    protocols,
+    review,
     shortcuts,
     slides,
     verdict,
-    ways,
 )
 
 TEMPLATES: Final = Path(__file__).resolve().parent / "templates"
 SECTIONS: Final[tuple[Callable[[Figures], Section], ...]] = (
     verdict.section,
     aims.section,
-    ways.section,
+    protocols.section,
     slides.section,
-    members.section,
+    backbones.section,
     curves.confusions,
     curves.thresholds,
-    doubt.calibration,
-    doubt.review,
-    doubt.outside,
+    review.calibration,
+    review.review,
+    review.outside,
     shortcuts.probing,
     shortcuts.stressing,
     maps.section,
     made.cost,
     made.method,
     made.provenance,
-    ways.appendix,
-    members.appendix,
+    protocols.appendix,
+    backbones.appendix,
     shortcuts.variants,
 )
 

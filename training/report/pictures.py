@@ -17,7 +17,7 @@ from training.report.plots.forest import forest
 from training.report.plots.reliability import reliability
 from training.report.plots.slides import slides
 from training.report.reading import Figures
-from training.report.sections.ways import plotted
+from training.report.sections.protocols import plotted
 from training.report.wording import VOTE, WAYS
 
 Slot = tuple[str, Callable[[Figures], Panel | None]]

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from training.fitting.recipes import ATTENTIONS, BALANCES, Head, Recipe, Stage
-from training.views.strength import Strength
+from training.augment.config import Strength
+from training.fit.recipes import ATTENTIONS, BALANCES, Head, Recipe, Stage
 
 RATE = "rate"
 """Peak learning rate of the first stage; those of later stages keep their ratio to it."""

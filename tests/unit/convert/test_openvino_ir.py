@@ -67,7 +67,7 @@ def test_the_head_comes_first_with_the_same_answers(
     """Maps of two depths, weighed, squared, averaged and joined as those of the masters are."""
     import keras
 
-    from training.nets import cells
+    from training.models import cells
 
     keras.utils.set_random_seed(2)
     pixels = keras.Input((224, 224, 3), dtype="uint8", name="PIXELS")

@@ -31,7 +31,7 @@ RULE = (
 
 def measure(masters: Mapping[str, Path], *, runs: int = RUNS) -> dict[str, Any]:
     """COST of ``training.evaluation.figures`` for masters by backbone and their served models."""
-    from training.nets import masters as stored
+    from training.models import masters as stored
 
     backbones: dict[str, Any] = {}
     for name, master in masters.items():

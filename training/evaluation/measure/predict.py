@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from training import serving
+from training.data.protocols import Fold
 from training.data.samples import Sample
-from training.data.ways import Fold
 from training.evaluation.measure import heat
 from training.evaluation.predictions import PARTS, Predictions, Variant
 from training.evaluation.probes import field as fields

@@ -10,10 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from allclient.contract import QUALITY_FIELDS
-from training.doubt import calibrate
 from training.evaluation.predictions import Predictions, PredictionsError
-from training.scores import fusion
-from training.scores.metrics import Floats, softmax
+from training.metrics import fusion
+from training.metrics.classification import Floats, softmax
 
 SAME_QUALITY = 1e-3
 """Quality values of one image differ by no more than this (relative) between two machines."""
@@ -182,7 +181,7 @@ def calibrate_rows(aligned: Aligned, temperature: Mapping[str, float], *, own: b
     row_weights = np.empty(aligned.logits.shape[:2])
     for fold, (logits, targets, _) in aligned.val.items():
         fit = own and len(targets) > 0
-        found = np.array([calibrate.temperature(e, targets) for e in logits]) if fit else given
+        found = np.array([temperatures.temperature(e, targets) for e in logits]) if fit else given
         weight = fusion.weights(softmax(logits / found[:, None, None]), targets)
         rows = aligned.folds == fold
         probabilities[:, rows] = softmax(aligned.logits[:, rows] / found[:, None, None])

@@ -14,8 +14,8 @@ from training.evaluation.probes import catalogue
 from training.evaluation.study import reviewed
 from training.evaluation.study.aligned import Aligned, Calibrated
 from training.evaluation.study.reviewed import Decided
-from training.scores import fusion, intervals
-from training.scores.metrics import BENIGN, Floats, softmax
+from training.metrics import fusion, intervals
+from training.metrics.classification import BENIGN, Floats, softmax
 
 
 class Changed(NamedTuple):

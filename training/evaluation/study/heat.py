@@ -11,7 +11,7 @@ import numpy.typing as npt
 from allclient.contract import SUBTYPES
 from training.evaluation.predictions import AREA, HEAT
 from training.evaluation.study.aligned import Aligned
-from training.scores import intervals
+from training.metrics import intervals
 
 
 def figures(aligned: Aligned) -> dict[str, Any]:

@@ -14,9 +14,9 @@ from allclient.contract import CAM_SIDES, SUBTYPES
 from training import serving
 from training.evaluation.study.aligned import Aligned
 from training.evaluation.study.voters import by_slide
-from training.scores import calibration, selective
-from training.scores.intervals import Resamples
-from training.scores.metrics import BENIGN, Floats
+from training.metrics import calibration, selective
+from training.metrics.classification import BENIGN, Floats
+from training.metrics.intervals import Resamples
 
 # The vote's review does not depend on activation maps; it wants them for its heatmap alone.
 CAMS = [np.zeros((side, side, len(SUBTYPES))) for side in CAM_SIDES.values()]

@@ -13,9 +13,9 @@ from allclient.contract import BACKBONES, SUBTYPES
 from training.evaluation.predictions import Predictions
 from training.evaluation.study import bench, changed, heat, policies, reviewed, voters
 from training.evaluation.study.aligned import Aligned, Calibrated, align, calibrate_rows
-from training.scores import intervals
-from training.scores.intervals import Resamples
-from training.scores.metrics import BENIGN
+from training.metrics import intervals
+from training.metrics.classification import BENIGN
+from training.metrics.intervals import Resamples
 
 
 class Study:

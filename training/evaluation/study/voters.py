@@ -9,10 +9,10 @@ import numpy.typing as npt
 
 from allclient.contract import BACKBONES, SUBTYPES
 from training.evaluation.study.aligned import Aligned, Calibrated
-from training.scores import calibration, compare, curves, fusion, metrics
-from training.scores.fusion import Fused
-from training.scores.intervals import Resamples
-from training.scores.metrics import BENIGN, Floats
+from training.metrics import calibration, classification, compare, curves, fusion
+from training.metrics.classification import BENIGN, Floats
+from training.metrics.fusion import Fused
+from training.metrics.intervals import Resamples
 
 AGAINST = "majority"
 """The voter that every other one is compared with; the backbones also with each other."""
@@ -36,11 +36,11 @@ def voters(aligned: Aligned, calibrated: Calibrated) -> dict[str, Fused]:
 def figures(aligned: Aligned, fused: Fused, draws: Resamples) -> dict[str, Any]:
     """VOTER of ``training.evaluation.figures``."""
     targets, answers = aligned.targets, fused.answers
-    table = metrics.confusion(targets, answers)
+    table = classification.confusion(targets, answers)
     cells = np.zeros((len(targets), *table.shape))
     cells[np.arange(len(targets)), targets, answers] = 1
-    scores = metrics.from_confusion(table)
-    spread = metrics.from_confusion(draws.sums(cells))
+    scores = classification.from_confusion(table)
+    spread = classification.from_confusion(draws.sums(cells))
     roc, pr = curves.roc(targets, fused.malignancy), curves.pr(targets, fused.malignancy)
     scores |= {"roc_area": roc["area"] if roc else np.nan, "pr_area": pr["area"] if pr else np.nan}
     spread["roc_area"], spread["pr_area"] = curves.areas(targets, fused.malignancy, draws.weights)
@@ -51,7 +51,7 @@ def figures(aligned: Aligned, fused: Fused, draws: Resamples) -> dict[str, Any]:
         scores |= dict.fromkeys(("ece", "ece_equal_mass", "brier", "nll", "label_brier"), np.nan)
     intervals = {name: draws.interval(values) for name, values in spread.items()}
     return {
-        "scores": {name: metrics.as_json(float(value)) for name, value in scores.items()},
+        "scores": {name: classification.as_json(float(value)) for name, value in scores.items()},
         "intervals": {name: intervals.get(name) for name in scores},
         "confusion": table.tolist(),
         "classes": _classes(table),
@@ -89,13 +89,15 @@ def _calibration(
 
 
 def _classes(table: npt.NDArray[np.int64]) -> dict[str, Any]:
-    columns = zip(*(each.tolist() for each in metrics.by_class(table.astype(float))), strict=True)
+    columns = zip(
+        *(each.tolist() for each in classification.by_class(table.astype(float))), strict=True
+    )
     return {
         subtype.value: {
             "images": int(images),
-            "precision": metrics.as_json(precision),
-            "recall": metrics.as_json(recall),
-            "f1": metrics.as_json(f1),
+            "precision": classification.as_json(precision),
+            "recall": classification.as_json(recall),
+            "f1": classification.as_json(f1),
         }
         for subtype, (images, recall, precision, f1) in zip(SUBTYPES, columns, strict=True)
     }

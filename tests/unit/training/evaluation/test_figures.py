@@ -12,9 +12,9 @@ import pytest
 from allclient.contract import QUALITY_FIELDS
 from tests.unit.training.evaluation.conftest import BACKBONES, GOOD_QUALITY, says
 from training import serving
-from training.doubt import calibrate, judges
 from training.evaluation import figures, predictions
 from training.evaluation.predictions import PredictionsError, Variant
+from training.review import fold_policies, temperature_scaling
 
 TARGETS = [0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 3, 3]
 FLIPPED = [1, 0, 0, 0, 1, 1, 1, 0, 2, 2, 3, 3]
@@ -145,7 +145,7 @@ def test_temperatures_come_from_the_policy_or_from_the_folds_own_validation(
     fold = found["known"]["folds"]["known"]
     assert (fold["images"], fold["val_images"]) == (6, 6)
     assert list(fold["temperature"].values()) == pytest.approx(served.temperature.tolist())
-    own = calibrate.temperature(given[-1].logits[:6], np.array(targets[:6]))
+    own = temperature_scaling.temperature(given[-1].logits[:6], np.array(targets[:6]))
     assert found["random"]["folds"]["random"]["temperature"]["inception_v3"] == pytest.approx(
         own, rel=1e-4
     )
@@ -336,9 +336,11 @@ def judge(folder: Path, fold: str, policy: Path, **change: object) -> Path:
     content = json.loads(policy.read_text())
     for name, each in given.items():
         rows = (each.folds == fold) & (each.parts == "val")
-        content["temperature"][name] = calibrate.temperature(each.logits[rows], each.targets[rows])
-    path = judges.place(folder, fold)
-    judges.save(folder, {fold: {**content, **change}})
+        content["temperature"][name] = temperature_scaling.temperature(
+            each.logits[rows], each.targets[rows]
+        )
+    path = fold_policies.place(folder, fold)
+    fold_policies.save(folder, {fold: {**content, **change}})
     return path
 
 

@@ -118,8 +118,8 @@ def policy(path: Path, temperature: Mapping[str, float] | None = None) -> Path:
 
 def judges(folder: Path, served: Path) -> None:
     """The policies of the slides left out, at the temperatures that are fitted to their folds."""
-    from training.doubt import judges as doubt
     from training.evaluation import figures
+    from training.review import fold_policies as doubt
 
     for fold, about in figures.compute(folder, served)["ways"]["slides"]["folds"].items():
         policy(doubt.place(folder, fold), about["temperature"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from training.fitting.recipes import PART, WHOLE, Recipe, Stage, recipe
+from training.fit.recipes import PART, WHOLE, Recipe, Stage, recipe
 from training.tune import factors
 from training.tune.factors import Factor
 

@@ -14,8 +14,8 @@ optuna = pytest.importorskip("optuna")
 from click.testing import CliRunner, Result  # noqa: E402
 
 from training.cli import main  # noqa: E402
-from training.fitting import fit  # noqa: E402
-from training.nets import applications  # noqa: E402
+from training.fit.whole import epochs  # noqa: E402
+from training.models import applications  # noqa: E402
 
 
 def tiny(include_top, weights, input_shape, name):
@@ -84,7 +84,7 @@ def test_a_trial_that_was_killed_is_taken_up_again_with_its_settings(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(fit._Training, "_close", stop)
+        patch.setattr(epochs._Training, "_close", stop)
         assert tune(split, runs, "--trials", 1).exit_code != 0
     storage = f"sqlite:///{runs / 'tune' / 'study' / 'study.db'}"
     (killed,) = optuna.load_study(study_name=None, storage=storage).trials

@@ -1,0 +1,52 @@
+"""Focus, sensor noise and compression."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from training.augment.config import Strength
+from training.augment.field import Rgb
+
+_SAMPLINGS = (cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444)
+
+
+def focus(pixels: Rgb, rng: np.random.Generator, strength: Strength) -> Rgb:
+    """Blurred for some views, sharpened for others."""
+    choice = rng.random()
+    if choice < strength.blur:
+        return cv2.GaussianBlur(pixels, (0, 0), float(rng.uniform(0.3, 1.2)))
+    if choice < strength.blur + strength.sharpen:
+        soft = cv2.GaussianBlur(pixels, (0, 0), float(rng.uniform(0.8, 1.5)))
+        amount = float(rng.uniform(0.3, 1.2))
+        return cv2.addWeighted(pixels, 1 + amount, soft, -amount, 0)
+    return pixels
+
+
+def noise(pixels: Rgb, rng: np.random.Generator, strength: Strength) -> Rgb:
+    """Independent in every pixel and channel."""
+    if rng.random() >= strength.noise:
+        return pixels
+    grain = rng.standard_normal(pixels.shape, np.float32)
+    grain *= np.float32(rng.uniform(1, 6))
+    return cv2.add(pixels, grain, dtype=cv2.CV_8U)
+
+
+def compress(pixels: Rgb, rng: np.random.Generator, strength: Strength) -> Rgb:
+    """There and back through JPEG, with whole or halved colour resolution."""
+    if rng.random() >= strength.jpeg:
+        return pixels
+    halved = rng.random() < 0.5
+    sampling = (
+        cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420 if halved else cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444
+    )
+    options = [
+        cv2.IMWRITE_JPEG_QUALITY,
+        int(rng.integers(35, 91)),
+        cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
+        sampling,
+    ]
+    done, encoded = cv2.imencode(".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), options)
+    if not done:
+        raise RuntimeError("OpenCV could not encode a view as JPEG; was it built without it?")
+    return cv2.cvtColor(cv2.imdecode(encoded, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)

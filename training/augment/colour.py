@@ -1,0 +1,89 @@
+"""From the specimen through lamp and sensor: all of a view's colour in one pass over the field."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from training.augment import mixing, stain
+from training.augment.config import Strength
+from training.augment.field import Rgb
+
+Partner = Callable[[np.random.Generator], Rgb]
+"""Draws another training field, best one of another slide; see ``mixing.Donors``."""
+
+_GREY = np.array([0.299, 0.587, 0.114])
+
+
+def recolour(
+    pixels: Rgb, rng: np.random.Generator, strength: Strength, partner: Partner | None = None
+) -> Rgb:
+    """The same cells in another stain, under another lamp, on another sensor; uint8 [h, w, 3].
+
+    Without a ``partner`` nothing is taken from other fields.
+    """
+    if partner is not None and rng.random() < strength.fourier:
+        pixels = mixing.low_frequencies(pixels, partner(rng), rng)
+    specimen = _specimen(pixels, rng, strength, partner)
+    # The logarithm of the light is the density below zero.
+    light = cv2.transform(cv2.LUT(pixels, stain.LEVELS), -specimen)
+    if rng.random() < strength.illumination:
+        light -= uneven_light(rng, strength.illumination_depth, pixels.shape[0])
+    levels = cv2.transform(cv2.exp(light), 256 * _sensor(rng, strength))
+    return cv2.add(levels, (-1.0,) * 4, dtype=cv2.CV_8U)
+
+
+def _specimen(
+    pixels: Rgb, rng: np.random.Generator, strength: Strength, partner: Partner | None
+) -> stain.Affine:
+    """Of the densities: another stain for some views, a random shift of it for all."""
+    other = stain.identity()
+    choice = rng.random()
+    if choice < strength.new_stain:
+        other = stain.between(stain.palette(pixels), stain.drawn(rng))
+    elif partner is not None and choice < strength.new_stain + strength.transfer:
+        other = stain.between(stain.palette(pixels), stain.palette(partner(rng)))
+    return stain.then(stain.mixed(other, float(rng.uniform(0.5, 1))), stain.jitter(rng, strength))
+
+
+def uneven_light(rng: np.random.Generator, depth: float, side: int) -> npt.NDArray[np.float32]:
+    """Density float32 [side, side, 3] of smooth light: tilts, blotches and darker corners.
+
+    Its mean is about 0 and its range at most ``depth``; colours differ by a quarter of that.
+    """
+    coarse = rng.uniform(-1, 1, (3, 3, 1)) + 0.25 * rng.uniform(-1, 1, (3, 3, 3))
+    field = cv2.resize(coarse.astype(np.float32), (side, side), interpolation=cv2.INTER_CUBIC)
+    if rng.random() < 0.5:
+        x, y = (np.linspace(-1, 1, side) - offset for offset in rng.uniform(-0.4, 0.4, 2))
+        field += (rng.uniform(0.5, 2) * (x**2 + y[:, None] ** 2)).astype(np.float32)[..., None]
+    low, high = float(field.min()), float(field.max())
+    scale = depth * float(rng.uniform(0.3, 1)) / max(high - low, 1e-6)
+    return (field - field.mean()) * np.float32(scale)
+
+
+def _sensor(rng: np.random.Generator, strength: Strength) -> npt.NDArray[np.float64]:
+    """[3, 3], of the light in red, green and blue: hue and saturation, or no colour at all."""
+    saturation = 1 + rng.uniform(-strength.saturation, strength.saturation)
+    turn = math.radians(rng.uniform(-strength.hue_degrees, strength.hue_degrees))
+    if rng.random() < strength.grey:
+        return np.tile(rng.dirichlet(8 * _GREY), (3, 1))
+    return _saturate(saturation) @ _turn_hue(turn)
+
+
+def _saturate(amount: float) -> npt.NDArray[np.float64]:
+    return amount * np.eye(3) + (1 - amount) * np.tile(_GREY, (3, 1))
+
+
+def _turn_hue(angle: float) -> npt.NDArray[np.float64]:
+    """Rotation about the grey axis (Rodrigues), so that grey stays grey."""
+    axis = np.ones(3) / math.sqrt(3)
+    cross = np.cross(np.eye(3), axis)
+    return (
+        math.cos(angle) * np.eye(3)
+        + math.sin(angle) * cross
+        + (1 - math.cos(angle)) * np.outer(axis, axis)
+    )

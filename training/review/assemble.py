@@ -1,0 +1,75 @@
+"""Puts a policy together from its fitted parts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from allclient.contract import BACKBONES
+from training import serving
+from training.review import appearance, quality_limits, temperature_scaling
+from training.review.evidence import Rows
+from training.review.thresholds import Thresholds
+
+Policy = dict[str, Any]
+
+
+def policy(
+    val: Rows,
+    train_quality: npt.NDArray[np.float32],
+    train_slides: npt.NDArray[np.str_],
+    thresholds: Thresholds | None = None,
+) -> Policy:
+    """A policy as ``policy.json`` holds it, without where it comes from.
+
+    Args:
+        val: held-out fields of known slides: temperatures, and what share of them is stranger.
+        train_quality: [m, Q] of the training part: look and, with val's, limits.
+        train_slides: [m].
+    """
+    chosen = thresholds or Thresholds()
+    known, whitening = appearance.fit(train_quality, train_slides)
+    both = np.concatenate([train_quality, val.quality])
+    majority = serving.majority()
+    fitted = {
+        "version": majority.POLICY_VERSION,
+        "fitted_on": {},
+        "temperature": {
+            backbone.value: round(temperature_scaling.temperature(each, val.targets), 4)
+            for backbone, each in zip(BACKBONES, val.logits, strict=True)
+        },
+        "confidence": dict(chosen.confidence),
+        "ood": {
+            "review_above": dict(chosen.review_above),
+            "energy_quantiles": _quantiles(
+                [majority.energy(each) for each in np.moveaxis(val.logits, 1, 0).astype(float)]
+            ),
+            "look": appearance.as_json(known, whitening, [0.0] * majority.QUANTILES),
+        },
+        "leukocytes": quality_limits.leukocytes(both),
+        "quality": quality_limits.quality(both),
+    }
+    served = majority.Policy.from_dict(fitted).look
+    fitted["ood"]["look"]["quantiles"] = _quantiles(
+        [majority.distance(each, served) for each in val.quality]
+    )
+    return fitted
+
+
+def with_thresholds(fitted: Policy, chosen: Thresholds) -> Policy:
+    """The same policy with other thresholds."""
+    ood = {**fitted["ood"], "review_above": dict(chosen.review_above)}
+    return {**fitted, "confidence": dict(chosen.confidence), "ood": ood}
+
+
+def loaded(fitted: Policy) -> Any:
+    """As the server loads it. Raises PolicyError if it would not."""
+    return serving.majority().Policy.from_dict(fitted)
+
+
+def _quantiles(values: list[float]) -> list[float]:
+    shares = np.linspace(0, 1, serving.majority().QUANTILES)
+    found = np.quantile(np.array(values, np.float64), shares)
+    return np.maximum.accumulate(found.round(4)).tolist()
