@@ -45,7 +45,7 @@ types-tensorrt: $(VENV)/.ready-test
 	@$(BIN)/python tests/types/tensorrt_stubs.py build/stubs; code=$$?; \
 	if [ $$code -eq 3 ]; then exit 0; elif [ $$code -ne 0 ]; then exit $$code; fi; \
 	MYPYPATH=build/stubs $(BIN)/mypy --config-file= --strict --follow-imports=silent \
-	  --cache-dir .mypy_cache/tensorrt convert/tensorrt_api.py
+	  --cache-dir .mypy_cache/tensorrt convert/tensorrt/tensorrt_api.py
 
 # Everything lands in build/convert; the served model_repository is left alone. Real images:
 #   make convert DATA=all-smears OTHERS=fields-of-other-laboratories

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from convert import artifacts, limits, search
+from convert import artifacts, limits
 from convert import master as masters
 from convert.images import Fields
+from convert.quantise import search
 
 if TYPE_CHECKING:
     import openvino as ov
@@ -94,7 +95,7 @@ def onnx(
     FP16 and INT8 that do not answer as the master are written, and their record says so: parity can
     then show how far they are, and nobody serves them.
     """
-    from convert import onnx_file, onnx_low
+    from convert.onnx import low_precision, onnx_file
 
     net = masters.load(master)
     whole = onnx_file.export(net, artifacts.sha256(master))
@@ -106,19 +107,19 @@ def onnx(
     assert judge is not None, "the command reads the images that these need"
     wanted, expected = _logits(net, master, fit), _logits(net, master, judge)
     if precision == "fp16":
-        model = onnx_low.half_refitted(whole, fit.pixels, wanted)
+        model = low_precision.half_refitted(whole, fit.pixels, wanted)
         answers = onnx_file.run(onnx_file.session(model), judge.pixels)["LOGITS"]
         found = limits.of_logits(answers, expected, judge.classes, judge.margin)
         text, floating = "FP16; input scaling and head in FP32", ()
     else:
-        backend = onnx_low.Quantiser(whole, search.evenly(fit.pixels, search.RANGES))
+        backend = low_precision.Quantiser(whole, search.evenly(fit.pixels, search.RANGES))
         best = search.search(
             backend,
             (fit.pixels, wanted),
             (judge.pixels, expected, judge.classes),
             say,
             judge.margin,
-            onnx_low.NEAR,
+            low_precision.NEAR,
         )
         model, found, text, floating = best.model, best.distance, _int8(best), best.floating
     held_back = found.misses(
@@ -157,7 +158,7 @@ def openvino(
         ConversionError: not even in FP32 does it answer as the master. FP16 and BF16 that do not
             are written and their record says so, as for ``onnx``.
     """
-    from convert import openvino_ir as ir
+    from convert.openvino import openvino_ir as ir
 
     net = masters.load(master)
     with tempfile.TemporaryDirectory() as scratch:
@@ -204,7 +205,7 @@ Known = tuple[Fields, npt.NDArray[np.float32]]
 def _quantised(
     graph: ov.Model, fit: Known, judge: Known, say: Say, within: float | None
 ) -> tuple[ov.Model, str, dict[str, Any]]:
-    from convert import openvino_ir as ir
+    from convert.openvino import openvino_ir as ir
 
     best = search.search(
         ir.Quantiser(graph, search.evenly(fit[0].pixels, search.RANGES)),
@@ -223,7 +224,8 @@ def _quantised(
 def _for_bf16(
     graph: ov.Model, fit: Fields, wanted: npt.NDArray[np.float32], say: Say
 ) -> tuple[ov.Model, str]:
-    from convert import openvino_head, refit
+    from convert.openvino import openvino_head
+    from convert.quantise import refit
 
     text = "BF16; only with INFERENCE_PRECISION_HINT bf16"
     try:
@@ -236,7 +238,8 @@ def _for_bf16(
 
 
 def _early(model: ov.Model, say: Say) -> ov.Model:
-    from convert import openvino_head, refit
+    from convert.openvino import openvino_head
+    from convert.quantise import refit
 
     try:
         return openvino_head.early(model)

@@ -61,8 +61,8 @@ def parity(
     Example:
       python -m convert parity --all --data all-smears
     """
-    from convert import parity as judge
-    from convert import parity_table as table
+    from convert.parity import comparison as judge
+    from convert.parity import parity_table as table
 
     with clear_errors():
         chosen = judge.ways()

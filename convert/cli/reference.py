@@ -19,7 +19,7 @@ from convert.cli._shared import FOLDER, MASTER, MASTERS, clear_errors
 @click.option("--images", default=12, show_default=True, help="How many drawn images.")
 def reference(out: Path, images: int, **masters: Path) -> None:
     """Write drawn images and what the masters say about them, for the parity tests."""
-    from convert import reference as golden
+    from convert.parity import reference as golden
 
     with clear_errors():
         golden.write(masters, out, images)

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from convert.cli._shared import FOLDER, clear_errors
-from convert.flavours import FLAVOURS
+from convert.repository.flavours import FLAVOURS
 
 
 @click.command()
@@ -42,7 +42,7 @@ def repository(
       allclient serve --model-repository models --flavour savedmodel
     """
     from allclient.errors import AllclientError
-    from convert import repository as repositories
+    from convert.repository import writer as repositories
 
     chosen = [FLAVOURS[name] for name in dict.fromkeys(names)]
     with clear_errors():

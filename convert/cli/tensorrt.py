@@ -48,7 +48,7 @@ def tensorrt(
       python -m convert onnx --all --precision fp16 --data all-smears
       python -m convert tensorrt --all
     """
-    from convert import engine_build as build
+    from convert.tensorrt import engine_build as build
 
     with clear_errors():
         here = build.this_machine()

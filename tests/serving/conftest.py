@@ -39,8 +39,9 @@ def server() -> Iterator[LocalServer]:
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository with the SavedModel and the ONNX file of each master."""
     pytest.importorskip("keras", reason="the masters are exported by Keras, of the extra 'convert'")
-    from convert import make, repository
-    from convert.flavours import FLAVOURS
+    from convert import make
+    from convert.repository import writer
+    from convert.repository.flavours import FLAVOURS
 
     folder = tmp_path_factory.mktemp("flavours")
     for backbone in BACKBONES:
@@ -51,5 +52,5 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
         make.savedmodel(path, built / FLAVOURS["savedmodel"].built)
         make.onnx(path, built / FLAVOURS["gpu_onnx"].built, "fp32", None, None, str)
     chosen = [FLAVOURS["savedmodel"], FLAVOURS["gpu_onnx"]]
-    repository.write(folder / "models", chosen, folder / "built")
+    writer.write(folder / "models", chosen, folder / "built")
     return folder / "models"

@@ -101,6 +101,7 @@ def tune(
           --factor mixstyle=0,0.25,0.5 --factor ema=0.998
     """
     from training.fit import recipes
+    from training.fit.run import Order
     from training.fit.whole.epochs import Habits
     from training.tune import factors, tuning
 
@@ -112,6 +113,6 @@ def tune(
         elif side or epochs:
             raise click.UsageError("--side and --epochs are for whole networks: --learn all")
         goal = objective or ("val_balanced_accuracy" if design == "l9" else "val_loss")
-        order = tuning.Order(backbone, recipe, root, way, fold, seed, weights)
+        order = Order(backbone, recipe, root, way, fold, seed, weights)
         plan = tuning.Plan(design, goal, trials, repeats, varied)
         tuning.tune(order, plan, runs, name=name, habits=Habits(workers))

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from convert import artifacts, engine_build, engines
+from convert import artifacts
 from convert.cli import main
+from convert.tensorrt import engine_build, engines
 
 H100 = engines.Machine("NVIDIA H100 80GB HBM3", "9.0", "580.65.06", "10.13.3.9")
 NAME = "mobilenet-fp16-nvidia-h100-80gb-hbm3-sm90-trt10.13.3.9.plan"
@@ -150,8 +151,9 @@ def test_an_engine_is_built_once_of_the_checked_model_with_profile_and_cache(
     master_file: Path, tmp_path: Path
 ) -> None:
     pytest.importorskip("tf2onnx", reason="ONNX needs the extra 'convert'")
-    from convert import make, onnx_file
+    from convert import make
     from convert import master as masters
+    from convert.onnx import onnx_file
 
     folder = tmp_path / "tiny" / "onnx_fp16"
     whole = onnx_file.export(masters.load(master_file), "0" * 64)

@@ -11,8 +11,8 @@ from tritonclient.grpc import model_config_pb2
 
 from allclient.contract import BACKBONES, CAM_SIDES, MAX_BATCH, MODELS, SIDE, Backbone
 from allclient.local import flavours as needs
-from convert import flavours, inspection
-from convert.flavours import DEFAULT, FLAVOURS
+from convert.repository import flavours, inspection
+from convert.repository.flavours import DEFAULT, FLAVOURS
 
 SIDES = {backbone: (side, side) for backbone, side in CAM_SIDES.items()}
 

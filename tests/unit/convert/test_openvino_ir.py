@@ -13,8 +13,10 @@ from click.testing import CliRunner
 ov = pytest.importorskip("openvino", reason="conversion needs the extra 'convert'")
 pytest.importorskip("nncf", reason="quantisation needs the extra 'convert'")
 
-from convert import images, master, openvino_head, openvino_ir, refit  # noqa: E402
-from convert.cli import main  # noqa: E402
+from convert import images, master
+from convert.cli import main
+from convert.openvino import openvino_head, openvino_ir
+from convert.quantise import refit
 
 
 @pytest.fixture(scope="module")

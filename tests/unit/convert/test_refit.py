@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from convert import refit
+from convert.quantise import refit
 
 CHANNELS = 12
 

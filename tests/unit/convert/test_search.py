@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from convert import limits, refit, search
+from convert import limits
+from convert.quantise import refit, search
 
 IMAGES = 200
 

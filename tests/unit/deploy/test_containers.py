@@ -16,7 +16,7 @@ import pytest
 
 from allclient.cli.group import cli
 from convert.cli import main as convert
-from convert.flavours import FLAVOURS
+from convert.repository.flavours import FLAVOURS
 
 ROOT = Path(__file__).resolve().parents[3]
 DOCKER = ROOT / "deploy" / "docker"

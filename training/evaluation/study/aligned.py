@@ -13,6 +13,7 @@ from allclient.contract import QUALITY_FIELDS
 from training.evaluation.predictions import Predictions, PredictionsError
 from training.metrics import fusion
 from training.metrics.classification import Floats, softmax
+from training.review import temperature_scaling
 
 SAME_QUALITY = 1e-3
 """Quality values of one image differ by no more than this (relative) between two machines."""
@@ -181,7 +182,11 @@ def calibrate_rows(aligned: Aligned, temperature: Mapping[str, float], *, own: b
     row_weights = np.empty(aligned.logits.shape[:2])
     for fold, (logits, targets, _) in aligned.val.items():
         fit = own and len(targets) > 0
-        found = np.array([temperatures.temperature(e, targets) for e in logits]) if fit else given
+        found = (
+            np.array([temperature_scaling.temperature(e, targets) for e in logits])
+            if fit
+            else given
+        )
         weight = fusion.weights(softmax(logits / found[:, None, None]), targets)
         rows = aligned.folds == fold
         probabilities[:, rows] = softmax(aligned.logits[:, rows] / found[:, None, None])

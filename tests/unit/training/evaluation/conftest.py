@@ -15,8 +15,8 @@ from training.evaluation import predictions
 from training.evaluation.predictions import Predictions
 
 serving.majority()  # the made-up policy below imports it under its plain name
-from tests.unit.repository import policies  # noqa: E402
-from tests.unit.repository.policies import GOOD_QUALITY  # noqa: E402
+from tests.unit.repository import policies
+from tests.unit.repository.policies import GOOD_QUALITY
 
 CLASSES = ("Benign", "Early", "Pre", "Pro")
 BACKBONES = ("mobilenet", "xception", "inception_v3")

@@ -9,12 +9,12 @@ import pytest
 
 keras = pytest.importorskip("keras")
 
-from allclient.contract import SUBTYPES, Backbone  # noqa: E402
-from training.data.samples import Sample  # noqa: E402
-from training.fit.batches import Images  # noqa: E402
-from training.fit.recipes import Recipe  # noqa: E402
-from training.fit.whole import epochs  # noqa: E402
-from training.models import applications  # noqa: E402
+from allclient.contract import SUBTYPES, Backbone
+from training.data.samples import Sample
+from training.fit.batches import Images
+from training.fit.recipes import Recipe
+from training.fit.whole import epochs
+from training.models import applications
 
 
 def tiny(include_top, weights, input_shape, name, channels=4):

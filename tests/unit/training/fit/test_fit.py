@@ -11,15 +11,15 @@ import pytest
 
 keras = pytest.importorskip("keras")
 
-from allclient.contract import Backbone  # noqa: E402
-from training.augment.config import PLAIN  # noqa: E402
-from training.fit import checkpoint  # noqa: E402
-from training.fit.batches import Images  # noqa: E402
-from training.fit.recipes import PART, WHOLE, Recipe, Stage  # noqa: E402
-from training.fit.whole import choice, epochs  # noqa: E402
-from training.fit.whole.average import Average  # noqa: E402
-from training.fit.whole.validation import validate  # noqa: E402
-from training.models import backbones  # noqa: E402
+from allclient.contract import Backbone
+from training.augment.config import PLAIN
+from training.fit import checkpoint
+from training.fit.batches import Images
+from training.fit.recipes import PART, WHOLE, Recipe, Stage
+from training.fit.whole import choice, epochs
+from training.fit.whole.average import Average
+from training.fit.whole.validation import validate
+from training.models import backbones
 
 RECIPE = Recipe((Stage(16, 2, 1e-2, PART), Stage(24, 2, 1e-3, WHOLE)), batch=8, strength=PLAIN)
 EVERYTHING = RECIPE.changed(

@@ -7,8 +7,8 @@ import pytest
 
 keras = pytest.importorskip("keras")
 
-from training.fit.whole.objective import LastLosses, Objective  # noqa: E402
-from training.fit.whole.robust import GroupWeights  # noqa: E402
+from training.fit.whole.objective import LastLosses, Objective
+from training.fit.whole.robust import GroupWeights
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import pytest
 
 keras = pytest.importorskip("keras")
 
-from allclient.contract import Backbone  # noqa: E402
-from training.models import applications  # noqa: E402
+from allclient.contract import Backbone
+from training.models import applications
 
 
 def tiny(include_top, weights, input_shape, name, channels=4):

@@ -10,8 +10,8 @@ import pytest
 
 keras = pytest.importorskip("keras")
 
-from allclient.contract import Backbone  # noqa: E402
-from training.models import applications, backbones, masters  # noqa: E402
+from allclient.contract import Backbone
+from training.models import applications, backbones, masters
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 
 keras = pytest.importorskip("keras")
 
-from training.models import backbones, cells  # noqa: E402
+from training.models import backbones, cells
 
 
 def described(pixels: np.ndarray, *maps: np.ndarray) -> np.ndarray:

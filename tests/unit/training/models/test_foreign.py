@@ -17,9 +17,9 @@ from click.testing import CliRunner
 keras = pytest.importorskip("keras")
 
 
-from allclient.contract import Backbone  # noqa: E402
-from training.cli import main  # noqa: E402
-from training.models import applications, foreign  # noqa: E402
+from allclient.contract import Backbone
+from training.cli import main
+from training.models import applications, foreign
 
 Arrays = dict[str, np.ndarray]
 FACES = {"name": "@vladmandic/face-api", "version": "1.7.15", "license": "MIT"}

@@ -7,8 +7,8 @@ import pytest
 
 keras = pytest.importorskip("keras")
 
-from allclient.contract import Backbone  # noqa: E402
-from training.models import backbones, mixstyle  # noqa: E402
+from allclient.contract import Backbone
+from training.models import backbones, mixstyle
 
 
 @pytest.fixture

@@ -11,11 +11,11 @@ import pytest
 keras = pytest.importorskip("keras")
 optuna = pytest.importorskip("optuna")
 
-from click.testing import CliRunner, Result  # noqa: E402
+from click.testing import CliRunner, Result
 
-from training.cli import main  # noqa: E402
-from training.fit.whole import epochs  # noqa: E402
-from training.models import applications  # noqa: E402
+from training.cli import main
+from training.fit.whole import epochs
+from training.models import applications
 
 
 def tiny(include_top, weights, input_shape, name):

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import openvino as ov
 
-from convert import openvino_head
-from convert.openvino_head import BATCH, Pixels
-from convert.refit import Head
+from convert.openvino import openvino_head
+from convert.openvino.openvino_head import BATCH, Pixels
+from convert.quantise.refit import Head
 
 CONVOLUTIONS = ("Convolution", "GroupConvolution")
 FLOATING = ("MatMul", "ReduceMean", "Multiply", "Divide", "Maximum", "Add", "AvgPool")
@@ -81,7 +81,7 @@ def computed_in(model: ov.CompiledModel) -> dict[str, int]:
 
 
 class Quantiser:
-    """INT8 versions of one graph; see ``convert.search`` for how one of them is chosen."""
+    """INT8 versions of one graph; see ``convert.quantise.search`` for how one of them is chosen."""
 
     def __init__(self, graph: ov.Model, pixels: Pixels) -> None:
         """pixels: uint8 [n, side, side, 3], from which the ranges are taken."""

@@ -1,4 +1,4 @@
-"""parity.md for people and parity.json for programs, from the rows of ``convert.parity``."""
+"""The comparison as files: parity.md for people and parity.json for programs."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 
 from convert.images import Fields
 from convert.limits import VOTE, Limit
-from convert.parity import Comparison, Row
-from convert.parity_vote import Readings
+from convert.parity.comparison import Comparison, Row
+from convert.parity.parity_vote import Readings
 
 HEAD = """# Parity
 

@@ -1,8 +1,8 @@
 """All that touches TensorRT's API: one function that builds an engine, one that tells its version.
 
-Networks are strongly typed: every type stands in the ONNX file (``convert.onnx_low``), and the
-builder chooses none. TensorRT 10 has to be told so, TensorRT 11 knows no other way. Type-checked
-against the real bindings by ``make lint`` (``tests/types/tensorrt_stubs.py``).
+Networks are strongly typed: every type stands in the ONNX file (``convert.onnx.low_precision``),
+and the builder chooses none. TensorRT 10 has to be told so, TensorRT 11 knows no other way.
+``make lint`` checks its types against the real bindings (``tests/types/tensorrt_stubs.py``).
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from allclient.contract import BACKBONES, MAX_BATCH, SIDE, SUBTYPES, Backbone
 
-MODEL_REPOSITORY = Path(__file__).resolve().parents[1] / "model_repository"
+MODEL_REPOSITORY = Path(__file__).resolve().parents[2] / "model_repository"
 DEFAULT = "default"
 
 
@@ -149,7 +149,7 @@ FLAVOURS: dict[str, Flavour] = {
 _CONFIG = """\
 # One voter: fields of a smear to four classes, and where in the field it saw them.
 # {purpose}
-# Written by `python -m convert configs` from convert/flavours.py: change it there.
+# Written by `python -m convert configs` from convert/repository/flavours.py: change it there.
 name: "{name}"
 backend: "{backend}"
 default_model_filename: "{artifact}"

@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from allclient.contract import BACKBONES, MODELS, Backbone
-from convert import artifacts, engine_build, engines, inspection
-from convert.flavours import DEFAULT, FLAVOURS, MODEL_REPOSITORY, Flavour, config
+from convert import artifacts
+from convert.repository import inspection
+from convert.repository.flavours import DEFAULT, FLAVOURS, MODEL_REPOSITORY, Flavour, config
+from convert.tensorrt import engine_build, engines
 
 BUILD = Path("build/convert")
-MASTERS = Path(__file__).resolve().parents[1] / "training" / "masters"
+MASTERS = Path(__file__).resolve().parents[2] / "training" / "masters"
 RECORD = "repository.json"
 """At the top of a written repository: what is in it. Triton looks at folders alone."""
 

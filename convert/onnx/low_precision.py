@@ -18,8 +18,9 @@ import numpy.typing as npt
 import onnx
 from onnx import numpy_helper
 
-from convert import onnx_file, onnx_head, refit
-from convert.refit import Head
+from convert.onnx import onnx_file, onnx_head
+from convert.quantise import refit
+from convert.quantise.refit import Head
 
 NEAR: Final = 0.0025
 """Mean difference of a probability that INT8 here is to reach, nearer than ``search.WANTED``.
@@ -76,7 +77,7 @@ def half_refitted(model: onnx.ModelProto, pixels: Pixels, logits: Floats) -> onn
 
 
 class Quantiser:
-    """INT8 versions of one ONNX model; see ``convert.search`` for how one of them is chosen."""
+    """INT8 versions of one ONNX model; ``convert.quantise.search`` chooses one of them."""
 
     def __init__(self, model: onnx.ModelProto, pixels: Pixels) -> None:
         """pixels: uint8 [n, side, side, 3], from which the ranges are taken."""

@@ -1,6 +1,6 @@
 """Finds the INT8 model with the fewest layers in floating point that still answers as it should.
 
-1. Quantise everything but the head and fit the head anew (``convert.refit``).
+1. Quantise everything but the head and fit the head anew (``convert.quantise.refit``).
 2. If the answers are still too far off, see what every layer loses when it alone is quantised:
    those that lose most come first.
 3. Quantise again with the first, the first two, ... of them in floating point, until it is enough.
@@ -17,8 +17,9 @@ from typing import Any, Final, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from convert import limits, refit
+from convert import limits
 from convert.images import Fields
+from convert.quantise import refit
 
 WANTED: Final = limits.Limit(0.3, equal_argmax=0.993, accuracy_change=0.003, mean_abs=0.003)
 """Nearer than parity asks for: the images it judges are others, and a handful of changed classes
@@ -42,7 +43,7 @@ Floats = npt.NDArray[np.floating]
 
 
 class Backend(Protocol):
-    """INT8 versions of one graph, in whatever format; ``convert.openvino_ir.Quantiser`` is one."""
+    """INT8 versions of one graph in some format, as the ``Quantiser`` of ONNX or OpenVINO."""
 
     def layers(self) -> list[str]: ...
     def quantise(self, floating: Sequence[str], *, correct: bool = True) -> Any: ...

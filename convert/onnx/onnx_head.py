@@ -7,8 +7,8 @@ import numpy.typing as npt
 import onnx
 from onnx import numpy_helper
 
-from convert import onnx_file
-from convert.refit import Head, HeadError
+from convert.onnx import onnx_file
+from convert.quantise.refit import Head, HeadError
 
 CONVOLUTION = "Conv"
 

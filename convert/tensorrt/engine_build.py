@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from convert import artifacts, engines
+from convert import artifacts
+from convert.tensorrt import engines
 
 Build = Callable[[bytes, str, tuple[int, ...], tuple[int, int, int], bytes], tuple[bytes, bytes]]
 """As ``tensorrt_api.build``."""
@@ -19,7 +20,7 @@ def this_machine() -> engines.Machine:
         EngineError: one of them is not.
     """
     try:
-        from convert import tensorrt_api
+        from convert.tensorrt import tensorrt_api
     except ModuleNotFoundError as error:
         raise engines.EngineError(str(error)) from error
     return engines.machine(tensorrt_api.version())
@@ -60,7 +61,7 @@ def engine(
     cache = into / f"timing-{here.slug}.cache"
     known = cache.read_bytes() if cache.is_file() else b""
     if build is None:
-        from convert import tensorrt_api
+        from convert.tensorrt import tensorrt_api
 
         build = tensorrt_api.build
     batches = engines.SMALLEST, engines.USUAL, engines.LARGEST
@@ -73,7 +74,7 @@ def engine(
 def _source(
     backbone: str, master: Path, precision: str, built: Path
 ) -> tuple[bytes, dict[str, Any]]:
-    from convert import onnx_file
+    from convert.onnx import onnx_file
 
     kind = f"onnx_{precision}"
     command = f"python -m convert onnx --backbone {backbone} --precision {precision} --data FOLDER"

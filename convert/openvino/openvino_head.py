@@ -14,7 +14,7 @@ import numpy.typing as npt
 import openvino as ov
 from openvino import opset13 as ops
 
-from convert.refit import Head, HeadError
+from convert.quantise.refit import Head, HeadError
 
 BATCH: Final = 16
 

@@ -15,8 +15,9 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from convert import artifacts, limits, parity_vote, served
+from convert import artifacts, limits, served
 from convert.images import Fields
+from convert.parity import parity_vote
 
 Pixels = npt.NDArray[np.uint8]
 Answers = parity_vote.Answers
@@ -71,7 +72,7 @@ def _tensorflow(folder: Path, pixels: Pixels) -> tuple[Answers, str]:
 
 
 def _openvino_savedmodel(folder: Path, pixels: Pixels) -> tuple[Answers, str]:
-    from convert import openvino_ir as ir
+    from convert.openvino import openvino_ir as ir
 
     ready = ir.compiled(ir.read(folder, pixels.shape[1]), "f32")
     return ir.run(ready, pixels), _computed(ir.computed_in(ready))
@@ -79,7 +80,7 @@ def _openvino_savedmodel(folder: Path, pixels: Pixels) -> tuple[Answers, str]:
 
 def _openvino(hint: str) -> Callable[[Path, Pixels], tuple[Answers, str]]:
     def run(folder: Path, pixels: Pixels) -> tuple[Answers, str]:
-        from convert import openvino_ir as ir
+        from convert.openvino import openvino_ir as ir
 
         try:
             ready = ir.compiled(folder / "model.xml", hint)
@@ -95,7 +96,7 @@ def _openvino(hint: str) -> Callable[[Path, Pixels], tuple[Answers, str]]:
 
 def _onnx(provider: str) -> Callable[[Path, Pixels], tuple[Answers, str]]:
     def run(folder: Path, pixels: Pixels) -> tuple[Answers, str]:
-        from convert import onnx_file
+        from convert.onnx import onnx_file
 
         model = onnx_file.load(folder / "model.onnx", "python -m convert onnx")
         ready = onnx_file.session(model, [provider])

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from allclient.contract import MODELS, Backbone, Tensor
 from convert.artifacts import ArtifactError
-from convert.flavours import Flavour
+from convert.repository.flavours import Flavour
 
 
 class Found(NamedTuple):
