@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from convert import served
+from toolkit import served
 
 Floats = npt.NDArray[np.floating]
 
@@ -82,7 +82,7 @@ class Distance(NamedTuple):
 
 def softmax(logits: Floats) -> Floats:
     """Probabilities [n, 4] of logits [n, 4], as the vote computes them."""
-    probabilities: Floats = served.majority().softmax(logits)
+    probabilities: Floats = served.majority.softmax(logits)
     return probabilities
 
 

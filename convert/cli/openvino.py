@@ -62,7 +62,8 @@ def openvino(
       python -m convert openvino training/masters/mobilenet.keras --data all-smears \\
         --precision fp32 --out model_repository/mobilenet/1
     """
-    from convert import make, served
+    from convert import make
+    from toolkit import served
 
     if install and (
         out is not None or len(precisions) != 1 or not {"int8", "fp32"} & set(precisions)

@@ -15,9 +15,10 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from convert import artifacts, limits, served
+from convert import artifacts, limits
 from convert.images import Fields
 from convert.parity import parity_vote
+from toolkit import served
 
 Pixels = npt.NDArray[np.uint8]
 Answers = parity_vote.Answers
@@ -234,7 +235,7 @@ def compare(
         misses, held_back = apart.misses(limit), bool(record.get("held_back"))
         rows.append(Row(name, way.name, precision, computed, apart, limit, misses, held_back))
     readings: list[parity_vote.Readings] = []
-    backbones = served.majority().BACKBONES
+    backbones = served.majority.BACKBONES
     start = 0
     for source in sources if all(name in masters for name in backbones) else []:
         here = slice(start, start := start + len(source))

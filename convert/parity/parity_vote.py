@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from allclient.contract import Label
-from convert import limits, served
+from convert import limits
 from convert.images import Fields
+from toolkit import served
 
 Answers = dict[str, npt.NDArray[np.float32]]
 
@@ -39,10 +40,9 @@ class Readings(NamedTuple):
 
 def decide(three: Sequence[Answers], fields: Fields) -> list[Any]:
     """The vote's decisions, one a field, of the answers of the three backbones in their order."""
-    majority = served.majority()
-    policy = majority.Policy.load(served.MODEL_REPOSITORY / "vote" / "1" / "policy.json")
+    policy = served.majority.Policy.load(served.POLICY)
     return [
-        majority.decide(
+        served.majority.decide(
             np.stack([one["LOGITS"][row] for one in three]),
             [one["CAM"][row] for one in three],
             fields.quality[row],
@@ -54,7 +54,7 @@ def decide(three: Sequence[Answers], fields: Fields) -> list[Any]:
 
 def distance(mine: Sequence[Any], keras: Sequence[Any], fields: Fields) -> limits.Distance:
     """Of calibrated probabilities, and of the subtypes that the vote names."""
-    subtypes = served.majority().SUBTYPES
+    subtypes = served.majority.SUBTYPES
     here, there = (
         np.stack([one.probabilities for one in all_of]).astype(np.float64)
         for all_of in (mine, keras)

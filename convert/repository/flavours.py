@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from allclient.contract import BACKBONES, MAX_BATCH, SIDE, SUBTYPES, Backbone
+from toolkit.served import MODEL_REPOSITORY
 
-MODEL_REPOSITORY = Path(__file__).resolve().parents[2] / "model_repository"
 DEFAULT = "default"
 
 

@@ -14,7 +14,6 @@ import itertools
 import json
 import os
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -35,7 +34,6 @@ def main() -> None:
     parser.add_argument("--images", type=Path, required=True)
     parser.add_argument("--seconds", type=float, default=5.0)
     options = parser.parse_args()
-    sys.path.insert(0, str(options.repository / "preprocess" / "1"))
     files = [path.read_bytes() for path in find(options.images, 64)]
     if options.what == "ceiling":
         found = ceiling(options.repository, decoded(files), options.seconds)
@@ -47,9 +45,9 @@ def main() -> None:
 
 
 def decoded(files: list[bytes]) -> np.ndarray:
-    import pixels
+    from toolkit import served
 
-    return np.stack([pixels.decode(file).pixels for file in files])
+    return np.stack([served.pixels.decode(file).pixels for file in files])
 
 
 def ceiling(repository: Path, pixels: np.ndarray, seconds: float) -> dict[str, Any]:
@@ -117,7 +115,7 @@ def _compiled(repository: Path, settings: dict[str, str], batch: int = 1) -> lis
 
 def bare(repository: Path, files: list[bytes], seconds: float) -> dict[str, Any]:
     """One image at a time: its decoding, then the three networks, one by one or side by side."""
-    import pixels
+    from toolkit.served import pixels
 
     cores = len(os.sched_getaffinity(0))
     prepared = [pixels.decode(file).pixels[None] for file in files]

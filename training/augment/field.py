@@ -6,12 +6,12 @@ import numpy as np
 import numpy.typing as npt
 
 from allclient.contract import SIDE
-from training import serving
+from toolkit import served
 
 Rgb = npt.NDArray[np.uint8]
 """uint8 [224, 224, 3], RGB, upright, squashed, the scale-bar corner masked (grey)."""
 
-MASK_FROM: int = serving.pixels().MASK_FROM
+MASK_FROM: int = served.pixels.MASK_FROM
 
 OUTSIDE: npt.NDArray[np.uint8] = np.full((SIDE, SIDE), 255, np.uint8)
 """255 outside the masked corner, 0 in it: the mask for everything that is measured."""

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from training import serving
+from toolkit import served
 from training.augment.config import Strength
 from training.augment.field import OUTSIDE, Rgb
 
@@ -133,7 +133,7 @@ def _above(
     """255 where ``density`` is above Otsu's threshold of its values ``within``, else 0."""
     steps = cv2.min(cv2.max(density, 0), cap) * _STEPS
     levels = cv2.add(steps, 0, dtype=cv2.CV_8U)
-    threshold = serving.load("preprocess", "smear_nuclei").otsu(_counts(levels, within))
+    threshold = served.smear_nuclei.otsu(_counts(levels, within))
     return cv2.bitwise_and(cv2.compare(levels, threshold, cv2.CMP_GT), within)
 
 

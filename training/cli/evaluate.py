@@ -143,7 +143,8 @@ def _run_masters(plan: Any, cost: bool, save: Path | None) -> bool:
     """Answer, store and show; returns whether an image could not be read."""
     from rich.console import Console
 
-    from training import record, serving
+    from toolkit import served
+    from training import record
     from training.evaluation import figures, predictions, show
     from training.evaluation.measure import cost as costs
     from training.evaluation.measure import networks, planning
@@ -156,7 +157,7 @@ def _run_masters(plan: Any, cost: bool, save: Path | None) -> bool:
     for each in found.values() if save else ():
         click.echo(f"{predictions.save(each, save)} written")
     # Without a folder: policies of slides left out that lie in it belong to earlier predictions.
-    study = Study(found, serving.majority().Policy.load(figures.POLICY))
+    study = Study(found, served.majority.Policy.load(figures.POLICY))
     if plan.way.startswith(predictions.OUTSIDE):
         show.outside(plan.way, study.outside(), Console())
     else:

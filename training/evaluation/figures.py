@@ -96,7 +96,8 @@ from pathlib import Path
 from typing import Any
 
 from allclient.contract import BACKBONES, SUBTYPES
-from training import record, serving
+from toolkit import served
+from training import record
 from training.evaluation import predictions
 from training.evaluation.predictions import OUTSIDE
 from training.evaluation.study.study import Study
@@ -106,7 +107,7 @@ from training.metrics.fusion import FUSIONS
 VERSION = 1
 WAYS = ("known", "random", "slides")
 COST = "cost.json"
-POLICY = serving.MODEL_REPOSITORY / "vote" / "1" / "policy.json"
+POLICY = served.POLICY
 """The served one."""
 
 
@@ -117,7 +118,7 @@ def compute(folder: Path, policy: Path = POLICY) -> dict[str, Any]:
         PredictionsError: predictions that are missing, damaged or do not fit together.
         PolicyError: the policy cannot be used.
     """
-    loaded = serving.majority().Policy.load(policy)
+    loaded = served.majority.Policy.load(policy)
     stored = predictions.load_all(folder)
     found: dict[str, Any] = {
         "version": VERSION,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from allclient.contract import SIDE
-from training import serving
+from toolkit import served
 from training.augment.random_view import Render
 from training.data import samples as dataset
 from training.data.samples import DatasetError, Sample
@@ -16,7 +16,7 @@ from training.fit.batches import Images
 
 def render() -> Render:
     """What turns a field in colour into what the networks see: uint8 [224, 224, 3] both."""
-    return serving.pixels().render
+    return served.pixels.render
 
 
 def in_colour(samples: Sequence[Sample], *, nuclei: bool) -> Images:
@@ -31,7 +31,7 @@ def in_colour(samples: Sequence[Sample], *, nuclei: bool) -> Images:
     pixels = _rgb(samples)
     masks = None
     if nuclei:
-        find = serving.load("preprocess", "smear_nuclei").mask
+        find = served.smear_nuclei.mask
         masks = np.stack([find(each) for each in pixels])
     return Images(pixels, samples, masks)
 
@@ -40,7 +40,7 @@ def rendered(samples: Sequence[Sample]) -> Images:
     """Fields as the networks see them, with their nuclei, for views that change no colours."""
     found = in_colour(samples, nuclei=True)
     assert found.nuclei is not None
-    draw = serving.pixels().render
+    draw = served.pixels.render
     seen = [draw(field, nuclei) for field, nuclei in zip(found.pixels, found.nuclei, strict=True)]
     return Images(np.stack(seen), samples, found.nuclei)
 
@@ -51,11 +51,10 @@ def as_served(samples: Sequence[Sample]) -> Images:
 
 
 def _rgb(samples: Sequence[Sample]) -> np.ndarray:
-    module = serving.pixels()
     pixels = np.empty((len(samples), SIDE, SIDE, 3), np.uint8)
     for index, sample in enumerate(samples):
         try:
-            pixels[index] = module.rgb(sample.path.read_bytes())
-        except module.ImageError as error:
+            pixels[index] = served.pixels.rgb(sample.path.read_bytes())
+        except served.pixels.ImageError as error:
             raise DatasetError(f"{sample.path}: {error}") from error
     return pixels

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from allclient.contract import BACKBONES
-from training import serving
+from toolkit import served
 from training.review import appearance, quality_limits, temperature_scaling
 from training.review.evidence import Rows
 from training.review.thresholds import Thresholds
@@ -32,9 +32,9 @@ def policy(
     chosen = thresholds or Thresholds()
     known, whitening = appearance.fit(train_quality, train_slides)
     both = np.concatenate([train_quality, val.quality])
-    majority = serving.majority()
+    by_field = np.moveaxis(val.logits, 1, 0).astype(float)
     fitted = {
-        "version": majority.POLICY_VERSION,
+        "version": served.majority.POLICY_VERSION,
         "fitted_on": {},
         "temperature": {
             backbone.value: round(temperature_scaling.temperature(each, val.targets), 4)
@@ -43,17 +43,15 @@ def policy(
         "confidence": dict(chosen.confidence),
         "ood": {
             "review_above": dict(chosen.review_above),
-            "energy_quantiles": _quantiles(
-                [majority.energy(each) for each in np.moveaxis(val.logits, 1, 0).astype(float)]
-            ),
-            "look": appearance.as_json(known, whitening, [0.0] * majority.QUANTILES),
+            "energy_quantiles": _quantiles([served.majority.energy(each) for each in by_field]),
+            "look": appearance.as_json(known, whitening, [0.0] * served.majority.QUANTILES),
         },
         "leukocytes": quality_limits.leukocytes(both),
         "quality": quality_limits.quality(both),
     }
-    served = majority.Policy.from_dict(fitted).look
+    look = served.majority.Policy.from_dict(fitted).look
     fitted["ood"]["look"]["quantiles"] = _quantiles(
-        [majority.distance(each, served) for each in val.quality]
+        [served.majority.distance(each, look) for each in val.quality]
     )
     return fitted
 
@@ -66,10 +64,10 @@ def with_thresholds(fitted: Policy, chosen: Thresholds) -> Policy:
 
 def loaded(fitted: Policy) -> Any:
     """As the server loads it. Raises PolicyError if it would not."""
-    return serving.majority().Policy.from_dict(fitted)
+    return served.majority.Policy.from_dict(fitted)
 
 
 def _quantiles(values: list[float]) -> list[float]:
-    shares = np.linspace(0, 1, serving.majority().QUANTILES)
+    shares = np.linspace(0, 1, served.majority.QUANTILES)
     found = np.quantile(np.array(values, np.float64), shares)
     return np.maximum.accumulate(found.round(4)).tolist()

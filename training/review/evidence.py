@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from allclient.contract import CAM_SIDES, SUBTYPES
-from training import serving
+from toolkit import served
 
 # The review does not depend on activation maps; the vote wants them for its heatmap alone.
 _CAMS: Final = [np.zeros((side, side, len(SUBTYPES)), np.float32) for side in CAM_SIDES.values()]
@@ -49,20 +49,19 @@ class Evidence:
 
 def gather(rows: Rows, policy: Any) -> Evidence:
     """Ask the served vote about every row, by ``policy``'s temperatures, look and limits."""
-    majority = serving.majority()
     found = [
-        majority.decide(rows.logits[:, row], _CAMS, rows.quality[row], policy)
+        served.majority.decide(rows.logits[:, row], _CAMS, rows.quality[row], policy)
         for row in range(len(rows.targets))
     ]
-    answers = np.array([majority.SUBTYPES.index(each.subtype) for each in found], np.int64)
+    answers = np.array([served.majority.SUBTYPES.index(each.subtype) for each in found], np.int64)
     probabilities = np.array([each.probabilities for each in found], np.float64)
     probabilities = probabilities.reshape(-1, len(SUBTYPES))
-    malignant = answers != majority.BENIGN
-    benign = probabilities[:, majority.BENIGN]
-    laid_on = {majority.LOW_CONFIDENCE, majority.OUT_OF_DISTRIBUTION}
+    malignant = answers != served.majority.BENIGN
+    benign = probabilities[:, served.majority.BENIGN]
+    laid_on = {served.majority.LOW_CONFIDENCE, served.majority.OUT_OF_DISTRIBUTION}
     return Evidence(
         malignant=malignant,
-        wrong_label=malignant != (rows.targets != majority.BENIGN),
+        wrong_label=malignant != (rows.targets != served.majority.BENIGN),
         wrong_class=answers != rows.targets,
         confidence=np.where(malignant, 1 - benign, benign),
         subtype_confidence=probabilities[np.arange(len(answers)), answers],

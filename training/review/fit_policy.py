@@ -12,10 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from allclient.contract import QUALITY_FIELDS
-from training import record, serving
+from toolkit import served
+from training import record
 from training.data import protocols
 from training.data import samples as dataset
-from training.review import assemble, left_out, served, temperature_scaling
+from training.review import assemble, left_out, served_networks, temperature_scaling
 from training.review.evidence import Evidence, Rows, gather, joined
 from training.review.left_out import Answers, LeftOut
 from training.review.thresholds import LIMIT, Thresholds, choose, outcome
@@ -116,9 +117,11 @@ def _ask(
     """Logits [3, n, 4], and the SHA-256 of every network's file by its name."""
     pixels = dataset.decode(val)[0]
     if not keras:
-        files = served.files(serving.MODEL_REPOSITORY)
-        names = {f"{file.parents[1].name}/{file.name}": served.digest(file) for file in files}
-        return np.stack([served.logits(file, pixels) for file in files]), names
+        files = served_networks.files(served.MODEL_REPOSITORY)
+        names = {
+            f"{file.parents[1].name}/{file.name}": served_networks.digest(file) for file in files
+        }
+        return np.stack([served_networks.logits(file, pixels) for file in files]), names
     from training.models import masters
     from training.models.predict import logits
 

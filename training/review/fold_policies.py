@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from training import record, serving
+from toolkit import served
+from training import record
 
 
 def place(folder: Path, fold: str) -> Path:
@@ -31,4 +32,4 @@ def load(folder: Path, fold: str) -> Any:
     Raises:
         PolicyError: missing or broken; the message names the file.
     """
-    return serving.majority().Policy.load(place(folder, fold))
+    return served.majority.Policy.load(place(folder, fold))

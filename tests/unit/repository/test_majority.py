@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from policies import GOOD_QUALITY, OTHER_STAIN, POLICY, STAIN, policy
+
+from tests.unit.repository.policies import GOOD_QUALITY, OTHER_STAIN, POLICY, STAIN, policy
 
 SUBTYPES = ("benign", "early_pre_b", "pre_b", "pro_b")
 CAMS = [np.ones((side, side, 4), np.float32) for side in (7, 7, 5)]

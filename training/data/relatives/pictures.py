@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from training import serving
+from toolkit import served
 
 SIDE = 112
 """Half the side of what the backbones see: a red cell is still about ten pixels wide."""
@@ -28,7 +28,7 @@ def contrast(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     """
     green = pixels[..., 1].astype(np.float32)
     density = -np.log(np.maximum(green, 8) / 255)
-    corner = serving.pixels().MASK_FROM
+    corner = served.pixels.MASK_FROM
     seen = np.ones(density.shape, bool)
     seen[corner:, corner:] = False
     density[~seen] = density[seen].mean()
@@ -45,7 +45,6 @@ def read(
     paths: Iterable[Path],
 ) -> Iterator[tuple[Path, bytes, npt.NDArray[np.float32] | str]]:
     """Each file, its bytes and its ``contrast``, or why the server would refuse it."""
-    module = serving.pixels()
     for path in paths:
         try:
             data = path.read_bytes()
@@ -53,6 +52,6 @@ def read(
             yield path, b"", error.strerror or str(error)
             continue
         try:
-            yield path, data, contrast(module.rgb(data))
-        except module.ImageError as error:
+            yield path, data, contrast(served.pixels.rgb(data))
+        except served.pixels.ImageError as error:
             yield path, data, str(error)

@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from allclient.contract import SIDE
-from training import record, serving
+from toolkit import served
+from training import record
 
 RUNS = 30
 THREADS = 1
@@ -35,7 +36,7 @@ def measure(masters: Mapping[str, Path], *, runs: int = RUNS) -> dict[str, Any]:
 
     backbones: dict[str, Any] = {}
     for name, master in masters.items():
-        graph = serving.MODEL_REPOSITORY / name / "1" / "model.xml"
+        graph = served.MODEL_REPOSITORY / name / "1" / "model.xml"
         macs = multiply_accumulates(graph)
         backbones[name] = {
             "parameters": int(stored.load(master).count_params()),

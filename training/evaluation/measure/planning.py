@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from training import record, serving
+from toolkit import served
+from training import record
 from training.data import protocols
 from training.data.protocols import Fold
 from training.data.samples import Sample
@@ -141,7 +142,7 @@ def _meta(plan: Plan, backbone: str, failed: Mapping[str, str]) -> dict[str, Any
 def _digest(model: str) -> str:
     """SHA-256 over the Python files of a model of the repository."""
     total = hashlib.sha256()
-    for path in sorted((serving.MODEL_REPOSITORY / model / "1").glob("*.py")):
+    for path in sorted((served.MODEL_REPOSITORY / model / "1").glob("*.py")):
         total.update(path.name.encode() + b"\0" + path.read_bytes())
     return total.hexdigest()
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from training import serving
+from toolkit import served
 from training.data.protocols import Fold
 from training.data.samples import Sample
 from training.evaluation.measure import heat
@@ -85,9 +85,6 @@ class Predictor:
         self.tables: dict[str, Table] = {}
         self.failed: dict[str, str] = {}
         """Reason by path of the images that the server would refuse."""
-        # Imported here and not by the first of several threads, while another already uses it.
-        self.pixels = serving.pixels()
-        self.nuclei = serving.load("preprocess", "smear_nuclei")
 
     def fold(self, fold: Fold, nets: Mapping[str, Net]) -> None:
         """Answer the validation and test images of a fold."""
@@ -151,12 +148,12 @@ class Predictor:
         try:
             data = path.read_bytes()
             decoded = self._decode(data)
-        except (OSError, self.pixels.ImageError) as error:
+        except (OSError, served.pixels.ImageError) as error:
             return Read(error=f"[{getattr(error, 'code', 'file_unreadable')}] {error}")
-        return decoded._replace(nuclei=self.nuclei.mask(self.pixels.rgb(data)))
+        return decoded._replace(nuclei=served.smear_nuclei.mask(served.pixels.rgb(data)))
 
     def _decode(self, data: bytes) -> Read:
-        decoded = self.pixels.decode(data)
+        decoded = served.pixels.decode(data)
         return Read(decoded.pixels, decoded.quality)
 
     def _path(self, sample: Sample) -> str:

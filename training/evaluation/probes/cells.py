@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from training import serving
+from toolkit import served
 from training.evaluation.probes.field import Rgb, to_bytes
 
 RIM = 4
@@ -23,7 +23,7 @@ def blank(field: Rgb, rng: np.random.Generator, fill: str) -> Rgb:
     fill: "background" or "red_cells" take random pixels of these, so that colour and grain fit;
     "inpainted" continues what is around each nucleus (A. Telea, 2004).
     """
-    found = serving.load("preprocess", "smear_nuclei").find(field)
+    found = served.smear_nuclei.find(field)
     cover = grow(found.mask, RIM)
     if fill == "inpainted":
         return cv2.inpaint(field, cover.astype(np.uint8), 5, cv2.INPAINT_TELEA)
@@ -33,13 +33,13 @@ def blank(field: Rgb, rng: np.random.Generator, fill: str) -> Rgb:
 
 def only_nuclei(field: Rgb, rng: np.random.Generator) -> Rgb:
     """The nuclei, with a rim, alone on the field's background."""
-    found = serving.load("preprocess", "smear_nuclei").find(field)
+    found = served.smear_nuclei.find(field)
     return _blend(field, _grain(field, ~found.cells, rng), ~grow(found.mask, RIM))
 
 
 def swap_background(field: Rgb, donor: Rgb) -> Rgb:
     """The field's cells before the background colour of another slide."""
-    find = serving.load("preprocess", "smear_nuclei").find
+    find = served.smear_nuclei.find
     background = ~find(field).cells
     ours = np.median(field[background], axis=0) if background.any() else np.full(3, 255.0)
     others = ~find(donor).cells

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from allclient.contract import CAM_SIDES, SUBTYPES
-from training import serving
+from toolkit import served
 from training.evaluation.study.aligned import Aligned
 from training.evaluation.study.voters import by_slide
 from training.metrics import calibration, selective
@@ -51,13 +50,12 @@ def decide(
     policies: Mapping[str, Any],
 ) -> Decided:
     """Ask the served ``majority.decide`` about logits [3, n, 4], quality [n, Q] of folds [n]."""
-    majority: ModuleType = serving.majority()
     found = [
-        majority.decide(logits[:, row], CAMS, quality[row], policies[fold])
+        served.majority.decide(logits[:, row], CAMS, quality[row], policies[fold])
         for row, fold in enumerate(folds.tolist())
     ]
     return Decided(
-        np.array([majority.SUBTYPES.index(each.subtype) for each in found], np.int64),
+        np.array([served.majority.SUBTYPES.index(each.subtype) for each in found], np.int64),
         np.array([each.probabilities for each in found], np.float64).reshape(-1, len(SUBTYPES)),
         np.array([each.ood_score for each in found], np.float64),
         tuple(each.review for each in found),

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from allclient.contract import SIDE
-from training import serving
+from toolkit import served
 from training.augment import random_view
 from training.data.samples import DatasetError, Sample
 from training.fit.recipes import WHOLE, Recipe
@@ -110,24 +110,23 @@ class Features:
         return np.stack([self._views(key, sample) for key, sample in part] or [np.empty(0)])
 
     def _views(self, key: str, sample: Sample) -> npt.NDArray[np.uint8]:
-        pixels = serving.pixels()
         try:
-            field = pixels.rgb(sample.path.read_bytes())
-        except pixels.ImageError as error:
+            field = served.pixels.rgb(sample.path.read_bytes())
+        except served.pixels.ImageError as error:
             raise DatasetError(f"{sample.path}: {error}") from error
         assert self.recipe.head is not None
         strength = dataclasses.replace(self.recipe.strength, zoom=WHOLE)
         content = zlib.crc32(key.encode())
         return np.stack(
             [
-                pixels.render(field),
+                served.pixels.render(field),
                 *(
                     random_view.view(
                         field,
                         SIDE,
                         np.random.default_rng([self.seed, number, content]),
                         strength,
-                        render=pixels.render,
+                        render=served.pixels.render,
                     )
                     for number in range(self.recipe.head.views)
                 ),

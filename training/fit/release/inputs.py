@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from allclient.contract import SIDE
-from training import serving
+from toolkit import served
 from training.augment import normalise
 from training.data import protocols
 from training.data.samples import DatasetError, Sample, every
@@ -66,7 +66,7 @@ def _inputs(
     if not reference:
         raise DatasetError("every slide is left out once, so none can be the stain's reference")
     seen = [fields[rows[sample.path]] for sample in reference]
-    render = serving.pixels().render
+    render = served.pixels.render
     everything = np.ones((SIDE, SIDE), bool)
     return {
         "colour": normalise.fit("none", seen),

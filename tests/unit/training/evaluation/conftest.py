@@ -10,13 +10,10 @@ import pytest
 from PIL import Image
 
 from samples import render
-from training import serving
-from training.evaluation import predictions
-from training.evaluation.predictions import Predictions
-
-serving.majority()  # the made-up policy below imports it under its plain name
 from tests.unit.repository import policies
 from tests.unit.repository.policies import GOOD_QUALITY
+from training.evaluation import predictions
+from training.evaluation.predictions import Predictions
 
 CLASSES = ("Benign", "Early", "Pre", "Pro")
 BACKBONES = ("mobilenet", "xception", "inception_v3")

@@ -11,7 +11,7 @@ import pytest
 
 from allclient.contract import QUALITY_FIELDS
 from tests.unit.training.evaluation.conftest import BACKBONES, GOOD_QUALITY, says
-from training import serving
+from toolkit import served
 from training.evaluation import figures, predictions
 from training.evaluation.predictions import PredictionsError, Variant
 from training.review import fold_policies, temperature_scaling
@@ -141,10 +141,10 @@ def test_temperatures_come_from_the_policy_or_from_the_folds_own_validation(
             logits[0] = [0, 4, 0, 0]  # one validation image wrong
             given.append(dataclasses.replace(each, logits=logits))
     found = figures.compute(store(*given), policy)["ways"]
-    served = serving.majority().Policy.load(policy)
+    loaded = served.majority.Policy.load(policy)
     fold = found["known"]["folds"]["known"]
     assert (fold["images"], fold["val_images"]) == (6, 6)
-    assert list(fold["temperature"].values()) == pytest.approx(served.temperature.tolist())
+    assert list(fold["temperature"].values()) == pytest.approx(loaded.temperature.tolist())
     own = temperature_scaling.temperature(given[-1].logits[:6], np.array(targets[:6]))
     assert found["random"]["folds"]["random"]["temperature"]["inception_v3"] == pytest.approx(
         own, rel=1e-4

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.unit.training.evaluation.conftest import net
-from training import serving
+from toolkit import served
 from training.data import protocols
 from training.data.samples import Sample
 from training.evaluation.measure import planning
@@ -36,9 +36,9 @@ def test_every_row_is_what_the_network_says_of_the_served_pixels(smears: Path, f
     assert found.parts.tolist() == ["val"] * 4 + ["test"] * 8
     assert found.folds.tolist() == ["known"] * 12
     for row, path in enumerate(found.paths.tolist()):
-        served = serving.pixels().decode((smears / path).read_bytes())
-        np.testing.assert_allclose(found.logits[row], other(served.pixels[None])[0][0], rtol=1e-5)
-        np.testing.assert_array_equal(found.quality[row], served.quality)
+        decoded = served.pixels.decode((smears / path).read_bytes())
+        np.testing.assert_allclose(found.logits[row], other(decoded.pixels[None])[0][0], rtol=1e-5)
+        np.testing.assert_array_equal(found.quality[row], decoded.quality)
     assert found.targets.tolist() == [0, 1, 2, 3, 0, 0, 1, 1, 2, 2, 3, 3]
     # Where no group is known, an image is its own.
     assert found.groups[4:6].tolist() == ["Benign-G2", "Benign/Benign-3.png"]
@@ -50,8 +50,8 @@ def test_the_answered_classs_map_is_measured_on_the_fields_own_nuclei(smears: Pa
     found = predictor.tables["mobilenet"].predictions("known", "mobilenet", {})
     for row, path in enumerate(found.paths.tolist()):
         data = (smears / path).read_bytes()
-        nuclei = serving.load("preprocess", "smear_nuclei").mask(serving.pixels().rgb(data))
-        cam = net(serving.pixels().decode(data).pixels[None])[1][0, ..., found.logits[row].argmax()]
+        nuclei = served.smear_nuclei.mask(served.pixels.rgb(data))
+        cam = net(served.pixels.decode(data).pixels[None])[1][0, ..., found.logits[row].argmax()]
         np.testing.assert_allclose(found.nuclei_heat[row], measure(cam, nuclei), rtol=1e-5)
     # Every third drawn field shows red cells alone.
     assert 0 < np.isnan(found.nuclei_heat).any(1).sum() < 12

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from allclient.contract import SUBTYPES, Backbone
-from training import serving
+from toolkit import served
 from training.data.protocols import folds
 from training.data.sample import DatasetError, Sample
 from training.fit.recipes import Head, recipe
@@ -37,7 +37,7 @@ def test_features_are_those_of_the_field_as_served_and_of_views_of_it(
 ) -> None:
     found = source.of(samples)
     assert found.shape == (8, 3, 8)
-    served = np.stack([serving.pixels().decode(s.path.read_bytes()).pixels for s in samples])
+    served = np.stack([served.pixels.decode(s.path.read_bytes()).pixels for s in samples])
     plain = source.extractor.predict_on_batch(served)
     np.testing.assert_allclose(found[:, 0], plain, rtol=1e-3, atol=1e-4)
     assert not np.allclose(found[:, 1], found[:, 2], rtol=1e-3)
@@ -66,7 +66,7 @@ def test_kept_features_of_another_preprocessing_are_refused(
     source: Features, samples: list[Sample], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source.of(samples)
-    pixels = serving.pixels()
+    pixels = served.pixels
     render = pixels.render
     monkeypatch.setattr(pixels, "render", lambda field: 255 - render(field))
     with pytest.raises(FeaturesError, match="delete it to compute the features anew"):

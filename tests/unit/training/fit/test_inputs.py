@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from training import serving
+from toolkit import served
 from training.cli import main
 from training.data import protocols
 from training.fit import recipes
@@ -83,8 +83,8 @@ def test_inputs_differ_and_the_last_is_what_is_served(
     monkeypatch.setattr(inputs, "_features", watched)
     list(inputs.compare(two_slides, "mobilenet", OWN, weights))
     first = sorted(two_slides.glob("Benign/*.jpg"))[0]
-    served = serving.pixels().decode(first.read_bytes()).pixels
-    assert any((picture == served).all() for picture in shown[-1])
+    seen = served.pixels.decode(first.read_bytes()).pixels
+    assert any((picture == seen).all() for picture in shown[-1])
     assert len({picture.tobytes() for picture in shown}) == 5
 
 

@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from training import serving
+from tests.unit.repository import policies
+from toolkit import served
 from training.metrics import classification, fusion
 
 
@@ -20,9 +21,6 @@ def voted(probabilities: np.ndarray) -> int:
 
 def test_majority_is_the_served_rule() -> None:
     """Against ``majority.decide`` itself, on images where backbones disagree in every way."""
-    majority = serving.majority()
-    from tests.unit.repository import policies
-
     temperature = {"mobilenet": 0.7, "xception": 1.0, "inception_v3": 1.6}
     policy = policies.policy(temperature=temperature)
     rng = np.random.default_rng(0)
@@ -31,9 +29,9 @@ def test_majority_is_the_served_rule() -> None:
     fused = fusion.majority(logits.argmax(-1), probabilities)
     cams = [np.zeros((7, 7, 4))] * 3
     for place in range(400):
-        served = majority.decide(logits[:, place], cams, policies.GOOD_QUALITY, policy)
-        assert majority.SUBTYPES[fused.answers[place]] == served.subtype
-        np.testing.assert_allclose(fused.probabilities[place], served.probabilities, rtol=1e-5)
+        decision = served.majority.decide(logits[:, place], cams, policies.GOOD_QUALITY, policy)
+        assert served.majority.SUBTYPES[fused.answers[place]] == decision.subtype
+        np.testing.assert_allclose(fused.probabilities[place], decision.probabilities, rtol=1e-5)
 
 
 def test_majority_may_go_against_the_mean() -> None:

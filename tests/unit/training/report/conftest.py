@@ -1,13 +1,12 @@
 from __future__ import annotations
 
 import copy
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))  # for drawn.py
+from tests.unit.training.report import drawn
 
 SLIDES = {"Benign-S01": (0, 9), "Benign-<b>&|S02": (0, 9), "Early-S01": (1, 12), "Pre-S01": (2, 9)}
 
@@ -15,8 +14,6 @@ SLIDES = {"Benign-S01": (0, 9), "Benign-<b>&|S02": (0, 9), "Early-S01": (1, 12),
 @pytest.fixture(scope="session")
 def stored(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Predictions without the way "random", and a policy."""
-    import drawn
-
     folder = tmp_path_factory.mktemp("stored")
     meta = {"data": "<script>alert(1)</script>"}
     drawn.way(folder / "predictions", "known", SLIDES, changes=drawn.CHANGES, meta=meta)

@@ -5,10 +5,10 @@ import math
 from pathlib import Path
 from typing import Any
 
-import drawn
 import pytest
 from click.testing import CliRunner
 
+from tests.unit.training.report import drawn
 from training.cli import main
 from training.report import build
 

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from made import AT, quality
 
 from allclient.contract import QUALITY_FIELDS
-from training import serving
+from tests.unit.training.review.made import AT, quality
+from toolkit import served
 from training.review import appearance
 
 SLIDES = np.repeat(["S1", "S2"], 60)
@@ -13,11 +13,10 @@ KNOWN = np.concatenate([quality(60, 1, 0.4), quality(60, 2, 0.7)])
 
 
 def distances(fields: np.ndarray, known: np.ndarray, slides: np.ndarray) -> np.ndarray:
-    majority = serving.majority()
     typical, whitening = appearance.fit(known, slides)
     at = tuple(QUALITY_FIELDS.index(name) for name in appearance.FIELDS)
-    served = majority.Look(at, typical, whitening, np.zeros(101))
-    return np.array([majority.distance(field, served) for field in fields])
+    look = served.majority.Look(at, typical, whitening, np.zeros(101))
+    return np.array([served.majority.distance(field, look) for field in fields])
 
 
 def test_new_fields_of_known_slides_are_near_and_those_of_a_new_slide_far() -> None:

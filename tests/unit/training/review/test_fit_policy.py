@@ -9,16 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from made import Answers
 from PIL import Image
 
 from allclient.contract import BACKBONES
 from samples import field
-from training import serving
+from tests.unit.training.review.made import Answers
+from toolkit import served
 from training.cli import main
 from training.data import protocols
 from training.data import samples as dataset
-from training.review import fit_policy, fold_policies, left_out, served
+from training.review import fit_policy, fold_policies, left_out, served_networks
 
 CLASSES = ("Benign", "Early", "Pre", "Pro")
 STAINS = ("purple", "blue")
@@ -73,7 +73,7 @@ def network(monkeypatch: pytest.MonkeyPatch, root: Path) -> None:
         assert pixels.shape == (len(targets), 224, 224, 3)
         return logits(targets, next(seeds))
 
-    monkeypatch.setattr(served, "logits", answer)
+    monkeypatch.setattr(served_networks, "logits", answer)
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +97,7 @@ def predictions(root: Path) -> dict[str, Answers]:
                 rows["folds"].append(fold.name)
                 rows["parts"].append(part)
                 rows["logits"].append(row)
-                rows["quality"].append(serving.pixels().decode(each.path.read_bytes()).quality)
+                rows["quality"].append(served.pixels.decode(each.path.read_bytes()).quality)
     answers = Answers(**{name: np.array(values) for name, values in rows.items()})
     return {each.value: answers for each in BACKBONES}
 
@@ -106,7 +106,7 @@ def test_without_slides_left_out_the_thresholds_keep_their_defaults(
     root: Path, network: None
 ) -> None:
     found = fit_policy.fit(root)
-    majority = serving.majority()
+    majority = served.majority
     policy = majority.Policy.from_dict(found.policy)
     assert policy.confidence == {"benign": 0.99, "malignant": 0.9}
     assert found.folds == {}
@@ -129,7 +129,7 @@ def test_slides_left_out_choose_the_thresholds_and_are_judged_without_themselves
     assert left["wrong_label"] == 0, "the unknown benign slide was called malignant"
 
     fold_policies.save(tmp_path, found.folds)
-    majority = serving.majority()
+    majority = served.majority
     unseen = {each.name: each for each in left_out.read(predictions)}
     for fold in unseen:
         judge = fold_policies.load(tmp_path, fold)
@@ -147,7 +147,7 @@ def test_the_command_writes_a_policy_that_the_server_takes(
     out = tmp_path / "policy.json"
     result = CliRunner().invoke(main, ["calibrate", "--data", str(root), "--out", str(out)])
     assert result.exit_code == 0, result.output
-    serving.majority().Policy.load(out)
+    served.majority.Policy.load(out)
     assert "keep their defaults" in result.output
     assert "of 16 without review, 0 of them a wrong class" in result.output
 
@@ -163,4 +163,4 @@ def test_a_folder_without_predictions_is_named(root: Path, tmp_path: Path) -> No
 
 def test_a_missing_network_is_named(root: Path, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="python -m convert writes it"):
-        served.files(tmp_path)
+        served_networks.files(tmp_path)

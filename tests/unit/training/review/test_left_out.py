@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from made import Answers
 
 from allclient.contract import BACKBONES, QUALITY_FIELDS
+from tests.unit.training.review.made import Answers
 from training.review import left_out
 
 NAMES = [each.value for each in BACKBONES]

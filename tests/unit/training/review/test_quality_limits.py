@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import pytest
-from made import AT, quality
 
+from tests.unit.training.review.made import AT, quality
 from training.review import quality_limits
 
 KNOWN = quality(500)

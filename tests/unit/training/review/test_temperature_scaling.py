@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from made import drawn
 
+from tests.unit.training.review.made import drawn
 from training.review import temperature_scaling
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from made import evidence
 
+from tests.unit.training.review.made import evidence
 from training.review.evidence import Bools, Evidence, joined
 from training.review.thresholds import CONFIDENCES, LIMIT, MOST, Thresholds, choose
 
