@@ -41,15 +41,12 @@ class Readings(NamedTuple):
 def decide(three: Sequence[Answers], fields: Fields) -> list[Any]:
     """The vote's decisions, one a field, of the answers of the three backbones in their order."""
     policy = served.majority.Policy.load(served.POLICY)
-    return [
-        served.majority.decide(
-            np.stack([one["LOGITS"][row] for one in three]),
-            [one["CAM"][row] for one in three],
-            fields.quality[row],
-            policy,
-        )
-        for row in range(len(fields))
-    ]
+    return served.majority.decide_each(
+        [answers["LOGITS"] for answers in three],
+        fields.quality,
+        [policy] * len(fields),
+        [answers["CAM"] for answers in three],
+    )
 
 
 def distance(mine: Sequence[Any], keras: Sequence[Any], fields: Fields) -> limits.Distance:

@@ -9,6 +9,17 @@ from training.metrics.classification import Floats
 
 POINTS = 101
 
+Bools = npt.NDArray[np.bool_]
+
+
+def counts(given: Bools, wrong_class: Bools, wrong_label: Bools) -> dict[str, int]:
+    """How many of n answers are ``given`` without review, and how many of those are wrong."""
+    return {
+        "without_review": int(given.sum()),
+        "wrong_class": int((given & wrong_class).sum()),
+        "wrong_label": int((given & wrong_label).sum()),
+    }
+
 
 def risks(trust: Floats, wrong: npt.NDArray[np.bool_]) -> Floats:
     """Share of wrong answers [n] among the 1, 2, ... n most trusted ones.

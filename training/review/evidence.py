@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from allclient.contract import CAM_SIDES, SUBTYPES
 from toolkit import served
-
-# The review does not depend on activation maps; the vote wants them for its heatmap alone.
-_CAMS: Final = [np.zeros((side, side, len(SUBTYPES)), np.float32) for side in CAM_SIDES.values()]
+from training.review import decisions
 
 Bools = npt.NDArray[np.bool_]
 
@@ -49,24 +46,18 @@ class Evidence:
 
 def gather(rows: Rows, policy: Any) -> Evidence:
     """Ask the served vote about every row, by ``policy``'s temperatures, look and limits."""
-    found = [
-        served.majority.decide(rows.logits[:, row], _CAMS, rows.quality[row], policy)
-        for row in range(len(rows.targets))
-    ]
-    answers = np.array([served.majority.SUBTYPES.index(each.subtype) for each in found], np.int64)
-    probabilities = np.array([each.probabilities for each in found], np.float64)
-    probabilities = probabilities.reshape(-1, len(SUBTYPES))
+    decided = decisions.decide(rows.logits, rows.quality, policy)
+    answers = decided.answers
     malignant = answers != served.majority.BENIGN
-    benign = probabilities[:, served.majority.BENIGN]
     laid_on = {served.majority.LOW_CONFIDENCE, served.majority.OUT_OF_DISTRIBUTION}
     return Evidence(
         malignant=malignant,
         wrong_label=malignant != (rows.targets != served.majority.BENIGN),
         wrong_class=answers != rows.targets,
-        confidence=np.where(malignant, 1 - benign, benign),
-        subtype_confidence=probabilities[np.arange(len(answers)), answers],
-        ood=np.array([each.ood_score for each in found], np.float64),
-        settled=np.array([set(each.review) <= laid_on for each in found], np.bool_),
+        confidence=decided.confidence,
+        subtype_confidence=decided.probabilities[np.arange(len(answers)), answers],
+        ood=decided.ood,
+        settled=np.array([set(each) <= laid_on for each in decided.reasons], np.bool_),
         units=rows.units,
     )
 

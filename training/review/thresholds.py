@@ -17,11 +17,12 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from training.metrics import selective
 from training.review.evidence import Bools, Evidence
 
 LIMIT = 0.05
@@ -132,12 +133,7 @@ def _worst(tally: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.asarray(_share(np.concatenate([total, total - tally], -1)).max(-1))
 
 
-def outcome(evidence: Evidence, given: Bools) -> dict[str, Any]:
+def outcome(evidence: Evidence, given: Bools) -> dict[str, int]:
     """What thresholds did to rows they were or were not chosen on, for the record."""
-    answered = int(given.sum())
-    return {
-        "images": len(given),
-        "without_review": answered,
-        "wrong_class": int((given & evidence.wrong_class).sum()),
-        "wrong_label": int((given & evidence.wrong_label).sum()),
-    }
+    counts = selective.counts(given, evidence.wrong_class, evidence.wrong_label)
+    return {"images": len(given), **counts}

@@ -16,6 +16,7 @@ from training.evaluation.study.aligned import Aligned, Calibrated, align, calibr
 from training.metrics import intervals
 from training.metrics.classification import BENIGN
 from training.metrics.intervals import Resamples
+from training.review.decisions import Decisions
 
 
 class Study:
@@ -35,7 +36,7 @@ class Study:
         self.voters = voters.voters(aligned, self.calibrated)
         self.missing = list(aligned.missing)
         self.policies: dict[str, Any] = {}
-        self.decided: reviewed.Decided | None = None
+        self.decided: Decisions | None = None
         if len(aligned.backbones) == len(names):
             found, missing = policies.by_fold(aligned, self.calibrated, served, folder)
             self.missing += missing
@@ -103,7 +104,7 @@ class Study:
         names = ("malignant_without_review", "malignant_without_review_share", "interval")
         if self.decided is None:
             return found | dict.fromkeys((*names, "review"))
-        alarms = self.decided.alone & (self.decided.answers != BENIGN)
+        alarms = self.decided.unreviewed & (self.decided.answers != BENIGN)
         interval = self.draws.interval(self.draws.means(alarms))
         values = (int(alarms.sum()), float(alarms.mean()), interval)
         review = reviewed.figures(self.decided, aligned.targets, self.draws, {})

@@ -27,9 +27,8 @@ def test_majority_is_the_served_rule() -> None:
     logits = rng.normal(0, 2, (3, 400, 4))
     probabilities = classification.softmax(logits / policy.temperature[:, None, None])
     fused = fusion.majority(logits.argmax(-1), probabilities)
-    cams = [np.zeros((7, 7, 4))] * 3
-    for place in range(400):
-        decision = served.majority.decide(logits[:, place], cams, policies.GOOD_QUALITY, policy)
+    quality = np.tile(policies.GOOD_QUALITY, (400, 1))
+    for place, decision in enumerate(served.majority.decide_each(logits, quality, [policy] * 400)):
         assert served.majority.SUBTYPES[fused.answers[place]] == decision.subtype
         np.testing.assert_allclose(fused.probabilities[place], decision.probabilities, rtol=1e-5)
 
