@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from convert.cli._shared import FOLDER, clear_errors
 from convert.repository.flavours import DEFAULT, FLAVOURS, MODEL_REPOSITORY
+from toolkit.commands import NEW_FOLDER, clear_errors
 
 
 @click.command()
-@click.option("--repository", type=FOLDER, default=MODEL_REPOSITORY, help="The repository.")
+@click.option("--repository", type=NEW_FOLDER, default=MODEL_REPOSITORY, help="The repository.")
 @click.option("--check", is_flag=True, help="Write nothing; fail where a file differs.")
 def configs(repository: Path, check: bool) -> None:
     """Write the voters' configurations of every flavour.

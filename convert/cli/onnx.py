@@ -6,9 +6,8 @@ from pathlib import Path
 
 import click
 
-from convert.cli._shared import (
+from convert.cli._options import (
     Master,
-    clear_errors,
     data_option,
     masters_options,
     place,
@@ -16,6 +15,7 @@ from convert.cli._shared import (
     read,
     tell_drawn,
 )
+from toolkit.commands import clear_errors
 
 PRECISIONS = {"fp32": "onnx", "fp16": "onnx_fp16", "int8": "onnx_int8"}
 """And the folder of each."""

@@ -7,17 +7,16 @@ from pathlib import Path
 
 import click
 
-from convert.cli._shared import (
+from convert.cli._options import (
     BUILD,
-    FOLDER,
     Master,
-    clear_errors,
     data_option,
     masters_options,
     read,
     read_folder,
     tell_drawn,
 )
+from toolkit.commands import BACKBONES, NEW_FOLDER, clear_errors
 
 
 @click.command()
@@ -26,20 +25,20 @@ from convert.cli._shared import (
 @click.option(
     "--from",
     "built",
-    type=FOLDER,
+    type=NEW_FOLDER,
     default=BUILD,
     show_default=True,
     help="Folder of <backbone>/<artifact>/.",
 )
 @click.option(
     "--out",
-    type=FOLDER,
+    type=NEW_FOLDER,
     help="Folder for parity.md and parity.json.  [default: docs with --data, else --from]",
 )
 @click.option("--only", "names", multiple=True, help="One artifact; may be given several times.")
 @click.option(
     "--others",
-    type=FOLDER,
+    type=NEW_FOLDER,
     help="Folder of fields of other laboratories: what the vote says of them with each artifact.",
 )
 @click.option("--images", type=int, help="Fewer test images, evenly over all.")
@@ -102,11 +101,11 @@ def _command(
     images: int | None,
 ) -> str:
     """As it was called, without the paths of this machine."""
-    from convert.cli._shared import NAMES
-
     backbones = [one.backbone for one in masters]
     parts = ["python -m convert parity"]
-    parts += ["--all"] if backbones == list(NAMES) else [f"--backbone {one}" for one in backbones]
+    parts += (
+        ["--all"] if backbones == list(BACKBONES) else [f"--backbone {one}" for one in backbones]
+    )
     parts += [f"--data {data.name}"] if data is not None else []
     parts += [f"--only {name}" for name in names]
     parts += [f"--others {others.name}"] if others is not None else []

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from convert.cli._shared import Master, clear_errors, masters_options, place, places
+from convert.cli._options import Master, masters_options, place, places
+from toolkit.commands import clear_errors
 
 
 @click.command()

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from convert.cli._shared import BUILD, FOLDER, Master, clear_errors, masters_options
+from convert.cli._options import BUILD, Master, masters_options
+from toolkit.commands import NEW_FOLDER, clear_errors
 
 
 @click.command()
@@ -14,14 +15,14 @@ from convert.cli._shared import BUILD, FOLDER, Master, clear_errors, masters_opt
 @click.option(
     "--from",
     "built",
-    type=FOLDER,
+    type=NEW_FOLDER,
     default=BUILD,
     show_default=True,
     help="Folder of <backbone>/onnx_<precision>/.",
 )
 @click.option(
     "--into",
-    type=FOLDER,
+    type=NEW_FOLDER,
     default=BUILD,
     show_default=True,
     help="Folder of <backbone>/tensorrt/ and of the timing cache.",

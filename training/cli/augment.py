@@ -1,4 +1,4 @@
-"""``python -m training views``."""
+"""``python -m training augment``."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from pathlib import Path
 
 import click
 
-from training.cli.options import clear_errors, data_option
+from toolkit.commands import NEW_FILE, clear_errors
+from training.cli._options import data_option
 
 
 @click.command()
 @data_option
 @click.option(
     "--out",
-    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    type=NEW_FILE,
     required=True,
     metavar="FILE.png",
     help="The contact sheet. It shows real fields: keep it where those may be kept.",
@@ -32,7 +33,7 @@ from training.cli.options import clear_errors, data_option
     "--as-served", is_flag=True, help="Show what the networks see of each view, not its colours."
 )
 @click.option("--seed", default=0, show_default=True)
-def views(
+def augment(
     root: Path,
     out: Path,
     rows: int,

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from training.cli.options import BACKBONES, FOLDER, clear_errors, data_option
+from toolkit.commands import BACKBONES, FOLDER, NEW_FILE, clear_errors
+from training.cli._options import data_option
 
 
 @click.command()
@@ -36,7 +37,7 @@ from training.cli.options import BACKBONES, FOLDER, clear_errors, data_option
 )
 @click.option(
     "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=NEW_FILE,
     default=Path("model_repository/vote/1/policy.json"),
     show_default=True,
 )

@@ -1,4 +1,4 @@
-"""``python -m training hints``."""
+"""``python -m training distil``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from training.cli.options import clear_errors, data_option
+from toolkit.commands import NEW_FILE, clear_errors
+from training.cli._options import data_option
 
 
 @click.command()
@@ -22,13 +23,13 @@ from training.cli.options import clear_errors, data_option
 @data_option
 @click.option(
     "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=NEW_FILE,
     required=True,
     help="The .weights.h5 file to write.",
 )
 @click.option("--epochs", default=12, show_default=True)
 @click.option("--seed", default=0, show_default=True)
-def hints(
+def distil(
     backbone: str, teachers: tuple[str, ...], root: Path, out: Path, epochs: int, seed: int
 ) -> None:
     """Teach a backbone's early layers what those of others see; no label is used.
@@ -38,7 +39,7 @@ def hints(
 
     \b
     Example:
-      python -m training hints --data all-smears --out xception.weights.h5 \\
+      python -m training distil --data all-smears --out xception.weights.h5 \\
           --teacher mobilenet=mobilenet.weights.h5 --teacher inception_v3=inception_v3.weights.h5
     """
     from training import record

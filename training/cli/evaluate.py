@@ -7,9 +7,8 @@ from typing import Any
 
 import click
 
-from training.cli.options import BACKBONES, FOLDER, clear_errors
-
-WAYS = ("known", "random", "slides")
+from toolkit.commands import BACKBONES, FOLDER, NEW_FILE, NEW_FOLDER, clear_errors
+from training.cli._options import PROTOCOLS
 
 
 @click.command()
@@ -33,7 +32,7 @@ WAYS = ("known", "random", "slides")
     help="Masters: RUNS/<way>/<fold>/<backbone>/<backbone>.keras; those of the way known may lie "
     "in RUNS itself.",
 )
-@click.option("--way", type=click.Choice(WAYS), default=WAYS[0], show_default=True)
+@click.option("--way", type=click.Choice(PROTOCOLS), default=PROTOCOLS[0], show_default=True)
 @click.option(
     "--left-out",
     multiple=True,
@@ -61,14 +60,14 @@ WAYS = ("known", "random", "slides")
 )
 @click.option(
     "--save",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=NEW_FOLDER,
     help="Store the predictions in FOLDER/<way>/, in place of earlier ones.",
 )
 @click.option("--server", metavar="ADDRESS", help="Ask a running server, for example HOST:8001.")
 @click.option("--split", "part", help="With --server: train, val or test.  [default: test]")
 @click.option(
     "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=NEW_FILE,
     help="With --server: write all figures and failed images as JSON as well.",
 )
 def evaluate(

@@ -8,9 +8,8 @@ from typing import Any
 
 import click
 
-from training.cli.options import BACKBONES, clear_errors, data_option
-
-WAYS = ("known", "random", "slides")
+from toolkit.commands import BACKBONES, NEW_FOLDER, clear_errors
+from training.cli._options import PROTOCOLS, data_option
 
 
 @click.command()
@@ -23,7 +22,7 @@ WAYS = ("known", "random", "slides")
 @data_option
 @click.option(
     "--way",
-    type=click.Choice(WAYS),
+    type=click.Choice(PROTOCOLS),
     default="known",
     show_default=True,
     help="Train for new fields of known slides, for a random split, or without a slide.",
@@ -36,12 +35,10 @@ WAYS = ("known", "random", "slides")
 )
 @click.option(
     "--runs",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=NEW_FOLDER,
     help="Train into RUNS/<way>/<fold>/<backbone>/.",
 )
-@click.option(
-    "--out", type=click.Path(file_okay=False, path_type=Path), help="Train into this folder."
-)
+@click.option("--out", type=NEW_FOLDER, help="Train into this folder.")
 @click.option("--seed", default=0, show_default=True)
 @click.option(
     "--stage",

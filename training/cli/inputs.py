@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from training.cli.options import BACKBONES, clear_errors, data_option
+from toolkit.commands import BACKBONES, clear_errors
+from training.cli._options import data_option
 
 
 @click.command()

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from training.cli.fit import WAYS
-from training.cli.options import BACKBONES, clear_errors, data_option
+from toolkit.commands import BACKBONES, NEW_FOLDER, clear_errors
+from training.cli._options import PROTOCOLS, data_option
 
 
 @click.command()
@@ -19,11 +19,11 @@ from training.cli.options import BACKBONES, clear_errors, data_option
     help=f"{', '.join(BACKBONES)}, or a keras.applications model.",
 )
 @data_option
-@click.option("--way", type=click.Choice(WAYS), default="known", show_default=True)
+@click.option("--way", type=click.Choice(PROTOCOLS), default="known", show_default=True)
 @click.option("--fold", default="", metavar="SLIDE", help="With --way slides: what is left out.")
 @click.option(
     "--runs",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=NEW_FOLDER,
     default=Path("runs"),
     show_default=True,
     help="The study lies in RUNS/tune/<name>/.",

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from training.cli.options import clear_errors
+from toolkit.commands import NEW_FILE, clear_errors
 
 SUFFIX = ".weights.h5"
 WAY_OUT = "Get one with: npm pack nsfwjs@4.3.0, or: npm pack @vladmandic/face-api@1.7.15"
@@ -61,7 +61,7 @@ QUANTISATION = (
 @click.argument("package", type=click.Path(path_type=Path), metavar="PACKAGE.tgz")
 @click.option(
     "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=NEW_FILE,
     required=True,
     help="The .weights.h5 file to write; a record lies beside it, .json.",
 )

@@ -202,6 +202,27 @@ def test_what_is_copied_is_there_and_let_through() -> None:
                     assert source in through, f"{source} is kept out by .dockerignore"
 
 
+def test_the_builder_has_all_that_its_commands_import(tmp_path: Path) -> None:
+    text = (DOCKER / "gpu.Dockerfile").read_text(encoding="utf-8")
+    for source, target in re.findall(r"^COPY (\S+) /opt/allclient/(\S+)$", text, re.MULTILINE):
+        shutil.copytree(ROOT / source, tmp_path / target, ignore=shutil.ignore_patterns("*.keras"))
+    script = """
+from convert.cli import main
+from convert.repository import writer
+from convert.tensorrt import engine_build
+main(["tensorrt", "--help"])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env={"PYTHONPATH": f"{tmp_path}:{ROOT / 'client'}", "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "--precision" in done.stdout
+
+
 @pytest.mark.parametrize("path", DOCKERFILES, ids=lambda path: path.name)
 def test_the_linter_finds_nothing(path: Path) -> None:
     program = shutil.which("hadolint", path=f"{Path(sys.executable).parent}{os.pathsep}/usr/bin")

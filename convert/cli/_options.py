@@ -1,24 +1,19 @@
-"""What the commands share: which masters, where to, from which images, and errors in a sentence."""
+"""Options that several commands of ``python -m convert`` have: masters, places, images."""
 
 from __future__ import annotations
 
-import contextlib
 import functools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
-from allclient.contract import BACKBONES
+from toolkit.commands import BACKBONES, FILE, NEW_FOLDER
 
 if TYPE_CHECKING:
     from convert.images import Fields, Watch
 
-MASTER = click.Path(exists=True, dir_okay=False, path_type=Path)
-FOLDER = click.Path(file_okay=False, path_type=Path)
-
-NAMES: Final = tuple(backbone.value for backbone in BACKBONES)
 MASTERS: Final = Path("training/masters")
 BUILD: Final = Path("build/convert")
 """Where artifacts go unless told otherwise; git ignores it."""
@@ -46,7 +41,7 @@ def masters_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--masters",
             "folder",
-            type=FOLDER,
+            type=NEW_FOLDER,
             default=MASTERS,
             show_default=True,
             help="Folder of <backbone>.keras.",
@@ -55,11 +50,11 @@ def masters_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--backbone",
             "backbones",
-            type=click.Choice(NAMES),
+            type=click.Choice(BACKBONES),
             multiple=True,
             help="One backbone; may be given several times.",
         ),
-        click.argument("files", metavar="[MASTER]...", nargs=-1, type=MASTER),
+        click.argument("files", metavar="[MASTER]...", nargs=-1, type=FILE),
     ):
         wrapped = option(wrapped)
     return wrapped
@@ -70,12 +65,14 @@ def places(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         click.option(
             "--into",
-            type=FOLDER,
+            type=NEW_FOLDER,
             default=BUILD,
             show_default=True,
             help="Folder of <backbone>/<artifact>/.",
         ),
-        click.option("--out", type=FOLDER, help="The artifact's own folder, for one MASTER alone."),
+        click.option(
+            "--out", type=NEW_FOLDER, help="The artifact's own folder, for one MASTER alone."
+        ),
     ):
         command = option(command)
     return command
@@ -96,7 +93,7 @@ def data_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Adds --data."""
     return click.option(
         "--data",
-        type=FOLDER,
+        type=NEW_FOLDER,
         help="Image folder with its split.csv; without it, fields are drawn, which shows that the "
         "conversion works and not how good it is.",
     )(command)
@@ -141,30 +138,17 @@ def tell_drawn(data: Path | None, what: str) -> None:
         )
 
 
-@contextlib.contextmanager
-def clear_errors() -> Iterator[None]:
-    """A wrong file, folder or option is told in one sentence, without a traceback."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        raise click.ClickException(
-            f"{error.name} is not installed; conversion needs the extra: "
-            "pip install 'allclient[convert]'"
-        ) from error
-    except (OSError, ValueError) as error:
-        raise click.ClickException(str(error)) from error
-
-
 def _chosen(
     files: Sequence[Path], backbones: Sequence[str], everything: bool, folder: Path
 ) -> list[Master]:
     if sum(map(bool, (files, backbones, everything))) != 1:
         raise click.UsageError(
-            f"say which: a MASTER file, --backbone {'|'.join(NAMES)}, or --all (one of the three)"
+            f"say which: a MASTER file, --backbone {'|'.join(BACKBONES)}, or --all (one of the "
+            "three)"
         )
     if files:
         return [Master(file.stem, file) for file in files]
-    chosen = [Master(name, folder / f"{name}.keras") for name in (backbones or NAMES)]
+    chosen = [Master(name, folder / f"{name}.keras") for name in (backbones or BACKBONES)]
     missing = next((one for one in chosen if not one.path.is_file()), None)
     if missing is not None:
         raise click.ClickException(
