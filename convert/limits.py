@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from toolkit import served
 
-Floats = npt.NDArray[np.floating]
+Floats = npt.NDArray[np.floating[Any]]
 
 VOTE: Final = "vote"
 """Stands where else the name of a backbone stands."""

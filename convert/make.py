@@ -106,11 +106,12 @@ def onnx(
     assert fit is not None, "the command reads the images that these need"
     assert judge is not None, "the command reads the images that these need"
     wanted, expected = _logits(net, master, fit), _logits(net, master, judge)
+    floating: tuple[str, ...] = ()
     if precision == "fp16":
         model = low_precision.half_refitted(whole, fit.pixels, wanted)
         answers = onnx_file.run(onnx_file.session(model), judge.pixels)["LOGITS"]
         found = limits.of_logits(answers, expected, judge.classes, judge.margin)
-        text, floating = "FP16; input scaling and head in FP32", ()
+        text = "FP16; input scaling and head in FP32"
     else:
         backend = low_precision.Quantiser(whole, search.evenly(fit.pixels, search.RANGES))
         best = search.search(
@@ -255,7 +256,7 @@ def _int8(found: search.Found) -> str:
 
 
 def _logits(net: Any, master: Path, fields: Fields) -> npt.NDArray[np.float32]:
-    key = (artifacts.sha256(master), hashlib.sha256(fields.pixels).hexdigest())
+    key = (artifacts.sha256(master), hashlib.sha256(fields.pixels.data).hexdigest())
     if key not in _KNOWN:
         _KNOWN[key] = masters.answers(net, fields.pixels)["LOGITS"]
     return _KNOWN[key]

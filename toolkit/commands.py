@@ -102,5 +102,7 @@ def clear_errors(*also: type[Exception]) -> Iterator[None]:
             f"{error.name} is not installed; training and conversion need the extra: "
             "pip install 'allclient[convert]'"
         ) from error
-    except (OSError, ValueError, *also) as error:
+    except Exception as error:
+        if not isinstance(error, (OSError, ValueError, *also)):
+            raise
         raise click.ClickException(str(error)) from error

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
-from convert.repository.flavours import DEFAULT, FLAVOURS, MODEL_REPOSITORY
+from convert.repository.flavours import DEFAULT, FLAVOURS
 from toolkit.commands import NEW_FOLDER, clear_errors
+from toolkit.served import MODEL_REPOSITORY
 
 
 @click.command()

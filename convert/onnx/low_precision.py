@@ -29,7 +29,7 @@ Signed numbers leave an activation, which is never negative, 7 of the 8 bits. Xc
 on what it was chosen by, was 0.0043 off on the test part and lost two of its 487 images."""
 
 Pixels = npt.NDArray[np.uint8]
-Floats = npt.NDArray[np.floating]
+Floats = npt.NDArray[np.floating[Any]]
 
 
 def half(model: onnx.ModelProto) -> onnx.ModelProto:

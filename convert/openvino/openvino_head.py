@@ -111,7 +111,8 @@ def constant(value: Any) -> npt.NDArray[Any]:
         node = node.input_value(0).get_node()
     if node.get_type_name() != "Constant":
         raise HeadError(f"{node.get_friendly_name()} is no constant")
-    return node.data
+    values: npt.NDArray[Any] = node.data
+    return values
 
 
 def _ending(model: ov.Model) -> tuple[Any, Any]:
@@ -167,4 +168,4 @@ def _weighed(value: Any) -> tuple[Any, Any] | None:
 
 
 def _channels(value: Any) -> int:
-    return value.get_partial_shape()[1].get_length()
+    return int(value.get_partial_shape()[1].get_length())

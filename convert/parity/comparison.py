@@ -241,11 +241,11 @@ def compare(
         here = slice(start, start := start + len(source))
         of_keras = _decisions([expected[name] for name in backbones], here, source)
         for way in dict.fromkeys(one.way for one in judged):
-            mine = _decisions([given[name, way.name] for name in backbones], here, source)
-            readings.append(parity_vote.readings(way.name, mine, of_keras, source.source))
+            decided = _decisions([given[name, way.name] for name in backbones], here, source)
+            readings.append(parity_vote.readings(way.name, decided, of_keras, source.source))
             if source is not fields:
                 continue
-            apart = parity_vote.distance(mine, of_keras, source)
+            apart = parity_vote.distance(decided, of_keras, source)
             held_back = any(row.held_back for row in rows if row.way == way.name)
             misses, limit = apart.misses(way.vote_limit), way.vote_limit
             rows.append(Row(limits.VOTE, way.name, "", "", apart, limit, misses, held_back))

@@ -64,7 +64,7 @@ def distance(mine: Sequence[Any], keras: Sequence[Any], fields: Fields) -> limit
     return limits.distance(here, there, fields.classes, (named, known), counts)
 
 
-def settled(voters: npt.NDArray[np.floating], margin: float) -> npt.NDArray[np.bool_]:
+def settled(voters: npt.NDArray[np.floating[Any]], margin: float) -> npt.NDArray[np.bool_]:
     """bool [n]: where two of three voters [3, n, 4] are clear about the same class.
 
     Elsewhere the vote hangs on one that is torn; see ``limits.DRAWN_MARGIN``.
@@ -72,7 +72,10 @@ def settled(voters: npt.NDArray[np.floating], margin: float) -> npt.NDArray[np.b
     said = voters.argmax(2)
     sure = [limits.clear(one, margin) for one in voters]
     pairs = itertools.combinations(range(len(voters)), 2)
-    return np.any([sure[a] & sure[b] & (said[a] == said[b]) for a, b in pairs], axis=0)
+    settled_rows: npt.NDArray[np.bool_] = np.any(
+        [sure[a] & sure[b] & (said[a] == said[b]) for a, b in pairs], axis=0
+    )
+    return settled_rows
 
 
 def readings(way: str, mine: Sequence[Any], keras: Sequence[Any], source: str) -> Readings:

@@ -8,12 +8,12 @@ to the logits of the model in floating point, drawn towards the head as it was. 
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.floating]
+Floats = npt.NDArray[np.floating[Any]]
 
 PENALTIES: Final = (1e-3, 1e-2, 1e-1, 1.0)
 FOLDS: Final = 4
@@ -29,7 +29,8 @@ class Head(NamedTuple):
 
     def logits(self, features: Floats) -> Floats:
         """[n, 4] of pooled features [n, channels]."""
-        return features @ self.kernel + self.bias
+        logits: Floats = features @ self.kernel + self.bias
+        return logits
 
 
 class HeadError(ValueError):

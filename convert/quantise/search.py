@@ -39,7 +39,7 @@ RANGES: Final = 300
 RANKING: Final = 200
 """Images that rank the layers."""
 
-Floats = npt.NDArray[np.floating]
+Floats = npt.NDArray[np.floating[Any]]
 
 
 class Backend(Protocol):
@@ -76,7 +76,8 @@ def split(train: Fields) -> tuple[Fields, Fields]:
 def evenly(pixels: npt.NDArray[np.uint8], most: int) -> npt.NDArray[np.uint8]:
     """At most ``most`` of the images, evenly over all."""
     count = min(most, len(pixels))
-    return pixels[np.arange(count) * len(pixels) // count]
+    chosen: npt.NDArray[np.uint8] = pixels[np.arange(count) * len(pixels) // count]
+    return chosen
 
 
 def search(

@@ -15,8 +15,9 @@ from typing import Any
 from allclient.contract import BACKBONES, MODELS, Backbone
 from convert import artifacts
 from convert.repository import inspection
-from convert.repository.flavours import DEFAULT, FLAVOURS, MODEL_REPOSITORY, Flavour, config
+from convert.repository.flavours import DEFAULT, FLAVOURS, Flavour, config
 from convert.tensorrt import engine_build, engines
+from toolkit.served import MODEL_REPOSITORY
 
 BUILD = Path("build/convert")
 MASTERS = Path(__file__).resolve().parents[2] / "training" / "masters"

@@ -15,11 +15,11 @@ def focus(pixels: Rgb, rng: np.random.Generator, strength: Strength) -> Rgb:
     """Blurred for some views, sharpened for others."""
     choice = rng.random()
     if choice < strength.blur:
-        return cv2.GaussianBlur(pixels, (0, 0), float(rng.uniform(0.3, 1.2)))
+        return np.asarray(cv2.GaussianBlur(pixels, (0, 0), float(rng.uniform(0.3, 1.2))), np.uint8)
     if choice < strength.blur + strength.sharpen:
         soft = cv2.GaussianBlur(pixels, (0, 0), float(rng.uniform(0.8, 1.5)))
         amount = float(rng.uniform(0.3, 1.2))
-        return cv2.addWeighted(pixels, 1 + amount, soft, -amount, 0)
+        return np.asarray(cv2.addWeighted(pixels, 1 + amount, soft, -amount, 0), np.uint8)
     return pixels
 
 
@@ -29,7 +29,7 @@ def noise(pixels: Rgb, rng: np.random.Generator, strength: Strength) -> Rgb:
         return pixels
     grain = rng.standard_normal(pixels.shape, np.float32)
     grain *= np.float32(rng.uniform(1, 6))
-    return cv2.add(pixels, grain, dtype=cv2.CV_8U)
+    return np.asarray(cv2.add(pixels, grain, dtype=cv2.CV_8U), np.uint8)
 
 
 def compress(pixels: Rgb, rng: np.random.Generator, strength: Strength) -> Rgb:
@@ -49,4 +49,5 @@ def compress(pixels: Rgb, rng: np.random.Generator, strength: Strength) -> Rgb:
     done, encoded = cv2.imencode(".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), options)
     if not done:
         raise RuntimeError("OpenCV could not encode a view as JPEG; was it built without it?")
-    return cv2.cvtColor(cv2.imdecode(encoded, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    decoded = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
+    return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), np.uint8)

@@ -30,11 +30,13 @@ def recolour(
         pixels = mixing.low_frequencies(pixels, partner(rng), rng)
     specimen = _specimen(pixels, rng, strength, partner)
     # The logarithm of the light is the density below zero.
-    light = cv2.transform(cv2.LUT(pixels, stain.LEVELS), -specimen)
+    light = np.asarray(cv2.transform(cv2.LUT(pixels, stain.LEVELS), -specimen), np.float32)
     if rng.random() < strength.illumination:
         light -= uneven_light(rng, strength.illumination_depth, pixels.shape[0])
     levels = cv2.transform(cv2.exp(light), 256 * _sensor(rng, strength))
-    return cv2.add(levels, (-1.0,) * 4, dtype=cv2.CV_8U)
+    # OpenCV takes a colour for an image; its stubs do not say so.
+    recoloured = cv2.add(levels, (-1.0,) * 4, dtype=cv2.CV_8U)  # type: ignore[call-overload]
+    return np.asarray(recoloured, np.uint8)
 
 
 def _specimen(
@@ -56,13 +58,15 @@ def uneven_light(rng: np.random.Generator, depth: float, side: int) -> npt.NDArr
     Its mean is about 0 and its range at most ``depth``; colours differ by a quarter of that.
     """
     coarse = rng.uniform(-1, 1, (3, 3, 1)) + 0.25 * rng.uniform(-1, 1, (3, 3, 3))
-    field = cv2.resize(coarse.astype(np.float32), (side, side), interpolation=cv2.INTER_CUBIC)
+    tilts = cv2.resize(coarse.astype(np.float32), (side, side), interpolation=cv2.INTER_CUBIC)
+    field = np.asarray(tilts, np.float32)
     if rng.random() < 0.5:
         x, y = (np.linspace(-1, 1, side) - offset for offset in rng.uniform(-0.4, 0.4, 2))
         field += (rng.uniform(0.5, 2) * (x**2 + y[:, None] ** 2)).astype(np.float32)[..., None]
     low, high = float(field.min()), float(field.max())
     scale = depth * float(rng.uniform(0.3, 1)) / max(high - low, 1e-6)
-    return (field - field.mean()) * np.float32(scale)
+    light: npt.NDArray[np.float32] = (field - field.mean()) * np.float32(scale)
+    return light
 
 
 def _sensor(rng: np.random.Generator, strength: Strength) -> npt.NDArray[np.float64]:
@@ -82,8 +86,9 @@ def _turn_hue(angle: float) -> npt.NDArray[np.float64]:
     """Rotation about the grey axis (Rodrigues), so that grey stays grey."""
     axis = np.ones(3) / math.sqrt(3)
     cross = np.cross(np.eye(3), axis)
-    return (
+    rotation: npt.NDArray[np.float64] = (
         math.cos(angle) * np.eye(3)
         + math.sin(angle) * cross
         + (1 - math.cos(angle)) * np.outer(axis, axis)
     )
+    return rotation

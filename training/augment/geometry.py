@@ -63,11 +63,13 @@ def cut(image: Rgb, place: Placement) -> Rgb:
     # Where pixels are dropped, what is finer than the new grid is averaged away first.
     sigmas = [0.5 * math.sqrt(max(0.0, zoom**-2 - 1)) for zoom in place.zoom]
     if max(sigmas) > 0.25:
-        image = cv2.GaussianBlur(image, (0, 0), max(sigmas[0], 0.01), sigmaY=max(sigmas[1], 0.01))
-    return cv2.warpAffine(
+        across, down = (max(sigma, 0.01) for sigma in sigmas)
+        image = np.asarray(cv2.GaussianBlur(image, (0, 0), across, sigmaY=down), np.uint8)
+    view = cv2.warpAffine(
         image,
         place.matrix,
         (place.side, place.side),
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REFLECT_101,
     )
+    return np.asarray(view, np.uint8)

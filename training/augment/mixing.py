@@ -38,7 +38,8 @@ class Donors:
         """A random field of another slide than field ``index``; of the same where it is alone."""
         others = [slide for slide in self._places if slide != self._slides[index]]
         slide = others[rng.integers(len(others))] if others else self._slides[index]
-        return self._pixels[rng.choice(self._places[slide])]
+        donor: Rgb = self._pixels[rng.choice(self._places[slide])]
+        return donor
 
 
 def low_frequencies(pixels: Rgb, donor: Rgb, rng: np.random.Generator) -> Rgb:
@@ -59,9 +60,10 @@ def low_frequencies(pixels: Rgb, donor: Rgb, rng: np.random.Generator) -> Rgb:
         change[part] = ours[part] * share * (np.abs(theirs[part]) / amplitude - 1)
     added = np.fft.irfft2(change, (_COARSE, _COARSE), axes=(0, 1)).astype(np.float32)
     height, width = pixels.shape[:2]
-    added = cv2.resize(added, (width, height), interpolation=cv2.INTER_LINEAR)
-    return cv2.add(pixels, added, dtype=cv2.CV_8U)
+    whole = cv2.resize(added, (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(cv2.add(pixels, whole, dtype=cv2.CV_8U), np.uint8)
 
 
 def _coarse(image: Rgb) -> npt.NDArray[np.uint8]:
-    return cv2.resize(image, (_COARSE, _COARSE), interpolation=cv2.INTER_AREA)
+    coarse = cv2.resize(image, (_COARSE, _COARSE), interpolation=cv2.INTER_AREA)
+    return np.asarray(coarse, np.uint8)

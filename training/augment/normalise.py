@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -50,7 +51,10 @@ def fit(method: str, fields: Sequence[Rgb]) -> Normaliser:
     """
     if method == "none":
         return np.copy
-    makers = {"macenko": Macenko.of, "reinhard": Reinhard.of}
+    makers: dict[str, Callable[[Sequence[Rgb]], Normaliser]] = {
+        "macenko": Macenko.of,
+        "reinhard": Reinhard.of,
+    }
     if method not in makers:
         raise ValueError(f"{method!r} is no stain normalisation; there are {', '.join(METHODS)}")
     return makers[method](fields)
@@ -77,7 +81,7 @@ class Macenko:
     @classmethod
     def of(cls, fields: Sequence[Rgb]) -> Macenko:
         found = [(_background(field), _stains(field)) for field in map(_checked, fields)]
-        stained = [(light, stains, tops) for light, (stains, tops) in found if stains is not None]
+        stained = [(light, *measured) for light, measured in found if measured is not None]
         if not stained:
             raise ValueError("no reference field shows two stains; choose fields with more cells")
         lights, stains, tops = (np.median(values, axis=0) for values in zip(*stained, strict=True))
@@ -85,9 +89,10 @@ class Macenko:
 
     def __call__(self, field: Rgb) -> Rgb:
         background = _background(_checked(field))
-        stains, tops = _stains(field)
+        measured = _stains(field)
         linear = np.eye(3)
-        if stains is not None:
+        if measured is not None:
+            stains, tops = measured
             gain = np.clip(self.tops / tops, *_GAIN)
             linear = self.stains @ np.diag(gain) @ np.linalg.pinv(stains)
         return _map(field, linear, background, self.background)
@@ -123,10 +128,13 @@ class Reinhard:
         lab = _lab(field)
         mean, spread = _moments(lab)
         gain = np.clip(self.spread / np.maximum(spread, 1e-3), *_GAIN)
-        lab = cv2.transform(lab, np.column_stack([np.diag(gain), self.mean - gain * mean]))
+        affine = np.column_stack([np.diag(gain), self.mean - gain * mean])
+        lab = np.asarray(cv2.transform(lab, affine), np.float32)
         lab[..., 0] = np.clip(lab[..., 0], 0, 100)
         light = cv2.cvtColor(lab, cv2.COLOR_LAB2RGB)
-        return keep_corner(cv2.add(light * np.float32(255), 0, dtype=cv2.CV_8U), field)
+        # OpenCV takes a number for an image; its stubs do not say so.
+        levels: Any = cv2.add(light * np.float32(255), 0, dtype=cv2.CV_8U)  # type: ignore[call-overload]
+        return keep_corner(np.asarray(levels, np.uint8), field)
 
 
 def _checked(field: Rgb) -> Rgb:
@@ -136,33 +144,37 @@ def _checked(field: Rgb) -> Rgb:
 
 def _background(field: Rgb) -> Array:
     """Density [3] that 3% of the pixels outside the corner stay below, channel by channel."""
-    return LEVELS[np.percentile(field[OUTSIDE > 0], 97, axis=0).astype(int)].astype(np.float64)
+    density: Array = LEVELS[np.percentile(field[OUTSIDE > 0], 97, axis=0).astype(int)].astype(
+        np.float64
+    )
+    return density
 
 
 def _stained_densities(field: Rgb) -> Array:
     """Densities [n, 3] above the background's, of the stained pixels outside the corner."""
     density = LEVELS[field[OUTSIDE > 0]] - _background(field)
-    return density[density.mean(axis=1) > STAINED]
+    stained: Array = density[density.mean(axis=1) > STAINED]
+    return stained
 
 
 def _is_stained(field: Rgb) -> bool:
     return len(_stained_densities(field)) >= LEAST * np.count_nonzero(OUTSIDE)
 
 
-def _stains(field: Rgb) -> tuple[Array, Array] | tuple[None, None]:
+def _stains(field: Rgb) -> tuple[Array, Array] | None:
     """Unit vectors [3, 2] of the stain of nuclei and that of red cells, and their amounts [2].
 
-    None, None where there is too little stain, or only one.
+    None where there is too little stain, or only one.
     """
     density = _stained_densities(field)
     if len(density) < LEAST * np.count_nonzero(OUTSIDE):
-        return None, None
+        return None
     plane = np.linalg.eigh(density.T @ density)[1][:, :0:-1]
     plane *= np.where(plane.sum(axis=0) < 0, -1, 1)
     flat = density @ plane
     low, high = np.percentile(np.arctan2(flat[:, 1], flat[:, 0]), (1, 99))
     if high - low < _APART:
-        return None, None
+        return None
     stains = plane @ np.array([[np.cos(low), np.cos(high)], [np.sin(low), np.sin(high)]])
     stains = stains[:, np.argsort(_PURPLE @ stains)[::-1]]
     tops = np.percentile(density @ np.linalg.pinv(stains).T, 99, axis=0)
@@ -173,13 +185,15 @@ def _map(field: Rgb, linear: Array, background: Array, target: Array) -> Rgb:
     """Densities above ``background``, changed by ``linear`` [3, 3], above ``target``."""
     affine = np.column_stack([linear, target - linear @ background])
     light = cv2.exp(cv2.transform(cv2.LUT(field, LEVELS), -affine))
-    return keep_corner(cv2.addWeighted(light, 256, light, 0, -1, dtype=cv2.CV_8U), field)
+    levels = cv2.addWeighted(light, 256, light, 0, -1, dtype=cv2.CV_8U)
+    return keep_corner(np.asarray(levels, np.uint8), field)
 
 
 def _lab(field: Rgb) -> npt.NDArray[np.float32]:
-    return cv2.cvtColor(field.astype(np.float32) / np.float32(255), cv2.COLOR_RGB2LAB)
+    light = field.astype(np.float32) / np.float32(255)
+    return np.asarray(cv2.cvtColor(light, cv2.COLOR_RGB2LAB), np.float32)
 
 
 def _moments(lab: npt.NDArray[np.float32]) -> tuple[Array, Array]:
     mean, spread = cv2.meanStdDev(lab, mask=OUTSIDE)
-    return mean.ravel(), spread.ravel()
+    return np.asarray(mean, float).ravel(), np.asarray(spread, float).ravel()

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 from itertools import zip_longest
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -47,7 +48,9 @@ SHARES = (
 
 def alone(effect: str, strength: Strength) -> Strength:
     """``strength`` with one effect of ``EFFECTS`` alone, and that in every view."""
-    kept = {knob: 1.0 if knob in SHARES else getattr(strength, knob) for knob in EFFECTS[effect]}
+    kept: dict[str, Any] = {
+        knob: 1.0 if knob in SHARES else getattr(strength, knob) for knob in EFFECTS[effect]
+    }
     return dataclasses.replace(PLAIN, **kept)
 
 
@@ -56,7 +59,7 @@ def chosen(samples: Sequence[Sample], count: int, seed: int) -> list[Sample]:
     slides: dict[str, list[Sample]] = {}
     for place in np.random.default_rng(seed).permutation(len(samples)):
         sample = samples[place]
-        slides.setdefault(sample.slide or sample.subtype.value, []).append(sample)
+        slides.setdefault(sample.slide or sample.named, []).append(sample)
     rounds = zip_longest(*(slides[name] for name in sorted(slides)))
     return [sample for turn in rounds for sample in turn if sample is not None][:count]
 
@@ -87,7 +90,7 @@ def write(
                 side,
                 np.random.default_rng([seed, column, row]),
                 strength,
-                partner=donors and partial(donors.other, row),
+                partner=None if donors is None else partial(donors.other, row),
                 render=render,
                 nuclei=None if nuclei is None else nuclei[row],
             )

@@ -6,7 +6,7 @@ map of the densities, and several in a row are still one.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -131,11 +131,14 @@ def _above(
     density: npt.NDArray[np.float32], cap: float, within: npt.NDArray[np.uint8]
 ) -> npt.NDArray[np.uint8]:
     """255 where ``density`` is above Otsu's threshold of its values ``within``, else 0."""
-    steps = cv2.min(cv2.max(density, 0), cap) * _STEPS
-    levels = cv2.add(steps, 0, dtype=cv2.CV_8U)
+    # OpenCV takes a number for an image; its stubs do not say so.
+    steps: Any = cv2.min(cv2.max(density, 0), cap) * _STEPS  # type: ignore[call-overload]
+    levels: Any = cv2.add(steps, 0, dtype=cv2.CV_8U)  # type: ignore[call-overload]
     threshold = served.smear_nuclei.otsu(_counts(levels, within))
-    return cv2.bitwise_and(cv2.compare(levels, threshold, cv2.CMP_GT), within)
+    above: Any = cv2.compare(levels, threshold, cv2.CMP_GT)  # type: ignore[call-overload]
+    return np.asarray(cv2.bitwise_and(above, within), np.uint8)
 
 
 def _counts(levels: npt.NDArray[np.uint8], mask: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    return cv2.calcHist([levels], [0], mask, [256], [0, 256]).ravel()
+    histogram = cv2.calcHist([levels], [0], mask, [256], [0, 256])
+    return np.asarray(histogram, np.float32).ravel()

@@ -63,7 +63,7 @@ def augment(
             else [(f"view {number + 1}", strength) for number in range(columns)]
         )
         sheet.write(
-            fields.pixels,
+            list(fields.pixels),
             out,
             made,
             side=side,

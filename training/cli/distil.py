@@ -48,7 +48,7 @@ def distil(
     from training.fit import images
     from training.fit.recipes import recipe
     from training.fit.release import distil as lessons
-    from training.fit.run import origin
+    from training.fit.run import described
 
     if not out.name.endswith(".weights.h5"):
         raise click.BadParameter("the name must end with .weights.h5", param_hint="--out")
@@ -77,7 +77,7 @@ def distil(
         content = record.stamped(
             backbone=backbone,
             tap=tap,
-            taught_by=[{**origin(each.weights), "taps": each.taps} for each in named],
+            taught_by=[{**described(Path(each.weights)), "taps": each.taps} for each in named],
             data={"images": len(train), "sha256": dataset.digest(train, root)},
             epochs=epochs,
             seed=seed,

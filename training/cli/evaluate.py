@@ -99,22 +99,23 @@ def evaluate(
       python -m training evaluate --outside healthy --all-are benign --keras runs --save FOLDER
       python -m training evaluate --data all-smears --server 127.0.0.1:8001
     """
-    if bool(server) == bool(runs):
-        raise click.UsageError("give either --server or --keras")
-    if bool(root) == bool(outside):
+    folder = root or outside
+    if folder is None or (root and outside):
         raise click.UsageError("give either --data or --outside")
     if bool(outside) != bool(subtype):
         raise click.UsageError("--outside and --all-are go together")
+    if bool(server) == bool(runs):
+        raise click.UsageError("give either --server or --keras")
     if server:
-        _ask_server(root or outside, server, subtype, part or "test", output)
+        _ask_server(folder, server, subtype, part or "test", output)
     elif part or output:
         raise click.UsageError("--split and --output go with --server; --keras takes --way, --save")
     elif outside and (sample or left_out):
         raise click.UsageError("--sample and --left-out go with --data")
-    else:
+    elif runs:
         changed = {"left_out": left_out or None, "sample": sample, "seed": seed}
         with clear_errors():
-            plan = _plan(root or outside, runs, way, subtype, backbones, **changed)
+            plan = _plan(folder, runs, way, subtype, backbones, **changed)
             failed = _run_masters(plan, cost, save)
         if failed:
             raise SystemExit(1)
@@ -153,8 +154,9 @@ def _run_masters(plan: Any, cost: bool, save: Path | None) -> bool:
         click.echo(f"missing, left out: {name}", err=True)
     with click.progressbar(length=plan.steps, label=plan.way) as progress:
         found, failed = planning.execute(plan, networks.load, progress.update)
-    for each in found.values() if save else ():
-        click.echo(f"{predictions.save(each, save)} written")
+    if save:
+        for each in found.values():
+            click.echo(f"{predictions.save(each, save)} written")
     # Without a folder: policies of slides left out that lie in it belong to earlier predictions.
     study = Study(found, served.majority.Policy.load(figures.POLICY))
     if plan.way.startswith(predictions.OUTSIDE):

@@ -126,7 +126,7 @@ def fit(
       python -m training fit --backbone xception --data all-smears --runs whole \\
           --learn all --stage 112:12 --stage 224:2 --ema 0.998 --balance slide
     """
-    if bool(runs) == bool(out):
+    if (runs is None) == (out is None):
         raise click.UsageError("give either --runs or --out")
     from training.fit import recipes, run
     from training.fit.whole.epochs import Habits
@@ -137,7 +137,8 @@ def fit(
         changes["taps"] = changes["taps"] or None
         recipe = recipes.recipe(backbone, learn).changed(strength=_numbers(strengths), **changes)
         order = run.Order(backbone, recipe, root, way, fold, seed, weights)
-        into = out or run.place(runs, way, order.named().name, backbone)
+        into = out if runs is None else run.place(runs, way, order.named().name, backbone)
+        assert into is not None
         run.train(order, into, habits=Habits(workers, 60 * checkpoint_minutes))
 
 

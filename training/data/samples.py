@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -122,7 +123,7 @@ def decode(
     return pixels, quality
 
 
-def _decoded(samples: Sequence[Sample]) -> Iterator:
+def _decoded(samples: Sequence[Sample]) -> Iterator[Any]:
     for sample in samples:
         try:
             yield served.pixels.decode(sample.path.read_bytes())

@@ -158,7 +158,8 @@ def compute(folder: Path, policy: Path = POLICY) -> dict[str, Any]:
             found["probes"] = found["probes"] or probes
             found["stress"] = found["stress"] or stress
     found["cams"] = found["cams"] or None
-    return rounded(found)
+    figures: dict[str, Any] = rounded(found)
+    return figures
 
 
 def rounded(value: Any) -> Any:

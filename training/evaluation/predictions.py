@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,10 +28,13 @@ OUTSIDE = "outside-"
 PARTS = ("val", "test")
 HEAT, AREA, HIT = range(3)
 """Columns of ``Predictions.nuclei_heat``."""
+VARIANT = ("index", "logits", "quality")
+"""Parts of a ``Variant``, as they are named in the file."""
 TEXTS = ("paths", "groups", "slides", "folds", "parts")
 
 
-class Variant(NamedTuple):
+@dataclass(frozen=True)
+class Variant:
     """Answers to changed copies of some of the images (a probe or a stress)."""
 
     index: npt.NDArray[np.int64]
@@ -131,7 +134,7 @@ def save(predictions: Predictions, folder: Path) -> Path:
     """Write ``folder/<way>/<backbone>.npz``, whole or not at all; returns its path."""
     content = {name: getattr(predictions, name) for name in ARRAYS}
     for name, variant in predictions.variants.items():
-        content |= {f"variant_{part}/{name}": array for part, array in variant._asdict().items()}
+        content |= {f"variant_{part}/{name}": getattr(variant, part) for part in VARIANT}
     names = {"way": predictions.way, "backbone": predictions.backbone}
     content["meta"] = np.array(json.dumps({**predictions.meta, **names}))
     return npz.write(place(folder, predictions.way, predictions.backbone), content)
@@ -147,10 +150,7 @@ def load(path: Path) -> Predictions:
         meta = json.loads(str(content.pop("meta")))
         variants = {
             name.removeprefix("variant_index/"): Variant(
-                *(
-                    content[name.replace("variant_index", f"variant_{part}", 1)]
-                    for part in Variant._fields
-                )
+                *(content[name.replace("variant_index", f"variant_{part}", 1)] for part in VARIANT)
             )
             for name in content
             if name.startswith("variant_index/")

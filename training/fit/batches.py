@@ -10,9 +10,10 @@ import dataclasses
 import hashlib
 import itertools
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -51,12 +52,12 @@ class Images:
     @property
     def slides(self) -> list[str]:
         """The slide of each field; where none is known, the fields of a class count as one."""
-        return [sample.slide or sample.subtype.value for sample in self.samples]
+        return [sample.slide or sample.named for sample in self.samples]
 
     def digest(self) -> str:
         """SHA-256 over pixels and classes: equal for equal images in equal order."""
-        total = hashlib.sha256(np.ascontiguousarray(self.pixels))
-        total.update(self.targets)
+        total = hashlib.sha256(np.ascontiguousarray(self.pixels).data)
+        total.update(self.targets.data)
         return total.hexdigest()
 
 
@@ -100,7 +101,7 @@ class Source:
         """In a batch."""
         return self._size * (2 if self._recipe.consistency else 1)
 
-    def epoch(self, stage: Stage, epoch: int, start: int = 0, workers: int = 1) -> Iterator[Batch]:
+    def epoch(self, stage: Stage, epoch: int, start: int = 0, workers: int = 1) -> Generator[Batch]:
         """Batches of an epoch from step ``start`` on, made by ``workers`` threads."""
         order = self._order(epoch)
         steps = iter(range(start, self.steps))
@@ -145,7 +146,7 @@ class Source:
         self, stage: Stage, epoch: int, place: int, index: int
     ) -> tuple[npt.NDArray[np.uint8], ...]:
         strength = dataclasses.replace(self._recipe.strength, zoom=stage.zoom)
-        options = {
+        options: dict[str, Any] = {
             "partner": lambda rng: self._donors.other(index, rng),
             "render": self._render,
             "nuclei": None if self._train.nuclei is None else self._train.nuclei[index],

@@ -16,6 +16,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import numpy.typing as npt
 
 
 class CheckpointError(ValueError):
@@ -45,11 +46,11 @@ def save(
     model: keras.Model,
     progress: Progress,
     *,
-    best: Sequence[np.ndarray] = (),
-    average: Sequence[np.ndarray] = (),
+    best: Sequence[npt.NDArray[Any]] = (),
+    average: Sequence[npt.NDArray[Any]] = (),
 ) -> None:
     """Write atomically: a kill at any moment leaves the previous checkpoint whole."""
-    arrays: dict[str, np.ndarray] = {
+    arrays: dict[str, npt.NDArray[Any]] = {
         "progress": np.array(json.dumps(dataclasses.asdict(progress))),
     }
     for part, values in {
@@ -92,7 +93,8 @@ def history(path: Path) -> list[dict[str, Any]]:
     if not path.is_file():
         return []
     with np.load(path) as stored:
-        return json.loads(str(stored["progress"]))["history"]
+        rows: list[dict[str, Any]] = json.loads(str(stored["progress"]))["history"]
+        return rows
 
 
 def differences(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
@@ -117,7 +119,7 @@ def restore_optimizer(path: Path, model: keras.Model) -> None:
     _assign(path, "optimizer", model.optimizer.variables)
 
 
-def arrays(path: Path, part: str) -> list[np.ndarray]:
+def arrays(path: Path, part: str) -> list[npt.NDArray[Any]]:
     """The arrays of ``best`` or ``average``; none where there was nothing yet."""
     with np.load(path) as stored:
         count = sum(name.startswith(f"{part}.") for name in stored.files)

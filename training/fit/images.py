@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from allclient.contract import SIDE
 from toolkit import served
@@ -50,7 +52,7 @@ def as_served(samples: Sequence[Sample]) -> Images:
     return Images(dataset.decode(samples)[0], samples)
 
 
-def _rgb(samples: Sequence[Sample]) -> np.ndarray:
+def _rgb(samples: Sequence[Sample]) -> npt.NDArray[Any]:
     pixels = np.empty((len(samples), SIDE, SIDE, 3), np.uint8)
     for index, sample in enumerate(samples):
         try:

@@ -142,17 +142,17 @@ class Recipe:
         given = {name: value for name, value in changes.items() if value is not None}
         strength = given.pop("strength", {})
         head = {name: given.pop(name) for name in _HEAD_ONLY if name in given}
-        if head and self.head is None:
-            raise ValueError(
-                f"{', '.join(head)}: only for a head that is fitted alone (--learn head)"
-            )
-        unused = [name for name in given if name not in _BOTH]
+        if head:
+            if self.head is None:
+                raise ValueError(
+                    f"{', '.join(head)}: only for a head that is fitted alone (--learn head)"
+                )
+            given["head"] = dataclasses.replace(self.head, **head)
+        unused = [name for name in given if name not in (*_BOTH, "head")]
         if unused and self.head is not None:
             raise ValueError(
                 f"{', '.join(unused)}: only for a network that is trained as a whole (--learn all)"
             )
-        if head:
-            given["head"] = dataclasses.replace(self.head, **head)
         return dataclasses.replace(
             self, strength=dataclasses.replace(self.strength, **strength), **given
         )
@@ -160,7 +160,7 @@ class Recipe:
 
 _STAGES = (Stage(112, 12, 1e-3, PART), Stage(224, 2, 2e-4, WHOLE))
 
-RECIPES = {
+RECIPES: dict[str, Recipe] = {
     Backbone.MOBILENET: Recipe(_STAGES, taps=("conv_pw_4_relu", "conv_pw_6_relu"), head=Head()),
     Backbone.INCEPTION_V3: Recipe(
         _STAGES, taps=("mixed0", "mixed1"), head=Head(views=3, looseness=30)
@@ -178,7 +178,7 @@ def recipe(backbone: str, learn: str | None = None) -> Recipe:
 
     learn: "head" or "all" to train it so whatever its recipe says.
     """
-    own = RECIPES.get(backbone, Recipe(_STAGES))
+    own = RECIPES.get(backbone, Recipe(_STAGES))  # a Backbone is a str
     if learn == "all":
         return Recipe(_STAGES)
     if learn == "head" and own.head is None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 import keras
-import numpy as np
+import numpy.typing as npt
 
 from allclient.contract import SIDE
 from training import record
@@ -105,7 +105,7 @@ def train(order: Order, out: Path, *, habits: epochs.Habits | None = None) -> No
             seed=order.seed,
             weights=order.weights,
         )
-        history = []
+        history: list[dict[str, Any]] = []
     else:
         best, history = _fit_all(order, parts["train"], val, out, habits)
     net = masters.save(
@@ -137,7 +137,7 @@ def _fit_all(
     val: Images,
     out: Path,
     habits: epochs.Habits | None,
-) -> tuple[list[np.ndarray], list[dict[str, Any]]]:
+) -> tuple[list[npt.NDArray[Any]], list[dict[str, Any]]]:
     """Best weights and history of a network that is trained as a whole."""
     strength = order.recipe.strength
     learned = images.in_colour(train, nuclei=strength.on_nuclei > 0)
@@ -202,6 +202,11 @@ def origin(weights: str) -> str | dict[str, Any]:
     path = Path(weights)
     if weights in ("none", "imagenet") or not path.is_file():
         return weights  # a missing file is told by whoever reads it
+    return described(path)
+
+
+def described(path: Path) -> dict[str, Any]:
+    """A file of weights by its hash, and how a master was trained by its record."""
     found: dict[str, Any] = {
         "file": path.name,
         "kind": "master" if path.suffix == ".keras" else "feature extractor",

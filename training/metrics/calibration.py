@@ -85,15 +85,18 @@ def ece(sums: Floats) -> Floats:
 
 def brier(probabilities: Floats, targets: npt.NDArray[np.int64]) -> Floats:
     """Squared distance [n] of probabilities [n, 4] from the truth; between 0 and 2."""
-    return ((probabilities - np.eye(len(SUBTYPES))[targets]) ** 2).sum(1)
+    distances: Floats = ((probabilities - np.eye(len(SUBTYPES))[targets]) ** 2).sum(1)
+    return distances
 
 
 def label_brier(probabilities: Floats, targets: npt.NDArray[np.int64]) -> Floats:
     """The same [n] for benign/malignant, between 0 and 1."""
-    return (probabilities[:, BENIGN] - (targets == BENIGN)) ** 2
+    distances: Floats = (probabilities[:, BENIGN] - (targets == BENIGN)) ** 2
+    return distances
 
 
 def surprise(probabilities: Floats, targets: npt.NDArray[np.int64]) -> Floats:
     """Negative log likelihood [n], in nats; a probability of 0 counts as 1e-12."""
     likely = probabilities[np.arange(len(targets)), targets]
-    return -np.log(np.maximum(likely, 1e-12))
+    nats: Floats = -np.log(np.maximum(likely, 1e-12))
+    return nats

@@ -104,7 +104,8 @@ def _binary(tables: Floats) -> Floats:
 def softmax(logits: npt.ArrayLike, temperature: float = 1.0) -> Floats:
     scaled = np.asarray(logits, float) / temperature
     scaled = np.exp(scaled - scaled.max(-1, keepdims=True))
-    return scaled / scaled.sum(-1, keepdims=True)
+    probabilities: Floats = scaled / scaled.sum(-1, keepdims=True)
+    return probabilities
 
 
 def nll(logits: npt.ArrayLike, targets: npt.NDArray[np.int64], temperature: float = 1.0) -> float:

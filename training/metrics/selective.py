@@ -29,7 +29,8 @@ def risks(trust: Floats, wrong: npt.NDArray[np.bool_]) -> Floats:
     """
     _, place, sizes = np.unique(-np.asarray(trust, float), return_inverse=True, return_counts=True)
     mean = np.bincount(place.reshape(-1), weights=wrong, minlength=len(sizes)) / sizes
-    return np.repeat(mean, sizes).cumsum() / np.arange(1, len(trust) + 1)
+    shares: Floats = np.repeat(mean, sizes).cumsum() / np.arange(1, len(trust) + 1)
+    return shares
 
 
 def aurc(trust: Floats, wrong: npt.NDArray[np.bool_]) -> float:

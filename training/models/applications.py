@@ -49,7 +49,8 @@ def find(name: str) -> Callable[..., keras.Model]:
             f"there is no backbone {name!r}; the voters are {voters}, and keras.applications has "
             + ", ".join(sorted(others))
         )
-    return others[name]
+    application: Callable[..., keras.Model] = others[name]
+    return application
 
 
 def scaled(name: str, pixels: Any) -> Any:

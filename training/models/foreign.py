@@ -27,6 +27,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import numpy.typing as npt
 
 from allclient.contract import Backbone
 from training.models import applications
@@ -51,7 +52,7 @@ class Step:
     fill: float = 0.0
 
 
-def convert(backbone: Backbone, weights: Mapping[str, np.ndarray]) -> tuple[keras.Model, int]:
+def convert(backbone: Backbone, weights: Mapping[str, npt.NDArray[Any]]) -> tuple[keras.Model, int]:
     """The application ``backbone`` without its top, for 224 pixels, with the foreign weights.
 
     Returns:
@@ -138,7 +139,7 @@ def _counted(names: Iterable[str], kind: str) -> dict[int, str]:
 
 
 def assign(
-    net: keras.Model, steps: Iterable[Step], weights: Mapping[str, np.ndarray], all_of: str
+    net: keras.Model, steps: Iterable[Step], weights: Mapping[str, npt.NDArray[Any]], all_of: str
 ) -> int:
     """Set every variable of ``net`` as ``steps`` say, or none.
 

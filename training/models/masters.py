@@ -15,6 +15,7 @@ from typing import Any
 import h5py
 import keras
 import numpy as np
+import numpy.typing as npt
 
 from allclient.contract import BACKBONES, Backbone
 from training.models import backbones
@@ -23,7 +24,7 @@ WEIGHTS = "model.weights.h5"
 
 
 def save(
-    path: Path, backbone: Backbone | str, weights: list[np.ndarray], **options: Any
+    path: Path, backbone: Backbone | str, weights: list[npt.NDArray[Any]], **options: Any
 ) -> keras.Model:
     """Store ``weights`` as the 224 pixel model; returns the model as read back from the file.
 

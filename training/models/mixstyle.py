@@ -21,7 +21,7 @@ _PLACES = (40, 20)
 pixels those are the ends of strides 4 and 8, the paper's first two residual blocks."""
 
 
-class MixStyle(keras.layers.Layer):
+class MixStyle(keras.layers.Layer):  # type: ignore[misc]  # Keras has no types
     """Mixes channel statistics within the batch, in ``share`` of the training steps."""
 
     def __init__(self, share: float, seed: int, **options: Any) -> None:

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 WRAPPED = ".min.js"
 _STORED = {"float32": "<f4", "int32": "<i4", "uint8": "u1", "bool": "?"}
@@ -77,7 +78,7 @@ class Weight:
             raise TfjsError(f"{place}: {str(raw)[:120]} is no weight that can be read here")
         return cls(name, shape, dtype, stored, scale, minimum)
 
-    def read(self, content: bytes) -> np.ndarray:
+    def read(self, content: bytes) -> npt.NDArray[Any]:
         """The array out of exactly its bytes."""
         values = np.frombuffer(content, self.stored)
         if self.scale is not None and self.dtype == "float32":
@@ -92,7 +93,7 @@ class Weight:
         return math.prod(self.shape) * np.dtype(self.stored).itemsize
 
 
-def load(manifest: str, files: Mapping[str, bytes]) -> dict[str, np.ndarray]:
+def load(manifest: str, files: Mapping[str, bytes]) -> dict[str, npt.NDArray[Any]]:
     """Every weight of a manifest, dequantised, by name.
 
     Args:
@@ -103,7 +104,7 @@ def load(manifest: str, files: Mapping[str, bytes]) -> dict[str, np.ndarray]:
         TfjsError: a file is missing, cut off, too long or of another kind; the message names it.
     """
     folder = posixpath.dirname(manifest)
-    found: dict[str, np.ndarray] = {}
+    found: dict[str, npt.NDArray[Any]] = {}
     for group in _groups(manifest, _content(manifest, files)):
         try:
             names, entries = list(group["paths"]), list(group["weights"])

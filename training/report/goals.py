@@ -34,7 +34,8 @@ def _at_coverage(figures: Figures) -> str:
 
 
 def _answered(figures: Figures) -> float | None:
-    return at(figures, "ways", "slides", "review", "without_review", "images")
+    images: float | None = at(figures, "ways", "slides", "review", "without_review", "images")
+    return images
 
 
 def _balanced(figures: Figures) -> str:
@@ -76,13 +77,14 @@ def _worst(*families: str) -> Callable[[Figures], Measured]:
         there = {each.get("family") for each in variants}
         if not there.issuperset(families) or not all(each.known for each in found):
             return Measured()
-        return max(found, key=lambda each: each.value)
+        return max(found, key=lambda each: each.number)
 
     return read
 
 
 def _changed(figures: Figures) -> float | None:
-    return at(figures, "probes", "images")
+    images: float | None = at(figures, "probes", "images")
+    return images
 
 
 GOALS: Final = (

@@ -56,12 +56,14 @@ def render(figures: Figures) -> str:
     from markupsafe import Markup
 
     template = environment().get_template("report.html.j2")
-    return template.render(
-        sections=sections(figures),
-        commit=at(figures, "provenance", "git_commit"),
-        made=at(figures, "provenance", "made"),
-        style=Markup(_style()),  # noqa: S704 -- our own file, not input
-        svg=lambda panel: Markup(canvas.svg(panel)),  # noqa: S704 -- canvas escapes its texts
+    return str(
+        template.render(
+            sections=sections(figures),
+            commit=at(figures, "provenance", "git_commit"),
+            made=at(figures, "provenance", "made"),
+            style=Markup(_style()),  # noqa: S704 -- our own file, not input
+            svg=lambda panel: Markup(canvas.svg(panel)),  # noqa: S704 -- canvas escapes its texts
+        )
     )
 
 

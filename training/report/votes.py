@@ -113,10 +113,11 @@ def pair(figures: Figures, way: str, first: str, second: str, question: str) -> 
 def compare(figures: Figures, way: str, question: str) -> Comparison | None:
     """The vote against its best member; None where one of them was not measured."""
     name = ACCURACY[question]
-    accuracy = {each: score(figures, way, each, name).value for each in (*MEMBERS, VOTE)}
+    scores = {each: score(figures, way, each, name) for each in (*MEMBERS, VOTE)}
     images = at(figures, "ways", way, "images")
-    if not images or any(value is None for value in accuracy.values()):
+    if not images or not all(each.known for each in scores.values()):
         return None
+    accuracy = {each: found.number for each, found in scores.items()}
     best = max(MEMBERS, key=lambda each: accuracy[each])
     against = pair(figures, way, VOTE, best, question)
     if against is None:

@@ -70,7 +70,10 @@ def fit(
 
 def _typical(fields: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     count = min(PER_SLIDE, max(1, len(fields) // FEWEST))
-    return KMeans(count, n_init=4, random_state=0).fit(fields).cluster_centers_
+    centres: npt.NDArray[np.float64] = (
+        KMeans(count, n_init=4, random_state=0).fit(fields).cluster_centers_
+    )
+    return centres
 
 
 def as_json(

@@ -33,7 +33,7 @@ def policy(
     known, whitening = appearance.fit(train_quality, train_slides)
     both = np.concatenate([train_quality, val.quality])
     by_field = np.moveaxis(val.logits, 1, 0).astype(float)
-    fitted = {
+    fitted: Policy = {
         "version": served.majority.POLICY_VERSION,
         "fitted_on": {},
         "temperature": {
@@ -70,4 +70,5 @@ def loaded(fitted: Policy) -> Any:
 def _quantiles(values: list[float]) -> list[float]:
     shares = np.linspace(0, 1, served.majority.QUANTILES)
     found = np.quantile(np.array(values, np.float64), shares)
-    return np.maximum.accumulate(found.round(4)).tolist()
+    rising: list[float] = np.maximum.accumulate(found.round(4)).tolist()
+    return rising

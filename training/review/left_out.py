@@ -20,13 +20,20 @@ class LeftOutError(ValueError):
 class Answers(Protocol):
     """One backbone's predictions, as ``training.evaluation.predictions`` stores them."""
 
-    targets: npt.NDArray[np.int64]
-    groups: npt.NDArray[np.str_]
-    slides: npt.NDArray[np.str_]
-    folds: npt.NDArray[np.str_]
-    parts: npt.NDArray[np.str_]
-    logits: npt.NDArray[np.float32]
-    quality: npt.NDArray[np.float32]
+    @property
+    def targets(self) -> npt.NDArray[np.int64]: ...
+    @property
+    def groups(self) -> npt.NDArray[np.str_]: ...
+    @property
+    def slides(self) -> npt.NDArray[np.str_]: ...
+    @property
+    def folds(self) -> npt.NDArray[np.str_]: ...
+    @property
+    def parts(self) -> npt.NDArray[np.str_]: ...
+    @property
+    def logits(self) -> npt.NDArray[np.float32]: ...
+    @property
+    def quality(self) -> npt.NDArray[np.float32]: ...
 
     def keys(self) -> list[tuple[str, str, str]]: ...
 

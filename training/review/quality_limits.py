@@ -32,14 +32,14 @@ def quality(known: npt.NDArray[np.float32]) -> Limits:
     highest = dict(zip(QUALITY_FIELDS, known.max(0).tolist(), strict=True))
 
     def margin(name: str) -> float:
-        return max(LEAST_MARGIN, MARGIN * (highest[name] - lowest[name]))
+        return float(max(LEAST_MARGIN, MARGIN * (highest[name] - lowest[name])))
 
     def above(name: str) -> float:
         """An upper limit for a share or mean between 0 and 1."""
-        return round(min(1.0, highest[name] + margin(name)), 4)
+        return float(round(min(1.0, highest[name] + margin(name)), 4))
 
     def below(name: str) -> float:
-        return round(max(0.0, lowest[name] - margin(name)), 4)
+        return float(round(max(0.0, lowest[name] - margin(name)), 4))
 
     return {
         "sharpness": {"min": round(MARGIN * lowest["sharpness"], 4)},

@@ -51,7 +51,8 @@ def logits(path: Path, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]
         np.array(network({"PIXELS": pixels[start : start + BATCH]})["LOGITS"])
         for start in range(0, len(pixels), BATCH)
     ]
-    return np.concatenate(parts).astype(np.float32)
+    answers: npt.NDArray[np.float32] = np.concatenate(parts).astype(np.float32)
+    return answers
 
 
 def digest(path: Path) -> str:

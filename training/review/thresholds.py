@@ -124,7 +124,10 @@ def _tally(
 def _share(tally: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Wrong answers as a share [...] of those given, from [2, ...]; 0 where none is given."""
     given, wrong = tally
-    return np.divide(wrong, given, out=np.zeros_like(given), where=given > 0)
+    share: npt.NDArray[np.float64] = np.divide(
+        wrong, given, out=np.zeros_like(given), where=given > 0
+    )
+    return share
 
 
 def _worst(tally: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -83,7 +83,7 @@ def _cell(
     """The result of one run of the array with one seed, trained now unless it is in the study."""
     for earlier in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
         if (earlier.user_attrs.get(RUN), earlier.user_attrs.get(REPEAT)) == (run, repeat):
-            return float(earlier.value)
+            return float(earlier.values[0])
     row = taguchi.l9()[run]
     values = {name: each[row[place]] for place, (name, each) in enumerate(levels.items())}
     click.echo(f"run {run + 1} of 9, seed {seed + repeat}: {_listed(values)}")
@@ -133,7 +133,9 @@ def _searched(
 
 def _suggest(trial: Trial, factor: Factor) -> Value:
     if factor.levels:
-        return trial.suggest_categorical(factor.name, factor.levels)
+        level = trial.suggest_categorical(factor.name, factor.levels)
+        assert level is not None
+        return level
     return trial.suggest_float(factor.name, factor.low, factor.high, log=factor.log)
 
 

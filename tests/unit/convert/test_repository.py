@@ -16,9 +16,10 @@ from convert import artifacts
 from convert.artifacts import ArtifactError
 from convert.cli import main
 from convert.repository import writer
-from convert.repository.flavours import FLAVOURS, MODEL_REPOSITORY
+from convert.repository.flavours import FLAVOURS
 from convert.repository.writer import RepositoryError
 from convert.tensorrt import engine_build, engines
+from toolkit.served import MODEL_REPOSITORY
 
 MOBILENET, GPU_ONNX, DEFAULT = Backbone.MOBILENET, FLAVOURS["gpu_onnx"], FLAVOURS["default"]
 

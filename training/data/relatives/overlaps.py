@@ -39,7 +39,7 @@ class Overlap(NamedTuple):
     def strength(self) -> float:
         """Fisher's z of the correlation times the root of the area: a correlation over few pixels
         is high by chance more easily, by Fisher's standard error of 1 / sqrt(n)."""
-        return float(np.arctanh(min(self.correlation, 0.999))) * self.area**0.5
+        return float(float(np.arctanh(min(self.correlation, 0.999))) * self.area**0.5)
 
     @property
     def sure(self) -> bool:

@@ -38,7 +38,8 @@ def contrast(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     local = detail / (size + FLOOR * detail.std() + 1e-6)
     first = corner * SIDE // len(pixels)
     local[first:, first:] = 0
-    return local
+    detail_map: npt.NDArray[np.float32] = local
+    return detail_map
 
 
 def read(

@@ -48,7 +48,8 @@ def spectra(pictures: npt.NDArray[np.float32]) -> npt.NDArray[np.complex64]:
         small = cv2.resize(picture, (SIDE, SIDE), interpolation=cv2.INTER_AREA) * window
         spectrum = fft.rfft2(small)
         found[index] = spectrum / np.maximum(np.abs(spectrum), 1e-6)
-    return found * np.sqrt(_band())
+    banded: npt.NDArray[np.complex64] = found * np.sqrt(_band())
+    return banded
 
 
 def propose(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -29,11 +30,12 @@ def load(path: Path) -> Net:
         raise ValueError(f"{path} does not give LOGITS and CAM, so it is no master")
     fill = keras.backend.backend() == "jax"
 
-    def answer(pixels: npt.NDArray[np.uint8]) -> tuple[np.ndarray, np.ndarray]:
+    def answer(pixels: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
         count = len(pixels)
         if fill and count < BATCH:
             pixels = np.concatenate([pixels, np.repeat(pixels[:1], BATCH - count, 0)])
         found = net.predict_on_batch(pixels)
-        return tuple(np.asarray(found[name], np.float32)[:count] for name in ("LOGITS", "CAM"))
+        logits, cam = (np.asarray(found[name], np.float32)[:count] for name in ("LOGITS", "CAM"))
+        return logits, cam
 
     return answer

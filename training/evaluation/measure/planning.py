@@ -155,7 +155,7 @@ def _masters(runs: Path, way: str, fold: str, backbones: Sequence[str]) -> dict[
     places = [runs / way / fold]
     if way == ONE_FOLD:
         places.append(runs)
-    found = {}
+    found: dict[str, Path] = {}
     for name in backbones:
         for place in places:
             for path in (place / name / f"{name}.keras", place / f"{name}.keras"):

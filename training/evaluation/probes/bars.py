@@ -71,7 +71,7 @@ def inpaint(field: Rgb) -> Rgb:
     corner = np.zeros(field.shape[:2], np.uint8)
     edge = served.pixels.MASK_FROM
     corner[edge:, edge:] = 255
-    return cv2.inpaint(field, corner, 5, cv2.INPAINT_TELEA)
+    return np.asarray(cv2.inpaint(field, corner, 5, cv2.INPAINT_TELEA), np.uint8)
 
 
 def blank(field: Rgb) -> Rgb:

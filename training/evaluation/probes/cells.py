@@ -26,7 +26,8 @@ def blank(field: Rgb, rng: np.random.Generator, fill: str) -> Rgb:
     found = served.smear_nuclei.find(field)
     cover = grow(found.mask, RIM)
     if fill == "inpainted":
-        return cv2.inpaint(field, cover.astype(np.uint8), 5, cv2.INPAINT_TELEA)
+        filled = cv2.inpaint(field, cover.astype(np.uint8), 5, cv2.INPAINT_TELEA)
+        return np.asarray(filled, np.uint8)
     others = ~found.cells if fill == "background" else found.cells & ~cover
     return _blend(field, _grain(field, others, rng), cover)
 
@@ -60,7 +61,8 @@ def _grain(field: Rgb, source: npt.NDArray[np.bool_], rng: np.random.Generator) 
     low, high = np.quantile(grey, [0.25, 0.75])
     pool = pool[(grey >= low) & (grey <= high)]
     drawn = pool[rng.integers(len(pool), size=field.shape[:2])]
-    return cv2.GaussianBlur(drawn, (0, 0), FEATHER)
+    grain: Rgb = cv2.GaussianBlur(drawn, (0, 0), FEATHER)
+    return grain
 
 
 def _blend(field: Rgb, other: Rgb, where: npt.NDArray[np.bool_]) -> Rgb:

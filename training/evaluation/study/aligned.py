@@ -56,7 +56,8 @@ class Aligned:
     @property
     def votes(self) -> npt.NDArray[np.int64]:
         """[k, n], class indexes."""
-        return self.logits.argmax(-1)
+        votes: npt.NDArray[np.int64] = self.logits.argmax(-1)
+        return votes
 
 
 @dataclass(frozen=True)
@@ -150,7 +151,9 @@ def _check_same(
         )
 
 
-def _missing(by_backbone: Mapping[str, Predictions], common: set) -> tuple[str, ...]:
+def _missing(
+    by_backbone: Mapping[str, Predictions], common: set[tuple[str, str, str]]
+) -> tuple[str, ...]:
     """Folds that a backbone lacks, and single images that are not common to all."""
     union = dict.fromkeys(fold for each in by_backbone.values() for fold in each.folds.tolist())
     found, lacking = [], set()

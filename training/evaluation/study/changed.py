@@ -11,7 +11,7 @@ from training.evaluation.probes import catalogue
 from training.evaluation.study.bench import Bench, Changed
 
 
-def probes(bench: Bench, changed: Mapping[str, Changed], seed: int | None) -> dict | None:
+def probes(bench: Bench, changed: Mapping[str, Changed], seed: int | None) -> dict[str, Any] | None:
     """PROBES of ``training.evaluation.figures``; None where there is no probe."""
     variants = {
         name: bench.probe(name, each)
@@ -47,7 +47,7 @@ def _family(name: str, variants: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def stress(bench: Bench, changed: Mapping[str, Changed], seed: int | None) -> dict | None:
+def stress(bench: Bench, changed: Mapping[str, Changed], seed: int | None) -> dict[str, Any] | None:
     """STRESS of ``training.evaluation.figures``; None where there is no stress."""
     axes: dict[str, dict[float, Changed]] = {}
     for name, each in changed.items():

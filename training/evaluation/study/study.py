@@ -110,7 +110,9 @@ class Study:
         review = reviewed.figures(self.decided, aligned.targets, self.draws, {})
         return found | dict(zip(names, values, strict=True)) | {"review": review}
 
-    def changes(self, by_backbone: Mapping[str, Predictions]) -> tuple[dict | None, dict | None]:
+    def changes(
+        self, by_backbone: Mapping[str, Predictions]
+    ) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
         """PROBES and STRESS of the figures."""
         variants = bench.collect(by_backbone, self.aligned)
         if not variants:

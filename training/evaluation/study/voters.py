@@ -39,7 +39,7 @@ def figures(aligned: Aligned, fused: Fused, draws: Resamples) -> dict[str, Any]:
     table = classification.confusion(targets, answers)
     cells = np.zeros((len(targets), *table.shape))
     cells[np.arange(len(targets)), targets, answers] = 1
-    scores = classification.from_confusion(table)
+    scores: dict[str, Any] = classification.from_confusion(table)
     spread = classification.from_confusion(draws.sums(cells))
     roc, pr = curves.roc(targets, fused.malignancy), curves.pr(targets, fused.malignancy)
     scores |= {"roc_area": roc["area"] if roc else np.nan, "pr_area": pr["area"] if pr else np.nan}
@@ -127,14 +127,16 @@ def slides(aligned: Aligned, answers: npt.NDArray[np.int64]) -> dict[str, Any]:
 
     sensitivity = mean("binary_accuracy", benign=False)
     specificity = mean("binary_accuracy", benign=True)
-    both = sensitivity is not None and specificity is not None
+    balanced = None
+    if sensitivity is not None and specificity is not None:
+        balanced = (sensitivity + specificity) / 2
     return {
         "slides": table,
         "slide_mean": {
             "accuracy": mean("accuracy"),
             "sensitivity": sensitivity,
             "specificity": specificity,
-            "binary_balanced_accuracy": (sensitivity + specificity) / 2 if both else None,
+            "binary_balanced_accuracy": balanced,
         },
     }
 
@@ -158,7 +160,7 @@ def comparisons(
         right = {name: _right(question, aligned.targets, f.answers) for name, f in found.items()}
         for first, second in pairs:
             test = compare.mcnemar(right[first], right[second])
-            apart = right[first].astype(float) - right[second]
+            apart: Floats = right[first].astype(float) - right[second]
             table.append(
                 {
                     "first": first,
@@ -177,6 +179,7 @@ def comparisons(
 def _right(
     question: str, targets: npt.NDArray[np.int64], answers: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.bool_]:
-    if question == "class":
-        return answers == targets
-    return (answers == BENIGN) == (targets == BENIGN)
+    if question == "label":
+        answers, targets = answers == BENIGN, targets == BENIGN
+    right: npt.NDArray[np.bool_] = answers == targets
+    return right

@@ -78,4 +78,5 @@ def weights(samples: Sequence[Sample]) -> npt.NDArray[np.float64]:
         for slide, count in counts.items():
             found[here & (slides == slide)] = 1 / max(count, LEAST_OF_A_SLIDE)
         found[here] /= found[here].sum()
-    return found / found.mean()
+    scaled: npt.NDArray[np.float64] = found / found.mean()
+    return scaled

@@ -104,10 +104,15 @@ class Features:
             self.extractor.predict_on_batch(flat[start : start + BATCH])
             for start in range(0, len(flat), BATCH)
         ]
-        return np.concatenate(parts).astype(np.float32).reshape(count, each, -1)
+        features: npt.NDArray[np.float32] = (
+            np.concatenate(parts).astype(np.float32).reshape(count, each, -1)
+        )
+        return features
 
     def _drawn(self, part: Sequence[tuple[str, Sample]]) -> npt.NDArray[np.uint8]:
-        return np.stack([self._views(key, sample) for key, sample in part] or [np.empty(0)])
+        if not part:
+            return np.empty(0, np.uint8)
+        return np.stack([self._views(key, sample) for key, sample in part])
 
     def _views(self, key: str, sample: Sample) -> npt.NDArray[np.uint8]:
         try:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 import keras
-import numpy as np
+import numpy.typing as npt
 
 from training.data.samples import Sample
 from training.fit.recipes import Recipe
@@ -40,7 +41,7 @@ def fit(
     *,
     seed: int,
     weights: str,
-) -> list[np.ndarray]:
+) -> list[npt.NDArray[Any]]:
     """Weights of the served model with the head fitted and all else as it started.
 
     features: folder where the features of fields and views are kept.
@@ -58,7 +59,8 @@ def fit(
     source = Features(backbones.extractor(nets), recipe, seed, features, _progress)
     head = nets.served.get_layer("head")
     head.set_weights(discriminant.fit(source.of(train), train, recipe.head))
-    return nets.served.get_weights()
+    fitted: list[npt.NDArray[Any]] = nets.served.get_weights()
+    return fitted
 
 
 def _progress(done: int, total: int) -> None:

@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import keras
 import numpy as np
+import numpy.typing as npt
 
 EVERY = 4
 """Steps between two updates: copying 22 million weights after every step costs up to a tenth of
@@ -25,7 +27,7 @@ class Average:
 
     def __init__(self, net: keras.Model, decay: float) -> None:
         self.decay = decay
-        self.values: list[np.ndarray] = [np.array(each) for each in net.get_weights()]
+        self.values: list[npt.NDArray[Any]] = [np.array(each) for each in net.get_weights()]
         self._net = net
 
     def update(self, step: int) -> None:
@@ -36,7 +38,7 @@ class Average:
         for value, weight in zip(self.values, self._net.weights, strict=True):
             value += np.float32(1 - decay) * (keras.ops.convert_to_numpy(weight) - value)
 
-    def restore(self, values: Sequence[np.ndarray]) -> None:
+    def restore(self, values: Sequence[npt.NDArray[Any]]) -> None:
         self.values = [np.array(value) for value in values]
 
     @contextlib.contextmanager

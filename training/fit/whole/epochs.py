@@ -17,6 +17,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import numpy.typing as npt
 
 from allclient.contract import Backbone
 from training.augment.random_view import Render
@@ -60,7 +61,7 @@ def fit(
     options: dict[str, float] | None = None,
     habits: Habits | None = None,
     report: Report = print,
-) -> tuple[list[np.ndarray], list[dict[str, Any]]]:
+) -> tuple[list[npt.NDArray[Any]], list[dict[str, Any]]]:
     """Train; returns the best weights of the served model and one row of history per epoch.
 
     The state lies in ``out``; where it holds a checkpoint, the training goes on from there. The
@@ -108,7 +109,7 @@ class _Training:
         self._file, self._habits = file, habits
         self._resumed = file.is_file()
         self.progress = checkpoint.progress(file, settings) if self._resumed else Progress(settings)
-        self.best: list[np.ndarray] = []
+        self.best: list[npt.NDArray[Any]] = []
 
     def build(
         self,

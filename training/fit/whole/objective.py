@@ -11,7 +11,7 @@ import keras
 from keras import ops
 
 
-class Objective(keras.losses.Loss):
+class Objective(keras.losses.Loss):  # type: ignore[misc]  # Keras has no types
     """Cross entropy over logits [n, 4], plus a consistency term where it is asked for.
 
     With ``consistency`` the second half of the batch holds other views of the fields of the first
@@ -42,7 +42,7 @@ class Objective(keras.losses.Loss):
         return {"label_smoothing": self.label_smoothing, "consistency": self.consistency}
 
 
-class LastLosses(keras.metrics.Metric):
+class LastLosses(keras.metrics.Metric):  # type: ignore[misc]  # Keras has no types
     """Cross entropy of each view of the last batch, float32 [views]: what group DRO learns from."""
 
     def __init__(self, views: int) -> None:

@@ -48,7 +48,7 @@ def forest(figures: Figures, way: str, name: str, goal: float | None = None) -> 
 
 def _floor(found: list[Measured]) -> float:
     """Where the axis begins: a tenth below the lowest end, at most at 90%."""
-    ends = [min(each.interval or (each.value,)) for each in found if each.known]
+    ends = [min(each.interval or (each.number,)) for each in found if each.known]
     return max(0.0, min(0.9, math.floor(10 * min(ends) - 0.2) / 10))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from training.report import numbers
 from training.report.blocks import Bullets, Cell, Section, Table, Text, missing
 from training.report.reading import Figures, at, measured
@@ -28,7 +30,7 @@ def section(figures: Figures) -> Section:
         for question, asked in QUESTIONS.items():
             each = compare(figures, way, question)
             reasons = each.reasons() if each else []
-            if reasons:
+            if each and reasons:
                 found.blocks.append(
                     Text(f"{title}, {asked}: is the vote better? {each.answer}", "heading")
                 )
@@ -79,7 +81,7 @@ def _against_best(figures: Figures) -> Table:
 
 def _mcnemar(figures: Figures, way: str, title: str) -> Table | None:
     """Every pair with the vote, and the members among themselves."""
-    rows = []
+    rows: list[list[str | Cell]] = []
     for each in at(figures, "ways", way, "mcnemar") or ():
         p = each.get("p")
         rows.append(
@@ -107,6 +109,6 @@ def _mcnemar(figures: Figures, way: str, title: str) -> Table | None:
     return Table(f"{title}: McNemar between voters", head, rows, names=3)
 
 
-def _gap(entry: dict) -> tuple[float | None, tuple[float, float] | None]:
+def _gap(entry: dict[str, Any]) -> tuple[float | None, tuple[float, float] | None]:
     found = measured(entry.get("difference"), entry.get("interval"))
     return found.value, found.interval

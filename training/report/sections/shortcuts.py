@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from training.report import numbers
@@ -103,7 +103,7 @@ def _change(found: Any, name: str) -> str:
 
 def _families(figures: Figures) -> Table:
     # With a network missing there is no vote; the figures are then those of the last voter.
-    first = next(iter((at(figures, "probes", "variants") or {}).values()), {})
+    first: Mapping[str, Any] = next(iter((at(figures, "probes", "variants") or {}).values()), {})
     voter = list(at(first, "voters") or {VOTE: None})[-1]
     expected = {"same": "the same answer", "doubt": "doubt"}
     rows = []

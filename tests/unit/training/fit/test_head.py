@@ -37,8 +37,8 @@ def test_features_are_those_of_the_field_as_served_and_of_views_of_it(
 ) -> None:
     found = source.of(samples)
     assert found.shape == (8, 3, 8)
-    served = np.stack([served.pixels.decode(s.path.read_bytes()).pixels for s in samples])
-    plain = source.extractor.predict_on_batch(served)
+    seen = np.stack([served.pixels.decode(s.path.read_bytes()).pixels for s in samples])
+    plain = source.extractor.predict_on_batch(seen)
     np.testing.assert_allclose(found[:, 0], plain, rtol=1e-3, atol=1e-4)
     assert not np.allclose(found[:, 1], found[:, 2], rtol=1e-3)
 
