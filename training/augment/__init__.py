@@ -1,8 +1,9 @@
 """Random views of a field for training, and stain normalisation to compare them with.
 
-``augment`` is the way in: ``view`` and ``pair`` make views, ``Strength`` says how strong. The rest
-are its parts, in the order in which light reaches the file: ``stain`` (the specimen), ``colour``
-(lamp and sensor), ``camera`` (focus, noise, compression), ``bars``, then ``geometry`` (the cut).
+``random_view`` is the way in: ``view`` and ``pair`` make views, ``AugmentConfig`` says how far they
+go. The rest are its parts, in the order in which light reaches the file: ``stain`` (the specimen),
+``colour`` (lamp and sensor), ``camera`` (focus, noise, compression), ``bars``, then ``geometry``
+(the cut).
 ``mixing`` borrows from other training fields. ``sheet`` draws views for the eye.
 """
 

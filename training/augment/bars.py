@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from training.augment.config import Strength
+from training.augment.config import AugmentConfig
 from training.augment.field import MASK_FROM, Rgb
 
 _INKS = ((0, 0, 0), (0, 0, 0), (255, 255, 255), (220, 20, 20), (250, 220, 30), (30, 60, 220))
@@ -15,12 +15,12 @@ _UNITS = ("", " px", " um", " um", "x")
 _NUMBERS = (1, 2, 5, 10, 20, 25, 50, 100, 200, 400, 500, 1000)
 
 
-def paint(pixels: Rgb, rng: np.random.Generator, strength: Strength) -> Rgb:
+def paint(pixels: Rgb, rng: np.random.Generator, config: AugmentConfig) -> Rgb:
     """Some views get a bar: half of them near the masked corner and reaching out of it.
 
     Length, ends, ink, plate, lettering and place are drawn; the field itself is not changed.
     """
-    if rng.random() >= strength.bar:
+    if rng.random() >= config.bar:
         return pixels
     image = Image.fromarray(pixels)
     height, width = pixels.shape[:2]

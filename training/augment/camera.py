@@ -5,36 +5,36 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from training.augment.config import Strength
+from training.augment.config import AugmentConfig
 from training.augment.field import Rgb
 
 _SAMPLINGS = (cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444)
 
 
-def focus(pixels: Rgb, rng: np.random.Generator, strength: Strength) -> Rgb:
+def focus(pixels: Rgb, rng: np.random.Generator, config: AugmentConfig) -> Rgb:
     """Blurred for some views, sharpened for others."""
     choice = rng.random()
-    if choice < strength.blur:
+    if choice < config.blur:
         return np.asarray(cv2.GaussianBlur(pixels, (0, 0), float(rng.uniform(0.3, 1.2))), np.uint8)
-    if choice < strength.blur + strength.sharpen:
+    if choice < config.blur + config.sharpen:
         soft = cv2.GaussianBlur(pixels, (0, 0), float(rng.uniform(0.8, 1.5)))
         amount = float(rng.uniform(0.3, 1.2))
         return np.asarray(cv2.addWeighted(pixels, 1 + amount, soft, -amount, 0), np.uint8)
     return pixels
 
 
-def noise(pixels: Rgb, rng: np.random.Generator, strength: Strength) -> Rgb:
+def noise(pixels: Rgb, rng: np.random.Generator, config: AugmentConfig) -> Rgb:
     """Independent in every pixel and channel."""
-    if rng.random() >= strength.noise:
+    if rng.random() >= config.noise:
         return pixels
     grain = rng.standard_normal(pixels.shape, np.float32)
     grain *= np.float32(rng.uniform(1, 6))
     return np.asarray(cv2.add(pixels, grain, dtype=cv2.CV_8U), np.uint8)
 
 
-def compress(pixels: Rgb, rng: np.random.Generator, strength: Strength) -> Rgb:
+def compress(pixels: Rgb, rng: np.random.Generator, config: AugmentConfig) -> Rgb:
     """There and back through JPEG, with whole or halved colour resolution."""
-    if rng.random() >= strength.jpeg:
+    if rng.random() >= config.jpeg:
         return pixels
     halved = rng.random() < 0.5
     sampling = (

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from training.augment import mixing, stain
-from training.augment.config import Strength
+from training.augment.config import AugmentConfig
 from training.augment.field import Rgb
 
 Partner = Callable[[np.random.Generator], Rgb]
@@ -20,36 +20,36 @@ _GREY = np.array([0.299, 0.587, 0.114])
 
 
 def recolour(
-    pixels: Rgb, rng: np.random.Generator, strength: Strength, partner: Partner | None = None
+    pixels: Rgb, rng: np.random.Generator, config: AugmentConfig, partner: Partner | None = None
 ) -> Rgb:
     """The same cells in another stain, under another lamp, on another sensor; uint8 [h, w, 3].
 
     Without a ``partner`` nothing is taken from other fields.
     """
-    if partner is not None and rng.random() < strength.fourier:
+    if partner is not None and rng.random() < config.fourier:
         pixels = mixing.low_frequencies(pixels, partner(rng), rng)
-    specimen = _specimen(pixels, rng, strength, partner)
+    specimen = _specimen(pixels, rng, config, partner)
     # The logarithm of the light is the density below zero.
     light = np.asarray(cv2.transform(cv2.LUT(pixels, stain.LEVELS), -specimen), np.float32)
-    if rng.random() < strength.illumination:
-        light -= uneven_light(rng, strength.illumination_depth, pixels.shape[0])
-    levels = cv2.transform(cv2.exp(light), 256 * _sensor(rng, strength))
+    if rng.random() < config.illumination:
+        light -= uneven_light(rng, config.illumination_depth, pixels.shape[0])
+    levels = cv2.transform(cv2.exp(light), 256 * _sensor(rng, config))
     # OpenCV takes a colour for an image; its stubs do not say so.
     recoloured = cv2.add(levels, (-1.0,) * 4, dtype=cv2.CV_8U)  # type: ignore[call-overload]
     return np.asarray(recoloured, np.uint8)
 
 
 def _specimen(
-    pixels: Rgb, rng: np.random.Generator, strength: Strength, partner: Partner | None
+    pixels: Rgb, rng: np.random.Generator, config: AugmentConfig, partner: Partner | None
 ) -> stain.Affine:
     """Of the densities: another stain for some views, a random shift of it for all."""
     other = stain.identity()
     choice = rng.random()
-    if choice < strength.new_stain:
+    if choice < config.new_stain:
         other = stain.between(stain.palette(pixels), stain.drawn(rng))
-    elif partner is not None and choice < strength.new_stain + strength.transfer:
+    elif partner is not None and choice < config.new_stain + config.transfer:
         other = stain.between(stain.palette(pixels), stain.palette(partner(rng)))
-    return stain.then(stain.mixed(other, float(rng.uniform(0.5, 1))), stain.jitter(rng, strength))
+    return stain.then(stain.mixed(other, float(rng.uniform(0.5, 1))), stain.jitter(rng, config))
 
 
 def uneven_light(rng: np.random.Generator, depth: float, side: int) -> npt.NDArray[np.float32]:
@@ -69,11 +69,11 @@ def uneven_light(rng: np.random.Generator, depth: float, side: int) -> npt.NDArr
     return light
 
 
-def _sensor(rng: np.random.Generator, strength: Strength) -> npt.NDArray[np.float64]:
+def _sensor(rng: np.random.Generator, config: AugmentConfig) -> npt.NDArray[np.float64]:
     """[3, 3], of the light in red, green and blue: hue and saturation, or no colour at all."""
-    saturation = 1 + rng.uniform(-strength.saturation, strength.saturation)
-    turn = math.radians(rng.uniform(-strength.hue_degrees, strength.hue_degrees))
-    if rng.random() < strength.grey:
+    saturation = 1 + rng.uniform(-config.saturation, config.saturation)
+    turn = math.radians(rng.uniform(-config.hue_degrees, config.hue_degrees))
+    if rng.random() < config.grey:
         return np.tile(rng.dirichlet(8 * _GREY), (3, 1))
     return _saturate(saturation) @ _turn_hue(turn)
 

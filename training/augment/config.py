@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Strength:
+class AugmentConfig:
     """Every knob of ``augment.view``. Shares are probabilities per view, 0 to 1; ``PLAIN`` is off.
 
     Densities are optical densities in natural units, -ln(light); 0.1 is about a tenth of the light.
@@ -58,7 +58,7 @@ class Strength:
     """Share of views compressed once more, quality 35 to 90."""
 
 
-PLAIN = Strength(
+PLAIN = AugmentConfig(
     zoom=(1, 1),
     stretch=(1, 1),
     on_nuclei=0,

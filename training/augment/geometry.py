@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from training.augment import nuclei
-from training.augment.config import Strength
+from training.augment.config import AugmentConfig
 from training.augment.field import Rgb
 
 
@@ -28,13 +28,13 @@ def draw(
     pixels: Rgb,
     side: int,
     rng: np.random.Generator,
-    strength: Strength,
+    config: AugmentConfig,
     mask: npt.NDArray[np.bool_] | None = None,
 ) -> Placement:
     """A random placement of a view of ``side`` pixels; ``mask`` bool [224, 224] marks nuclei."""
     height, width = pixels.shape[:2]
-    zoom = math.exp(rng.uniform(*np.log(strength.zoom)))
-    stretch = math.exp(rng.uniform(*np.log(strength.stretch)) / 2)
+    zoom = math.exp(rng.uniform(*np.log(config.zoom)))
+    stretch = math.exp(rng.uniform(*np.log(config.stretch)) / 2)
     across, down = zoom * stretch, zoom / stretch
     # Half of the views keep the field's axes, so that few pixels are averaged: sharp nuclear
     # texture must be seen as it is served.
@@ -51,7 +51,7 @@ def draw(
     room = np.maximum(np.array([width, height]) / 2 - reach, 0.04 * side)
     centre = middle + rng.uniform(-1, 1, 2) * room
     # A view of the whole field has its nuclei where they are.
-    if side < zoom * min(width, height) and rng.random() < strength.on_nuclei and mask is not None:
+    if side < zoom * min(width, height) and rng.random() < config.on_nuclei and mask is not None:
         for place in nuclei.centres(mask, rng):
             centre = np.clip(place, middle - room, middle + room)
     corner = centre - turn @ np.full(2, (side - 1) / 2)

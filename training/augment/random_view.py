@@ -20,10 +20,10 @@ import numpy.typing as npt
 
 from training.augment import bars, camera, field, geometry
 from training.augment.colour import Partner, recolour
-from training.augment.config import PLAIN, Strength
+from training.augment.config import PLAIN, AugmentConfig
 from training.augment.field import Rgb
 
-__all__ = ["PLAIN", "Partner", "Render", "Strength", "appearance", "pair", "view"]
+__all__ = ["PLAIN", "AugmentConfig", "Partner", "Render", "appearance", "pair", "view"]
 
 Render = Callable[[Rgb], Rgb]
 """What the nets see of a field: uint8 [224, 224, 3] RGB -> uint8 [224, 224, 3]."""
@@ -33,7 +33,7 @@ def view(
     pixels: Rgb,
     side: int,
     rng: np.random.Generator,
-    strength: Strength,
+    config: AugmentConfig,
     *,
     partner: Partner | None = None,
     render: Render | None = None,
@@ -53,15 +53,15 @@ def view(
         ValueError: ``pixels`` is no field.
     """
     field.check(pixels)
-    place = geometry.draw(pixels, side, rng, strength, nuclei)
-    return geometry.cut(_seen(pixels, rng, strength, partner, render), place)
+    place = geometry.draw(pixels, side, rng, config, nuclei)
+    return geometry.cut(_seen(pixels, rng, config, partner, render), place)
 
 
 def pair(
     pixels: Rgb,
     side: int,
     rng: np.random.Generator,
-    strength: Strength,
+    config: AugmentConfig,
     *,
     partner: Partner | None = None,
     render: Render | None = None,
@@ -72,31 +72,31 @@ def pair(
     The first equals ``view`` with the same generator; arguments and errors are those of ``view``.
     """
     field.check(pixels)
-    place = geometry.draw(pixels, side, rng, strength, nuclei)
-    first, second = (_seen(pixels, rng, strength, partner, render) for _ in range(2))
+    place = geometry.draw(pixels, side, rng, config, nuclei)
+    first, second = (_seen(pixels, rng, config, partner, render) for _ in range(2))
     return geometry.cut(first, place), geometry.cut(second, place)
 
 
 def appearance(
-    pixels: Rgb, rng: np.random.Generator, strength: Strength, partner: Partner | None = None
+    pixels: Rgb, rng: np.random.Generator, config: AugmentConfig, partner: Partner | None = None
 ) -> Rgb:
     """The whole field, upright, as another laboratory might have delivered it; a new array."""
     seen = pixels
-    if rng.random() >= strength.untouched_colour:
-        seen = recolour(seen, rng, strength, partner)
-    seen = camera.focus(seen, rng, strength)
-    seen = camera.noise(seen, rng, strength)
-    seen = bars.paint(seen, rng, strength)
-    seen = camera.compress(seen, rng, strength)
+    if rng.random() >= config.untouched_colour:
+        seen = recolour(seen, rng, config, partner)
+    seen = camera.focus(seen, rng, config)
+    seen = camera.noise(seen, rng, config)
+    seen = bars.paint(seen, rng, config)
+    seen = camera.compress(seen, rng, config)
     return field.keep_corner(seen.copy() if seen is pixels else seen, pixels)
 
 
 def _seen(
     pixels: Rgb,
     rng: np.random.Generator,
-    strength: Strength,
+    config: AugmentConfig,
     partner: Partner | None,
     render: Render | None,
 ) -> Rgb:
-    seen = appearance(pixels, rng, strength, partner)
+    seen = appearance(pixels, rng, config, partner)
     return seen if render is None else render(seen)

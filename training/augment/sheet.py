@@ -14,7 +14,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from training.augment import mixing, random_view
-from training.augment.config import PLAIN, Strength
+from training.augment.config import PLAIN, AugmentConfig
 from training.augment.field import Rgb
 from training.data.samples import Sample
 
@@ -46,10 +46,10 @@ SHARES = (
 )
 
 
-def alone(effect: str, strength: Strength) -> Strength:
-    """``strength`` with one effect of ``EFFECTS`` alone, and that in every view."""
+def alone(effect: str, config: AugmentConfig) -> AugmentConfig:
+    """``config`` with one effect of ``EFFECTS`` alone, and that in every view."""
     kept: dict[str, Any] = {
-        knob: 1.0 if knob in SHARES else getattr(strength, knob) for knob in EFFECTS[effect]
+        knob: 1.0 if knob in SHARES else getattr(config, knob) for knob in EFFECTS[effect]
     }
     return dataclasses.replace(PLAIN, **kept)
 
@@ -67,7 +67,7 @@ def chosen(samples: Sequence[Sample], count: int, seed: int) -> list[Sample]:
 def write(
     fields: Sequence[Rgb],
     out: Path,
-    strengths: Sequence[tuple[str, Strength]],
+    configs: Sequence[tuple[str, AugmentConfig]],
     *,
     side: int,
     seed: int = 0,
@@ -75,21 +75,21 @@ def write(
     nuclei: npt.NDArray[np.bool_] | None = None,
     render: random_view.Render | None = None,
 ) -> None:
-    """Write a PNG: a row per field, the field first, then a view by each of ``strengths``.
+    """Write a PNG: a row per field, the field first, then a view by each of ``configs``.
 
-    fields: uint8 [224, 224, 3] each; strengths: heading and strength of each column. Row r is made
+    fields: uint8 [224, 224, 3] each; configs: heading and config of each column. Row r is made
     with the generator keyed on (seed, column, r), as field r of ``donors``; nuclei: bool
     [n, 224, 224], or None.
     """
     columns = [("field", list(fields))]
-    for column, (name, strength) in enumerate(strengths):
+    for column, (name, config) in enumerate(configs):
         views = []
         for row, pixels in enumerate(fields):
             view = random_view.view(
                 pixels,
                 side,
                 np.random.default_rng([seed, column, row]),
-                strength,
+                config,
                 partner=None if donors is None else partial(donors.other, row),
                 render=render,
                 nuclei=None if nuclei is None else nuclei[row],

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from toolkit import served
-from training.augment.config import Strength
+from training.augment.config import AugmentConfig
 from training.augment.field import OUTSIDE, Rgb
 
 Affine = npt.NDArray[np.float64]
@@ -118,11 +118,11 @@ def mixed(affine: Affine, share: float) -> Affine:
     return (1 - share) * identity() + share * affine
 
 
-def jitter(rng: np.random.Generator, strength: Strength) -> Affine:
+def jitter(rng: np.random.Generator, config: AugmentConfig) -> Affine:
     """Random amounts of the dyes and, channel by channel, of density and light."""
-    dyes = 1 + rng.uniform(-strength.hed, strength.hed, 3)
-    scale = np.exp(rng.uniform(-strength.stain_scale, strength.stain_scale, 3))
-    shift = rng.uniform(-strength.stain_shift, strength.stain_shift, 3)
+    dyes = 1 + rng.uniform(-config.hed, config.hed, 3)
+    scale = np.exp(rng.uniform(-config.stain_scale, config.stain_scale, 3))
+    shift = rng.uniform(-config.stain_shift, config.stain_shift, 3)
     linear = scale[:, None] * (_HED.T @ np.diag(dyes) @ np.linalg.inv(_HED.T))
     return np.column_stack([linear, shift])
 

@@ -49,18 +49,18 @@ def augment(
     of another laboratory is for the eye to say.
     """
     from training.augment import sheet
-    from training.augment.config import Strength
+    from training.augment.config import AugmentConfig
     from training.augment.mixing import Donors
     from training.data.samples import every
     from training.fit import images
 
     with clear_errors():
         fields = images.in_colour(sheet.chosen(every(root), rows, seed), nuclei=True)
-        strength = Strength()
+        config = AugmentConfig()
         made = (
-            [(effect, sheet.alone(effect, strength)) for effect in sheet.EFFECTS]
+            [(effect, sheet.alone(effect, config)) for effect in sheet.EFFECTS]
             if each
-            else [(f"view {number + 1}", strength) for number in range(columns)]
+            else [(f"view {number + 1}", config) for number in range(columns)]
         )
         sheet.write(
             list(fields.pixels),

@@ -6,12 +6,18 @@ from pathlib import Path
 
 import click
 
-from toolkit.commands import NEW_FILE, clear_errors
+from toolkit.commands import BACKBONES, NEW_FILE, clear_errors
 from training.cli._options import data_option
 
 
 @click.command()
-@click.option("--backbone", default="xception", show_default=True, help="The network to teach.")
+@click.option(
+    "--backbone",
+    type=click.Choice(BACKBONES),
+    default="xception",
+    show_default=True,
+    help="The network to teach.",
+)
 @click.option(
     "--teacher",
     "teachers",
@@ -46,8 +52,8 @@ def distil(
     from training.data import protocols
     from training.data import samples as dataset
     from training.fit import images
-    from training.fit.recipes import recipe
     from training.fit.release import distil as lessons
+    from training.fit.release.recipe import RECIPES
     from training.fit.run import described
 
     if not out.name.endswith(".weights.h5"):
@@ -56,14 +62,18 @@ def distil(
         named = []
         for text in teachers:
             name, _, file = text.partition("=")
+            if name not in BACKBONES:
+                raise click.BadParameter(
+                    f"{text!r}: the backbones are {', '.join(BACKBONES)}", param_hint="--teacher"
+                )
             if not Path(file).is_file():
                 raise click.BadParameter(f"{text!r}: no such file", param_hint="--teacher")
-            named.append(lessons.Teacher(name, file, recipe(name).taps))
+            named.append(lessons.Teacher(name, file, RECIPES[name].taps))
         train = protocols.folds(root, "known")[0].parts["train"]
         out.parent.mkdir(parents=True, exist_ok=True)
         scratch = out.with_name(out.name.removesuffix(".weights.h5") + ".lesson.npz")
         lesson = lessons.Lesson(epochs=epochs, seed=seed)
-        tap = recipe(backbone).taps[-1]
+        tap = RECIPES[backbone].taps[-1]
         features, history = lessons.teach(
             backbone,
             tap,

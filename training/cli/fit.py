@@ -70,7 +70,7 @@ from training.cli._options import PROTOCOLS, data_option
     help="Layer whose maps describe the cells; repeat for several. What follows is left out.",
 )
 @click.option("--views", type=int, help="Head: random views of a field beside the field itself.")
-@click.option("--looseness", type=float, help="Head: inverse weight of its penalty.")
+@click.option("--ridge", type=float, help="Head: what is added to the variances within classes.")
 @click.option("--dtype", help="Keras dtype policy, for example mixed_bfloat16.")
 @click.option("--batch", type=int, help="Fields of a step.")
 @click.option("--patience", type=int, help="Stop after so many epochs without a better val loss.")
@@ -89,8 +89,8 @@ from training.cli._options import PROTOCOLS, data_option
 @click.option("--label-smoothing", type=float)
 @click.option("--weight-decay", type=float)
 @click.option(
-    "--strength",
-    "strengths",
+    "--augment",
+    "augments",
     multiple=True,
     metavar="NAME=VALUE",
     help="How far views go from their fields, for example hue_degrees=40; repeat for several.",
@@ -108,16 +108,16 @@ def fit(
     stages: tuple[str, ...],
     weights: str,
     learn: str | None,
-    strengths: tuple[str, ...],
+    augments: tuple[str, ...],
     workers: int,
     checkpoint_minutes: float,
     **changes: Any,
 ) -> None:
     """Train one backbone on one fold; the same command again goes on where it was stopped.
 
-    What each setting does and its default stand in training/fit/recipes.py and
-    training/augment/config.py. Watch a network that is trained as a whole with:
-    tensorboard --logdir RUNS
+    What each setting does and its default stand in training/fit/release/recipe.py,
+    training/fit/whole/recipe.py and training/augment/config.py. Watch a network that is trained as
+    a whole with: tensorboard --logdir RUNS
 
     \b
     Examples:
@@ -135,7 +135,8 @@ def fit(
         if stages:
             changes["stages"] = parsed(stages)
         changes["taps"] = changes["taps"] or None
-        recipe = recipes.recipe(backbone, learn).changed(strength=_numbers(strengths), **changes)
+        own = recipes.recipe(backbone, learn)
+        recipe = recipes.changed(own, augment=_numbers(augments), **changes)
         order = run.Order(backbone, recipe, root, way, fold, seed, weights)
         into = out if runs is None else run.place(runs, way, order.named().name, backbone)
         assert into is not None
@@ -144,7 +145,7 @@ def fit(
 
 def parsed(stages: tuple[str, ...]) -> tuple[Any, ...]:
     """The stages of a training, SIDE:EPOCHS[:RATE] each."""
-    from training.fit.recipes import Stage
+    from training.fit.whole.recipe import Stage
 
     try:
         return tuple(Stage.parse(text) for text in stages)
@@ -152,20 +153,22 @@ def parsed(stages: tuple[str, ...]) -> tuple[Any, ...]:
         raise click.BadParameter(str(error), param_hint="--stage") from error
 
 
-def _numbers(strengths: tuple[str, ...]) -> dict[str, float]:
-    from training.augment.config import Strength
+def _numbers(augments: tuple[str, ...]) -> dict[str, float]:
+    from training.augment.config import AugmentConfig
 
-    names = {e.name for e in dataclasses.fields(Strength) if isinstance(e.default, int | float)}
+    names = {
+        e.name for e in dataclasses.fields(AugmentConfig) if isinstance(e.default, int | float)
+    }
     found = {}
-    for text in strengths:
+    for text in augments:
         name, _, value = text.partition("=")
         if name not in names:
             known = ", ".join(sorted(names))
-            raise click.BadParameter(f"{name!r} is none of {known}", param_hint="--strength")
+            raise click.BadParameter(f"{name!r} is none of {known}", param_hint="--augment")
         try:
             found[name] = float(value)
         except ValueError as error:
             raise click.BadParameter(
-                f"{text!r} is not NAME=NUMBER", param_hint="--strength"
+                f"{text!r} is not NAME=NUMBER", param_hint="--augment"
             ) from error
     return found

@@ -19,8 +19,14 @@ from training.cli._options import data_option
     metavar="imagenet|PATH",
     help="What its early layers start from, as of fit.",
 )
-@click.option("--looseness", type=float, default=30.0, show_default=True, help="Of the head.")
-def inputs(root: Path, backbone: str, weights: str, looseness: float) -> None:
+@click.option(
+    "--ridge",
+    type=float,
+    default=1 / 30,
+    show_default=True,
+    help="What the head adds to the variances within classes.",
+)
+def inputs(root: Path, backbone: str, weights: str, ridge: float) -> None:
     """Compare what a network could be shown: colour, stain normalised, density, leukocytes alone.
 
     One linear head a picture, on fields alone; scored on new fields of known slides and on slides
@@ -30,11 +36,11 @@ def inputs(root: Path, backbone: str, weights: str, looseness: float) -> None:
     Example:
       python -m training inputs --data all-smears --weights mobilenet.weights.h5
     """
-    from training.fit.recipes import recipe
     from training.fit.release import inputs as pictures
+    from training.fit.release.recipe import RECIPES
 
     with clear_errors():
-        own = recipe(backbone, "head").changed(looseness=looseness)
+        own = RECIPES[backbone].changed(ridge=ridge)
         for name, ways in pictures.compare(root, backbone, own, weights):
             figures = (
                 f"{way}: four classes {found['accuracy']:.3f}, benign/malignant balanced "

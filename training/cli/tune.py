@@ -47,7 +47,8 @@ from training.cli._options import PROTOCOLS, data_option
     multiple=True,
     metavar="NAME=VALUES",
     help="What is varied: LOW:HIGH, LOW:HIGH:log or A,B,C; one value fixes a setting. Repeat for "
-    "several. Names as in training/fit/recipes.py, rate, and strength.NAME.",
+    "several. Names as in training/fit/whole/recipe.py and training/fit/release/recipe.py, rate, "
+    "and augment.NAME.",
 )
 @click.option("--trials", type=click.IntRange(min=1), default=20, show_default=True)
 @click.option(
@@ -103,12 +104,13 @@ def tune(
     from training.fit import recipes
     from training.fit.run import Order
     from training.fit.whole.epochs import Habits
+    from training.fit.whole.recipe import WholeRecipe
     from training.tune import factors, tuning
 
     with clear_errors(FloatingPointError):
         varied = tuple(factors.Factor.parse(text) for text in texts)
         recipe = recipes.recipe(backbone, learn)
-        if recipe.head is None:
+        if isinstance(recipe, WholeRecipe):
             recipe = factors.short(recipe, side or 112, epochs or 6)
         elif side or epochs:
             raise click.UsageError("--side and --epochs are for whole networks: --learn all")

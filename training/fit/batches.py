@@ -12,19 +12,24 @@ import itertools
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from allclient.contract import SUBTYPES
 from training.augment import random_view
+from training.augment.config import AugmentConfig
 from training.augment.mixing import Donors
 from training.data import balance
 from training.data import samples as dataset
 from training.data.samples import Sample
-from training.fit.recipes import Recipe, Stage
+
+PART = (0.6, 1.1)
+"""Zoom of views that show a part of their field."""
+WHOLE = (0.9, 1.2)
+"""Zoom of views that show nearly all of it."""
 
 AHEAD = 3
 """Batches that are made while the network works on one."""
@@ -61,6 +66,31 @@ class Images:
         return total.hexdigest()
 
 
+class Cut(NamedTuple):
+    """What a view shows of its field."""
+
+    side: int
+    """Height and width of the view, pixels."""
+    zoom: tuple[float, float]
+    """Pixels of the view per pixel of the field, log-uniform between the two."""
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """How batches are drawn from the training fields."""
+
+    batch: int = 32
+    """Fields of a step."""
+    balance: str = "weights"
+    """"weights" weighs the loss by class, "class" and "slide" draw as often from every class or
+    slide, "none" does nothing."""
+    mixup: float = 0.0
+    """Views are blended with each other by a share drawn from Beta(mixup, mixup); 0 not at all."""
+    pairs: bool = False
+    """Whether each field is shown twice, in different stains."""
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+
+
 @dataclass(frozen=True)
 class Batch:
     """One step: b views, or 2 b where pairs are asked for (second views in the second half)."""
@@ -79,16 +109,16 @@ class Source:
     """Draws the batches of every epoch of one training."""
 
     def __init__(
-        self, train: Images, recipe: Recipe, seed: int, render: random_view.Render | None = None
+        self, train: Images, drawing: Drawing, seed: int, render: random_view.Render | None = None
     ) -> None:
         """render: what turns colour into what the networks see; None leaves the colours."""
         self.slides, members = np.unique(train.slides, return_inverse=True)
         self._members: npt.NDArray[np.int64] = members.astype(np.int64)
         self._targets = train.targets
-        self._train, self._recipe, self._seed, self._render = train, recipe, seed, render
+        self._train, self._drawing, self._seed, self._render = train, drawing, seed, render
         self._donors = Donors(train.pixels, train.slides)
-        self._size = min(recipe.batch, len(train))
-        by = "class" if recipe.balance == "weights" else "none"
+        self._size = min(drawing.batch, len(train))
+        by = "class" if drawing.balance == "weights" else "none"
         self._weights = balance.weights(train.samples, by)
 
     @property
@@ -99,9 +129,9 @@ class Source:
     @property
     def views(self) -> int:
         """In a batch."""
-        return self._size * (2 if self._recipe.consistency else 1)
+        return self._size * (2 if self._drawing.pairs else 1)
 
-    def epoch(self, stage: Stage, epoch: int, start: int = 0, workers: int = 1) -> Generator[Batch]:
+    def epoch(self, cut: Cut, epoch: int, start: int = 0, workers: int = 1) -> Generator[Batch]:
         """Batches of an epoch from step ``start`` on, made by ``workers`` threads."""
         order = self._order(epoch)
         steps = iter(range(start, self.steps))
@@ -109,7 +139,7 @@ class Source:
 
             def submit(count: int) -> Iterator[Future[Batch]]:
                 for step in itertools.islice(steps, count):
-                    yield pool.submit(self._batch, order, stage, epoch, step)
+                    yield pool.submit(self._batch, order, cut, epoch, step)
 
             waiting = deque(submit(max(AHEAD, 2 * workers)))
             try:
@@ -122,18 +152,18 @@ class Source:
 
     def _order(self, epoch: int) -> npt.NDArray[np.int64]:
         rng = np.random.default_rng([self._seed, epoch])
-        by = self._recipe.balance
+        by = self._drawing.balance
         return balance.order(self._train.samples, rng, "none" if by == "weights" else by)
 
-    def _batch(self, order: npt.NDArray[np.int64], stage: Stage, epoch: int, step: int) -> Batch:
+    def _batch(self, order: npt.NDArray[np.int64], cut: Cut, epoch: int, step: int) -> Batch:
         places = range(step * self._size, (step + 1) * self._size)
         chosen = order[places.start : places.stop]
-        seen = [self._views(stage, epoch, p, i) for p, i in zip(places, chosen, strict=True)]
+        seen = [self._views(cut, epoch, p, i) for p, i in zip(places, chosen, strict=True)]
         pixels = np.stack([views[k] for k in range(len(seen[0])) for views in seen])
         targets = np.eye(len(SUBTYPES), dtype=np.float32)[self._targets[chosen]]
-        if self._recipe.mixup:
+        if self._drawing.mixup:
             rng = np.random.default_rng([self._seed, epoch, step, 1])
-            pixels, targets = mixed_up(pixels, targets, self._recipe.mixup, rng)
+            pixels, targets = mixed_up(pixels, targets, self._drawing.mixup, rng)
         repeat = len(seen[0])
         return Batch(
             pixels,
@@ -143,19 +173,19 @@ class Source:
         )
 
     def _views(
-        self, stage: Stage, epoch: int, place: int, index: int
+        self, cut: Cut, epoch: int, place: int, index: int
     ) -> tuple[npt.NDArray[np.uint8], ...]:
-        strength = dataclasses.replace(self._recipe.strength, zoom=stage.zoom)
+        config = dataclasses.replace(self._drawing.augment, zoom=cut.zoom)
         options: dict[str, Any] = {
             "partner": lambda rng: self._donors.other(index, rng),
             "render": self._render,
             "nuclei": None if self._train.nuclei is None else self._train.nuclei[index],
         }
-        field_ = self._train.pixels[index]
+        pixels = self._train.pixels[index]
         rng = np.random.default_rng([self._seed, epoch, place])
-        if self._recipe.consistency:
-            return random_view.pair(field_, stage.side, rng, strength, **options)
-        return (random_view.view(field_, stage.side, rng, strength, **options),)
+        if self._drawing.pairs:
+            return random_view.pair(pixels, cut.side, rng, config, **options)
+        return (random_view.view(pixels, cut.side, rng, config, **options),)
 
 
 def mixed_up(

@@ -104,8 +104,25 @@ def differences(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
 
 
 def _flat(settings: dict[str, Any]) -> dict[str, Any]:
-    recipe = settings.get("recipe", {})
+    recipe = _current(settings.get("recipe", {}))
     return {**{k: v for k, v in settings.items() if k != "recipe"}, **recipe}
+
+
+def _current(recipe: dict[str, Any]) -> dict[str, Any]:
+    """A recipe as it is written today.
+
+    Up to version 0.1 one recipe held the settings of a head and of a whole network, and the inverse
+    of the ridge; the released masters' records are so.
+    """
+    if "strength" not in recipe:
+        return recipe
+    rest = {name: value for name, value in recipe.items() if name not in ("head", "strength")}
+    renamed = {**rest, "augment": recipe["strength"]}
+    head = recipe.get("head")
+    if head is None:
+        return renamed
+    kept = {name: renamed[name] for name in ("taps", "dtype", "augment")}
+    return {**kept, "views": head["views"], "ridge": 1 / head["looseness"]}
 
 
 def restore_model(path: Path, model: keras.Model) -> None:

@@ -23,8 +23,10 @@ from training.fit import checkpoint, images
 from training.fit.batches import Images
 from training.fit.recipes import Recipe
 from training.fit.release import head
+from training.fit.release.recipe import HeadRecipe
 from training.fit.whole import choice, epochs
 from training.fit.whole.board import Board
+from training.fit.whole.recipe import WholeRecipe
 from training.metrics import classification
 from training.models import applications, masters
 from training.models.predict import logits as answer
@@ -81,7 +83,8 @@ def train(order: Order, out: Path, *, habits: epochs.Habits | None = None) -> No
         HeadError, BackboneError, WeightsError, DatasetError: what was asked for is not there.
     """
     applications.find(order.backbone)
-    head.check(order.backbone, order.recipe, order.weights)
+    if isinstance(order.recipe, HeadRecipe):
+        head.check(order.backbone, order.weights)
     fold = order.named()
     settings = _settings(order, fold)
     name = order.backbone
@@ -95,7 +98,10 @@ def train(order: Order, out: Path, *, habits: epochs.Habits | None = None) -> No
     sizes = {part: len(samples) for part, samples in parts.items()}
     click.echo(f"{name}: {order.way} {fold.name}, {sizes['train']} to train, {sizes['val']} to val")
     val = images.as_served(parts["val"])
-    if order.recipe.head:
+    history: list[dict[str, Any]] = []
+    chosen: int | None = None
+    attention = "none"
+    if isinstance(order.recipe, HeadRecipe):
         runs = out.parents[2] if out.parts[-3:-2] == (order.way,) else out
         best = head.fit(
             name,
@@ -105,16 +111,11 @@ def train(order: Order, out: Path, *, habits: epochs.Habits | None = None) -> No
             seed=order.seed,
             weights=order.weights,
         )
-        history: list[dict[str, Any]] = []
     else:
-        best, history = _fit_all(order, parts["train"], val, out, habits)
-    net = masters.save(
-        out / f"{name}.keras",
-        name,
-        best,
-        attend=order.recipe.attention,
-        taps=order.recipe.taps,
-    )
+        attention = order.recipe.attention
+        best, history = _fit_whole(order, order.recipe, parts["train"], val, out, habits)
+        chosen = choice.chosen(history, order.recipe)["epoch"]
+    net = masters.save(out / f"{name}.keras", name, best, attend=attention, taps=order.recipe.taps)
     logits = answer(net, val.pixels)
     scored = classification.scores(val.targets, logits.argmax(1))
     content = record.stamped(
@@ -123,7 +124,7 @@ def train(order: Order, out: Path, *, habits: epochs.Habits | None = None) -> No
         parameters=net.count_params(),
         backend=keras.config.backend(),
         history=history,
-        chosen_epoch=choice.chosen(history, order.recipe)["epoch"] if history else None,
+        chosen_epoch=chosen,
         scores={"val": {**scored, "nll": classification.nll(logits, val.targets)}},
     )
     record.write(written, content)
@@ -131,16 +132,16 @@ def train(order: Order, out: Path, *, habits: epochs.Habits | None = None) -> No
     click.echo(f"{name}: val accuracy {scored['accuracy']:.4f}, in {out}")
 
 
-def _fit_all(
+def _fit_whole(
     order: Order,
+    recipe: WholeRecipe,
     train: Sequence[dataset.Sample],
     val: Images,
     out: Path,
     habits: epochs.Habits | None,
 ) -> tuple[list[npt.NDArray[Any]], list[dict[str, Any]]]:
     """Best weights and history of a network that is trained as a whole."""
-    strength = order.recipe.strength
-    learned = images.in_colour(train, nuclei=strength.on_nuclei > 0)
+    learned = images.in_colour(train, nuclei=recipe.augment.on_nuclei > 0)
     earlier = checkpoint.history(out / epochs.CHECKPOINT)
     with contextlib.closing(Board(out, earlier)) as board:
 
@@ -150,7 +151,7 @@ def _fit_all(
 
         return epochs.fit(
             order.backbone,
-            order.recipe,
+            recipe,
             learned,
             val,
             out,

@@ -15,6 +15,7 @@ import optuna
 from optuna.trial import Trial, TrialState
 
 from training import record
+from training.fit.whole.recipe import WholeRecipe
 from training.tune import taguchi
 from training.tune import trial as training
 from training.tune.factors import Factor, FactorError, Value
@@ -41,7 +42,10 @@ def search(
     seed = int(settings["seed"])
     with _opened(folder, settings, bench.objective) as study:
         study.sampler = optuna.samplers.TPESampler(seed=seed + _finished(study))
-        study.pruner = optuna.pruners.MedianPruner(4, n_warmup_steps=bench.recipe.epochs // 3)
+        if isinstance(bench.recipe, WholeRecipe):
+            study.pruner = optuna.pruners.MedianPruner(4, n_warmup_steps=bench.recipe.epochs // 3)
+        else:  # a head is fitted in one step
+            study.pruner = optuna.pruners.NopPruner()
         while (missing := trials - _finished(study)) > 0:
             study.optimize(
                 lambda trial: _searched(bench, varied, folder, seed, trial), n_trials=missing

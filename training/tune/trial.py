@@ -17,7 +17,9 @@ from training.fit import checkpoint
 from training.fit.batches import Images
 from training.fit.recipes import Recipe
 from training.fit.release import head
+from training.fit.release.recipe import HeadRecipe
 from training.fit.whole import choice, epochs
+from training.fit.whole.recipe import WholeRecipe
 from training.fit.whole.validation import validate
 from training.models import backbones
 from training.tune import factors
@@ -77,17 +79,19 @@ def run(
             report(row)
     else:
         keras.utils.clear_session()
-        fitted = _head if recipe.head else _whole
-        history = fitted(bench, recipe, out, seed, report)
+        if isinstance(recipe, HeadRecipe):
+            history = _head(bench, recipe, seed, report)
+        else:
+            history = _whole(bench, recipe, out, seed, report)
         temporary = finished.with_suffix(".tmp")
         temporary.write_text(json.dumps(history, indent=2), encoding="utf-8")
         temporary.replace(finished)
         (out / epochs.CHECKPOINT).unlink(missing_ok=True)
-    kept = history[-1] if recipe.head else choice.chosen(history, recipe)
+    kept = history[-1] if isinstance(recipe, HeadRecipe) else choice.chosen(history, recipe)
     return float(kept[bench.objective])
 
 
-def _whole(bench: Bench, recipe: Recipe, out: Path, seed: int, report: Report) -> list[Row]:
+def _whole(bench: Bench, recipe: WholeRecipe, out: Path, seed: int, report: Report) -> list[Row]:
     for row in checkpoint.history(out / epochs.CHECKPOINT):
         report(row)
     assert bench.train is not None
@@ -106,7 +110,7 @@ def _whole(bench: Bench, recipe: Recipe, out: Path, seed: int, report: Report) -
     return history
 
 
-def _head(bench: Bench, recipe: Recipe, out: Path, seed: int, report: Report) -> list[Row]:
+def _head(bench: Bench, recipe: HeadRecipe, seed: int, report: Report) -> list[Row]:
     weights = head.fit(
         bench.backbone,
         recipe,

@@ -13,6 +13,7 @@ import click
 from training.data import samples as dataset
 from training.fit import images
 from training.fit.release import head
+from training.fit.release.recipe import HeadRecipe
 from training.fit.run import Order, origin
 from training.fit.whole.epochs import Habits
 from training.models import applications
@@ -45,7 +46,8 @@ def tune(
         StudyError, FactorError, DatasetError, BackboneError: what was asked for cannot be run.
     """
     applications.find(order.backbone)
-    head.check(order.backbone, order.recipe, order.weights)
+    if isinstance(order.recipe, HeadRecipe):
+        head.check(order.backbone, order.weights)
     fold = order.named()
     varied, fixed = factors.split(plan.factors or factors.defaults(order.recipe, plan.design))
     recipe = factors.applied(order.recipe, fixed)
@@ -68,7 +70,7 @@ def tune(
         order.backbone,
         recipe,
         samples,
-        None if recipe.head else images.in_colour(samples, nuclei=True),
+        None if isinstance(recipe, HeadRecipe) else images.in_colour(samples, nuclei=True),
         images.as_served(fold.parts["val"]),
         images.render(),
         plan.objective,

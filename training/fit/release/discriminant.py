@@ -19,7 +19,6 @@ import numpy.typing as npt
 
 from allclient.contract import SUBTYPES
 from training.data.samples import DatasetError, Sample
-from training.fit.recipes import Head
 
 LEAST_OF_A_SLIDE = 50
 """A slide with fewer images counts as a part of a slide of that many: ten images must not weigh as
@@ -31,13 +30,14 @@ TINIEST = 1e-6
 Array = npt.NDArray[np.float32]
 
 
-def fit(features: Array, samples: Sequence[Sample], head: Head) -> tuple[Array, Array]:
+def fit(features: Array, samples: Sequence[Sample], ridge: float) -> tuple[Array, Array]:
     """Kernel float32 [channels, 4] and bias float32 [4] of the head.
 
     Args:
         features: float32 [n, views, channels] of the training fields.
         samples: their classes and slides. Classes count the same in sum, and so do the slides of
             a class.
+        ridge: what is added to the variances within classes.
 
     Raises:
         DatasetError: a class is missing.
@@ -60,7 +60,7 @@ def fit(features: Array, samples: Sequence[Sample], head: Head) -> tuple[Array, 
     means = np.stack([share * (known == c) @ flat / share[known == c].sum() for c in classes])
     flat -= means[known]
     spread = (flat * share[:, None]).T @ flat
-    spread[np.diag_indices_from(spread)] += 1 / head.looseness
+    spread[np.diag_indices_from(spread)] += ridge
     kernel = np.linalg.solve(spread, means.T)
     bias = -0.5 * np.einsum("cf,fc->c", means, kernel)
     kernel /= scale[:, None]

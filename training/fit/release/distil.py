@@ -19,14 +19,13 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from training.augment.config import PLAIN, Strength
+from training.augment.config import PLAIN, AugmentConfig
 from training.fit import checkpoint
-from training.fit.batches import Images, Source
+from training.fit.batches import PART, Cut, Drawing, Images, Source
 from training.fit.checkpoint import Progress
-from training.fit.recipes import PART, Recipe, Stage
 from training.models import backbones
 
-PLACES = replace(PLAIN, stretch=Strength().stretch, on_nuclei=Strength().on_nuclei)
+PLACES = replace(PLAIN, stretch=AugmentConfig().stretch, on_nuclei=AugmentConfig().on_nuclei)
 """Views differ in what they show and how it lies; colours are gone from rendered fields."""
 
 SAMPLED = 16
@@ -75,8 +74,8 @@ def teach(
         CheckpointError: ``file`` is of another lesson.
     """
     keras.utils.set_random_seed(lesson.seed)
-    stage = Stage(lesson.side, lesson.epochs, lesson.rate, PART)
-    recipe = Recipe((stage,), batch=lesson.batch, balance="slide", strength=PLACES)
+    cut = Cut(lesson.side, PART)
+    drawing = Drawing(batch=lesson.batch, balance="slide", augment=PLACES)
     settings = {
         "student": student,
         "tap": tap,
@@ -84,9 +83,9 @@ def teach(
         "lesson": asdict(lesson),
         "images": train.digest(),
     }
-    source = Source(train, recipe, lesson.seed)
+    source = Source(train, drawing, lesson.seed)
     seen = [teacher.maps() for teacher in teachers]
-    with contextlib.closing(source.epoch(stage, 0)) as batches:
+    with contextlib.closing(source.epoch(cut, 0)) as batches:
         targets = _Targets(seen, [batch.pixels for batch in itertools.islice(batches, SAMPLED)])
     maps, features = backbones.trunk(student, [tap])
     pupil = _with_readers(maps, targets.shapes)
@@ -105,7 +104,7 @@ def teach(
         checkpoint.restore_optimizer(file, pupil)
     for epoch in range(len(progress.history), lesson.epochs):
         losses = []
-        with contextlib.closing(source.epoch(stage, epoch)) as batches:
+        with contextlib.closing(source.epoch(cut, epoch)) as batches:
             for batch in batches:
                 losses.append(pupil.train_on_batch(batch.pixels, targets.of(batch.pixels)))
         # Of the last tenth of the epoch: mean squared error in units of a channel's variance.

@@ -24,7 +24,8 @@ from allclient.contract import SIDE
 from toolkit import served
 from training.augment import random_view
 from training.data.samples import DatasetError, Sample
-from training.fit.recipes import WHOLE, Recipe
+from training.fit.batches import WHOLE
+from training.fit.release.recipe import HeadRecipe
 
 BATCH = 16
 KEEP_EVERY = 512
@@ -44,7 +45,7 @@ class Features:
 
     extractor: keras.Model
     """PIXELS to float32 [n, channels]."""
-    recipe: Recipe
+    recipe: HeadRecipe
     seed: int
     folder: Path
     """Where they are kept; the file's name tells extractor and settings apart."""
@@ -119,8 +120,7 @@ class Features:
             field = served.pixels.rgb(sample.path.read_bytes())
         except served.pixels.ImageError as error:
             raise DatasetError(f"{sample.path}: {error}") from error
-        assert self.recipe.head is not None
-        strength = dataclasses.replace(self.recipe.strength, zoom=WHOLE)
+        config = dataclasses.replace(self.recipe.augment, zoom=WHOLE)
         content = zlib.crc32(key.encode())
         return np.stack(
             [
@@ -130,21 +130,20 @@ class Features:
                         field,
                         SIDE,
                         np.random.default_rng([self.seed, number, content]),
-                        strength,
+                        config,
                         render=served.pixels.render,
                     )
-                    for number in range(self.recipe.head.views)
+                    for number in range(self.recipe.views)
                 ),
             ]
         )
 
     @property
     def path(self) -> Path:
-        assert self.recipe.head is not None
         made_by = hashlib.sha256()
         for weight in self.extractor.get_weights():
             made_by.update(np.ascontiguousarray(weight).tobytes())
-        settings = [self.seed, self.recipe.head.views, dataclasses.asdict(self.recipe.strength)]
+        settings = [self.seed, self.recipe.views, dataclasses.asdict(self.recipe.augment)]
         made_by.update(json.dumps(settings).encode())
         return self.folder / f"{self.extractor.name}-{made_by.hexdigest()[:16]}.npz"
 

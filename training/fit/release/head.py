@@ -11,9 +11,9 @@ import keras
 import numpy.typing as npt
 
 from training.data.samples import Sample
-from training.fit.recipes import Recipe
 from training.fit.release import discriminant
 from training.fit.release.features import Features
+from training.fit.release.recipe import HeadRecipe
 from training.models import backbones
 
 FOLDER = "features"
@@ -24,9 +24,9 @@ class HeadError(ValueError):
     """There is nothing that a head alone could be fitted on."""
 
 
-def check(backbone: str, recipe: Recipe, weights: str) -> None:
-    """Raises HeadError where the head alone would be fitted on layers that stay random."""
-    if recipe.head and weights == "none":
+def check(backbone: str, weights: str) -> None:
+    """Raises HeadError where the head would be fitted on layers that stay random."""
+    if weights == "none":
         raise HeadError(
             f"only the head of {backbone} is fitted, and the layers before it would stay "
             "random: give --weights imagenet or PATH, or train the whole network with --learn all"
@@ -35,7 +35,7 @@ def check(backbone: str, recipe: Recipe, weights: str) -> None:
 
 def fit(
     backbone: str,
-    recipe: Recipe,
+    recipe: HeadRecipe,
     train: Sequence[Sample],
     features: Path,
     *,
@@ -50,15 +50,14 @@ def fit(
         HeadError, WeightsError, BackboneError, FeaturesError, DatasetError: what was asked for
             cannot be had.
     """
-    check(backbone, recipe, weights)
-    assert recipe.head is not None
+    check(backbone, weights)
     keras.utils.set_random_seed(seed)
     nets = backbones.build(
         backbone, weights=weights, seed=seed, dtype=recipe.dtype, taps=recipe.taps
     )
     source = Features(backbones.extractor(nets), recipe, seed, features, _progress)
     head = nets.served.get_layer("head")
-    head.set_weights(discriminant.fit(source.of(train), train, recipe.head))
+    head.set_weights(discriminant.fit(source.of(train), train, recipe.ridge))
     fitted: list[npt.NDArray[Any]] = nets.served.get_weights()
     return fitted
 

@@ -21,8 +21,8 @@ from training.augment import normalise
 from training.data import protocols
 from training.data.samples import DatasetError, Sample, every
 from training.fit import images
-from training.fit.recipes import Head, Recipe
 from training.fit.release import discriminant
+from training.fit.release.recipe import HeadRecipe
 from training.metrics import classification
 from training.models import backbones
 
@@ -34,16 +34,16 @@ Show = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.uint8]]
 
 
 def compare(
-    root: Path, backbone: str, recipe: Recipe, weights: str
+    root: Path, backbone: str, recipe: HeadRecipe, weights: str
 ) -> Iterator[tuple[str, dict[str, dict[str, Any]]]]:
     """Each input's name, and its scores by way: known slides, and slides left out one by one.
 
     Raises:
         DatasetError: the images cannot be split so, or one cannot be read.
         BackboneError, WeightsError: as of ``backbones.trunk``.
-        ValueError: the recipe fits no head on taps.
+        ValueError: the recipe has no taps.
     """
-    if recipe.head is None or not recipe.taps:
+    if not recipe.taps:
         raise ValueError(f"inputs are compared by a head on taps, and {backbone} has none")
     samples = every(root)
     folds = {way: protocols.folds(root, way) for way in ("known", "slides")}
@@ -52,7 +52,7 @@ def compare(
     rows = {sample.path: row for row, sample in enumerate(samples)}
     for name, show in _inputs(fields, rows, folds["known"][0], samples).items():
         features = _features(net, fields, show)[:, None]
-        yield name, {way: _scored(features, rows, folds[way], recipe.head) for way in folds}
+        yield name, {way: _scored(features, rows, folds[way], recipe.ridge) for way in folds}
 
 
 def _inputs(
@@ -94,12 +94,12 @@ def _scored(
     features: npt.NDArray[np.float32],
     rows: dict[Path, int],
     folds: Sequence[protocols.Fold],
-    head: Head,
+    ridge: float,
 ) -> dict[str, Any]:
     targets, answers = [], []
     for fold in folds:
         train, test = fold.parts["train"], fold.parts["test"]
-        kernel, bias = discriminant.fit(features[[rows[s.path] for s in train]], train, head)
+        kernel, bias = discriminant.fit(features[[rows[s.path] for s in train]], train, ridge)
         logits = features[[rows[s.path] for s in test], 0] @ kernel + bias
         targets += [sample.target for sample in test]
         answers += logits.argmax(1).tolist()

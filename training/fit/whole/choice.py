@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from training.fit.recipes import Recipe
+from training.fit.whole.recipe import WholeRecipe
 
 
-def candidates(history: list[dict[str, Any]], recipe: Recipe) -> list[dict[str, Any]]:
+def candidates(history: list[dict[str, Any]], recipe: WholeRecipe) -> list[dict[str, Any]]:
     """The epochs whose weights may be kept: the last third of the last stage, at least one.
 
     Before, at a high learning rate, scores jump by several points from epoch to epoch, and a
@@ -20,12 +20,12 @@ def candidates(history: list[dict[str, Any]], recipe: Recipe) -> list[dict[str, 
     return [row for row in history if row["epoch"] >= first]
 
 
-def chosen(history: list[dict[str, Any]], recipe: Recipe) -> dict[str, Any]:
+def chosen(history: list[dict[str, Any]], recipe: WholeRecipe) -> dict[str, Any]:
     """The candidate of the lowest validation loss; of equal ones the first."""
     return min(candidates(history, recipe), key=lambda row: row["val_loss"])
 
 
-def stale(history: list[dict[str, Any]], recipe: Recipe) -> bool:
+def stale(history: list[dict[str, Any]], recipe: WholeRecipe) -> bool:
     """Whether ``recipe.patience`` epochs have passed without a better validation loss."""
     rows = candidates(history, recipe)
     if not recipe.patience or not rows:

@@ -24,11 +24,11 @@ from training.augment.random_view import Render
 from training.fit import checkpoint
 from training.fit.batches import Batch, Images, Source
 from training.fit.checkpoint import Progress
-from training.fit.recipes import Recipe, Stage
 from training.fit.whole import choice
 from training.fit.whole.average import Average
 from training.fit.whole.objective import LastLosses, Objective
 from training.fit.whole.optimizer import adamw
+from training.fit.whole.recipe import Stage, WholeRecipe
 from training.fit.whole.robust import GroupWeights
 from training.fit.whole.validation import validate
 from training.models import backbones
@@ -50,7 +50,7 @@ class Habits:
 
 def fit(
     backbone: Backbone | str,
-    recipe: Recipe,
+    recipe: WholeRecipe,
     train: Images,
     val: Images,
     out: Path,
@@ -99,7 +99,7 @@ class _Training:
     def __init__(
         self,
         settings: dict[str, Any],
-        recipe: Recipe,
+        recipe: WholeRecipe,
         train: Images,
         val: Images,
         file: Path,
@@ -134,7 +134,7 @@ class _Training:
             **options,
         )
         self._net, self._served = nets.trained, nets.served
-        self._source = Source(self._train, recipe, seed, render)
+        self._source = Source(self._train, recipe.drawing, seed, render)
         if self._resumed:
             checkpoint.restore_model(self._file, self._net)
             self.best = checkpoint.arrays(self._file, "best")
@@ -174,7 +174,7 @@ class _Training:
         progress = self.progress
         began = saved = time.monotonic()
         before = progress.seconds
-        batches = self._source.epoch(stage, epoch, progress.step, self._habits.workers)
+        batches = self._source.epoch(stage.cut, epoch, progress.step, self._habits.workers)
         with contextlib.closing(batches):
             for batch in batches:
                 progress.losses.append(self._step(batch, epoch))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import keras
 
-from training.fit.recipes import Recipe, Stage
+from training.fit.whole.recipe import Stage, WholeRecipe
 
 
-def adamw(recipe: Recipe, stage: Stage, steps: int) -> keras.optimizers.Optimizer:
+def adamw(recipe: WholeRecipe, stage: Stage, steps: int) -> keras.optimizers.Optimizer:
     """The optimizer of a stage of ``steps`` steps an epoch.
 
     The rate rises for an epoch, or for a tenth of a short stage, from a twentieth of its peak, and

@@ -8,10 +8,10 @@ import pytest
 
 from training.augment import random_view
 from training.augment.mixing import Donors
-from training.augment.random_view import PLAIN, Strength
+from training.augment.random_view import PLAIN, AugmentConfig
 
 FULL = dataclasses.replace(
-    Strength(),
+    AugmentConfig(),
     **dict.fromkeys(("untouched_colour", "transfer"), 0.0),
     **dict.fromkeys(("fourier", "illumination", "bar", "jpeg", "noise"), 1.0),
 )
@@ -26,14 +26,14 @@ def donors(smears: dict[str, np.ndarray]) -> Donors:
     return Donors(np.stack(list(smears.values())), list(smears))
 
 
-@pytest.mark.parametrize("strength", [Strength(), FULL])
-def test_a_view_follows_from_its_key_alone(smears: dict[str, np.ndarray], strength: Strength):
+@pytest.mark.parametrize("config", [AugmentConfig(), FULL])
+def test_a_view_follows_from_its_key_alone(smears: dict[str, np.ndarray], config: AugmentConfig):
     """A training that was killed goes on with the same views, whatever was made before them."""
     pool, field = donors(smears), smears["purple"]
 
     def view(*key: int) -> np.ndarray:
         return random_view.view(
-            field, 64, rng(*key), strength, partner=lambda r: pool.other(0, r), render=np.flipud
+            field, 64, rng(*key), config, partner=lambda r: pool.other(0, r), render=np.flipud
         )
 
     first = [view(0, 1, index) for index in range(6)]
@@ -63,8 +63,8 @@ def test_without_jitter_colours_stay(noise: np.ndarray) -> None:
 
 
 def test_an_untouched_field_appears_as_it_is(noise: np.ndarray) -> None:
-    strength = dataclasses.replace(PLAIN, untouched_colour=1.0)
-    np.testing.assert_array_equal(random_view.appearance(noise, rng(0), strength), noise)
+    config = dataclasses.replace(PLAIN, untouched_colour=1.0)
+    np.testing.assert_array_equal(random_view.appearance(noise, rng(0), config), noise)
 
 
 def test_the_masked_corner_stays_as_serving_masks_it(smears: dict[str, np.ndarray]) -> None:
@@ -82,22 +82,22 @@ def test_render_sees_the_whole_field_with_its_mask(smears: dict[str, np.ndarray]
         seen.append(pixels)
         return np.full_like(pixels, 77)
 
-    view = random_view.view(smears["pink"], 96, rng(0), Strength(), render=render)
+    view = random_view.view(smears["pink"], 96, rng(0), AugmentConfig(), render=render)
     assert seen[0].shape == (224, 224, 3)
     assert (seen[0][188:, 188:] == 128).all()
     assert (view == 77).all()
 
 
 def test_a_pair_has_one_place_and_two_stains(smears: dict[str, np.ndarray]) -> None:
-    strength = dataclasses.replace(Strength(), untouched_colour=0, bar=0, noise=0)
+    config = dataclasses.replace(AugmentConfig(), untouched_colour=0, bar=0, noise=0)
     for index in range(6):
-        first, second = random_view.pair(smears["pink"], 96, rng(index), strength)
-        single = random_view.view(smears["pink"], 96, rng(index), strength)
+        first, second = random_view.pair(smears["pink"], 96, rng(index), config)
+        single = random_view.view(smears["pink"], 96, rng(index), config)
         np.testing.assert_array_equal(first, single)
         assert abs(first.mean((0, 1)) - second.mean((0, 1))).max() > 1
         # The same structures lie in the same places, however dark.
         green = np.corrcoef(first[..., 1].ravel(), second[..., 1].ravel())[0, 1]
-        elsewhere = random_view.view(smears["pink"], 96, rng(index, 1), strength)
+        elsewhere = random_view.view(smears["pink"], 96, rng(index, 1), config)
         other = np.corrcoef(first[..., 1].ravel(), elsewhere[..., 1].ravel())[0, 1]
         assert green > 0.7 > other
 
@@ -107,6 +107,6 @@ def test_a_pair_has_one_place_and_two_stains(smears: dict[str, np.ndarray]) -> N
 )
 def test_what_is_no_field_is_refused(wrong: np.ndarray) -> None:
     with pytest.raises(ValueError, match="a field must be uint8"):
-        random_view.view(wrong, 64, rng(0), Strength())
+        random_view.view(wrong, 64, rng(0), AugmentConfig())
     with pytest.raises(ValueError, match="a field must be uint8"):
-        random_view.pair(wrong, 64, rng(0), Strength())
+        random_view.pair(wrong, 64, rng(0), AugmentConfig())

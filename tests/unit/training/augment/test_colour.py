@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from training.augment import colour, mixing, stain
-from training.augment.config import PLAIN, Strength
+from training.augment.config import PLAIN, AugmentConfig
 
 
 def recoloured(field: np.ndarray, index: int, partner=None, **knobs) -> np.ndarray:
-    strength = dataclasses.replace(PLAIN, **knobs)
-    return colour.recolour(field, np.random.default_rng(index), strength, partner)
+    config = dataclasses.replace(PLAIN, **knobs)
+    return colour.recolour(field, np.random.default_rng(index), config, partner)
 
 
 def test_nothing_switched_on_changes_nothing(smears: dict[str, np.ndarray]) -> None:
@@ -39,7 +39,7 @@ def test_jitter_moves_colours_far(smears: dict[str, np.ndarray]) -> None:
 
 def _jitter() -> dict[str, float]:
     knobs = ("hed", "stain_scale", "stain_shift", "saturation", "hue_degrees")
-    return {knob: getattr(Strength(), knob) for knob in knobs}
+    return {knob: getattr(AugmentConfig(), knob) for knob in knobs}
 
 
 def test_the_dyes_alone_keep_the_light(noise: np.ndarray) -> None:

@@ -12,8 +12,8 @@ from training.augment.config import PLAIN
 def view(
     field: np.ndarray, index: int, side: int = 64, mask: np.ndarray | None = None, **knobs
 ) -> np.ndarray:
-    strength = dataclasses.replace(PLAIN, **knobs)
-    place = geometry.draw(field, side, np.random.default_rng(index), strength, mask)
+    config = dataclasses.replace(PLAIN, **knobs)
+    place = geometry.draw(field, side, np.random.default_rng(index), config, mask)
     return geometry.cut(field, place)
 
 

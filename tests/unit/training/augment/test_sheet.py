@@ -10,13 +10,13 @@ from PIL import Image
 
 from allclient.contract import Subtype
 from training.augment import sheet
-from training.augment.config import PLAIN, Strength
+from training.augment.config import PLAIN, AugmentConfig
 from training.cli import main
 from training.data.samples import Sample
 
 
 def run(*arguments: object):
-    return CliRunner().invoke(main, ["views", *(str(argument) for argument in arguments)])
+    return CliRunner().invoke(main, ["augment", *(str(argument) for argument in arguments)])
 
 
 def test_the_command_writes_a_sheet_of_fields_and_views(split: Path, tmp_path: Path) -> None:
@@ -49,13 +49,13 @@ def test_a_folder_without_images_is_told_in_one_sentence(tmp_path: Path) -> None
 def test_effects_cover_every_knob_once() -> None:
     """A new knob must not be forgotten on the sheet."""
     knobs = [knob for effect in sheet.EFFECTS.values() for knob in effect]
-    names = {each.name for each in dataclasses.fields(Strength)}
+    names = {each.name for each in dataclasses.fields(AugmentConfig)}
     assert sorted([*knobs, "untouched_colour"]) == sorted(names)
 
 
 @pytest.mark.parametrize("effect", sheet.EFFECTS)
 def test_an_effect_alone_leaves_the_others_off(effect: str) -> None:
-    alone = sheet.alone(effect, Strength())
+    alone = sheet.alone(effect, AugmentConfig())
     changed = {k for k, v in dataclasses.asdict(alone).items() if v != getattr(PLAIN, k)}
     assert changed == set(sheet.EFFECTS[effect])
 

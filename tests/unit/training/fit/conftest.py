@@ -12,8 +12,8 @@ keras = pytest.importorskip("keras")
 from allclient.contract import SUBTYPES, Backbone
 from training.data.samples import Sample
 from training.fit.batches import Images
-from training.fit.recipes import Recipe
 from training.fit.whole import epochs
+from training.fit.whole.recipe import WholeRecipe
 from training.models import applications
 
 
@@ -63,7 +63,7 @@ def images() -> Images:
 def train(images: Images, eagerly: None) -> Callable[..., Any]:
     """Trains the tiny network into a folder; returns best weights and history."""
 
-    def run(out: Path, recipe: Recipe, **options: Any):
+    def run(out: Path, recipe: WholeRecipe, **options: Any):
         out.mkdir(exist_ok=True)
         options = {"seed": 3, "report": lambda row: None, **options}
         return epochs.fit(Backbone.MOBILENET, recipe, images, images, out, **options)

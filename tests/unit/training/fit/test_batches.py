@@ -13,15 +13,14 @@ pytest.importorskip("keras")
 from allclient.contract import SUBTYPES
 from training.augment.config import PLAIN
 from training.data.samples import Sample
-from training.fit.batches import Images, Source, mixed_up
-from training.fit.recipes import WHOLE, Recipe, Stage
+from training.fit.batches import WHOLE, Cut, Drawing, Images, Source, mixed_up
 
-STAGE = Stage(16, 1, 1.0, WHOLE)
-RECIPE = Recipe((STAGE,), batch=8)
+CUT = Cut(16, WHOLE)
+DRAWING = Drawing(batch=8)
 
 
 def all_batches(source: Source, epoch: int = 0, **options: int) -> list:
-    return list(source.epoch(STAGE, epoch, **options))
+    return list(source.epoch(CUT, epoch, **options))
 
 
 def assert_equal(one: list, other: list) -> None:
@@ -31,22 +30,22 @@ def assert_equal(one: list, other: list) -> None:
             np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
 
 
-@pytest.mark.parametrize("change", [{}, {"mixup": 1.0, "consistency": 1.0, "balance": "slide"}])
+@pytest.mark.parametrize("change", [{}, {"mixup": 1.0, "pairs": True, "balance": "slide"}])
 def test_an_epoch_is_the_same_whenever_and_by_however_many_threads_it_is_drawn(
     images: Images, change: dict
 ) -> None:
-    recipe = RECIPE.changed(**change)
-    source = Source(images, recipe, seed=1)
+    drawing = dataclasses.replace(DRAWING, **change)
+    source = Source(images, drawing, seed=1)
     whole = all_batches(source, 5)
     assert [len(batch.pixels) for batch in whole] == [source.views] * source.steps
-    assert_equal(whole, all_batches(Source(images, recipe, seed=1), 5, workers=3))
+    assert_equal(whole, all_batches(Source(images, drawing, seed=1), 5, workers=3))
     assert_equal(whole[1:], all_batches(source, 5, start=1))
     assert not np.array_equal(whole[0].pixels, all_batches(source, 6)[0].pixels)
-    assert not np.array_equal(whole[0].pixels, all_batches(Source(images, recipe, 2), 5)[0].pixels)
+    assert not np.array_equal(whole[0].pixels, all_batches(Source(images, drawing, 2), 5)[0].pixels)
 
 
 def test_an_epoch_that_is_given_up_stops_its_threads(images: Images) -> None:
-    drawn = Source(images, RECIPE, seed=1).epoch(STAGE, 0)
+    drawn = Source(images, DRAWING, seed=1).epoch(CUT, 0)
     next(drawn)
     drawn.close()
 
@@ -54,7 +53,7 @@ def test_an_epoch_that_is_given_up_stops_its_threads(images: Images) -> None:
 def test_a_view_that_cannot_be_drawn_ends_the_epoch_with_its_reason(images: Images) -> None:
     broken = dataclasses.replace(images, pixels=images.pixels[:, :100])
     with pytest.raises(ValueError, match="a field must be uint8"):
-        all_batches(Source(broken, RECIPE, seed=1))
+        all_batches(Source(broken, DRAWING, seed=1))
 
 
 def test_rare_classes_weigh_more(images: Images) -> None:
@@ -62,7 +61,7 @@ def test_rare_classes_weigh_more(images: Images) -> None:
     samples = [
         Sample(Path("x"), SUBTYPES[k]) for k, count in enumerate(counts) for _ in range(count)
     ]
-    source = Source(dataclasses.replace(images, samples=samples), RECIPE, seed=0)
+    source = Source(dataclasses.replace(images, samples=samples), DRAWING, seed=0)
     weights = {}
     for batch in all_batches(source):
         weights |= dict(zip(batch.targets.argmax(1).tolist(), batch.weights.tolist(), strict=True))
@@ -72,7 +71,9 @@ def test_rare_classes_weigh_more(images: Images) -> None:
 def test_rare_classes_are_drawn_as_often_and_then_weigh_the_same(images: Images) -> None:
     samples = [Sample(Path("x"), SUBTYPES[k]) for k in (0,) * 12 + (1,) * 4]
     source = Source(
-        dataclasses.replace(images, samples=samples), RECIPE.changed(balance="class"), seed=0
+        dataclasses.replace(images, samples=samples),
+        dataclasses.replace(DRAWING, balance="class"),
+        seed=0,
     )
     batches = all_batches(source)
     assert sum(batch.targets for batch in batches).sum(0).tolist() == [8, 8, 0, 0]
@@ -83,9 +84,9 @@ def test_views_are_rendered_and_pairs_share_their_field(images: Images) -> None:
     def render(field: np.ndarray) -> np.ndarray:
         return field // 2
 
-    recipe = RECIPE.changed(consistency=1.0)
-    recipe = dataclasses.replace(recipe, strength=PLAIN)
-    batch = all_batches(Source(images, recipe, seed=0, render=render))[0]
+    drawing = dataclasses.replace(DRAWING, pairs=True)
+    drawing = dataclasses.replace(drawing, augment=PLAIN)
+    batch = all_batches(Source(images, drawing, seed=0, render=render))[0]
     assert batch.pixels.max() <= 127
     np.testing.assert_array_equal(batch.pixels[:8], batch.pixels[8:])  # no stain was changed
     np.testing.assert_array_equal(batch.targets[:8], batch.targets[8:])
@@ -94,7 +95,7 @@ def test_views_are_rendered_and_pairs_share_their_field(images: Images) -> None:
 
 
 def test_slides_are_told_apart(images: Images) -> None:
-    source = Source(images, RECIPE, seed=0)
+    source = Source(images, DRAWING, seed=0)
     assert len(source.slides) == 8
     for batch in all_batches(source):
         named = [str(name).split("-")[0] for name in source.slides[batch.slides]]

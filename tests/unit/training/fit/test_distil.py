@@ -11,11 +11,10 @@ import pytest
 from click.testing import CliRunner
 
 from training.cli import main
-from training.fit import recipes
 from training.fit.batches import Images
 from training.fit.checkpoint import CheckpointError
-from training.fit.recipes import RECIPES
 from training.fit.release import distil
+from training.fit.release.recipe import RECIPES
 from training.models import applications, backbones
 
 from .conftest import tiny
@@ -75,9 +74,9 @@ def test_the_command_writes_weights_and_their_record(
     monkeypatch.setitem(applications.APPLICATIONS, "xception", tiny)
     for name in ("mobilenet", "xception"):
         own = dataclasses.replace(RECIPES[name], taps=("last",))
-        monkeypatch.setitem(recipes.RECIPES, name, own)
+        monkeypatch.setitem(RECIPES, name, own)
     out = tmp_path / "xception.weights.h5"
-    arguments = ["hints", "--data", str(split), "--out", str(out), "--epochs", "1"]
+    arguments = ["distil", "--data", str(split), "--out", str(out), "--epochs", "1"]
     teaching = ["--teacher", f"mobilenet={teacher.weights}"]
     result = CliRunner().invoke(main, [*arguments, *teaching])
     assert result.exit_code == 0, result.output

@@ -14,14 +14,14 @@ keras = pytest.importorskip("keras")
 from allclient.contract import Backbone
 from training.augment.config import PLAIN
 from training.fit import checkpoint
-from training.fit.batches import Images
-from training.fit.recipes import PART, WHOLE, Recipe, Stage
+from training.fit.batches import PART, WHOLE, Images
 from training.fit.whole import choice, epochs
 from training.fit.whole.average import Average
+from training.fit.whole.recipe import Stage, WholeRecipe
 from training.fit.whole.validation import validate
 from training.models import backbones
 
-RECIPE = Recipe((Stage(16, 2, 1e-2, PART), Stage(24, 2, 1e-3, WHOLE)), batch=8, strength=PLAIN)
+RECIPE = WholeRecipe((Stage(16, 2, 1e-2, PART), Stage(24, 2, 1e-3, WHOLE)), batch=8, augment=PLAIN)
 EVERYTHING = RECIPE.changed(
     ema=0.9, mixstyle=0.5, mixup=0.2, consistency=0.5, dro=0.1, attention="eca", dropout=0.3
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 
 import keras
@@ -13,17 +14,21 @@ from allclient.contract import SUBTYPES, Backbone
 from toolkit import served
 from training.data.protocols import folds
 from training.data.sample import DatasetError, Sample
-from training.fit.recipes import Head, recipe
+from training.fit import checkpoint, recipes
 from training.fit.release import discriminant
 from training.fit.release.features import Features, FeaturesError
+from training.fit.release.recipe import RECIPES, HeadRecipe
+from training.fit.whole.recipe import WholeRecipe
 from training.models import backbones
+
+ROOT = Path(__file__).resolve().parents[4]
 
 
 @pytest.fixture
 def source(tmp_path: Path) -> Features:
     keras.utils.set_random_seed(1)
     nets = backbones.build(Backbone.MOBILENET, seed=1)
-    own = recipe("EfficientNetB0", "head").changed(views=2)
+    own = HeadRecipe(views=2)
     return Features(backbones.extractor(nets), own, seed=3, folder=tmp_path / "features")
 
 
@@ -94,7 +99,7 @@ def test_the_head_separates_what_is_linear() -> None:
     rng = np.random.default_rng(0)
     features = rng.normal(size=(len(samples), 3, 6)).astype(np.float32) * 5 + 100
     features[:, :, :4] += 40 * np.eye(4, dtype=np.float32)[targets][:, None]
-    kernel, bias = discriminant.fit(features, samples, Head())
+    kernel, bias = discriminant.fit(features, samples, 1 / 300)
     assert kernel.shape == (6, 4)
     assert kernel.dtype == bias.dtype == np.float32
     assert ((features[:, 0] @ kernel + bias).argmax(1) == targets).all()
@@ -114,14 +119,25 @@ def test_classes_weigh_the_same_and_so_do_slides_but_for_tiny_ones() -> None:
 def test_a_class_that_is_missing_is_named() -> None:
     samples = made_up({"0a": 5, "1a": 5, "3a": 5})
     with pytest.raises(DatasetError, match="no training image is of the class pre_b"):
-        discriminant.fit(np.zeros((15, 1, 2), np.float32), samples, Head())
+        discriminant.fit(np.zeros((15, 1, 2), np.float32), samples, 1 / 300)
 
 
 def test_settings_that_would_not_be_followed_are_refused() -> None:
     with pytest.raises(ValueError, match=r"ema, dropout: only for a network.*--learn all"):
-        recipe("mobilenet").changed(ema=0.9, dropout=0.1)
+        recipes.changed(recipes.recipe("mobilenet"), ema=0.9, dropout=0.1)
     with pytest.raises(ValueError, match=r"views: only for a head.*--learn head"):
-        recipe("mobilenet", "all").changed(views=3)
-    assert recipe("mobilenet").changed(looseness=3.0).head == Head(looseness=3.0)
-    assert recipe("VGG16").head is None
-    assert recipe("VGG16", "head").head == Head()
+        recipes.changed(recipes.recipe("mobilenet", "all"), views=3)
+    changed = recipes.changed(recipes.recipe("mobilenet"), ridge=1 / 3)
+    assert changed == dataclasses.replace(RECIPES["mobilenet"], ridge=1 / 3)
+    assert recipes.recipe("VGG16") == WholeRecipe()
+    assert recipes.recipe("VGG16", "head") == HeadRecipe()
+
+
+@pytest.mark.parametrize("name", ["mobilenet", "xception", "inception_v3"])
+def test_the_records_of_the_released_masters_are_still_those_of_todays_recipes(name: str) -> None:
+    """They were written when one recipe held the settings of both ways to train."""
+    stored = json.loads((ROOT / "training" / "masters" / f"{name}.json").read_text())["recipe"]
+    today = dataclasses.asdict(RECIPES[name])
+    assert checkpoint.differences({"recipe": stored}, {"recipe": today}) == []
+    other = {**today, "ridge": 1 / 7}
+    assert checkpoint.differences({"recipe": stored}, {"recipe": other}) == ["ridge"]

@@ -14,9 +14,8 @@ from click.testing import CliRunner
 from toolkit import served
 from training.cli import main
 from training.data import protocols
-from training.fit import recipes
-from training.fit.recipes import RECIPES, Head
 from training.fit.release import inputs
+from training.fit.release.recipe import RECIPES, HeadRecipe
 from training.models import applications
 
 from ..conftest import CLASSES, write_field
@@ -60,7 +59,7 @@ def weights(tmp_path: Path) -> str:
     return str(path)
 
 
-OWN = dataclasses.replace(RECIPES["mobilenet"], taps=("last",), head=Head(looseness=30))
+OWN = dataclasses.replace(RECIPES["mobilenet"], taps=("last",), ridge=1 / 30)
 
 
 def test_every_input_is_scored_on_the_same_images(two_slides: Path, weights: str) -> None:
@@ -92,7 +91,7 @@ def test_the_command_says_what_each_gave_and_what_it_lacks(
     two_slides: Path, weights: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(applications.APPLICATIONS, "mobilenet", tiny)
-    monkeypatch.setitem(recipes.RECIPES, "mobilenet", OWN)
+    monkeypatch.setitem(RECIPES, "mobilenet", OWN)
     arguments = ["inputs", "--data", str(two_slides), "--weights"]
     result = CliRunner().invoke(main, [*arguments, weights])
     assert result.exit_code == 0, result.output
@@ -111,4 +110,4 @@ def test_where_every_slide_is_tested_nothing_can_be_the_reference(
 
 def test_a_recipe_without_a_head_on_taps_is_refused(two_slides: Path, weights: str) -> None:
     with pytest.raises(ValueError, match="VGG16 has none"):
-        list(inputs.compare(two_slides, "VGG16", recipes.recipe("VGG16"), weights))
+        list(inputs.compare(two_slides, "VGG16", HeadRecipe(), weights))

@@ -52,7 +52,7 @@ def test_one_command_trains_on_a_fold_and_says_beside_the_master_how(
     split: Path, tmp_path: Path
 ) -> None:
     settings = ("--backbone", "mobilenet", "--runs", tmp_path / "runs", "--ema", 0.9, "--seed", 5)
-    result = run(split, *settings, "--attention", "se", "--strength", "hue_degrees=7")
+    result = run(split, *settings, "--attention", "se", "--augment", "hue_degrees=7")
     assert result.exit_code == 0, result.output
     out = tmp_path / "runs" / "known" / "known" / "mobilenet"
     assert sorted(path.name for path in out.iterdir()) == [
@@ -64,7 +64,7 @@ def test_one_command_trains_on_a_fold_and_says_beside_the_master_how(
     assert record["way"] == record["fold"] == "known"
     assert record["seed"] == 5
     assert record["recipe"]["ema"] == 0.9
-    assert record["recipe"]["strength"]["hue_degrees"] == 7
+    assert record["recipe"]["augment"]["hue_degrees"] == 7
     assert record["data"]["parts"]["train"]["images"] == 8  # two of three: one is guard
     assert record["data"]["parts"]["val"]["slides"] == [
         "Benign-S01",
@@ -164,7 +164,7 @@ def test_the_head_alone_is_fitted_on_starting_weights(split: Path, tmp_path: Pat
     for weight, own in zip(kept, features.get_weights(), strict=True):
         np.testing.assert_allclose(weight, own, rtol=1e-3, atol=1e-6)
     record = json.loads((tmp_path / "known/known/mobilenet/mobilenet.json").read_text())
-    assert record["recipe"]["head"]["views"] == 1
+    assert record["recipe"]["views"] == 1
     assert record["starting_weights"]["kind"] == "feature extractor"
     assert list((tmp_path / "features").glob("mobilenet-*.npz"))
 
@@ -188,8 +188,8 @@ def test_of_several_folds_one_must_be_named(
         (("--backbone", "VGG99"), 1, "there is no backbone 'VGG99'"),
         (("--backbone", "mobilenet", "--fold", "Other"), 1, "has the folds known; name one"),
         (("--backbone", "mobilenet", "--ema", "2"), 1, "ema is 2.0"),
-        (("--backbone", "mobilenet", "--strength", "hue=2"), 2, "'hue' is none of"),
-        (("--backbone", "mobilenet", "--strength", "blur=much"), 2, "'blur=much' is not"),
+        (("--backbone", "mobilenet", "--augment", "hue=2"), 2, "'hue' is none of"),
+        (("--backbone", "mobilenet", "--augment", "blur=much"), 2, "'blur=much' is not"),
         (("--backbone", "mobilenet", "--weights", "x.keras"), 1, "x.keras: no such file"),
         (("--backbone", "mobilenet", "--runs", "x"), 2, "either --runs or --out"),
     ],
