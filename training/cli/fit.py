@@ -21,7 +21,9 @@ from training.cli._options import PROTOCOLS, data_option
 )
 @data_option
 @click.option(
+    "--protocol",
     "--way",
+    "protocol",
     type=click.Choice(PROTOCOLS),
     default="known",
     show_default=True,
@@ -31,12 +33,12 @@ from training.cli._options import PROTOCOLS, data_option
     "--fold",
     default="",
     metavar="SLIDE",
-    help="With --way slides: the slide left out; A+B leaves out two together.",
+    help="With --protocol slides: the slide left out; A+B leaves out two together.",
 )
 @click.option(
     "--runs",
     type=NEW_FOLDER,
-    help="Train into RUNS/<way>/<fold>/<backbone>/.",
+    help="Train into RUNS/<protocol>/<fold>/<backbone>/.",
 )
 @click.option("--out", type=NEW_FOLDER, help="Train into this folder.")
 @click.option("--seed", default=0, show_default=True)
@@ -100,7 +102,7 @@ from training.cli._options import PROTOCOLS, data_option
 def fit(
     backbone: str,
     root: Path,
-    way: str,
+    protocol: str,
     fold: str,
     runs: Path | None,
     out: Path | None,
@@ -122,7 +124,7 @@ def fit(
     \b
     Examples:
       python -m training fit --backbone mobilenet --data all-smears --runs runs \\
-          --weights imagenet --way slides --fold Benign-S01
+          --weights imagenet --protocol slides --fold Benign-S01
       python -m training fit --backbone xception --data all-smears --runs whole \\
           --learn all --stage 112:12 --stage 224:2 --ema 0.998 --balance slide
     """
@@ -137,8 +139,8 @@ def fit(
         changes["taps"] = changes["taps"] or None
         own = recipes.recipe(backbone, learn)
         recipe = recipes.changed(own, augment=_numbers(augments), **changes)
-        order = run.Order(backbone, recipe, root, way, fold, seed, weights)
-        into = out if runs is None else run.place(runs, way, order.named().name, backbone)
+        order = run.Order(backbone, recipe, root, protocol, fold, seed, weights)
+        into = out if runs is None else run.place(runs, protocol, order.named().name, backbone)
         assert into is not None
         run.train(order, into, habits=Habits(workers, 60 * checkpoint_minutes))
 

@@ -41,10 +41,10 @@ def inputs(root: Path, backbone: str, weights: str, ridge: float) -> None:
 
     with clear_errors():
         own = RECIPES[backbone].changed(ridge=ridge)
-        for name, ways in pictures.compare(root, backbone, own, weights):
+        for name, by_protocol in pictures.compare(root, backbone, own, weights):
             figures = (
-                f"{way}: four classes {found['accuracy']:.3f}, benign/malignant balanced "
+                f"{protocol}: four classes {found['accuracy']:.3f}, benign/malignant balanced "
                 f"{found['binary_balanced_accuracy']:.3f}"
-                for way, found in ways.items()
+                for protocol, found in by_protocol.items()
             )
             click.echo(f"{name:<26}  {'   '.join(figures)}")

@@ -19,8 +19,17 @@ from training.cli._options import PROTOCOLS, data_option
     help=f"{', '.join(BACKBONES)}, or a keras.applications model.",
 )
 @data_option
-@click.option("--way", type=click.Choice(PROTOCOLS), default="known", show_default=True)
-@click.option("--fold", default="", metavar="SLIDE", help="With --way slides: what is left out.")
+@click.option(
+    "--protocol",
+    "--way",
+    "protocol",
+    type=click.Choice(PROTOCOLS),
+    default="known",
+    show_default=True,
+)
+@click.option(
+    "--fold", default="", metavar="SLIDE", help="With --protocol slides: what is left out."
+)
 @click.option(
     "--runs",
     type=NEW_FOLDER,
@@ -28,7 +37,7 @@ from training.cli._options import PROTOCOLS, data_option
     show_default=True,
     help="The study lies in RUNS/tune/<name>/.",
 )
-@click.option("--name", default="", help="Of the study. Default: backbone, way, fold, design.")
+@click.option("--name", default="", help="Of the study. Default: backbone, protocol, fold, design.")
 @click.option(
     "--design",
     type=click.Choice(("tpe", "l9")),
@@ -73,7 +82,7 @@ from training.cli._options import PROTOCOLS, data_option
 def tune(
     backbone: str,
     root: Path,
-    way: str,
+    protocol: str,
     fold: str,
     runs: Path,
     name: str,
@@ -115,6 +124,6 @@ def tune(
         elif side or epochs:
             raise click.UsageError("--side and --epochs are for whole networks: --learn all")
         goal = objective or ("val_balanced_accuracy" if design == "l9" else "val_loss")
-        order = Order(backbone, recipe, root, way, fold, seed, weights)
+        order = Order(backbone, recipe, root, protocol, fold, seed, weights)
         plan = tuning.Plan(design, goal, trials, repeats, varied)
         tuning.tune(order, plan, runs, name=name, habits=Habits(workers))

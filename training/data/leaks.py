@@ -25,7 +25,7 @@ def share(relatives: Relatives, parts: Sequence[str]) -> float:
 
 
 def of_random_splits(relatives: Relatives, seed: int = 0) -> float:
-    """Mean share over ``DRAWS`` splits of the way "random"."""
+    """Mean share over ``DRAWS`` splits of the protocol "random"."""
     shares = []
     for draw in range(DRAWS):
         drawn = protocols.random_parts(relatives.samples, seed + draw)

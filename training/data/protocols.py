@@ -1,4 +1,4 @@
-"""The ways to score: which images are learned from, which choose the weights, which are tested.
+"""The protocols: which images are learned from, which choose the weights, which are tested.
 
 ``known`` tests new fields of slides that training saw, ``random`` is what the literature does
 (fields that share cells fall on both sides), ``slides`` leaves whole slides out.
@@ -16,7 +16,7 @@ import numpy as np
 from training.data.sample import DatasetError, Sample, counts
 from training.data.samples import PARTS, every, level
 
-WAYS = ("known", "random", "slides")
+PROTOCOLS = ("known", "random", "slides")
 RANDOM_SHARES = {"test": 0.20, "val": 0.12}
 LEAST_IMAGES = 100
 """A slide with fewer images is no test of its own."""
@@ -37,9 +37,9 @@ class Fold:
 
 
 def folds(
-    root: Path, way: str, *, seed: int = 0, left_out: Sequence[str] | None = None
+    root: Path, protocol: str, *, seed: int = 0, left_out: Sequence[str] | None = None
 ) -> list[Fold]:
-    """The folds of one way to score.
+    """The folds of one protocol.
 
     known   one fold "known": the columns split and guard of split.csv.
     random  one fold "random": of each class 68% train, 12% val, 20% test, drawn by ``seed`` from
@@ -54,13 +54,15 @@ def folds(
     validation: a choice of weights that never sees a class would drop that class.
 
     Raises:
-        DatasetError: the data lacks what the way needs, a slide is unknown, or malignant images
-            have no stage: nothing can be learned from those.
+        DatasetError: the data lacks what the protocol needs, a slide is unknown, or malignant
+            images have no stage: nothing can be learned from those.
     """
-    if way not in WAYS:
-        raise DatasetError(f"no way {way!r} to score; there are {', '.join(WAYS)}")
-    if left_out is not None and way != "slides":
-        raise DatasetError(f"slides can be left out only by the way 'slides', not by {way!r}")
+    if protocol not in PROTOCOLS:
+        raise DatasetError(f"no protocol {protocol!r}; there are {', '.join(PROTOCOLS)}")
+    if left_out is not None and protocol != "slides":
+        raise DatasetError(
+            f"slides can be left out only by the protocol 'slides', not by {protocol!r}"
+        )
     samples = every(root)
     unstaged = sum(sample.subtype is None for sample in samples)
     if unstaged:
@@ -68,14 +70,14 @@ def folds(
             f"{root} has {unstaged} malignant images of unknown stage, so four classes cannot be "
             f"trained on it ({counts(samples)}); it can be scored as benign or malignant"
         )
-    if way == "random":
+    if protocol == "random":
         return [Fold("random", random_parts(samples, seed), "image")]
     if not samples[0].part:
         raise DatasetError(
-            f"{root} has no split.csv, which the way {way!r} needs; "
+            f"{root} has no split.csv, which the protocol {protocol!r} needs; "
             "python -m training split --data ... writes one"
         )
-    if way == "known":
+    if protocol == "known":
         kept = [s for s in samples if s.part != "train" or not s.guard]
         parts = {part: [s for s in kept if s.part == part] for part in PARTS}
         return [Fold("known", parts, level(root))]
@@ -107,7 +109,7 @@ def testable(samples: Sequence[Sample]) -> list[str]:
 
 
 def random_parts(samples: Sequence[Sample], seed: int) -> dict[str, list[Sample]]:
-    """Parts of the way "random", of any samples."""
+    """Parts of the protocol "random", of any samples."""
     generator = np.random.default_rng(seed)
     part = {}
     for name in sorted({s.named for s in samples}):

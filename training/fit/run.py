@@ -44,9 +44,9 @@ class Order:
     recipe: Recipe
     root: Path
     """Folder of the images."""
-    way: str = "known"
+    protocol: str = "known"
     fold: str = ""
-    """Name of the way's fold; may be empty where the way has only one."""
+    """Name of the protocol's fold; may be empty where the protocol has only one."""
     seed: int = 0
     weights: str = "none"
 
@@ -54,23 +54,25 @@ class Order:
         """The fold that is asked for.
 
         Raises:
-            RunError: the way has no such fold, or several and none was named.
-            DatasetError: the images cannot be split this way.
+            RunError: the protocol has no such fold, or several and none was named.
+            DatasetError: the images cannot be split in this protocol.
         """
-        if self.way == "slides" and self.fold:
-            return protocols.folds(self.root, self.way, left_out=[self.fold])[0]
-        found = protocols.folds(self.root, self.way)
+        if self.protocol == "slides" and self.fold:
+            return protocols.folds(self.root, self.protocol, left_out=[self.fold])[0]
+        found = protocols.folds(self.root, self.protocol)
         names = ", ".join(each.name for each in found)
         if self.fold:
             found = [each for each in found if each.name == self.fold]
         if len(found) != 1:
-            raise RunError(f"the way {self.way!r} has the folds {names}; name one by --fold")
+            raise RunError(
+                f"the protocol {self.protocol!r} has the folds {names}; name one by --fold"
+            )
         return found[0]
 
 
-def place(runs: Path, way: str, fold: str, backbone: str) -> Path:
-    """Where the trainings of all ways and folds lie side by side."""
-    return runs / way / fold / backbone
+def place(runs: Path, protocol: str, fold: str, backbone: str) -> Path:
+    """Where the trainings of all protocols and folds lie side by side."""
+    return runs / protocol / fold / backbone
 
 
 def train(order: Order, out: Path, *, habits: epochs.Habits | None = None) -> None:
@@ -96,13 +98,15 @@ def train(order: Order, out: Path, *, habits: epochs.Habits | None = None) -> No
     out.mkdir(parents=True, exist_ok=True)
     parts = {part: fold.parts[part] for part in ("train", "val")}
     sizes = {part: len(samples) for part, samples in parts.items()}
-    click.echo(f"{name}: {order.way} {fold.name}, {sizes['train']} to train, {sizes['val']} to val")
+    click.echo(
+        f"{name}: {order.protocol} {fold.name}, {sizes['train']} to train, {sizes['val']} to val"
+    )
     val = images.as_served(parts["val"])
     history: list[dict[str, Any]] = []
     chosen: int | None = None
     attention = "none"
     if isinstance(order.recipe, HeadRecipe):
-        runs = out.parents[2] if out.parts[-3:-2] == (order.way,) else out
+        runs = out.parents[2] if out.parts[-3:-2] == (order.protocol,) else out
         best = head.fit(
             name,
             order.recipe,
@@ -167,7 +171,7 @@ def _settings(order: Order, fold: protocols.Fold) -> dict[str, Any]:
     """What decides the outcome: the part of the record that is known before the training."""
     return {
         "backbone": order.backbone,
-        "way": order.way,
+        "way": order.protocol,
         "fold": fold.name,
         "data": {
             "name": order.root.resolve().name,

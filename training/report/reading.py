@@ -61,9 +61,9 @@ def at(figures: Any, *keys: str) -> Any:
     return figures
 
 
-def score(figures: Figures, way: str, voter: str, name: str) -> Measured:
-    """One score of one voter in one way, with its interval."""
-    found = at(figures, "ways", way, "voters", voter)
+def score(figures: Figures, protocol: str, voter: str, name: str) -> Measured:
+    """One score of one voter in one protocol, with its interval."""
+    found = at(figures, "ways", protocol, "voters", voter)
     return measured(at(found, "scores", name), at(found, "intervals", name))
 
 

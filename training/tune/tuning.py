@@ -53,7 +53,7 @@ def tune(
     recipe = factors.applied(order.recipe, fixed)
     settings = {
         "backbone": order.backbone,
-        "way": order.way,
+        "way": order.protocol,
         "fold": fold.name,
         "sha256": {part: dataset.digest(fold.parts[part], order.root) for part in ("train", "val")},
         "seed": order.seed,
@@ -63,7 +63,9 @@ def tune(
         "recipe": dataclasses.asdict(recipe),
         "factors": [dataclasses.asdict(each) for each in varied],
     }
-    folder = runs / "tune" / (name or f"{order.backbone}-{order.way}-{fold.name}-{plan.design}")
+    folder = (
+        runs / "tune" / (name or f"{order.backbone}-{order.protocol}-{fold.name}-{plan.design}")
+    )
     click.echo(f"study in {folder}")
     samples = fold.parts["train"]
     bench = Bench(

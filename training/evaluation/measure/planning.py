@@ -18,14 +18,14 @@ from training.evaluation.predictions import OUTSIDE, PARTS, Predictions
 from training.evaluation.probes import catalogue
 
 ONE_FOLD = "known"
-"""The masters of this way answer sets from outside, and may lie in RUNS itself."""
+"""The masters of this protocol answer sets from outside, and may lie in RUNS itself."""
 
 
 @dataclass(frozen=True)
 class Plan:
     """What is to be evaluated."""
 
-    way: str
+    protocol: str
     """known, random, slides, or outside-<name>."""
     root: Path
     folds: Sequence[Fold]
@@ -64,7 +64,7 @@ class Plan:
 
 def plan(
     runs: Path,
-    way: str,
+    protocol: str,
     root: Path,
     *,
     backbones: Sequence[str],
@@ -72,25 +72,25 @@ def plan(
     sample: int = 0,
     seed: int = 0,
 ) -> Plan:
-    """Find the masters RUNS/<way>/<fold>/<backbone>/<backbone>.keras of one way.
+    """Find the masters RUNS/<protocol>/<fold>/<backbone>/<backbone>.keras of one protocol.
 
-    Those of the way "known" may also lie in RUNS as <backbone>.keras, as released masters do.
+    Those of the protocol "known" may also lie in RUNS as <backbone>.keras, as released masters do.
 
     Raises:
         FileNotFoundError: there is none.
-        DatasetError: the data lacks what the way needs.
+        DatasetError: the data lacks what the protocol needs.
     """
-    if not any(_masters(runs, way, fold, backbones) for fold in _fold_names(runs, way)):
-        raise _none(runs, way, backbones)
-    folds = protocols.folds(root, way, left_out=left_out)
-    masters = {fold.name: _masters(runs, way, fold.name, backbones) for fold in folds}
+    if not any(_masters(runs, protocol, fold, backbones) for fold in _fold_names(runs, protocol)):
+        raise _none(runs, protocol, backbones)
+    folds = protocols.folds(root, protocol, left_out=left_out)
+    masters = {fold.name: _masters(runs, protocol, fold.name, backbones) for fold in folds}
     if not any(masters.values()):
-        raise _none(runs, way, backbones)
-    return Plan(way, root, folds, masters, backbones, sample, seed)
+        raise _none(runs, protocol, backbones)
+    return Plan(protocol, root, folds, masters, backbones, sample, seed)
 
 
 def outside(runs: Path, root: Path, samples: Sequence[Sample], *, backbones: Sequence[str]) -> Plan:
-    """A set of another laboratory, answered by the masters of the way "known"."""
+    """A set of another laboratory, answered by the masters of the protocol "known"."""
     masters = _masters(runs, ONE_FOLD, ONE_FOLD, backbones)
     if not masters:
         raise _none(runs, ONE_FOLD, backbones)
@@ -119,7 +119,7 @@ def execute(
         path, reason = next(iter(predictor.failed.items()))
         raise ValueError(f"no image of {plan.root} can be read; {path}: {reason}")
     found = {
-        name: table.predictions(plan.way, name, _meta(plan, name, predictor.failed))
+        name: table.predictions(plan.protocol, name, _meta(plan, name, predictor.failed))
         for name, table in predictor.tables.items()
     }
     return found, predictor.failed
@@ -147,13 +147,13 @@ def _digest(model: str) -> str:
     return total.hexdigest()
 
 
-def _fold_names(runs: Path, way: str) -> list[str]:
-    return [ONE_FOLD, *(each.name for each in (runs / way).glob("*") if each.is_dir())]
+def _fold_names(runs: Path, protocol: str) -> list[str]:
+    return [ONE_FOLD, *(each.name for each in (runs / protocol).glob("*") if each.is_dir())]
 
 
-def _masters(runs: Path, way: str, fold: str, backbones: Sequence[str]) -> dict[str, Path]:
-    places = [runs / way / fold]
-    if way == ONE_FOLD:
+def _masters(runs: Path, protocol: str, fold: str, backbones: Sequence[str]) -> dict[str, Path]:
+    places = [runs / protocol / fold]
+    if protocol == ONE_FOLD:
         places.append(runs)
     found: dict[str, Path] = {}
     for name in backbones:
@@ -164,9 +164,9 @@ def _masters(runs: Path, way: str, fold: str, backbones: Sequence[str]) -> dict[
     return found
 
 
-def _none(runs: Path, way: str, backbones: Sequence[str]) -> FileNotFoundError:
+def _none(runs: Path, protocol: str, backbones: Sequence[str]) -> FileNotFoundError:
     nor = "".join(f", nor {name}.keras" for name in backbones[1:])
     return FileNotFoundError(
-        f"no {backbones[0]}.keras in {runs / way}/<fold>/{backbones[0]}{nor}; "
+        f"no {backbones[0]}.keras in {runs / protocol}/<fold>/{backbones[0]}{nor}; "
         "python -m training fit makes them"
     )

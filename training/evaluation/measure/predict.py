@@ -56,11 +56,11 @@ class Table:
         default_factory=dict
     )
 
-    def predictions(self, way: str, backbone: str, meta: Mapping[str, Any]) -> Predictions:
+    def predictions(self, protocol: str, backbone: str, meta: Mapping[str, Any]) -> Predictions:
         columns = {name: [row[name] for row in self.rows] for name in self.rows[0]}
         texts: dict[str, Any] = {name: np.array(columns.pop(name)) for name in TEXTS}
         return Predictions(
-            way=way,
+            protocol=protocol,
             backbone=backbone,
             targets=np.array(columns.pop("targets"), np.int64),
             logits=np.array(columns["logits"], np.float32),

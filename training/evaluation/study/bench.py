@@ -60,7 +60,7 @@ def collect(by_backbone: Mapping[str, Predictions], aligned: Aligned) -> dict[st
 
 
 class Bench:
-    """The unchanged answers of one way, and how changed ones compare with them."""
+    """The unchanged answers of one protocol, and how changed ones compare with them."""
 
     def __init__(
         self,

@@ -15,7 +15,7 @@ from training.metrics import intervals
 
 
 def figures(aligned: Aligned) -> dict[str, Any]:
-    """CAMS of one way, by backbone."""
+    """CAMS of one protocol, by backbone."""
     return {
         name: _backbone(aligned, table, votes)
         for name, table, votes in zip(

@@ -1,8 +1,8 @@
 """Which policy judges the answers of which fold.
 
-The served policy was fitted for the masters of the way known, and knows the looks of every slide.
-It judges that way and sets from outside. A slide left out is judged by the policy of its fold,
-which knows nothing of that slide and whose thresholds were chosen on the others
+The served policy was fitted for the masters of the protocol known, and knows the appearance of
+every slide. It judges that protocol and sets from outside. A slide left out is judged by the policy
+of its fold, which knows nothing of that slide and whose thresholds were chosen on the others
 (``training.review``). A random fold is judged by the served policy at the temperatures of its own
 networks: its slides are known anyway.
 """
@@ -27,9 +27,9 @@ SAME_TEMPERATURE = 0.02
 """A temperature that is fitted again on the same rows differs by rounding alone."""
 
 
-def fits(way: str) -> bool:
-    """Whether the served policy was fitted for the networks of this way."""
-    return way == FITTED_FOR or way.startswith(OUTSIDE)
+def fits(protocol: str) -> bool:
+    """Whether the served policy was fitted for the networks of this protocol."""
+    return protocol == FITTED_FOR or protocol.startswith(OUTSIDE)
 
 
 def by_fold(
@@ -44,9 +44,9 @@ def by_fold(
         PolicyError: the policy of a fold is broken.
         PredictionsError: it was fitted on other predictions than these.
     """
-    if fits(aligned.way):
+    if fits(aligned.protocol):
         return dict.fromkeys(aligned.val, served), []
-    if aligned.way != LEFT_OUT:
+    if aligned.protocol != LEFT_OUT:
         return {
             fold: dataclasses.replace(served, temperature=own)
             for fold, own in calibrated.temperatures.items()

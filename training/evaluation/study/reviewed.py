@@ -68,8 +68,8 @@ def figures(
     }
 
 
-def way(aligned: Aligned, decided: Decisions, draws: Resamples) -> dict[str, Any]:
-    """REVIEW and the risk-coverage curves of one way."""
+def protocol(aligned: Aligned, decided: Decisions, draws: Resamples) -> dict[str, Any]:
+    """REVIEW and the risk-coverage curves of one protocol."""
     wrong_class = decided.answers != aligned.targets
     wrong_label = (decided.answers == BENIGN) != (aligned.targets == BENIGN)
     # Answers that need no review go first; within both halves the least doubtful ones.

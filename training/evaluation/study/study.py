@@ -1,4 +1,4 @@
-"""One way to score: its rows, what every voter says about them, what the policy makes of it."""
+"""One protocol: its rows, what every voter says about them, what the policy makes of it."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from training.review.decisions import Decisions
 
 
 class Study:
-    """One way: its rows, what every voter says about them, what the policies make of them."""
+    """One protocol: its rows, what every voter says about them, what the policies make of them."""
 
     def __init__(
         self, by_backbone: Mapping[str, Predictions], served: Any, folder: Path | None = None
     ) -> None:
-        """Predictions of one way by backbone, the served policy, and the predictions' folder."""
+        """Take one protocol's predictions by backbone, the served policy, and their folder."""
         self.aligned: Aligned = align(by_backbone)
         aligned = self.aligned
         names = [each.value for each in BACKBONES]
         given = dict(zip(names, served.temperature.tolist(), strict=True))
-        own = not policies.fits(aligned.way)
+        own = not policies.fits(aligned.protocol)
         self.calibrated: Calibrated = calibrate_rows(aligned, given, own=own)
         self.draws: Resamples = intervals.resample(aligned.groups, aligned.targets)
         self.voters = voters.voters(aligned, self.calibrated)
@@ -46,12 +46,12 @@ class Study:
                     aligned.logits, aligned.quality, aligned.folds, found
                 )
 
-    def way(self) -> dict[str, Any]:
+    def protocol(self) -> dict[str, Any]:
         """WAY of ``training.evaluation.figures``."""
         aligned = self.aligned
         review: dict[str, Any] = {"coverage": None, "review": None}
         if self.decided is not None:
-            review = reviewed.way(aligned, self.decided, self.draws)
+            review = reviewed.protocol(aligned, self.decided, self.draws)
         return {
             "images": len(aligned.paths),
             "groups": _count(aligned.groups),
@@ -123,7 +123,7 @@ class Study:
         return changed.probes(unchanged, variants, seed), changed.stress(unchanged, variants, seed)
 
     def cams(self) -> dict[str, Any]:
-        """CAMS of the figures, for this way."""
+        """CAMS of the figures, for this protocol."""
         return heat.figures(self.aligned)
 
 

@@ -36,7 +36,7 @@ Show = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.uint8]]
 def compare(
     root: Path, backbone: str, recipe: HeadRecipe, weights: str
 ) -> Iterator[tuple[str, dict[str, dict[str, Any]]]]:
-    """Each input's name, and its scores by way: known slides, and slides left out one by one.
+    """Each input's name, and its scores by protocol: known slides, and slides left out one by one.
 
     Raises:
         DatasetError: the images cannot be split so, or one cannot be read.
@@ -46,13 +46,19 @@ def compare(
     if not recipe.taps:
         raise ValueError(f"inputs are compared by a head on taps, and {backbone} has none")
     samples = every(root)
-    folds = {way: protocols.folds(root, way) for way in ("known", "slides")}
+    folds = {protocol: protocols.folds(root, protocol) for protocol in ("known", "slides")}
     fields = images.in_colour(samples, nuclei=False).pixels
     net, _ = backbones.trunk(backbone, recipe.taps, weights=weights)
     rows = {sample.path: row for row, sample in enumerate(samples)}
     for name, show in _inputs(fields, rows, folds["known"][0], samples).items():
         features = _features(net, fields, show)[:, None]
-        yield name, {way: _scored(features, rows, folds[way], recipe.ridge) for way in folds}
+        yield (
+            name,
+            {
+                protocol: _scored(features, rows, folds[protocol], recipe.ridge)
+                for protocol in folds
+            },
+        )
 
 
 def _inputs(

@@ -8,7 +8,7 @@ from training.report import numbers
 from training.report.blocks import Bullets, Cell, Section, Table, Text, missing
 from training.report.reading import Figures, at, measured
 from training.report.votes import NOISE, compare
-from training.report.wording import VOTERS, WAYS, named
+from training.report.wording import PROTOCOLS, VOTERS, named
 
 QUESTIONS = {"class": "four classes", "label": "benign/malignant"}
 
@@ -26,9 +26,9 @@ def section(figures: Figures) -> Section:
         )
     )
     found.blocks.append(_against_best(figures))
-    for way, title in WAYS.items():
+    for protocol, title in PROTOCOLS.items():
         for question, asked in QUESTIONS.items():
-            each = compare(figures, way, question)
+            each = compare(figures, protocol, question)
             reasons = each.reasons() if each else []
             if each and reasons:
                 found.blocks.append(
@@ -41,16 +41,16 @@ def section(figures: Figures) -> Section:
 def appendix(figures: Figures) -> Section:
     """McNemar's counts between all voters."""
     found = Section("mcnemar", "All comparisons")
-    for way, title in WAYS.items():
-        found.blocks.append(_mcnemar(figures, way, title) or missing(title))
+    for protocol, title in PROTOCOLS.items():
+        found.blocks.append(_mcnemar(figures, protocol, title) or missing(title))
     return found
 
 
 def _against_best(figures: Figures) -> Table:
     rows: list[list[str | Cell]] = []
-    for way, title in WAYS.items():
+    for protocol, title in PROTOCOLS.items():
         for question, asked in QUESTIONS.items():
-            each = compare(figures, way, question)
+            each = compare(figures, protocol, question)
             if each is None:
                 rows.append([title, asked, *[numbers.MISSING] * 4, Cell(numbers.MISSING, "open")])
                 continue
@@ -79,10 +79,10 @@ def _against_best(figures: Figures) -> Table:
     return Table("Does the vote beat its best member?", head, rows, names=3, chips=True)
 
 
-def _mcnemar(figures: Figures, way: str, title: str) -> Table | None:
+def _mcnemar(figures: Figures, protocol: str, title: str) -> Table | None:
     """Every pair with the vote, and the members among themselves."""
     rows: list[list[str | Cell]] = []
-    for each in at(figures, "ways", way, "mcnemar") or ():
+    for each in at(figures, "ways", protocol, "mcnemar") or ():
         p = each.get("p")
         rows.append(
             [

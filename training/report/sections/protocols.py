@@ -11,11 +11,11 @@ from training.report.plots.forest import forest
 from training.report.reading import Figures, at, score
 from training.report.wording import (
     CLASSES,
+    PROTOCOL_MEANS,
+    PROTOCOLS,
     SCORES,
     SHARES,
     VOTERS,
-    WAY_MEANS,
-    WAYS,
     named,
     ordered,
 )
@@ -42,43 +42,43 @@ def section(figures: Figures) -> Section:
             "intervals."
         )
     )
-    for way, title in WAYS.items():
-        found.blocks += _way(figures, way, title)
+    for protocol, title in PROTOCOLS.items():
+        found.blocks += _protocol(figures, protocol, title)
     return found
 
 
-def _way(figures: Figures, way: str, title: str) -> Iterator[Block]:
+def _protocol(figures: Figures, protocol: str, title: str) -> Iterator[Block]:
     yield Text(title, "heading")
-    yield Text(WAY_MEANS[way])
-    voters = at(figures, "ways", way, "voters")
+    yield Text(PROTOCOL_MEANS[protocol])
+    voters = at(figures, "ways", protocol, "voters")
     if not voters:
         yield missing(title)
         return
-    yield Text(_counts(figures, way), "note")
-    yield from _gaps(figures, way)
-    panels = [forest(figures, way, name, bound(way, name)) for name in plotted(way)]
+    yield Text(_counts(figures, protocol), "note")
+    yield from _gaps(figures, protocol)
+    panels = [forest(figures, protocol, name, bound(protocol, name)) for name in plotted(protocol)]
     yield Plots(panels, "Dots are measured values, bars 95% intervals, dashed lines the goal.")
-    yield table(figures, way, CHOSEN, f"{title}: scores")
+    yield table(figures, protocol, CHOSEN, f"{title}: scores")
 
 
-def plotted(way: str) -> tuple[str, str]:
-    """The two scores of a way that are plotted: of four classes, and of benign/malignant."""
-    return "accuracy", LABEL.get(way, "binary_accuracy")
+def plotted(protocol: str) -> tuple[str, str]:
+    """The two scores of a protocol that are plotted: of four classes, and of benign/malignant."""
+    return "accuracy", LABEL.get(protocol, "binary_accuracy")
 
 
-def table(figures: Figures, way: str, names: tuple[str, ...], caption: str) -> Table:
+def table(figures: Figures, protocol: str, names: tuple[str, ...], caption: str) -> Table:
     """Scores down, voters across."""
-    voters = ordered(VOTERS, at(figures, "ways", way, "voters") or {})
+    voters = ordered(VOTERS, at(figures, "ways", protocol, "voters") or {})
     rows = []
     for name in names:
-        cells = (score(figures, way, voter, name) for voter in voters)
+        cells = (score(figures, protocol, voter, name) for voter in voters)
         show = (each.as_share() if name in SHARES else each.as_decimal() for each in cells)
         rows.append([SCORES[name], *show])
     return Table(caption, ["", *(named(VOTERS, each) for each in voters)], rows)
 
 
-def _counts(figures: Figures, way: str) -> str:
-    found = at(figures, "ways", way)
+def _counts(figures: Figures, protocol: str) -> str:
+    found = at(figures, "ways", protocol)
     classes = at(found, "classes") or {}
     parts = ", ".join(
         f"{named(CLASSES, name)} {numbers.count(at(classes, name, 'images'))}"
@@ -91,12 +91,14 @@ def _counts(figures: Figures, way: str) -> str:
     )
 
 
-def _gaps(figures: Figures, way: str) -> Iterator[Block]:
+def _gaps(figures: Figures, protocol: str) -> Iterator[Block]:
     """Backbones and folds that are not in the figures."""
-    absent = [VOTERS[each] for each in VOTERS if at(figures, "ways", way, "voters", each) is None]
+    absent = [
+        VOTERS[each] for each in VOTERS if at(figures, "ways", protocol, "voters", each) is None
+    ]
     if absent:
         yield missing(", ".join(absent))
-    left_out = at(figures, "ways", way, "missing")
+    left_out = at(figures, "ways", protocol, "missing")
     if left_out:
         yield missing("Missing here, " + "; ".join(map(str, left_out)))
 
@@ -104,10 +106,10 @@ def _gaps(figures: Figures, way: str) -> Iterator[Block]:
 def appendix(figures: Figures) -> Section:
     """Every score of every voter."""
     found = Section("scores", "All scores")
-    for way, title in WAYS.items():
-        if at(figures, "ways", way, "voters"):
-            found.blocks.append(table(figures, way, tuple(SCORES), title))
-            found.blocks.append(_classes(figures, way, title))
+    for protocol, title in PROTOCOLS.items():
+        if at(figures, "ways", protocol, "voters"):
+            found.blocks.append(table(figures, protocol, tuple(SCORES), title))
+            found.blocks.append(_classes(figures, protocol, title))
         else:
             found.blocks.append(missing(title))
     found.blocks.append(
@@ -121,10 +123,10 @@ def appendix(figures: Figures) -> Section:
     return found
 
 
-def _classes(figures: Figures, way: str, title: str) -> Table:
+def _classes(figures: Figures, protocol: str, title: str) -> Table:
     rows = []
-    for voter in ordered(VOTERS, at(figures, "ways", way, "voters") or {}):
-        classes = at(figures, "ways", way, "voters", voter, "classes") or {}
+    for voter in ordered(VOTERS, at(figures, "ways", protocol, "voters") or {}):
+        classes = at(figures, "ways", protocol, "voters", voter, "classes") or {}
         for name in ordered(CLASSES, classes):
             each = classes[name]
             shares = (numbers.percent(each.get(key)) for key in ("precision", "recall", "f1"))

@@ -10,7 +10,7 @@ from training.report.blocks import Block, Plots, Section, Table, Text, missing
 from training.report.plots.coverage import coverage
 from training.report.plots.reliability import FEW, reliability
 from training.report.reading import Figures, at, measured, reviewed
-from training.report.wording import CLASSES, REASONS, VOTERS, WAYS, named, ordered
+from training.report.wording import CLASSES, PROTOCOLS, REASONS, VOTERS, named, ordered
 
 
 def calibration(figures: Figures) -> Section:
@@ -23,7 +23,7 @@ def calibration(figures: Figures) -> Section:
             f"grey bars show where the answers lie. Points of fewer than {FEW} images are faint."
         )
     )
-    panels = {title: reliability(figures, way) for way, title in WAYS.items()}
+    panels = {title: reliability(figures, protocol) for protocol, title in PROTOCOLS.items()}
     if any(panels.values()):
         found.blocks.append(Plots(list(panels.values())))
     found.blocks += [missing(title) for title, panel in panels.items() if panel is None]
@@ -42,8 +42,8 @@ def review(figures: Figures) -> Section:
         )
     )
     found.blocks.append(_policies(figures))
-    for way, title in WAYS.items():
-        panels = [coverage(figures, way, question) for question in ("label", "class")]
+    for protocol, title in PROTOCOLS.items():
+        panels = [coverage(figures, protocol, question) for question in ("label", "class")]
         found.blocks.append(Plots(panels) if any(panels) else missing(f"Risk, {title.lower()}"))
     found.blocks += _reasons(figures)
     slides = _by_slide(figures)
@@ -71,8 +71,8 @@ def outside(figures: Figures) -> Section:
 
 def _policies(figures: Figures) -> Table:
     rows = []
-    for way, title in WAYS.items():
-        found = at(figures, "ways", way, "review")
+    for protocol, title in PROTOCOLS.items():
+        found = at(figures, "ways", protocol, "review")
         alone = at(found, "without_review") or {}
         rows.append(
             [
@@ -100,7 +100,9 @@ def _policies(figures: Figures) -> Table:
 
 
 def _reasons(figures: Figures) -> Iterator[Block]:
-    reviews = {title: at(figures, "ways", way, "review") for way, title in WAYS.items()}
+    reviews = {
+        title: at(figures, "ways", protocol, "review") for protocol, title in PROTOCOLS.items()
+    }
     names = ordered(
         REASONS, {name for each in reviews.values() for name in at(each, "reasons") or ()}
     )

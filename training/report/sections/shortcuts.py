@@ -10,7 +10,7 @@ from training.report.blocks import Block, Cell, Plots, Section, Table, Text, mis
 from training.report.plots.probes import probes
 from training.report.plots.stress import stress
 from training.report.reading import Figures, at, measured
-from training.report.wording import MEMBERS, VOTE, VOTERS, WAYS, named
+from training.report.wording import MEMBERS, PROTOCOLS, VOTE, VOTERS, named
 
 
 def probing(figures: Figures) -> Section:
@@ -19,12 +19,13 @@ def probing(figures: Figures) -> Section:
         found.blocks.append(missing("Shortcut probes"))
         return found
     images = numbers.count(at(figures, "probes", "images"))
-    way = named(WAYS, str(at(figures, "probes", "way"))).lower()
+    protocol = named(PROTOCOLS, str(at(figures, "probes", "way"))).lower()
     found.blocks += [
         Text(
             "Each image is changed in a way that cells do not care about, or loses what the "
-            f"answer should hang on, and is read again ({images} images of the test, {way}). A "
-            "label that changes with the scale bar or with the colour of "
+            "answer should depend on, and is read again "
+            f"({images} images of the test, {protocol}). A label that changes with the scale bar "
+            "or with the colour of "
             "the background was not read from cells."
         ),
         Plots(

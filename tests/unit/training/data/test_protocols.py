@@ -23,7 +23,7 @@ SLIDES = {
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """Split of seven slides; the files are empty, since no way to score opens them."""
+    """Split of seven slides; the files are empty, since no protocol opens them."""
     rows = []
     for slide, (name, parts) in SLIDES.items():
         (tmp_path / name).mkdir(exist_ok=True)
@@ -126,25 +126,25 @@ def test_relatives_on_another_slide_are_not_learned_from(root: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("way", "left_out", "message"),
+    ("protocol", "left_out", "message"),
     [
         ("patients", None, "there are known, random, slides"),
-        ("known", ["Pre-S01"], "only by the way 'slides'"),
+        ("known", ["Pre-S01"], "only by the protocol 'slides'"),
         ("slides", ["Pre-S09"], "no slide Pre-S09; the slides are: Benign-S01"),
         ("slides", ["Pro-S01"], "without Pro-S01 too little of pro_b"),
     ],
 )
 def test_what_cannot_be_done_is_said(
-    root: Path, way: str, left_out: list[str] | None, message: str
+    root: Path, protocol: str, left_out: list[str] | None, message: str
 ) -> None:
     with pytest.raises(DatasetError, match=message):
-        protocols.folds(root, way, left_out=left_out)
+        protocols.folds(root, protocol, left_out=left_out)
 
 
 def test_known_and_slides_need_a_split(folders: Path) -> None:
-    for way in ("known", "slides"):
+    for protocol in ("known", "slides"):
         with pytest.raises(DatasetError, match="python -m training split"):
-            protocols.folds(folders, way)
+            protocols.folds(folders, protocol)
 
 
 def test_slides_need_names(split: Path) -> None:
@@ -153,7 +153,7 @@ def test_slides_need_names(split: Path) -> None:
 
 
 def test_folds_say_what_they_keep_apart(root: Path) -> None:
-    assert [protocols.folds(root, way)[0].level for way in protocols.WAYS] == [
+    assert [protocols.folds(root, protocol)[0].level for protocol in protocols.PROTOCOLS] == [
         "group",
         "image",
         "slide",

@@ -134,9 +134,11 @@ def test_temperatures_come_from_the_policy_or_from_the_folds_own_validation(
     parts = ["val"] * 6 + ["test"] * 6
     targets = [0, 1, 2, 3, 0, 1] * 2
     given = []
-    for way, fold in (("known", "known"), ("random", "random")):
+    for protocol, fold in (("known", "known"), ("random", "random")):
         for name in BACKBONES:
-            each = says(name, targets, targets=targets, way=way, folds=[fold] * 12, parts=parts)
+            each = says(
+                name, targets, targets=targets, protocol=protocol, folds=[fold] * 12, parts=parts
+            )
             logits = each.logits.copy()
             logits[0] = [0, 4, 0, 0]  # one validation image wrong
             given.append(dataclasses.replace(each, logits=logits))
@@ -161,7 +163,7 @@ def test_one_backbone_alone_is_scored_without_fusions_and_review(store, policy: 
 
 def test_what_a_backbone_lacks_is_named_and_left_out_for_all(store, policy: Path) -> None:
     folds = ["S1"] * 6 + ["S2"] * 6
-    first, second, third = three(FLIPPED, way="slides", folds=folds)
+    first, second, third = three(FLIPPED, protocol="slides", folds=folds)
     half = dataclasses.replace(
         second,
         **{name: getattr(second, name)[:6] for name in predictions.ARRAYS},
@@ -194,7 +196,9 @@ def test_predictions_of_different_preprocessing_are_not_mixed(store, policy: Pat
 
 
 def test_an_image_tested_by_two_folds_does_not_count_twice(store, policy: Path) -> None:
-    each = says("xception", TARGETS, targets=TARGETS, way="slides", folds=["A"] * 6 + ["A+B"] * 6)
+    each = says(
+        "xception", TARGETS, targets=TARGETS, protocol="slides", folds=["A"] * 6 + ["A+B"] * 6
+    )
     twice = dataclasses.replace(each, paths=np.array([f"{n % 6}.jpg" for n in range(12)]))
     with pytest.raises(PredictionsError, match="test part of two folds"):
         figures.compute(store(twice), policy)
@@ -203,7 +207,7 @@ def test_an_image_tested_by_two_folds_does_not_count_twice(store, policy: Path) 
 def test_a_set_from_outside_counts_alarms_without_review(store, policy: Path) -> None:
     answers = [0, 0, 1, 2, 0, 0]
     given = [
-        says(name, answers, targets=[0] * 6, way="outside-healthy", folds=["known"] * 6)
+        says(name, answers, targets=[0] * 6, protocol="outside-healthy", folds=["known"] * 6)
         for name in BACKBONES
     ]
     found = figures.compute(store(*given), policy)["outside"]["healthy"]
@@ -218,7 +222,14 @@ def test_a_set_from_outside_with_doubt_raises_no_alarm(store, policy: Path) -> N
     strange = np.tile(GOOD_QUALITY, (6, 1))
     strange[:, QUALITY_FIELDS.index("background_green")] = 0.1
     given = [
-        says(name, [1] * 6, targets=[0] * 6, way="outside-x", folds=["known"] * 6, quality=strange)
+        says(
+            name,
+            [1] * 6,
+            targets=[0] * 6,
+            protocol="outside-x",
+            folds=["known"] * 6,
+            quality=strange,
+        )
         for name in BACKBONES
     ]
     found = figures.compute(store(*given), policy)["outside"]["x"]
@@ -323,7 +334,7 @@ def slides_left_out() -> list:
     """Two folds, each with validation rows of the other's slide."""
     return three(
         FLIPPED,
-        way="slides",
+        protocol="slides",
         folds=["S1"] * 6 + ["S2"] * 6,
         slides=["S1"] * 4 + ["S2"] * 6 + ["S1"] * 2,
         parts=["test"] * 4 + ["val"] * 2 + ["test"] * 4 + ["val"] * 2,
@@ -376,7 +387,7 @@ def test_predictions_of_an_older_preprocessing_are_refused(store, policy: Path) 
 
 
 def test_backbones_without_a_common_image_are_not_compared(store, policy: Path) -> None:
-    first = says("mobilenet", TARGETS, targets=TARGETS, way="slides", folds=["S1"] * 12)
-    second = says("xception", TARGETS, targets=TARGETS, way="slides", folds=["S2"] * 12)
+    first = says("mobilenet", TARGETS, targets=TARGETS, protocol="slides", folds=["S1"] * 12)
+    second = says("xception", TARGETS, targets=TARGETS, protocol="slides", folds=["S2"] * 12)
     with pytest.raises(PredictionsError, match="no test image was answered by all of mobilenet"):
         figures.compute(store(first, second), policy)

@@ -152,7 +152,7 @@ def test_a_set_from_outside_is_answered_by_the_known_masters(tmp_path: Path, dra
     samples = [Sample(path, "benign") for path in sorted(root.glob("*.png"))]
     plan = planning.outside(tmp_path / "runs", root, samples, backbones=ALL)
     found, _ = planning.execute(plan, lambda path: net)
-    assert found["xception"].way == "outside-healthy"
+    assert found["xception"].protocol == "outside-healthy"
     assert found["xception"].paths.tolist() == ["0.png", "1.png", "2.png"]
 
 

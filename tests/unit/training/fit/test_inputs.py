@@ -66,7 +66,10 @@ def test_every_input_is_scored_on_the_same_images(two_slides: Path, weights: str
     found = dict(inputs.compare(two_slides, "mobilenet", OWN, weights))
     assert list(found) == ["colour", "Macenko", "Reinhard", "density", "density, leukocytes alone"]
     for scores in found.values():
-        assert {way: each["images"] for way, each in scores.items()} == {"known": 6, "slides": 24}
+        assert {protocol: each["images"] for protocol, each in scores.items()} == {
+            "known": 6,
+            "slides": 24,
+        }
 
 
 def test_inputs_differ_and_the_last_is_what_is_served(

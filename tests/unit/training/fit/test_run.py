@@ -172,11 +172,11 @@ def test_the_head_alone_is_fitted_on_starting_weights(split: Path, tmp_path: Pat
 def test_of_several_folds_one_must_be_named(
     split: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def folds(root, way, *, seed=0, left_out=None):
+    def folds(root, protocol, *, seed=0, left_out=None):
         return [Fold(name, {}) for name in left_out or ("Benign-S01", "Early-S02")]
 
     monkeypatch.setattr(protocols, "folds", folds)
-    settings = ("--backbone", "mobilenet", "--runs", tmp_path, "--way", "slides")
+    settings = ("--backbone", "mobilenet", "--runs", tmp_path, "--protocol", "slides")
     result = run(split, *settings)
     assert result.exit_code == 1
     assert "Benign-S01, Early-S02; name one by --fold" in result.output
@@ -210,6 +210,8 @@ def test_a_folder_without_split_cannot_be_trained_on_for_known_slides(
     assert result.exit_code == 1
     assert "python -m training split" in result.output
     assert (
-        run(folders, "--backbone", "mobilenet", "--runs", tmp_path, "--way", "random").exit_code
+        run(
+            folders, "--backbone", "mobilenet", "--runs", tmp_path, "--protocol", "random"
+        ).exit_code
         == 0
     )
