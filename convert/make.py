@@ -51,7 +51,7 @@ def divide(train: Fields, val: Fields) -> tuple[Fields, Fields]:
     """Images to fit on, and images to judge on: validation and every fifth training image.
 
     A head has up to 1,536 weights a class, so those to fit on are mirrored: on drawn fields, unlike
-    any of them, InceptionV3's INT8 is then 0.007 off on average in place of 0.038.
+    any of them, InceptionV3's INT8 is then 0.007 off on average instead of 0.038.
     """
     fit, held = search.split(train)
     return fit.mirrored(), Fields(
@@ -120,7 +120,7 @@ def onnx(
             (judge.pixels, expected, judge.classes),
             say,
             judge.margin,
-            low_precision.NEAR,
+            low_precision.TOLERANCE_INT8,
         )
         model, found, text, floating = best.model, best.distance, _int8(best), best.floating
     held_back = found.misses(

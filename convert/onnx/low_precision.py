@@ -22,8 +22,8 @@ from convert.onnx import onnx_file, onnx_head
 from convert.quantise import refit
 from convert.quantise.refit import Head
 
-NEAR: Final = 0.0025
-"""Mean difference of a probability that INT8 here is to reach, nearer than ``search.WANTED``.
+TOLERANCE_INT8: Final = 0.0025
+"""Mean difference of a probability that INT8 here is to reach, nearer than ``search.TOLERANCE``.
 
 Signed numbers leave an activation, which is never negative, 7 of the 8 bits. Xception, 0.0029 off
 on what it was chosen by, was 0.0043 off on the test part and lost two of its 487 images."""

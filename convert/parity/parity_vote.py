@@ -25,7 +25,7 @@ class Readings(NamedTuple):
     """Where the fields come from."""
     images: int
     labels_changed: int
-    """Benign in place of malignant, or the other way round."""
+    """Benign instead of malignant, or the other way round."""
     review_dropped: int
     """Answers that ask for no review any more."""
     review_added: int
@@ -67,7 +67,7 @@ def distance(mine: Sequence[Any], keras: Sequence[Any], fields: Fields) -> limit
 def settled(voters: npt.NDArray[np.floating[Any]], margin: float) -> npt.NDArray[np.bool_]:
     """bool [n]: where two of three voters [3, n, 4] are clear about the same class.
 
-    Elsewhere the vote hangs on one that is torn; see ``limits.DRAWN_MARGIN``.
+    Elsewhere the vote depends on one that is torn; see ``limits.DRAWN_MARGIN``.
     """
     said = voters.argmax(2)
     sure = [limits.clear(one, margin) for one in voters]

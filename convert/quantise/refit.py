@@ -17,7 +17,7 @@ Floats = npt.NDArray[np.floating[Any]]
 
 PENALTIES: Final = (1e-3, 1e-2, 1e-1, 1.0)
 FOLDS: Final = 4
-LEAST: Final = 16
+MIN_IMAGES: Final = 16
 """Fewer images than this fit no head; it stays as it was."""
 
 
@@ -43,7 +43,7 @@ def solve(features: Floats, wanted: Floats, head: Head) -> Head:
     The penalty on the distance from ``head`` is the one that does best in cross-validation. Where
     none does better than ``head`` as it was, that is what is given.
     """
-    if len(features) < LEAST:
+    if len(features) < MIN_IMAGES:
         return head
     errors = [_held_out(features, wanted, head, penalty) for penalty in PENALTIES]
     if min(errors) >= float(np.abs(head.logits(features) - wanted).mean()):
@@ -54,7 +54,7 @@ def solve(features: Floats, wanted: Floats, head: Head) -> Head:
 def remaining(features: Floats, wanted: Floats, head: Head) -> float:
     """Mean absolute difference of logits that ``solve`` leaves on images it did not see."""
     before = float(np.abs(head.logits(features) - wanted).mean())
-    if len(features) < LEAST:
+    if len(features) < MIN_IMAGES:
         return before
     return min(before, *(_held_out(features, wanted, head, penalty) for penalty in PENALTIES))
 

@@ -21,17 +21,17 @@ from convert import limits
 from convert.images import Fields
 from convert.quantise import refit
 
-WANTED: Final = limits.Limit(0.3, equal_argmax=0.993, accuracy_change=0.003, mean_abs=0.003)
+TOLERANCE: Final = limits.Limit(0.3, equal_argmax=0.993, accuracy_change=0.003, mean_abs=0.003)
 """Nearer than parity asks for: the images it judges are others, and a handful of changed classes
 is a matter of chance. The mean difference is not: of two INT8 models with Keras's class on 99.6% of
 the images here, the one 0.0045 off had 98.4% on the test part, the one 0.0032 off 99.6%. Nor is the
 largest: a model 0.001 off on average and 0.55 in one field lost more of the test part's accuracy
 than its limit allows."""
 
-ENOUGH: Final = limits.Limit(0.3, equal_argmax=0.99, accuracy_change=0.003, mean_abs=0.004)
-"""What the nearest one must keep, where none is within WANTED."""
+MAX_TOLERANCE: Final = limits.Limit(0.3, equal_argmax=0.99, accuracy_change=0.003, mean_abs=0.004)
+"""What the nearest one must keep, where none is within TOLERANCE."""
 
-MOST_FLOATING: Final = 6
+MAX_FLOATING: Final = 6
 """Layers in floating point that are tried; with more of them INT8 is hardly worth it."""
 
 RANGES: Final = 300
@@ -88,16 +88,16 @@ def search(
     margin: float = 0.0,
     within: float | None = None,
 ) -> Found:
-    """The first model within WANTED; if none is, the nearest to it.
+    """The first model within TOLERANCE; if none is, the nearest to it.
 
     Args:
         fit: pixels uint8 [n, ...] and the float model's logits [n, 4] for them.
         judge: the same of other images, and their classes int64 [n] (-1 where unknown).
         margin: see ``limits.clear``.
-        within: mean difference of a probability that is near enough, instead of WANTED's.
+        within: mean difference of a probability that is near enough, instead of TOLERANCE's.
     """
     layers = backend.layers()
-    wanted = WANTED if within is None else WANTED._replace(mean_abs=within)
+    wanted = TOLERANCE if within is None else TOLERANCE._replace(mean_abs=within)
     least = enough(None, margin)
     best = _one(backend, (), len(layers), fit, judge, margin)
     say(_line(best))
@@ -105,7 +105,7 @@ def search(
         return best
     ranked = _ranked(backend, layers, fit)
     say(f"layers by what they lose: {', '.join(ranked[:4])}, ...")
-    for count in range(1, min(MOST_FLOATING, len(layers) // 2) + 1):
+    for count in range(1, min(MAX_FLOATING, len(layers) // 2) + 1):
         found = _one(backend, tuple(ranked[:count]), len(layers), fit, judge, margin)
         say(_line(found))
         if not found.distance.misses(wanted):
@@ -122,8 +122,8 @@ def enough(within: float | None, margin: float) -> limits.Limit:
     the nearest kept.
     """
     if within is not None:
-        return ENOUGH._replace(mean_abs=within)
-    return ENOUGH._replace(max_abs=None, mean_abs=None) if margin else ENOUGH
+        return MAX_TOLERANCE._replace(mean_abs=within)
+    return MAX_TOLERANCE._replace(max_abs=None, mean_abs=None) if margin else MAX_TOLERANCE
 
 
 def _badness(found: Found, least: limits.Limit) -> tuple[int, float]:

@@ -64,7 +64,7 @@ def engine(
         from convert.tensorrt import tensorrt_api
 
         build = tensorrt_api.build
-    batches = engines.SMALLEST, engines.USUAL, engines.LARGEST
+    batches = engines.MIN_BATCH, engines.USUAL_BATCH, engines.MAX_BATCH
     content, times = build(onnx, "PIXELS", _shape(onnx), batches, known)
     engines.write(plan, content, backbone, precision, here, about)
     cache.write_bytes(times)

@@ -18,8 +18,8 @@ from typing import Any, Final
 from convert import artifacts
 
 PRECISIONS: Final = ("fp16", "int8")
-SMALLEST, USUAL, LARGEST = 1, 16, 64
-"""Batch sizes of the optimisation profile; LARGEST is max_batch_size of the model repository."""
+MIN_BATCH, USUAL_BATCH, MAX_BATCH = 1, 16, 64
+"""Batch sizes of the optimisation profile; MAX_BATCH is max_batch_size of the model repository."""
 
 QUERY: Final = (
     "nvidia-smi",
@@ -100,7 +100,7 @@ def write(
         "backbone": backbone,
         "precision": precision,
         "machine": asdict(here),
-        "batch": {"min": SMALLEST, "opt": USUAL, "max": LARGEST},
+        "batch": {"min": MIN_BATCH, "opt": USUAL_BATCH, "max": MAX_BATCH},
         "master": about["master"],
         "onnx": about["files"],
         "for_serving": about.get("for_serving"),

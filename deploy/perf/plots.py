@@ -16,7 +16,7 @@ def draw(report: dict[str, Any], folder: Path) -> list[Path]:
     import matplotlib
 
     matplotlib.use("svg")
-    # Names of parts in the file hang on chance and date otherwise.
+    # Names of parts in the file depend on chance and date otherwise.
     matplotlib.rcParams["svg.hashsalt"] = "allclient"
     from matplotlib import pyplot
 

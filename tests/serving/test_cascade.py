@@ -1,6 +1,6 @@
 """The cascade: the ensemble's label on every image, and the third backbone only on disagreement.
 
-Voters made here, whose votes hang on how much of a field is dark, disagree where the test wants
+Voters made here, whose votes depend on how much of a field is dark, disagree where the test wants
 them to, whatever the released weights say.
 """
 
@@ -60,7 +60,7 @@ def darkness(images: list[bytes]) -> np.ndarray:
 
 
 def voter(limit: float, side: int) -> ov.Model:
-    """Benign above a mean brightness; which malignant subtype hangs on how far below it is."""
+    """Benign above a mean brightness; which malignant subtype depends on how far below it is."""
     pixels = ops.parameter([-1, 224, 224, 3], np.uint8, name="PIXELS")
     mean = ops.reduce_mean(ops.convert(pixels, "f32"), [1, 2, 3], keep_dims=True)
     above = ops.subtract(mean, np.float32(limit))

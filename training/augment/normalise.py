@@ -29,7 +29,7 @@ METHODS = ("none", "macenko", "reinhard")
 STAINED = 0.1
 """Mean density above the background's (natural units) from which a pixel counts as stained."""
 
-LEAST = 0.01
+MIN_STAINED = 0.01
 """Share of the field that must be stained for its stain to be measured."""
 
 _GAIN = (0.25, 4.0)
@@ -102,7 +102,7 @@ class Macenko:
 class Reinhard:
     """Mean and spread of lightness and the two colour axes, in CIELAB.
 
-    E. Reinhard and others, Color transfer between images, 2001; CIELAB in the place of its
+    E. Reinhard and others, Color transfer between images, 2001; CIELAB instead of its
     l-alpha-beta, as is common for stains.
     """
 
@@ -158,7 +158,7 @@ def _stained_densities(field: Rgb) -> Array:
 
 
 def _is_stained(field: Rgb) -> bool:
-    return len(_stained_densities(field)) >= LEAST * np.count_nonzero(OUTSIDE)
+    return len(_stained_densities(field)) >= MIN_STAINED * np.count_nonzero(OUTSIDE)
 
 
 def _stains(field: Rgb) -> tuple[Array, Array] | None:
@@ -167,7 +167,7 @@ def _stains(field: Rgb) -> tuple[Array, Array] | None:
     None where there is too little stain, or only one.
     """
     density = _stained_densities(field)
-    if len(density) < LEAST * np.count_nonzero(OUTSIDE):
+    if len(density) < MIN_STAINED * np.count_nonzero(OUTSIDE):
         return None
     plane = np.linalg.eigh(density.T @ density)[1][:, :0:-1]
     plane *= np.where(plane.sum(axis=0) < 0, -1, 1)

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-SMALLEST = 40
+MIN_AREA = 40
 """Pixels; what is smaller is a platelet, dirt or the rim of a nucleus outside the field. The
 smallest lymphocytes of the public set cover about 150."""
 
@@ -20,7 +20,7 @@ def centres(
     pixel is, so that a clump of nuclei is not always cut around its middle.
     """
     regions, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
-    large = 1 + np.flatnonzero(stats[1:regions, cv2.CC_STAT_AREA] >= SMALLEST)
+    large = 1 + np.flatnonzero(stats[1:regions, cv2.CC_STAT_AREA] >= MIN_AREA)
     if not len(large):
         return np.empty((0, 2))
     places = np.empty((count, 2))

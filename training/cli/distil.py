@@ -52,7 +52,7 @@ def distil(
     from training.data import protocols
     from training.data import samples as dataset
     from training.fit import images
-    from training.fit.release import distil as lessons
+    from training.fit.release import distil as distillation
     from training.fit.release.recipe import RECIPES
     from training.fit.run import described
 
@@ -68,19 +68,19 @@ def distil(
                 )
             if not Path(file).is_file():
                 raise click.BadParameter(f"{text!r}: no such file", param_hint="--teacher")
-            named.append(lessons.Teacher(name, file, RECIPES[name].taps))
+            named.append(distillation.Teacher(name, file, RECIPES[name].taps))
         train = protocols.folds(root, "known")[0].parts["train"]
         out.parent.mkdir(parents=True, exist_ok=True)
-        scratch = out.with_name(out.name.removesuffix(".weights.h5") + ".lesson.npz")
-        lesson = lessons.Lesson(epochs=epochs, seed=seed)
+        scratch = out.with_name(out.name.removesuffix(".weights.h5") + ".distil.npz")
+        config = distillation.DistilConfig(epochs=epochs, seed=seed)
         tap = RECIPES[backbone].taps[-1]
-        features, history = lessons.teach(
+        features, history = distillation.teach(
             backbone,
             tap,
             named,
             images.rendered(train),
             scratch,
-            lesson,
+            config,
             report=lambda row: click.echo(f"epoch {row['epoch']}  loss {row['loss']:.4f}"),
         )
         features.save_weights(out)

@@ -68,7 +68,7 @@ from training.cli._options import PROTOCOLS
 @click.option(
     "--save",
     type=NEW_FOLDER,
-    help="Store the predictions in FOLDER/<protocol>/, in place of earlier ones.",
+    help="Store the predictions in FOLDER/<protocol>/, instead of earlier ones.",
 )
 @click.option("--server", metavar="ADDRESS", help="Ask a running server, for example HOST:8001.")
 @click.option("--split", "part", help="With --server: train, val or test.  [default: test]")

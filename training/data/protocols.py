@@ -18,9 +18,9 @@ from training.data.samples import PARTS, every, level
 
 PROTOCOLS = ("known", "random", "slides")
 RANDOM_SHARES = {"test": 0.20, "val": 0.12}
-LEAST_IMAGES = 100
+MIN_IMAGES = 100
 """A slide with fewer images is no test of its own."""
-LEAST_LEFT = 0.25
+MIN_LEFT = 0.25
 """Without the slide, this share of its class must be left to learn from, or the fold would test
 the lack of images and not the change of slide."""
 VAL_SHARE = 0.15
@@ -46,7 +46,7 @@ def folds(
             all images, overlapping and equal ones too.
     slides  one fold a slide, named after it: test is the whole slide, val the other slides'
             column val, train all the rest without guard images. Slides are those with
-            ``LEAST_IMAGES`` images whose class keeps ``LEAST_LEFT`` of its images. ``left_out``
+            ``MIN_IMAGES`` images whose class keeps ``MIN_LEFT`` of its images. ``left_out``
             names folds instead; "Benign-S01+Early-S01" leaves two slides out together.
 
     No group stands on both sides of a slides fold. A class whose validation images all lie on the
@@ -85,7 +85,7 @@ def folds(
     if not names:
         raise DatasetError(
             f"{root}: no slide can be left out; a slide needs a name in the column slide, "
-            f"{LEAST_IMAGES} images, and other slides of its class"
+            f"{MIN_IMAGES} images, and other slides of its class"
         )
     return [Fold(name, _without(samples, name, seed), "slide") for name in names]
 
@@ -99,9 +99,9 @@ def testable(samples: Sequence[Sample]) -> list[str]:
         slide
         for slide, size in sizes.items()
         if slide
-        and size >= LEAST_IMAGES
+        and size >= MIN_IMAGES
         and all(
-            in_class[named] - here >= LEAST_LEFT * in_class[named]
+            in_class[named] - here >= MIN_LEFT * in_class[named]
             for (name, named), here in on_slide.items()
             if name == slide
         )

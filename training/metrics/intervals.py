@@ -18,7 +18,7 @@ from training.metrics.classification import Floats
 
 RESAMPLES = 1000
 LEVEL = 0.95
-MOST_UNDEFINED = 0.05
+MAX_UNDEFINED = 0.05
 """An interval of which more resamples than this are undefined is none."""
 
 
@@ -60,7 +60,7 @@ class Resamples:
         show that nothing can, and an interval of no width would say so.
         """
         defined = values[~np.isnan(values)]
-        if self.smallest < 2 or len(defined) < (1 - MOST_UNDEFINED) * len(values):
+        if self.smallest < 2 or len(defined) < (1 - MAX_UNDEFINED) * len(values):
             return None
         if np.ptp(defined) == 0:
             return None

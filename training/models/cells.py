@@ -21,7 +21,7 @@ from keras import layers, ops
 BLANK_FROM = 245
 """A pixel whose channels all reach this level shows nothing."""
 
-LEAST_SHARE = 1e-3
+MIN_SHARE = 1e-3
 """Of the field that leukocytes take, so that a field without any divides by something."""
 
 
@@ -38,7 +38,7 @@ def described(pixels: Any, maps: Sequence[Any]) -> Any:
     for each in maps:
         here = _on_grid(seen, each.shape[1])
         share = layers.GlobalAveragePooling2D(keepdims=True, dtype="float32")(here)
-        weight = here / ops.maximum(share, LEAST_SHARE)
+        weight = here / ops.maximum(share, MIN_SHARE)
         weighed = each * weight
         parts += [_coarser(weighed, coarsest), _coarser(each * weighed, coarsest)]
     return layers.Concatenate(dtype="float32", name="cells")(parts)

@@ -28,7 +28,7 @@ squashed to a square, has red cells of another shape."""
 PER_SLIDE = 8
 """Typical fields kept of one slide: a slide has thick and thin, bright and dim places."""
 
-FEWEST = 4
+MIN_FIELDS = 4
 """A typical field stands for this many images or more."""
 
 SHRINK = 0.1
@@ -69,7 +69,7 @@ def fit(
 
 
 def _typical(fields: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    count = min(PER_SLIDE, max(1, len(fields) // FEWEST))
+    count = min(PER_SLIDE, max(1, len(fields) // MIN_FIELDS))
     centres: npt.NDArray[np.float64] = (
         KMeans(count, n_init=4, random_state=0).fit(fields).cluster_centers_
     )

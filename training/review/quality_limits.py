@@ -11,7 +11,7 @@ MARGIN = 0.5
 """How far a quality value may lie beyond those of all known fields, as a share of their range
 (for values that only have a lower end: as a share of the lowest)."""
 
-LEAST_MARGIN = 0.05
+MIN_MARGIN = 0.05
 """The same, at least, for values between 0 and 1: no known field has a black pixel."""
 
 RARE = 0.005
@@ -32,7 +32,7 @@ def quality(known: npt.NDArray[np.float32]) -> Limits:
     highest = dict(zip(QUALITY_FIELDS, known.max(0).tolist(), strict=True))
 
     def margin(name: str) -> float:
-        return float(max(LEAST_MARGIN, MARGIN * (highest[name] - lowest[name])))
+        return float(max(MIN_MARGIN, MARGIN * (highest[name] - lowest[name])))
 
     def above(name: str) -> float:
         """An upper limit for a share or mean between 0 and 1."""

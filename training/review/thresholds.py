@@ -1,4 +1,4 @@
-"""How sure an answer has to be and how strange its image may be, chosen on slides left out.
+"""How sure an answer has to be and how unlike the known images, chosen on slides left out.
 
 On fields of known slides every threshold looks good. What counts is how the vote does on a slide
 that none of its networks saw, so the thresholds are chosen on answers of networks to the very
@@ -8,7 +8,7 @@ is taken away, so that no single slide carries the choice. Among what fulfils th
 are taken that give most answers: to slides left out and to known slides, which count the same.
 
 Two bounds hold whatever the slides left out say, since all of them come from one laboratory. A
-field stranger than MOST is never answered without review: in smears of other laboratories the
+field beyond MAX_OOD_SCORE is never answered without review: in smears of other laboratories the
 networks see leukemia where there is none. And a benign answer has to be surer than a malignant
 one: a leukemia that is missed costs most.
 """
@@ -33,8 +33,8 @@ CONFIDENCES = {
     "malignant": (0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 0.998, 0.999),
 }
 SUBTYPE_CONFIDENCES = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98)
-MOST = 0.95
-STRANGENESS = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.92, 0.94, MOST)
+MAX_OOD_SCORE = 0.95
+OOD_SCORES = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.92, 0.94, MAX_OOD_SCORE)
 """The candidates."""
 
 RIGHT = ("class", "label")
@@ -49,7 +49,7 @@ class Thresholds:
         default_factory=lambda: {"benign": 0.99, "malignant": 0.9, "subtype": 0.5}
     )
     review_above: dict[str, float] = field(
-        default_factory=lambda: {"benign": MOST, "malignant": MOST}
+        default_factory=lambda: {"benign": MAX_OOD_SCORE, "malignant": MAX_OOD_SCORE}
     )
 
     def given(self, evidence: Evidence) -> Bools:
@@ -85,7 +85,7 @@ def choose(known: Evidence, unseen: Evidence, *, right: str = "label") -> Thresh
     benign, malign = (tried[at] for tried, at in zip(candidates, best, strict=True))
     return Thresholds(
         {"benign": benign.label, "malignant": malign.label, "subtype": malign.subtype},
-        {"benign": benign.strange, "malignant": malign.strange},
+        {"benign": benign.ood_score, "malignant": malign.ood_score},
     )
 
 
@@ -93,14 +93,14 @@ class _Candidate(NamedTuple):
     """Thresholds for answers of one label."""
 
     label: float
-    strange: float
+    ood_score: float
     subtype: float
 
 
 def _candidates(label: str) -> list[_Candidate]:
     """The strictest first; it gives no answer at all."""
     subtypes = SUBTYPE_CONFIDENCES[::-1] if label == "malignant" else (0.0,)
-    tried = itertools.product(CONFIDENCES[label][::-1], STRANGENESS, subtypes)
+    tried = itertools.product(CONFIDENCES[label][::-1], OOD_SCORES, subtypes)
     return [_Candidate(1.0, 0.0, 1.0), *(_Candidate(*each) for each in tried)]
 
 
@@ -113,7 +113,7 @@ def _tally(
     possible = evidence.settled & (evidence.malignant == malignant)
     found = np.zeros((2, len(tried), len(names)))
     for row, each in enumerate(tried):
-        given = possible & (evidence.ood <= each.strange) & (evidence.confidence >= each.label)
+        given = possible & (evidence.ood <= each.ood_score) & (evidence.confidence >= each.label)
         if malignant:
             given &= evidence.subtype_confidence >= each.subtype
         found[0, row] = np.bincount(place[given], minlength=len(names))

@@ -137,7 +137,7 @@ def test_the_command_says_what_is_missing_on_a_machine_without_tensorrt(master: 
 
 
 class Builder:
-    """In the place of ``tensorrt_api.build``: writes down what it was asked."""
+    """Instead of ``tensorrt_api.build``: writes down what it was asked."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[Any, ...]] = []

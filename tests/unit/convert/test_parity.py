@@ -25,7 +25,7 @@ THREE = ("mobilenet", "xception", "inception_v3")
 
 @pytest.fixture(scope="module")
 def masters(master_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny network in the place of all three."""
+    """The tiny network instead of all three."""
     folder = tmp_path_factory.mktemp("masters")
     for name in THREE:
         shutil.copy(master_file, folder / f"{name}.keras")

@@ -96,7 +96,7 @@ def record(folder: Path, kind: str, files: list[str], master: Path, **more: Any)
 
 @pytest.fixture
 def masters(tmp_path: Path) -> Path:
-    """Files in the place of the three masters: only their hashes matter here."""
+    """Files instead of the three masters: only their hashes matter here."""
     folder = tmp_path / "masters"
     folder.mkdir()
     for backbone in BACKBONES:

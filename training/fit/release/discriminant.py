@@ -20,11 +20,11 @@ import numpy.typing as npt
 from allclient.contract import SUBTYPES
 from training.data.samples import DatasetError, Sample
 
-LEAST_OF_A_SLIDE = 50
+MIN_SLIDE_IMAGES = 50
 """A slide with fewer images counts as a part of a slide of that many: ten images must not weigh as
 much as six hundred."""
 
-TINIEST = 1e-6
+MIN_SCALE = 1e-6
 """A feature that varies less than this share of the one that varies most counts as constant."""
 
 Array = npt.NDArray[np.float32]
@@ -55,7 +55,7 @@ def fit(features: Array, samples: Sequence[Sample], ridge: float) -> tuple[Array
     mean = share @ flat
     flat -= mean
     scale = np.sqrt(share @ flat**2)
-    scale = np.maximum(scale, TINIEST * scale.max())
+    scale = np.maximum(scale, MIN_SCALE * scale.max())
     flat /= scale
     means = np.stack([share * (known == c) @ flat / share[known == c].sum() for c in classes])
     flat -= means[known]
@@ -76,7 +76,7 @@ def weights(samples: Sequence[Sample]) -> npt.NDArray[np.float64]:
         here = targets == target
         counts = {slide: int((here & (slides == slide)).sum()) for slide in set(slides[here])}
         for slide, count in counts.items():
-            found[here & (slides == slide)] = 1 / max(count, LEAST_OF_A_SLIDE)
+            found[here & (slides == slide)] = 1 / max(count, MIN_SLIDE_IMAGES)
         found[here] /= found[here].sum()
     scaled: npt.NDArray[np.float64] = found / found.mean()
     return scaled

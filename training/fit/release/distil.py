@@ -46,7 +46,7 @@ class Teacher:
 
 
 @dataclass(frozen=True)
-class Lesson:
+class DistilConfig:
     """What the student follows beside the images."""
 
     epochs: int = 12
@@ -62,55 +62,57 @@ def teach(
     teachers: Sequence[Teacher],
     train: Images,
     file: Path,
-    lesson: Lesson,
+    config: DistilConfig,
     *,
     report: Any = print,
 ) -> tuple[keras.Model, list[dict[str, Any]]]:
     """The taught feature extractor of ``student`` up to ``tap``, and one row per epoch.
 
-    The state after every epoch lies in ``file``; where it exists, the lesson goes on from there.
+    The state after every epoch lies in ``file``; where it exists, training goes on from there.
 
     Raises:
-        CheckpointError: ``file`` is of another lesson.
+        CheckpointError: ``file`` is of other settings.
     """
-    keras.utils.set_random_seed(lesson.seed)
-    cut = Cut(lesson.side, PART)
-    drawing = Drawing(batch=lesson.batch, balance="slide", augment=PLACES)
+    keras.utils.set_random_seed(config.seed)
+    cut = Cut(config.side, PART)
+    drawing = Drawing(batch=config.batch, balance="slide", augment=PLACES)
     settings = {
         "student": student,
         "tap": tap,
         "teachers": [asdict(teacher) for teacher in teachers],
-        "lesson": asdict(lesson),
+        "distillation": asdict(config),
         "images": train.digest(),
     }
-    source = Source(train, drawing, lesson.seed)
+    source = Source(train, drawing, config.seed)
     seen = [teacher.maps() for teacher in teachers]
     with contextlib.closing(source.epoch(cut, 0)) as batches:
         targets = _Targets(seen, [batch.pixels for batch in itertools.islice(batches, SAMPLED)])
     maps, features = backbones.trunk(student, [tap])
-    pupil = _with_readers(maps, targets.shapes)
+    student_net = _with_readers(maps, targets.shapes)
     schedule = keras.optimizers.schedules.CosineDecay(
-        lesson.rate / 20,
-        source.steps * lesson.epochs,
+        config.rate / 20,
+        source.steps * config.epochs,
         alpha=0.01,
-        warmup_target=lesson.rate,
+        warmup_target=config.rate,
         warmup_steps=source.steps // 2,
     )
-    pupil.compile(keras.optimizers.AdamW(schedule, weight_decay=1e-3), "mse", jit_compile=False)
+    student_net.compile(
+        keras.optimizers.AdamW(schedule, weight_decay=1e-3), "mse", jit_compile=False
+    )
     progress = Progress(settings)
     if file.is_file():
         progress = checkpoint.progress(file, settings)
-        checkpoint.restore_model(file, pupil)
-        checkpoint.restore_optimizer(file, pupil)
-    for epoch in range(len(progress.history), lesson.epochs):
+        checkpoint.restore_model(file, student_net)
+        checkpoint.restore_optimizer(file, student_net)
+    for epoch in range(len(progress.history), config.epochs):
         losses = []
         with contextlib.closing(source.epoch(cut, epoch)) as batches:
             for batch in batches:
-                losses.append(pupil.train_on_batch(batch.pixels, targets.of(batch.pixels)))
+                losses.append(student_net.train_on_batch(batch.pixels, targets.of(batch.pixels)))
         # Of the last tenth of the epoch: mean squared error in units of a channel's variance.
         loss = float(np.mean(losses[-max(1, len(losses) // 10) :]))
         progress.history.append({"epoch": epoch, "loss": loss})
-        checkpoint.save(file, pupil, progress)
+        checkpoint.save(file, student_net, progress)
         report(progress.history[-1])
     return features, progress.history
 

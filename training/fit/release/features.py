@@ -1,8 +1,8 @@
 """What a frozen extractor sees of every field and of random views of it, kept on disk.
 
 Folds share their images, and a fold differs in its head alone, so that features are computed once
-for all of them. A view hangs on the seed, its number and the file's content, not on the fold or on
-other images; therefore views take no colours from other fields here.
+for all of them. A view depends on the seed, its number and the file's content, not on the fold or
+on other images; therefore views take no colours from other fields here.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from training.fit.release.recipe import HeadRecipe
 BATCH = 16
 KEEP_EVERY = 512
 """Images after which what was computed is written, so that a killed run loses little."""
-LARGEST_CHANGE = 0.1
+MAX_CHANGE = 0.1
 """Of a feature computed again, in standard deviations of a field's features: far above what another
 processor rounds otherwise, far below what other pixels do."""
 
@@ -91,7 +91,7 @@ class Features:
         for key, sample in zip(keys, samples, strict=True):
             if key in kept:
                 again = self._seen(self._drawn([(key, sample)]))[0]
-                if np.abs(again - kept[key]).max() > LARGEST_CHANGE * again.std():
+                if np.abs(again - kept[key]).max() > MAX_CHANGE * again.std():
                     raise FeaturesError(
                         f"{self.path} was made by another preprocessing or other views than "
                         "today's; delete it to compute the features anew"

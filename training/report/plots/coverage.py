@@ -17,7 +17,7 @@ RANKS: Final = {
 }
 QUESTIONS: Final = {"label": "wrong label", "class": "wrong class"}
 GOAL: Final = 0.05
-LEAST: Final = 0.05
+MIN_COVERAGE: Final = 0.05
 """Coverage from which on the axis has room for the whole curve."""
 
 
@@ -39,7 +39,7 @@ def coverage(figures: Figures, protocol: str, question: str) -> Panel | None:
         wrongs
         for curve in curves.values()
         for share, wrongs in zip(curve["coverage"], curve[risk], strict=True)
-        if share >= LEAST and numbers.known(wrongs)
+        if share >= MIN_COVERAGE and numbers.known(wrongs)
     ]
     top = max(0.1, *seen, *(wrong.interval or ()))
 

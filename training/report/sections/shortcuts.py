@@ -1,4 +1,4 @@
-"""What the answers hang on: shortcut probes and stress."""
+"""What the answers depend on: shortcut probes and stress."""
 
 from __future__ import annotations
 

@@ -13,8 +13,8 @@ NOT_A_DEVICE = (
     "it must not be used to make, to rule out or to delay a diagnosis."
 )
 LIMITS = (
-    "No image carries a patient. Nothing here is a score on new patients, whatever the protocol of "
-    "splitting.",
+    "No image carries a patient. Nothing here is a score on new patients, however the images "
+    "are split.",
     "The training images come from about ten slides of one laboratory. Intervals tell how the "
     "figures would vary over fields like these. Other slides, stains, cameras or patients can "
     "move them by more than that.",

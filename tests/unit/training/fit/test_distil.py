@@ -19,7 +19,7 @@ from training.models import applications, backbones
 
 from .conftest import tiny
 
-LESSON = distil.Lesson(epochs=3, side=64, batch=8, rate=2e-2)
+SHORT = distil.DistilConfig(epochs=3, side=64, batch=8, rate=2e-2)
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def test_the_student_comes_closer_to_its_teacher_and_can_be_started_from(
 ) -> None:
     rows: list[dict] = []
     features, history = distil.teach(
-        "mobilenet", "last", [teacher], images, tmp_path / "state.npz", LESSON, report=rows.append
+        "mobilenet", "last", [teacher], images, tmp_path / "state.npz", SHORT, report=rows.append
     )
     assert rows == history
     assert history[-1]["loss"] < 0.9 * history[0]["loss"]
@@ -47,7 +47,7 @@ def test_the_student_comes_closer_to_its_teacher_and_can_be_started_from(
         np.testing.assert_array_equal(one, other)
 
 
-def test_a_lesson_goes_on_where_it_was_stopped(
+def test_a_distillation_goes_on_where_it_was_stopped(
     images: Images, teacher: distil.Teacher, tmp_path: Path, eagerly: None
 ) -> None:
     file = tmp_path / "state.npz"
@@ -58,12 +58,12 @@ def test_a_lesson_goes_on_where_it_was_stopped(
 
     arguments = ("mobilenet", "last", [teacher], images)
     with pytest.raises(KeyboardInterrupt):
-        distil.teach(*arguments, file, LESSON, report=stop)
-    _, resumed = distil.teach(*arguments, file, LESSON, report=lambda row: None)
-    _, whole = distil.teach(*arguments, tmp_path / "new.npz", LESSON, report=lambda row: None)
+        distil.teach(*arguments, file, SHORT, report=stop)
+    _, resumed = distil.teach(*arguments, file, SHORT, report=lambda row: None)
+    _, whole = distil.teach(*arguments, tmp_path / "new.npz", SHORT, report=lambda row: None)
     assert [row["epoch"] for row in resumed] == [0, 1, 2]
     assert resumed[-1]["loss"] == pytest.approx(whole[-1]["loss"], rel=0.02)
-    other = dataclasses.replace(LESSON, seed=1)
+    other = dataclasses.replace(SHORT, seed=1)
     with pytest.raises(CheckpointError):
         distil.teach(*arguments, file, other, report=lambda row: None)
 

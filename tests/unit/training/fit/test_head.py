@@ -111,7 +111,7 @@ def test_classes_weigh_the_same_and_so_do_slides_but_for_tiny_ones() -> None:
     weights = discriminant.weights(samples)
     total = {slide: weights[slides == slide].sum() for slide in set(slides)}
     assert total["0a"] == pytest.approx(total["0b"])
-    assert total["0c"] == pytest.approx(total["0a"] * 10 / discriminant.LEAST_OF_A_SLIDE)
+    assert total["0c"] == pytest.approx(total["0a"] * 10 / discriminant.MIN_SLIDE_IMAGES)
     assert total["1a"] == pytest.approx(total["0a"] + total["0b"] + total["0c"])
     assert weights.mean() == pytest.approx(1)
 

@@ -43,7 +43,7 @@ def write(folder: Path, doubled: int) -> Path:
 
 @pytest.fixture(autouse=True)
 def small_slides(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(protocols, "LEAST_IMAGES", 6)
+    monkeypatch.setattr(protocols, "MIN_IMAGES", 6)
 
 
 @pytest.fixture

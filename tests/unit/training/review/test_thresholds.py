@@ -7,7 +7,7 @@ import pytest
 
 from tests.unit.training.review.made import evidence
 from training.review.evidence import Bools, Evidence, joined
-from training.review.thresholds import CONFIDENCES, LIMIT, MOST, Thresholds, choose
+from training.review.thresholds import CONFIDENCES, LIMIT, MAX_OOD_SCORE, Thresholds, choose
 
 HALF = np.arange(100) % 2 == 1
 """The malignant half of 100 made-up answers."""
@@ -116,7 +116,7 @@ def test_a_stranger_is_never_answered_without_review(strangeness: float) -> None
     unseen = slides("S1", "S2", "S3", ood=np.full(100, strangeness))
     for chosen in (choose(known, unseen), Thresholds()):
         assert not chosen.given(unseen).any()
-        assert max(chosen.review_above.values()) <= MOST
+        assert max(chosen.review_above.values()) <= MAX_OOD_SCORE
 
 
 def test_a_benign_answer_has_to_be_surer() -> None:
