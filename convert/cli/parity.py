@@ -62,13 +62,14 @@ def parity(
     """
     from convert.parity import comparison as judge
     from convert.parity import parity_table as table
+    from convert.parity import runtimes
 
     with clear_errors():
-        chosen = judge.ways()
-        if unknown := set(names) - {way.name for way in chosen}:
-            known = ", ".join(way.name for way in chosen)
+        chosen = runtimes.runtimes()
+        if unknown := set(names) - {runtime.name for runtime in chosen}:
+            known = ", ".join(runtime.name for runtime in chosen)
             raise click.UsageError(f"no artifact {sorted(unknown)[0]!r} here; there are {known}")
-        chosen = [way for way in chosen if not names or way.name in names]
+        chosen = [runtime for runtime in chosen if not names or runtime.name in names]
         masters_of = {one.backbone: one.path for one in masters}
         # Before any image is decoded: what is missing is told at once.
         judged = judge.locate(masters_of, built, chosen)
@@ -85,9 +86,9 @@ def parity(
     for row in rows:
         if row.held_back:
             told = "; ".join(row.misses) or "held here"
-            click.secho(f"not for serving: {row.backbone}, {row.way}: {told}", fg="yellow")
+            click.secho(f"not for serving: {row.backbone}, {row.runtime}: {told}", fg="yellow")
     served = [row for row in rows if not row.held_back]
-    missed = [f"{row.backbone}, {row.way}: {text}" for row in served for text in row.misses]
+    missed = [f"{row.backbone}, {row.runtime}: {text}" for row in served for text in row.misses]
     if missed:
         raise click.ClickException("limits missed:\n  " + "\n  ".join(missed))
     click.echo(f"all {len(served)} comparisons of what may be served are within their limits")

@@ -20,10 +20,11 @@ def savedmodel(masters: list[Master], out: Path | None, into: Path) -> None:
     Example:
       python -m convert savedmodel --all
     """
-    from convert import artifacts, make
+    from convert import artifacts
+    from convert import savedmodel as conversion
 
     with clear_errors():
         for one in masters:
             folder = place(out, into, masters, one, "model.saved_model")
-            make.savedmodel(one.path, folder)
+            conversion.make(one.path, folder)
             click.echo(f"{folder} written ({artifacts.size(folder):.1f} MB)")

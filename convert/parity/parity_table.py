@@ -83,9 +83,9 @@ def as_json(comparison: Comparison, fields: Fields) -> dict[str, Any]:
         }
         if row.precision:
             entry["precision"] = row.precision
-        found.setdefault(row.backbone, {})[row.way] = entry
+        found.setdefault(row.backbone, {})[row.runtime] = entry
     for reading in comparison.readings:
-        entry = found[VOTE][reading.way]
+        entry = found[VOTE][reading.runtime]
         entry.setdefault("readings", []).append(reading.record())
     return found
 
@@ -102,7 +102,7 @@ def markdown(found: Comparison, fields: Fields, command: str, machine: str) -> s
     )
     lines = "\n".join(_line(row) for row in found.rows)
     precisions = "\n".join(
-        f"| {row.backbone} | {row.way} | {row.precision} | {row.computed} |"
+        f"| {row.backbone} | {row.runtime} | {row.precision} | {row.computed} |"
         for row in found.rows
         if row.precision
     )
@@ -119,8 +119,9 @@ def _readings(found: Sequence[Readings]) -> str:
     if not found:
         return ""
     lines = "\n".join(
-        f"| {one.source} | {one.way} | {one.images} | {one.labels_changed} | {one.review_dropped} "
-        f"| {one.review_added} | {one.malignant_unreviewed} | {one.malignant_unreviewed_keras} |"
+        f"| {one.source} | {one.runtime} | {one.images} | {one.labels_changed} "
+        f"| {one.review_dropped} | {one.review_added} | {one.malignant_unreviewed} "
+        f"| {one.malignant_unreviewed_keras} |"
         for one in found
     )
     return READINGS.format(lines=lines)
@@ -131,7 +132,7 @@ def _line(row: Row) -> str:
     change = apart.accuracy_change
     cells = (
         row.backbone,
-        row.way,
+        row.runtime,
         f"{apart.max_abs:.2g}",
         f"{apart.mean_abs:.2g}",
         f"{apart.equal_argmax:.2%}",

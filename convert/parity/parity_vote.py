@@ -12,15 +12,14 @@ import numpy.typing as npt
 from allclient.contract import Label
 from convert import limits
 from convert.images import Fields
+from convert.parity.runtimes import Answers
 from toolkit import served
-
-Answers = dict[str, npt.NDArray[np.float32]]
 
 
 class Readings(NamedTuple):
     """Fields that a pathologist would be told otherwise about than with the Keras masters."""
 
-    way: str
+    runtime: str
     source: str
     """Where the fields come from."""
     images: int
@@ -35,7 +34,7 @@ class Readings(NamedTuple):
 
     def record(self) -> dict[str, Any]:
         """For JSON, beside the distance of the vote."""
-        return {name: value for name, value in self._asdict().items() if name != "way"}
+        return {name: value for name, value in self._asdict().items() if name != "runtime"}
 
 
 def decide(three: Sequence[Answers], fields: Fields) -> list[Any]:
@@ -78,11 +77,11 @@ def settled(voters: npt.NDArray[np.floating[Any]], margin: float) -> npt.NDArray
     return settled_rows
 
 
-def readings(way: str, mine: Sequence[Any], keras: Sequence[Any], source: str) -> Readings:
+def readings(runtime: str, mine: Sequence[Any], keras: Sequence[Any], source: str) -> Readings:
     """Count what changed."""
     pairs = list(zip(mine, keras, strict=True))
     return Readings(
-        way,
+        runtime,
         source,
         len(pairs),
         labels_changed=sum(here.label != there.label for here, there in pairs),

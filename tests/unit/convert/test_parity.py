@@ -18,7 +18,7 @@ pytest.importorskip("tf2onnx", reason="conversion needs the extra 'convert'")
 from convert import artifacts
 from convert.cli import main
 from convert.onnx import onnx_file
-from convert.parity import comparison, parity_vote
+from convert.parity import parity_vote, runtimes
 
 THREE = ("mobilenet", "xception", "inception_v3")
 
@@ -171,6 +171,6 @@ def test_an_unknown_artifact_is_told_with_the_known_ones(
 
 
 def test_every_way_is_made_by_a_command_that_exists() -> None:
-    for way in comparison.CPU:
-        command = way.command.format("mobilenet").split()[3]
-        assert main.get_command(None, command) is not None, way.command  # type: ignore[arg-type]
+    for runtime in runtimes.CPU:
+        command = runtime.command.format("mobilenet").split()[3]
+        assert main.get_command(None, command) is not None, runtime.command  # type: ignore[arg-type]
