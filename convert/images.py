@@ -62,7 +62,7 @@ class Fields:
 
     @property
     def margin(self) -> float:
-        """See ``limits.clear``."""
+        """The lead that the most probable class needs to count, see ``limits.clear``."""
         return limits.DRAWN_MARGIN if self.drawn else 0.0
 
     def record(self) -> dict[str, object]:

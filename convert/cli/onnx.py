@@ -18,7 +18,7 @@ from convert.cli._options import (
 from toolkit.commands import clear_errors
 
 PRECISIONS = {"fp32": "onnx", "fp16": "onnx_fp16", "int8": "onnx_int8"}
-"""And the folder of each."""
+"""The folder of each precision."""
 
 
 @click.command()
@@ -62,5 +62,5 @@ def onnx(
         for one in masters:
             for precision in precisions:
                 folder = place(out, into, masters, one, PRECISIONS[precision])
-                said = make_onnx.make(one.path, folder, precision, fit, judge, click.echo)
-                click.echo(f"{folder / 'model.onnx'} written: {said}")
+                summary = make_onnx.make(one.path, folder, precision, fit, judge, click.echo)
+                click.echo(f"{folder / 'model.onnx'} written: {summary}")

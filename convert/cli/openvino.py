@@ -86,7 +86,7 @@ def openvino(
                 folder = place(out, into, masters, one, f"openvino_{precision}")
                 if install:
                     folder = served.MODEL_REPOSITORY / one.backbone / "1"
-                said = make_openvino.make(
+                summary = make_openvino.make(
                     one.path, folder, precision, fit, judge, click.echo, within
                 )
-                click.echo(f"{folder / 'model.xml'} written: {said}")
+                click.echo(f"{folder / 'model.xml'} written: {summary}")

@@ -101,7 +101,7 @@ def _command(
     others: Path | None,
     images: int | None,
 ) -> str:
-    """As it was called, without the paths of this machine."""
+    """Return the command as it was called, without the paths of this machine."""
     backbones = [one.backbone for one in masters]
     parts = ["python -m convert parity"]
     parts += (

@@ -56,5 +56,5 @@ def tensorrt(
         click.echo(f"{here.gpu}, TensorRT {here.tensorrt}")
         for one in masters:
             for precision in precisions:
-                said = build.engine(*one, precision, built, into, here, check=check)
-                click.echo(said)
+                summary = build.engine(*one, precision, built, into, here, check=check)
+                click.echo(summary)

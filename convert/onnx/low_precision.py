@@ -174,7 +174,7 @@ class Quantiser:
         return onnx_head.with_head(model, new)
 
     def logits(self, model: onnx.ModelProto, pixels: Pixels) -> npt.NDArray[np.float32]:
-        """[n, 4]"""
+        """The model's logits [n, 4]."""
         return onnx_file.run(onnx_file.session(model), pixels)["LOGITS"]
 
 

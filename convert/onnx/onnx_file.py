@@ -130,7 +130,7 @@ def load(path: Path, command: str) -> onnx.ModelProto:
 def session(
     model: onnx.ModelProto | Path, providers: list[Any] | None = None
 ) -> onnxruntime.InferenceSession:
-    """In ONNX Runtime, on the CPU unless told otherwise."""
+    """A session of ONNX Runtime, on the CPU unless told otherwise."""
     import onnxruntime
 
     given = str(model) if isinstance(model, Path) else model.SerializeToString()

@@ -58,7 +58,7 @@ def compiled(model: ov.Model | Path, precision: str = "f32") -> ov.CompiledModel
 
 
 def run(model: ov.CompiledModel, pixels: Pixels) -> Answers:
-    """As ``answers``, of a model that is compiled."""
+    """The answers of a model that is compiled, as ``answers`` gives them."""
     names = [output.get_any_name() for output in model.outputs]
     parts = []
     for start in range(0, len(pixels), BATCH):
@@ -149,7 +149,7 @@ class Quantiser:
         return openvino_head.with_head(model, new)
 
     def logits(self, model: ov.Model, pixels: Pixels) -> npt.NDArray[np.float32]:
-        """[n, 4]"""
+        """The model's logits [n, 4]."""
         return answers(model, pixels)["LOGITS"]
 
 

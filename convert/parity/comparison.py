@@ -43,7 +43,7 @@ class Comparison(NamedTuple):
 
     rows: list[Row]
     readings: list[parity_vote.Readings]
-    """Of the vote, a runtime and a source of fields each; empty where a backbone is missing."""
+    """What the vote says, for each runtime and source; empty where a backbone is missing."""
 
 
 class Artifact(NamedTuple):
@@ -108,8 +108,8 @@ def compare(
         limit = runtime.limit
         if limit is limits.INT8 and "INT8" not in precision:
             limit = limits.HALF
-        mine, keras = (one["LOGITS"][: len(fields)] for one in (answers, expected[name]))
-        apart = limits.of_logits(mine, keras, fields.classes, fields.margin)
+        logits, keras = (one["LOGITS"][: len(fields)] for one in (answers, expected[name]))
+        apart = limits.of_logits(logits, keras, fields.classes, fields.margin)
         misses, held_back = apart.misses(limit), bool(record.get("held_back"))
         rows.append(Row(name, runtime.name, precision, computed, apart, limit, misses, held_back))
     readings: list[parity_vote.Readings] = []

@@ -33,7 +33,7 @@ class Readings(NamedTuple):
     malignant_unreviewed_keras: int
 
     def record(self) -> dict[str, Any]:
-        """For JSON, beside the distance of the vote."""
+        """The counts for JSON, beside the distance of the vote."""
         return {name: value for name, value in self._asdict().items() if name != "runtime"}
 
 
@@ -48,38 +48,43 @@ def decide(three: Sequence[Answers], fields: Fields) -> list[Any]:
     )
 
 
-def distance(mine: Sequence[Any], keras: Sequence[Any], fields: Fields) -> limits.Distance:
-    """Of calibrated probabilities, and of the subtypes that the vote names."""
+def distance(
+    decisions: Sequence[Any], keras_decisions: Sequence[Any], fields: Fields
+) -> limits.Distance:
+    """The distance of calibrated probabilities and of the subtypes that the vote names."""
     subtypes = served.majority.SUBTYPES
     here, there = (
         np.stack([one.probabilities for one in all_of]).astype(np.float64)
-        for all_of in (mine, keras)
+        for all_of in (decisions, keras_decisions)
     )
     named, known = (
-        np.array([subtypes.index(one.subtype) for one in all_of]) for all_of in (mine, keras)
+        np.array([subtypes.index(one.subtype) for one in all_of])
+        for all_of in (decisions, keras_decisions)
     )
-    voters = np.stack([one.backbone_probabilities for one in keras], axis=1)
+    voters = np.stack([one.backbone_probabilities for one in keras_decisions], axis=1)
     counts = settled(voters, fields.margin) if fields.drawn else None
     return limits.distance(here, there, fields.classes, (named, known), counts)
 
 
 def settled(voters: npt.NDArray[np.floating[Any]], margin: float) -> npt.NDArray[np.bool_]:
-    """bool [n]: where two of three voters [3, n, 4] are clear about the same class.
+    """Where two of three voters [3, n, 4] are clear about the same class, bool [n].
 
     Elsewhere the vote depends on one that is torn; see ``limits.DRAWN_MARGIN``.
     """
-    said = voters.argmax(2)
+    classes = voters.argmax(2)
     sure = [limits.clear(one, margin) for one in voters]
     pairs = itertools.combinations(range(len(voters)), 2)
     settled_rows: npt.NDArray[np.bool_] = np.any(
-        [sure[a] & sure[b] & (said[a] == said[b]) for a, b in pairs], axis=0
+        [sure[a] & sure[b] & (classes[a] == classes[b]) for a, b in pairs], axis=0
     )
     return settled_rows
 
 
-def readings(runtime: str, mine: Sequence[Any], keras: Sequence[Any], source: str) -> Readings:
+def readings(
+    runtime: str, decisions: Sequence[Any], keras_decisions: Sequence[Any], source: str
+) -> Readings:
     """Count what changed."""
-    pairs = list(zip(mine, keras, strict=True))
+    pairs = list(zip(decisions, keras_decisions, strict=True))
     return Readings(
         runtime,
         source,

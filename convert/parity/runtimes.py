@@ -21,7 +21,7 @@ class Runtime(NamedTuple):
     name: str
     """In the table and in parity.json."""
     folder: str
-    """Of the artifact, below that of its backbone."""
+    """The artifact's folder, below that of its backbone."""
     kind: str
     command: str
     """Makes it; {} stands for the backbone."""

@@ -28,7 +28,7 @@ class Head(NamedTuple):
     """[4]"""
 
     def logits(self, features: Floats) -> Floats:
-        """[n, 4] of pooled features [n, channels]."""
+        """The logits [n, 4] of pooled features [n, channels]."""
         logits: Floats = features @ self.kernel + self.bias
         return logits
 

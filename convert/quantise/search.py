@@ -74,7 +74,7 @@ def split(train: Fields) -> tuple[Fields, Fields]:
 
 
 def evenly(pixels: npt.NDArray[np.uint8], most: int) -> npt.NDArray[np.uint8]:
-    """At most ``most`` of the images, evenly over all."""
+    """Take at most ``most`` of the images, evenly over all."""
     count = min(most, len(pixels))
     chosen: npt.NDArray[np.uint8] = pixels[np.arange(count) * len(pixels) // count]
     return chosen

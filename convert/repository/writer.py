@@ -26,7 +26,7 @@ RECORD = "repository.json"
 
 VERSION = "1"
 PLAN_PRECISION = "fp16"
-"""Of the engines that are served."""
+"""Precision of the engines that are served."""
 
 _GPU_DEVICES = ("/dev/nvidiactl", "/dev/dxg")
 """What the driver makes on Linux, and in a Linux of Windows."""

@@ -1,4 +1,4 @@
-"""From a checked ONNX file to an engine with its record; the builder itself is tensorrt_api."""
+"""Builds an engine with its record from a checked ONNX file; the builder itself is tensorrt_api."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from convert import artifacts
 from convert.tensorrt import engines
 
 Build = Callable[[bytes, str, tuple[int, ...], tuple[int, int, int], bytes], tuple[bytes, bytes]]
-"""As ``tensorrt_api.build``."""
+"""A function like ``tensorrt_api.build``."""
 
 
 def this_machine() -> engines.Machine:
@@ -104,7 +104,7 @@ def _files(folder: Path) -> Any:
 
 
 def _shape(onnx: bytes) -> tuple[int, ...]:
-    """Of one image, as the model's PIXELS say."""
+    """The shape of one image, as the model's PIXELS say."""
     import onnx as library
 
     model = library.load_from_string(onnx)

@@ -37,7 +37,7 @@ class Built(NamedTuple):
 
 
 def version() -> str:
-    """Of the library."""
+    """The version of TensorRT."""
     return str(trt.__version__)
 
 

@@ -103,7 +103,7 @@ def _rate(
 
 
 def _compiled(repository: Path, settings: dict[str, str], batch: int = 1) -> list[Any]:
-    """For this batch alone, which is quicker than for batches of any size."""
+    """Compile the networks for this batch alone, which is quicker than for any size."""
     import openvino as ov
 
     core = ov.Core()

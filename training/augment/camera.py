@@ -33,7 +33,7 @@ def noise(pixels: Rgb, rng: np.random.Generator, config: AugmentConfig) -> Rgb:
 
 
 def compress(pixels: Rgb, rng: np.random.Generator, config: AugmentConfig) -> Rgb:
-    """There and back through JPEG, with whole or halved colour resolution."""
+    """Compress some views as JPEG and read them back, at whole or halved colour resolution."""
     if rng.random() >= config.jpeg:
         return pixels
     halved = rng.random() < 0.5

@@ -1,4 +1,4 @@
-"""From the specimen through lamp and sensor: all of a view's colour in one pass over the field."""
+"""All of a view's colour in one pass over the field: specimen, lamp and sensor."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def recolour(
 def _specimen(
     pixels: Rgb, rng: np.random.Generator, config: AugmentConfig, partner: Partner | None
 ) -> stain.Affine:
-    """Of the densities: another stain for some views, a random shift of it for all."""
+    """The map of the densities: another stain for some views, a random shift for all."""
     other = stain.identity()
     choice = rng.random()
     if choice < config.new_stain:
@@ -70,7 +70,7 @@ def uneven_light(rng: np.random.Generator, depth: float, side: int) -> npt.NDArr
 
 
 def _sensor(rng: np.random.Generator, config: AugmentConfig) -> npt.NDArray[np.float64]:
-    """[3, 3], of the light in red, green and blue: hue and saturation, or no colour at all."""
+    """The map [3, 3] of red, green and blue light: hue and saturation, or no colour at all."""
     saturation = 1 + rng.uniform(-config.saturation, config.saturation)
     turn = math.radians(rng.uniform(-config.hue_degrees, config.hue_degrees))
     if rng.random() < config.grey:

@@ -51,13 +51,15 @@ def low_frequencies(pixels: Rgb, donor: Rgb, rng: np.random.Generator) -> Rgb:
     """
     cycles = int(rng.integers(0, _CYCLES + 1))
     share = rng.uniform(0.3, 1)
-    ours, theirs = (np.fft.rfft2(_coarse(image), axes=(0, 1)) for image in (pixels, donor))
+    own_spectrum, donor_spectrum = (
+        np.fft.rfft2(_coarse(image), axes=(0, 1)) for image in (pixels, donor)
+    )
     low = (slice(None, cycles + 1), slice(-cycles, None)) if cycles else (slice(1),)
-    change = np.zeros_like(ours)
+    change = np.zeros_like(own_spectrum)
     for rows in low:
         part = np.s_[rows, : cycles + 1]
-        amplitude = np.maximum(np.abs(ours[part]), 1e-6)
-        change[part] = ours[part] * share * (np.abs(theirs[part]) / amplitude - 1)
+        amplitude = np.maximum(np.abs(own_spectrum[part]), 1e-6)
+        change[part] = own_spectrum[part] * share * (np.abs(donor_spectrum[part]) / amplitude - 1)
     added = np.fft.irfft2(change, (_COARSE, _COARSE), axes=(0, 1)).astype(np.float32)
     height, width = pixels.shape[:2]
     whole = cv2.resize(added, (width, height), interpolation=cv2.INTER_LINEAR)

@@ -103,11 +103,13 @@ def between(source: Palette, target: Palette) -> Affine:
     leave open follows the channels' common gain (a ridge regression towards it), and all gains
     are held within ``_GAIN``, so that no field is torn apart.
     """
-    ours = np.column_stack([source.red_cells, source.nuclei])
-    theirs = np.column_stack([target.red_cells, target.nuclei])
-    gain = np.maximum(theirs.sum(1), 0.05) / np.maximum(ours.sum(1), 0.05)
+    source_colours = np.column_stack([source.red_cells, source.nuclei])
+    target_colours = np.column_stack([target.red_cells, target.nuclei])
+    gain = np.maximum(target_colours.sum(1), 0.05) / np.maximum(source_colours.sum(1), 0.05)
     ridge = _RIDGE * np.eye(3)
-    linear = np.linalg.solve(ours @ ours.T + ridge, ours @ theirs.T + ridge * gain).T
+    linear = np.linalg.solve(
+        source_colours @ source_colours.T + ridge, source_colours @ target_colours.T + ridge * gain
+    ).T
     left, gains, right = np.linalg.svd(linear)
     linear = left @ np.diag(np.clip(gains, *_GAIN)) @ right
     return np.column_stack([linear, target.background - linear @ source.background])

@@ -15,10 +15,10 @@ DRAWS = 20
 def share(relatives: Relatives, parts: Sequence[str]) -> float:
     """Share of the samples in part "test" that have a relative in "train"; nan without a test."""
     leaked = {
-        mine
+        image
         for pair in relatives.pairs
-        for mine, other in (pair, pair[::-1])
-        if parts[mine] == "test" and parts[other] == "train"
+        for image, other in (pair, pair[::-1])
+        if parts[image] == "test" and parts[other] == "train"
     }
     tests = list(parts).count("test")
     return len(leaked) / tests if tests else float("nan")

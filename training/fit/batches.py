@@ -123,12 +123,12 @@ class Source:
 
     @property
     def steps(self) -> int:
-        """Of an epoch. A last, smaller batch is left out; the next epoch is in another order."""
+        """Steps of an epoch; a last, smaller batch is left out (the next order is another)."""
         return len(self._train) // self._size
 
     @property
     def views(self) -> int:
-        """In a batch."""
+        """Views in a batch."""
         return self._size * (2 if self._drawing.pairs else 1)
 
     def epoch(self, cut: Cut, epoch: int, start: int = 0, workers: int = 1) -> Generator[Batch]:

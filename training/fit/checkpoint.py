@@ -38,7 +38,7 @@ class Progress:
     seconds: float = 0.0
     """Spent on those steps."""
     shares: list[float] | None = None
-    """Of the slides in the loss (group DRO)."""
+    """Shares of the slides in the loss (group DRO)."""
 
 
 def save(

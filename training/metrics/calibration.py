@@ -19,7 +19,7 @@ BINS = 15
 
 
 def confidence(probabilities: Floats, answers: npt.NDArray[np.int64]) -> Floats:
-    """Of the label that answers [n] imply, by probabilities [n, 4]."""
+    """Confidence in the label that answers [n] imply, by probabilities [n, 4]."""
     benign = probabilities[:, BENIGN]
     return np.where(answers == BENIGN, benign, 1 - benign)
 
@@ -36,7 +36,7 @@ class Bins:
     right: npt.NDArray[np.bool_]
 
     def columns(self) -> Floats:
-        """[n, bins, 3]: row, confidence and correctness in the row's bin; sums of it give ECE."""
+        """Row, confidence and correctness in the row's bin, [n, bins, 3]; sums of it give ECE."""
         found = np.zeros((len(self.place), len(self.edges) - 1, 3))
         values = np.stack([np.ones(len(self.place)), self.confidence, self.right], 1)
         found[np.arange(len(self.place)), self.place] = values

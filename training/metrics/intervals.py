@@ -35,7 +35,7 @@ class Resamples:
 
     @property
     def weights(self) -> Floats:
-        """[resamples, n], how often each row was drawn."""
+        """How often each row was drawn, [resamples, n]."""
         return self.counts[:, self.place].astype(np.float64)
 
     def sums(self, values: npt.ArrayLike) -> Floats:

@@ -22,11 +22,11 @@ BLANK_FROM = 245
 """A pixel whose channels all reach this level shows nothing."""
 
 MIN_SHARE = 1e-3
-"""Of the field that leukocytes take, so that a field without any divides by something."""
+"""Least share of the field, so that a field without leukocytes divides by something."""
 
 
 def described(pixels: Any, maps: Sequence[Any]) -> Any:
-    """float32 [n, h, w, 2 * channels of all maps], of the coarsest map's size.
+    """Weighed maps and squares, float32 [n, h, w, 2 * channels of all maps], on the coarsest grid.
 
     Args:
         pixels: uint8 [n, side, side, 3], what the backbone was given.
@@ -56,7 +56,7 @@ def _on_grid(seen: Any, side: int) -> Any:
 
 
 def _coarser(maps: Any, side: int) -> Any:
-    """[n, side, side, channels]; the last row of an odd number of rows stands alone."""
+    """Maps [n, side, side, channels]; the last row of an odd number of rows stands alone."""
     times = -(-maps.shape[1] // side)
     pool = layers.AveragePooling2D(times, padding="same", dtype="float32")
     return maps if times == 1 else pool(maps)

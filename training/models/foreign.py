@@ -113,13 +113,13 @@ def inception_v3(net: keras.Model, weights: Iterable[str]) -> Iterator[Step]:
     Where the count starts depends on what the process built before, so layers are matched by
     their distance from the smallest number.
     """
-    theirs = {name.partition("/")[0] for name in weights}
+    foreign_names = {name.partition("/")[0] for name in weights}
     for layers, kind in (
         (keras.layers.Conv2D, "conv2d"),
         (keras.layers.BatchNormalization, "batch_normalization"),
     ):
         named = {layer.name: layer for layer in net.layers if isinstance(layer, layers)}
-        ours, foreign = _counted(named, kind), _counted(theirs, kind)
+        ours, foreign = _counted(named, kind), _counted(foreign_names, kind)
         for place, name in ours.items():
             for variable in named[name].weights:
                 yield Step(

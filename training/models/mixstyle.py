@@ -13,7 +13,7 @@ import keras
 from keras import ops
 
 ALPHA = 0.1
-"""Of the Beta distribution of the mixing share; the paper's value. Most shares are near 0 or 1."""
+"""Parameter of the share's Beta distribution, the paper's. Most shares are near 0 or 1."""
 
 _SIDE = 224
 _PLACES = (40, 20)

@@ -36,7 +36,7 @@ def render(figures: Figures, records: Mapping[str, Any]) -> str:
     template = environment(autoescape=False).get_template("card.md.j2")
     text = template.render(
         verdict=verdict,
-        said=[plain(each) for each in verdict.said(figures)],
+        sentences=[plain(each) for each in verdict.sentences(figures)],
         tables={
             "models": markdown(_models(figures, records)),
             "training": markdown(_training(records)),

@@ -16,7 +16,7 @@ from typing import Any, Final
 class Look:
     colour: str
     dark: str
-    """The same on a dark screen."""
+    """The colours on a dark screen."""
     mark: str
     dash: Any = "-"
 

@@ -75,7 +75,7 @@ class Comparison:
             meaning = f"{best}, where it is right alone, is outvoted as often as it is corrected."
             if pair.only_first < pair.only_second:
                 meaning = f"{best}, where it is right alone, is outvoted more often than corrected."
-        said = [
+        sentences = [
             f"Against {best} the vote wins {won} and loses {lost} of "
             f"{numbers.count(self.images)} images ({numbers.p_value(pair.p)}); {meaning}"
         ]
@@ -85,12 +85,12 @@ class Comparison:
             for (one, other), (wrong, chance) in self.both_wrong.items()
         ]
         if any(wrong for wrong, _ in self.both_wrong.values()):
-            said.append(
+            sentences.append(
                 "Errors that two members share decide the vote. Images that both got wrong: "
                 + ", ".join(together)
                 + "."
             )
-        return said
+        return sentences
 
 
 def pair(figures: Figures, protocol: str, first: str, second: str, question: str) -> Pair | None:

@@ -63,7 +63,7 @@ def with_thresholds(fitted: Policy, chosen: Thresholds) -> Policy:
 
 
 def loaded(fitted: Policy) -> Any:
-    """As the server loads it. Raises PolicyError if it would not."""
+    """The policy as the server loads it. Raises PolicyError if it would not."""
     return served.majority.Policy.from_dict(fitted)
 
 

@@ -30,12 +30,12 @@ class Decisions:
 
     @property
     def unreviewed(self) -> npt.NDArray[np.bool_]:
-        """[n], answers that ask for no review."""
+        """The answers that ask for no review, bool [n]."""
         return np.array([not each for each in self.reasons], np.bool_)
 
     @property
     def confidence(self) -> Floats:
-        """[n], the probability of the label."""
+        """The probability of the label, [n]."""
         return calibration.confidence(self.probabilities, self.answers)
 
     def take(self, rows: npt.NDArray[np.int64]) -> Decisions:

@@ -36,7 +36,7 @@ class Evidence:
     wrong_label: Bools
     wrong_class: Bools
     confidence: npt.NDArray[np.float64]
-    """Of the label."""
+    """Confidence in the label."""
     subtype_confidence: npt.NDArray[np.float64]
     ood: npt.NDArray[np.float64]
     settled: Bools

@@ -38,7 +38,7 @@ class Measured:
         self._known: dict[Path, npt.NDArray[np.float32]] = {}
 
     def quality(self, samples: Sequence[dataset.Sample]) -> npt.NDArray[np.float32]:
-        """[n, Q]. Raises DatasetError naming an image the server would refuse."""
+        """Quality values [n, Q]. Raises DatasetError naming an image the server would refuse."""
         new = [each for each in samples if each.path not in self._known]
         for start in range(0, len(new), 64):  # 64 decoded images at a time
             part = new[start : start + 64]

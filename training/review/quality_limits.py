@@ -12,7 +12,7 @@ MARGIN = 0.5
 (for values that only have a lower end: as a share of the lowest)."""
 
 MIN_MARGIN = 0.05
-"""The same, at least, for values between 0 and 1: no known field has a black pixel."""
+"""The least margin, for values between 0 and 1: no known field has a black pixel."""
 
 RARE = 0.005
 """A limit inside the range of known fields lies by the quantile of this share of them."""

@@ -43,7 +43,7 @@ RIGHT = ("class", "label")
 
 @dataclass(frozen=True)
 class Thresholds:
-    """As they stand in the policy; the defaults serve where no slide was left out."""
+    """Thresholds of the policy; the defaults serve where no slide was left out."""
 
     confidence: dict[str, float] = field(
         default_factory=lambda: {"benign": 0.99, "malignant": 0.9, "subtype": 0.5}
@@ -53,7 +53,7 @@ class Thresholds:
     )
 
     def given(self, evidence: Evidence) -> Bools:
-        """[n], the answers that go without review."""
+        """The answers that go without review, bool [n]."""
         malignant = evidence.malignant
         least = np.where(malignant, self.confidence["malignant"], self.confidence["benign"])
         most = np.where(malignant, self.review_above["malignant"], self.review_above["benign"])

@@ -40,9 +40,9 @@ class Bench:
     backbone: str
     recipe: Recipe
     samples: Sequence[Sample]
-    """Of the training part."""
+    """Samples of the training part."""
     train: Images | None
-    """The same decoded; None where the head alone is fitted, which reads the files itself."""
+    """The training part decoded; None where a head is fitted, which reads the files itself."""
     val: Images
     render: Render | None
     objective: str

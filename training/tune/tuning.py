@@ -30,9 +30,9 @@ class Plan:
     """"tpe" searches, "l9" runs Taguchi's array."""
     objective: str
     trials: int
-    """Of "tpe": in all, those of an earlier call included."""
+    """Trials of "tpe" in all, those of an earlier call included."""
     repeats: int
-    """Of "l9": trainings with different seeds per run."""
+    """Trainings of "l9" with different seeds per run."""
     factors: Sequence[Factor] = ()
     """Empty for ``factors.defaults``."""
 

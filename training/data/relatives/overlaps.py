@@ -54,7 +54,7 @@ class Overlap(NamedTuple):
 def confirm(
     pictures: npt.NDArray[np.float32], proposals: Iterable[shifts.Proposal]
 ) -> Iterator[Overlap]:
-    """Those of ``proposals`` that overlap for sure or perhaps (``Overlap.sure``)."""
+    """The ``proposals`` that overlap for sure or perhaps (``Overlap.sure``)."""
     for each in proposals:
         first, second = pictures[each.first], pictures[each.second]
         # A shift is known modulo the side: down by 60 of 64 may be up by 4.

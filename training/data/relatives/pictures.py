@@ -20,7 +20,7 @@ FLOOR = 0.3
 
 
 def contrast(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """float32 [SIDE, SIDE] of ``pixels``, uint8 [224, 224, 3]; the scale bar's corner is 0.
+    """Local contrast float32 [SIDE, SIDE] of ``pixels`` uint8 [224, 224, 3]; the bar's corner is 0.
 
     Optical density of the green channel, minus its blurred self, over the blurred size of what
     remains. Without the division one dark cell outweighs all red cells of a sparse field, and two

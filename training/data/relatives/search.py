@@ -27,7 +27,7 @@ class Relatives:
     samples: list[Sample]
     """Those that could be read."""
     sha256: list[str]
-    """Of each sample's file."""
+    """SHA-256 of each sample's file."""
     unreadable: dict[Path, str] = field(default_factory=dict)
     """Files that the server would refuse, and why."""
     equal: Pairs = field(default_factory=list)

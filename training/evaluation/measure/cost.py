@@ -54,7 +54,7 @@ def measure(masters: Mapping[str, Path], *, runs: int = RUNS) -> dict[str, Any]:
 
 
 def multiply_accumulates(graph: Path) -> int:
-    """Of one image through the convolutions and matrix products of an OpenVINO model.
+    """Multiplications for one image in the convolutions and matrix products of an OpenVINO model.
 
     Raises:
         OSError: there is no served model or no OpenVINO; the message says how to get it.

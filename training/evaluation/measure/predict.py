@@ -150,7 +150,7 @@ class Predictor:
 
 
 def jobs(folds: Sequence[Fold], count: int, seed: int) -> dict[str, list[Job]]:
-    """By fold, ``count`` test images (all, where there are fewer), drawn by ``seed``.
+    """Draw ``count`` test images by ``seed`` (all, where there are fewer), and sort them by fold.
 
     A donor is drawn from the sample's images of other slides; where no slide is named or there
     is but one, from all of them.

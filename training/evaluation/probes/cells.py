@@ -42,10 +42,10 @@ def swap_background(field: Rgb, donor: Rgb) -> Rgb:
     """The field's cells before the background colour of another slide."""
     find = served.smear_nuclei.find
     background = ~find(field).cells
-    ours = np.median(field[background], axis=0) if background.any() else np.full(3, 255.0)
+    own_colour = np.median(field[background], axis=0) if background.any() else np.full(3, 255.0)
     others = ~find(donor).cells
-    theirs = np.median(donor[others], axis=0) if others.any() else np.full(3, 255.0)
-    return _blend(field, to_bytes(field * (theirs / np.maximum(ours, 1))), background)
+    donor_colour = np.median(donor[others], axis=0) if others.any() else np.full(3, 255.0)
+    return _blend(field, to_bytes(field * (donor_colour / np.maximum(own_colour, 1))), background)
 
 
 def grow(mask: npt.NDArray[np.bool_], pixels: int) -> npt.NDArray[np.bool_]:

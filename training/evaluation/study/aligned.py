@@ -55,7 +55,7 @@ class Aligned:
 
     @property
     def votes(self) -> npt.NDArray[np.int64]:
-        """[k, n], class indexes."""
+        """The class that each backbone names, [k, n] class indexes."""
         votes: npt.NDArray[np.int64] = self.logits.argmax(-1)
         return votes
 

@@ -53,7 +53,7 @@ class Features:
     """Called with how many fields are done and how many there are."""
 
     def of(self, samples: Sequence[Sample]) -> npt.NDArray[np.float32]:
-        """float32 [n, 1 + views, channels]: first the field itself, then its views.
+        """Features float32 [n, 1 + views, channels]: first of the field itself, then of its views.
 
         Raises:
             DatasetError: an image that the server would refuse; the message names it.

@@ -28,7 +28,7 @@ from training.models import backbones
 
 BATCH = 16
 EVERY = 10
-"""Of the training fields that normalisation takes for its reference."""
+"""Every tenth training field belongs to the reference of normalisation."""
 
 Show = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.uint8]]
 
@@ -86,7 +86,7 @@ def _inputs(
 def _features(
     net: keras.Model, fields: npt.NDArray[np.uint8], show: Show
 ) -> npt.NDArray[np.float32]:
-    """float32 [n, 2 * channels of all taps]: averages of the maps and of their squares."""
+    """Averages of the maps and of their squares, float32 [n, 2 * channels of all taps]."""
     parts = []
     for start in range(0, len(fields), BATCH):
         shown = np.stack([show(field) for field in fields[start : start + BATCH]])

@@ -55,7 +55,7 @@ class WholeRecipe:
 
     stages: tuple[Stage, ...] = STAGES
     taps: tuple[str, ...] = ()
-    """As of ``HeadRecipe``."""
+    """Layers whose maps describe the leukocytes, as in ``HeadRecipe``."""
     dtype: str = "float32"
     batch: int = 32
     """Fields of a step. With ``consistency`` each field is shown twice, so the step sees twice as

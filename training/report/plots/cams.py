@@ -12,7 +12,7 @@ from training.report.wording import MEMBERS, PROTOCOLS, VOTERS, named
 
 
 def cams(figures: Figures, protocol: str) -> Panel | None:
-    """For each network: area of the nuclei, heat inside them, and how often the peak is one."""
+    """Area of the nuclei, heat inside them, and how often the peak is one, for each network."""
     found = {
         each: values
         for each in MEMBERS
