@@ -44,7 +44,7 @@ from training.cli._options import data_option
 def calibrate(
     root: Path, folder: Path | None, places: tuple[Path, ...], right: str, out: Path
 ) -> None:
-    """Fit temperatures, strangeness, limits and thresholds of the vote.
+    """Fit temperatures, OOD score, limits and thresholds of the vote.
 
     \b
     Examples:
@@ -74,7 +74,7 @@ def _tell(policy: dict[str, Any], folds: dict[str, dict[str, Any]]) -> None:
     about = policy["fitted_on"]
     click.echo(f"ECE, cross-fitted over groups of the validation part: {about['ece']:.4f}")
     click.echo(f"confidence at least {policy['confidence']}")
-    click.echo(f"strangeness at most {policy['ood']['review_above']}")
+    click.echo(f"OOD score at most {policy['ood']['review_above']}")
     click.echo(f"known slides, validation part:  {_line(about['known'])}")
     if not folds:
         click.echo("No predictions of slides left out: the thresholds keep their defaults.")

@@ -1,1 +1,1 @@
-"""When to ask for review: temperatures, strangeness, quality limits."""
+"""When to ask for review: temperatures, OOD score, quality limits."""

@@ -25,8 +25,8 @@ def policy(
     """A policy as ``policy.json`` holds it, without where it comes from.
 
     Args:
-        val: held-out fields of known slides: temperatures, and what share of them is stranger.
-        train_quality: [m, Q] of the training part: look and, with val's, limits.
+        val: held-out fields of known slides, for temperatures and the scale of the OOD score.
+        train_quality: [m, Q] of the training part, for appearance and, with val's, limits.
         train_slides: [m].
     """
     chosen = thresholds or Thresholds()

@@ -1,4 +1,4 @@
-"""What the vote says about labelled fields before any threshold on how sure or strange it is."""
+"""What the vote says about labelled fields before any threshold on confidence or OOD score."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Evidence:
     subtype_confidence: npt.NDArray[np.float64]
     ood: npt.NDArray[np.float64]
     settled: Bools
-    """Nothing but confidence or strangeness could ask for review."""
+    """Whether nothing but confidence or OOD score could ask for review."""
     units: npt.NDArray[np.str_]
 
 

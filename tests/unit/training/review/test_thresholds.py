@@ -37,7 +37,7 @@ def test_strange_malignant_answers_that_are_wrong_go_to_review_and_benign_ones_d
     given = chosen.given(unseen)
     assert not given[unseen.malignant].any()
     assert given[~unseen.malignant].all()
-    assert chosen.given(known).all(), "known slides look less strange than that"
+    assert chosen.given(known).all(), "known slides have a lower OOD score than that"
 
 
 def test_unsure_answers_that_are_wrong_go_to_review() -> None:
@@ -110,10 +110,10 @@ def test_what_needs_review_for_another_reason_never_counts() -> None:
     assert chosen.given(evidence(10, "K")).all()
 
 
-@pytest.mark.parametrize("strangeness", [0.96, 1.0])
-def test_a_stranger_is_never_answered_without_review(strangeness: float) -> None:
-    known = evidence(100, "K", ood=np.full(100, strangeness))
-    unseen = slides("S1", "S2", "S3", ood=np.full(100, strangeness))
+@pytest.mark.parametrize("ood_score", [0.96, 1.0])
+def test_beyond_the_limit_nothing_is_answered_without_review(ood_score: float) -> None:
+    known = evidence(100, "K", ood=np.full(100, ood_score))
+    unseen = slides("S1", "S2", "S3", ood=np.full(100, ood_score))
     for chosen in (choose(known, unseen), Thresholds()):
         assert not chosen.given(unseen).any()
         assert max(chosen.review_above.values()) <= MAX_OOD_SCORE
