@@ -10,7 +10,7 @@ TRITON_WHEEL := nvidia-pytriton==0.7.0
 SAMPLES := samples/out
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint package types-tensorrt unit convert bench clean
+.PHONY: help demo test lint package types-tensorrt unit convert report bench clean
 
 help:
 	@echo "make demo   set up, draw sample smears and classify them with the embedded server"
@@ -20,6 +20,7 @@ help:
 	@echo "make convert  rebuild SavedModel, ONNX and OpenVINO IR from the masters and compare them"
 	@echo "              (half an hour on two cores);"
 	@echo "              DATA=FOLDER takes real images (with split.csv), else fields are drawn"
+	@echo "make report   build the evaluation's page, docs/evaluation/report.html, from its predictions"
 	@echo "make bench  measure the speed, peers beside it, into docs/benchmarks (hours; IMAGES=FOLDER)"
 	@echo "make clean  remove .venv and what the targets made"
 
@@ -37,7 +38,7 @@ lint: $(VENV)/.ready-test
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/deptry client training convert samples
+	@$(BIN)/deptry client training convert samples toolkit
 	@$(MAKE) --no-print-directory package
 	@$(MAKE) --no-print-directory types-tensorrt
 
@@ -53,7 +54,7 @@ types-tensorrt: $(VENV)/.ready-test
 	@$(BIN)/python tests/types/tensorrt_stubs.py build/stubs; code=$$?; \
 	if [ $$code -eq 3 ]; then exit 0; elif [ $$code -ne 0 ]; then exit $$code; fi; \
 	MYPYPATH=build/stubs $(BIN)/mypy --config-file= --strict --follow-imports=silent \
-	  --cache-dir .mypy_cache/tensorrt convert/tensorrt_api.py
+	  --cache-dir .mypy_cache/tensorrt convert/tensorrt/tensorrt_api.py
 
 # Everything lands in build/convert; the served model_repository is left alone. Real images:
 #   make convert DATA=all-smears OTHERS=fields-of-other-laboratories
@@ -65,6 +66,10 @@ convert: $(VENV)/.ready-convert
 	@$(BIN)/python -m convert openvino --all --precision int8 --precision fp16 --precision bf16 \
 	  $(REAL) $(if $(WITHIN),--within $(WITHIN))
 	@$(BIN)/python -m convert parity --all $(REAL) $(if $(OTHERS),--others $(OTHERS))
+
+# From docs/evaluation/predictions alone, without images and networks. Git ignores the page.
+report: $(VENV)/.ready-convert
+	@$(BIN)/python -m training report
 
 # All in one run; BENCH='--only server,peers' and the like run parts of it.
 bench: $(VENV)/.ready-test

@@ -22,7 +22,7 @@ class ArtifactError(ValueError):
 
 
 def sha256(path: Path) -> str:
-    """Of the file's bytes, 64 hexadecimal digits."""
+    """Return the SHA-256 of a file's bytes, 64 hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from allclient.contract import IMAGE_SUFFIXES
-from convert import limits, served
+from convert import limits
+from toolkit import served
 
 CLASSES: Final = ("benign", "early", "pre", "pro")
 """Names of the classes in split.csv, in the order of the logits."""
@@ -61,7 +62,7 @@ class Fields:
 
     @property
     def margin(self) -> float:
-        """See ``limits.clear``."""
+        """The lead that the most probable class needs to count, see ``limits.clear``."""
         return limits.DRAWN_MARGIN if self.drawn else 0.0
 
     def record(self) -> dict[str, object]:
@@ -173,9 +174,8 @@ def _read(
     encoded: list[bytes], watch: Watch
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
     def answers() -> Iterator[tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]]:
-        pixels = served.pixels()
         for data in watch(encoded):
-            answer = pixels.decode(data)
+            answer = served.pixels.decode(data)
             yield answer.pixels, answer.quality
 
     seen, quality = zip(*answers(), strict=True)

@@ -7,9 +7,9 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from convert import served
+from toolkit import served
 
-Floats = npt.NDArray[np.floating]
+Floats = npt.NDArray[np.floating[Any]]
 
 VOTE: Final = "vote"
 """Stands where else the name of a backbone stands."""
@@ -49,7 +49,7 @@ class Distance(NamedTuple):
     mean_abs: float
     equal_argmax: float
     accuracy: float | None
-    """Of the artifact; None where no image has a class."""
+    """Accuracy of the artifact; None where no image has a class."""
     accuracy_change: float | None
 
     def misses(self, limit: Limit) -> list[str]:
@@ -73,7 +73,7 @@ class Distance(NamedTuple):
         return found
 
     def record(self) -> dict[str, Any]:
-        """For JSON; numbers rounded to what was measured."""
+        """The distance for JSON, its numbers rounded to what was measured."""
         return {
             name: round(value, 7) if isinstance(value, float) else value
             for name, value in self._asdict().items()
@@ -82,7 +82,7 @@ class Distance(NamedTuple):
 
 def softmax(logits: Floats) -> Floats:
     """Probabilities [n, 4] of logits [n, 4], as the vote computes them."""
-    probabilities: Floats = served.majority().softmax(logits)
+    probabilities: Floats = served.majority.softmax(logits)
     return probabilities
 
 
@@ -95,7 +95,7 @@ def of_logits(
 
 
 def clear(probabilities: Floats, margin: float) -> npt.NDArray[np.bool_]:
-    """bool [n]: where the most probable of four classes [n, 4] leads by ``margin`` or more."""
+    """Where the most probable of four classes [n, 4] leads by ``margin`` or more, bool [n]."""
     first_two = np.sort(probabilities, 1)[:, -2:]
     return np.asarray(first_two[:, 1] - first_two[:, 0] >= margin)
 
@@ -118,21 +118,21 @@ def distance(
     if not np.isfinite(found).all():
         raise ValueError(f"{int((~np.isfinite(found)).any(1).sum())} answers are no finite numbers")
     apart = np.abs(found.astype(np.float64) - expected.astype(np.float64))
-    mine, theirs = named or (found.argmax(1), expected.argmax(1))
+    found_classes, expected_classes = named or (found.argmax(1), expected.argmax(1))
     counts = np.ones(len(found), bool) if counts is None else counts
     if not counts.any():
         raise ValueError(f"Keras is sure of none of the {len(found)} images; nothing to compare")
     known = classes >= 0
     accuracy, change = None, None
     if known.any():
-        accuracy = float((mine == classes)[known].mean())
-        change = accuracy - float((theirs == classes)[known].mean())
+        accuracy = float((found_classes == classes)[known].mean())
+        change = accuracy - float((expected_classes == classes)[known].mean())
     return Distance(
         len(found),
         int(counts.sum()),
         float(apart.max()),
         float(apart.mean()),
-        float((mine == theirs)[counts].mean()),
+        float((found_classes == expected_classes)[counts].mean()),
         accuracy,
         change,
     )

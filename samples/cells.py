@@ -119,8 +119,10 @@ def blast(rng: np.random.Generator, radius: float, softness: float) -> Nucleated
         stretch=0.10,
         wobble=0.045,
     )
-    inside = np.minimum(core.inside(softness), body.inside(softness))
-    chromatin = 0.86 + 0.07 * texture(rng, side, size * 0.14) + 0.05 * texture(rng, side, size)
+    inside: Density = np.minimum(core.inside(softness), body.inside(softness))
+    chromatin: Density = (
+        0.86 + 0.07 * texture(rng, side, size * 0.14) + 0.05 * texture(rng, side, size)
+    )
     grid = _grid(half)
     for _ in range(rng.integers(1, 4)):
         spot = size * rng.uniform(0.09, 0.16)

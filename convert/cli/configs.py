@@ -6,22 +6,23 @@ from pathlib import Path
 
 import click
 
-from convert.cli._shared import FOLDER, clear_errors
-from convert.flavours import DEFAULT, FLAVOURS, MODEL_REPOSITORY
+from convert.repository.flavours import DEFAULT, FLAVOURS
+from toolkit.commands import NEW_FOLDER, clear_errors
+from toolkit.served import MODEL_REPOSITORY
 
 
 @click.command()
-@click.option("--repository", type=FOLDER, default=MODEL_REPOSITORY, help="The repository.")
+@click.option("--repository", type=NEW_FOLDER, default=MODEL_REPOSITORY, help="The repository.")
 @click.option("--check", is_flag=True, help="Write nothing; fail where a file differs.")
 def configs(repository: Path, check: bool) -> None:
     """Write the voters' configurations of every flavour.
 
-    They come from convert/flavours.py; heights and widths of the CAMs are read from the IR in the
-    repository. vote/config.pbtxt and client/allclient/contract.py name the same sizes and are
-    changed by hand; a test holds all of them together.
+    They come from convert/repository/flavours.py; heights and widths of the CAMs are read from the
+    IR in the repository. vote/config.pbtxt and client/allclient/contract.py name the same sizes and
+    are changed by hand; a test holds all of them together.
     """
     from allclient.contract import BACKBONES
-    from convert import flavours, inspection
+    from convert.repository import flavours, inspection
 
     with clear_errors():
         sides = {
@@ -37,8 +38,8 @@ def configs(repository: Path, check: bool) -> None:
         ]
     if check and differ:
         raise click.ClickException(
-            f"{', '.join(str(path) for path, _ in differ)} is not what convert/flavours.py and the "
-            "models say; mend it: python -m convert configs"
+            f"{', '.join(str(path) for path, _ in differ)} is not what "
+            "convert/repository/flavours.py and the models say; mend it: python -m convert configs"
         )
     for path, text in differ:
         path.parent.mkdir(exist_ok=True)

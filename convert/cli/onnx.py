@@ -6,9 +6,8 @@ from pathlib import Path
 
 import click
 
-from convert.cli._shared import (
+from convert.cli._options import (
     Master,
-    clear_errors,
     data_option,
     masters_options,
     place,
@@ -16,9 +15,10 @@ from convert.cli._shared import (
     read,
     tell_drawn,
 )
+from toolkit.commands import clear_errors
 
 PRECISIONS = {"fp32": "onnx", "fp16": "onnx_fp16", "int8": "onnx_int8"}
-"""And the folder of each."""
+"""The folder of each precision."""
 
 
 @click.command()
@@ -49,17 +49,18 @@ def onnx(
     Example:
       python -m convert onnx --all --precision fp32 --precision fp16 --data all-smears
     """
-    from convert import make
-
     if out is not None and len(precisions) != 1:
         raise click.UsageError("--out is the folder of one artifact; give one --precision")
     with clear_errors():
+        from convert import making
+        from convert.onnx import make_onnx
+
         fit = judge = None
         if set(precisions) != {"fp32"}:
             tell_drawn(data, "ranges and heads come")
-            fit, judge = make.divide(read(data, "train", images), read(data, "val"))
+            fit, judge = making.divide(read(data, "train", images), read(data, "val"))
         for one in masters:
             for precision in precisions:
                 folder = place(out, into, masters, one, PRECISIONS[precision])
-                said = make.onnx(one.path, folder, precision, fit, judge, click.echo)
-                click.echo(f"{folder / 'model.onnx'} written: {said}")
+                summary = make_onnx.make(one.path, folder, precision, fit, judge, click.echo)
+                click.echo(f"{folder / 'model.onnx'} written: {summary}")

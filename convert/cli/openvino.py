@@ -6,9 +6,8 @@ from pathlib import Path
 
 import click
 
-from convert.cli._shared import (
+from convert.cli._options import (
     Master,
-    clear_errors,
     data_option,
     masters_options,
     place,
@@ -16,6 +15,7 @@ from convert.cli._shared import (
     read,
     tell_drawn,
 )
+from toolkit.commands import clear_errors
 
 
 @click.command()
@@ -62,7 +62,7 @@ def openvino(
       python -m convert openvino training/masters/mobilenet.keras --data all-smears \\
         --precision fp32 --out model_repository/mobilenet/1
     """
-    from convert import make, served
+    from toolkit import served
 
     if install and (
         out is not None or len(precisions) != 1 or not {"int8", "fp32"} & set(precisions)
@@ -76,12 +76,17 @@ def openvino(
             "python -m convert openvino --install --data FOLDER takes them from training images"
         )
     with clear_errors():
+        from convert import making
+        from convert.openvino import make_openvino
+
         tell_drawn(data, "ranges, heads and checks come")
-        fit, judge = make.divide(read(data, "train", images), read(data, "val"))
+        fit, judge = making.divide(read(data, "train", images), read(data, "val"))
         for one in masters:
             for precision in precisions:
                 folder = place(out, into, masters, one, f"openvino_{precision}")
                 if install:
                     folder = served.MODEL_REPOSITORY / one.backbone / "1"
-                said = make.openvino(one.path, folder, precision, fit, judge, click.echo, within)
-                click.echo(f"{folder / 'model.xml'} written: {said}")
+                summary = make_openvino.make(
+                    one.path, folder, precision, fit, judge, click.echo, within
+                )
+                click.echo(f"{folder / 'model.xml'} written: {summary}")

@@ -7,17 +7,16 @@ from pathlib import Path
 
 import click
 
-from convert.cli._shared import (
+from convert.cli._options import (
     BUILD,
-    FOLDER,
     Master,
-    clear_errors,
     data_option,
     masters_options,
     read,
     read_folder,
     tell_drawn,
 )
+from toolkit.commands import BACKBONES, NEW_FOLDER, clear_errors
 
 
 @click.command()
@@ -26,20 +25,20 @@ from convert.cli._shared import (
 @click.option(
     "--from",
     "built",
-    type=FOLDER,
+    type=NEW_FOLDER,
     default=BUILD,
     show_default=True,
     help="Folder of <backbone>/<artifact>/.",
 )
 @click.option(
     "--out",
-    type=FOLDER,
+    type=NEW_FOLDER,
     help="Folder for parity.md and parity.json.  [default: docs with --data, else --from]",
 )
 @click.option("--only", "names", multiple=True, help="One artifact; may be given several times.")
 @click.option(
     "--others",
-    type=FOLDER,
+    type=NEW_FOLDER,
     help="Folder of fields of other laboratories: what the vote says of them with each artifact.",
 )
 @click.option("--images", type=int, help="Fewer test images, evenly over all.")
@@ -61,15 +60,16 @@ def parity(
     Example:
       python -m convert parity --all --data all-smears
     """
-    from convert import parity as judge
-    from convert import parity_table as table
+    from convert.parity import comparison as judge
+    from convert.parity import parity_table as table
+    from convert.parity import runtimes
 
     with clear_errors():
-        chosen = judge.ways()
-        if unknown := set(names) - {way.name for way in chosen}:
-            known = ", ".join(way.name for way in chosen)
+        chosen = runtimes.runtimes()
+        if unknown := set(names) - {runtime.name for runtime in chosen}:
+            known = ", ".join(runtime.name for runtime in chosen)
             raise click.UsageError(f"no artifact {sorted(unknown)[0]!r} here; there are {known}")
-        chosen = [way for way in chosen if not names or way.name in names]
+        chosen = [runtime for runtime in chosen if not names or runtime.name in names]
         masters_of = {one.backbone: one.path for one in masters}
         # Before any image is decoded: what is missing is told at once.
         judged = judge.locate(masters_of, built, chosen)
@@ -86,9 +86,9 @@ def parity(
     for row in rows:
         if row.held_back:
             told = "; ".join(row.misses) or "held here"
-            click.secho(f"not for serving: {row.backbone}, {row.way}: {told}", fg="yellow")
+            click.secho(f"not for serving: {row.backbone}, {row.runtime}: {told}", fg="yellow")
     served = [row for row in rows if not row.held_back]
-    missed = [f"{row.backbone}, {row.way}: {text}" for row in served for text in row.misses]
+    missed = [f"{row.backbone}, {row.runtime}: {text}" for row in served for text in row.misses]
     if missed:
         raise click.ClickException("limits missed:\n  " + "\n  ".join(missed))
     click.echo(f"all {len(served)} comparisons of what may be served are within their limits")
@@ -101,12 +101,12 @@ def _command(
     others: Path | None,
     images: int | None,
 ) -> str:
-    """As it was called, without the paths of this machine."""
-    from convert.cli._shared import NAMES
-
+    """Return the command as it was called, without the paths of this machine."""
     backbones = [one.backbone for one in masters]
     parts = ["python -m convert parity"]
-    parts += ["--all"] if backbones == list(NAMES) else [f"--backbone {one}" for one in backbones]
+    parts += (
+        ["--all"] if backbones == list(BACKBONES) else [f"--backbone {one}" for one in backbones]
+    )
     parts += [f"--data {data.name}"] if data is not None else []
     parts += [f"--only {name}" for name in names]
     parts += [f"--others {others.name}"] if others is not None else []

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from convert.cli._shared import FOLDER, clear_errors
-from convert.flavours import FLAVOURS
+from convert.repository.flavours import FLAVOURS
+from toolkit.commands import NEW_FOLDER, clear_errors
 
 
 @click.command()
@@ -19,15 +19,17 @@ from convert.flavours import FLAVOURS
     required=True,
     help="What the repository is to serve; may be given several times.",
 )
-@click.option("--out", type=FOLDER, required=True, help="Folder to write, new or written before.")
+@click.option(
+    "--out", type=NEW_FOLDER, required=True, help="Folder to write, new or written before."
+)
 @click.option(
     "--artifacts",
-    type=FOLDER,
+    type=NEW_FOLDER,
     help="Folder of <backbone>/<artifact>/.  [default: build/convert; for the flavour default the "
     "checkout's model_repository]",
 )
 @click.option(
-    "--masters", type=FOLDER, help="Folder of <backbone>.keras.  [default: the checkout's]"
+    "--masters", type=NEW_FOLDER, help="Folder of <backbone>.keras.  [default: the checkout's]"
 )
 @click.option("--check", is_flag=True, help="Load it in the embedded server, as far as it can.")
 def repository(
@@ -42,7 +44,7 @@ def repository(
       allclient serve --model-repository models --flavour savedmodel
     """
     from allclient.errors import AllclientError
-    from convert import repository as repositories
+    from convert.repository import writer as repositories
 
     chosen = [FLAVOURS[name] for name in dict.fromkeys(names)]
     with clear_errors():

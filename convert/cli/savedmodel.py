@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from convert.cli._shared import Master, clear_errors, masters_options, place, places
+from convert.cli._options import Master, masters_options, place, places
+from toolkit.commands import clear_errors
 
 
 @click.command()
@@ -19,10 +20,11 @@ def savedmodel(masters: list[Master], out: Path | None, into: Path) -> None:
     Example:
       python -m convert savedmodel --all
     """
-    from convert import artifacts, make
+    from convert import artifacts
+    from convert import savedmodel as conversion
 
     with clear_errors():
         for one in masters:
             folder = place(out, into, masters, one, "model.saved_model")
-            make.savedmodel(one.path, folder)
+            conversion.make(one.path, folder)
             click.echo(f"{folder} written ({artifacts.size(folder):.1f} MB)")

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from convert.cli._shared import BUILD, FOLDER, Master, clear_errors, masters_options
+from convert.cli._options import BUILD, Master, masters_options
+from toolkit.commands import NEW_FOLDER, clear_errors
 
 
 @click.command()
@@ -14,14 +15,14 @@ from convert.cli._shared import BUILD, FOLDER, Master, clear_errors, masters_opt
 @click.option(
     "--from",
     "built",
-    type=FOLDER,
+    type=NEW_FOLDER,
     default=BUILD,
     show_default=True,
     help="Folder of <backbone>/onnx_<precision>/.",
 )
 @click.option(
     "--into",
-    type=FOLDER,
+    type=NEW_FOLDER,
     default=BUILD,
     show_default=True,
     help="Folder of <backbone>/tensorrt/ and of the timing cache.",
@@ -48,12 +49,12 @@ def tensorrt(
       python -m convert onnx --all --precision fp16 --data all-smears
       python -m convert tensorrt --all
     """
-    from convert import engine_build as build
+    from convert.tensorrt import engine_build as build
 
     with clear_errors():
         here = build.this_machine()
         click.echo(f"{here.gpu}, TensorRT {here.tensorrt}")
         for one in masters:
             for precision in precisions:
-                said = build.engine(*one, precision, built, into, here, check=check)
-                click.echo(said)
+                summary = build.engine(*one, precision, built, into, here, check=check)
+                click.echo(summary)

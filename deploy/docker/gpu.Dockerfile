@@ -25,6 +25,7 @@ COPY --from=tools /opt/packages /opt/packages
 COPY model_repository /opt/allclient/model_repository
 COPY training/masters /opt/allclient/training/masters
 COPY convert /opt/allclient/convert
+COPY toolkit /opt/allclient/toolkit
 COPY --chmod=0755 deploy/docker/build-plans.sh /usr/local/bin/build-plans
 ENV PYTHONPATH=/opt/packages:/opt/allclient \
     PYTHONDONTWRITEBYTECODE=1 \

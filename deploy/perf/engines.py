@@ -14,13 +14,13 @@ import itertools
 import json
 import os
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from images import find
 
 BACKBONES = ("mobilenet", "xception", "inception_v3")
@@ -35,7 +35,6 @@ def main() -> None:
     parser.add_argument("--images", type=Path, required=True)
     parser.add_argument("--seconds", type=float, default=5.0)
     options = parser.parse_args()
-    sys.path.insert(0, str(options.repository / "preprocess" / "1"))
     files = [path.read_bytes() for path in find(options.images, 64)]
     if options.what == "ceiling":
         found = ceiling(options.repository, decoded(files), options.seconds)
@@ -46,20 +45,20 @@ def main() -> None:
     print(json.dumps(found))
 
 
-def decoded(files: list[bytes]) -> np.ndarray:
-    import pixels
+def decoded(files: list[bytes]) -> npt.NDArray[Any]:
+    from toolkit import served
 
-    return np.stack([pixels.decode(file).pixels for file in files])
+    return np.stack([served.pixels.decode(file).pixels for file in files])
 
 
-def ceiling(repository: Path, pixels: np.ndarray, seconds: float) -> dict[str, Any]:
+def ceiling(repository: Path, pixels: npt.NDArray[Any], seconds: float) -> dict[str, Any]:
     """Images a second through all three compiled networks, with the best settings of a grid.
 
     Streams are parallel inferences of one network. With several, each network has a queue of
     requests and all three queues are filled at once. Networks are compiled for their batch.
     """
     cores = len(os.sched_getaffinity(0))
-    tried = []
+    tried: list[dict[str, Any]] = []
     for streams, batch in itertools.product(sorted({1, cores}), BATCHES):
         settings = {"NUM_STREAMS": str(streams), "INFERENCE_NUM_THREADS": str(cores)}
         rate = _rate(repository, settings, streams, pixels, batch, seconds / 4)
@@ -75,7 +74,7 @@ def _rate(
     repository: Path,
     settings: dict[str, str],
     streams: int,
-    pixels: np.ndarray,
+    pixels: npt.NDArray[Any],
     batch: int,
     seconds: float,
 ) -> float:
@@ -84,7 +83,7 @@ def _rate(
     queues = [ov.AsyncInferQueue(net, streams) for net in _compiled(repository, settings, batch)]
     parts = [pixels[i : i + batch] for i in range(0, len(pixels) - batch + 1, batch)]
 
-    def once(part: np.ndarray) -> None:
+    def once(part: npt.NDArray[Any]) -> None:
         for queue in queues:
             queue.start_async({"PIXELS": part}, share_inputs=True)
 
@@ -104,7 +103,7 @@ def _rate(
 
 
 def _compiled(repository: Path, settings: dict[str, str], batch: int = 1) -> list[Any]:
-    """For this batch alone, which is quicker than for batches of any size."""
+    """Compile the networks for this batch alone, which is quicker than for any size."""
     import openvino as ov
 
     core = ov.Core()
@@ -117,7 +116,7 @@ def _compiled(repository: Path, settings: dict[str, str], batch: int = 1) -> lis
 
 def bare(repository: Path, files: list[bytes], seconds: float) -> dict[str, Any]:
     """One image at a time: its decoding, then the three networks, one by one or side by side."""
-    import pixels
+    from toolkit.served import pixels
 
     cores = len(os.sched_getaffinity(0))
     prepared = [pixels.decode(file).pixels[None] for file in files]
@@ -126,11 +125,11 @@ def bare(repository: Path, files: list[bytes], seconds: float) -> dict[str, Any]
         settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": str(threads)}
         requests = [net.create_infer_request() for net in _compiled(repository, settings)]
 
-        def in_turn(image: np.ndarray, requests: list[Any] = requests) -> None:
+        def in_turn(image: npt.NDArray[Any], requests: list[Any] = requests) -> None:
             for request in requests:
                 request.infer({"PIXELS": image}, share_inputs=True)
 
-        def together(image: np.ndarray, requests: list[Any] = requests) -> None:
+        def together(image: npt.NDArray[Any], requests: list[Any] = requests) -> None:
             for request in requests:
                 request.start_async({"PIXELS": image}, share_inputs=True)
             for request in requests:
@@ -140,9 +139,7 @@ def bare(repository: Path, files: list[bytes], seconds: float) -> dict[str, Any]
             found[f"{name}_{threads}_threads_ms"] = _median_ms(way, prepared, seconds / 5)
         if threads == 1:
             found["each_ms"] = {
-                name: _median_ms(
-                    lambda image, one=one: one.infer({"PIXELS": image}), prepared, seconds / 5
-                )
+                name: _median_ms(one.infer, [{"PIXELS": image} for image in prepared], seconds / 5)
                 for name, one in zip(BACKBONES, requests, strict=True)
             }
     found["networks_ms"] = min(value for key, value in found.items() if key.endswith("threads_ms"))
@@ -162,7 +159,7 @@ def _median_ms(call: Callable[[Any], object], items: list[Any], seconds: float) 
     raise AssertionError("items is never empty")
 
 
-def keras_predict(masters: Path, pixels: np.ndarray, seconds: float) -> dict[str, Any]:
+def keras_predict(masters: Path, pixels: npt.NDArray[Any], seconds: float) -> dict[str, Any]:
     """``Model.predict`` of the three masters one after another, as the paper's stack does it."""
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

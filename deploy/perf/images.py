@@ -8,6 +8,8 @@ from pathlib import Path
 
 from allclient.contract import IMAGE_SUFFIXES
 
+sys.path.append(str(Path(__file__).parents[2]))  # the checkout, for samples/ and toolkit/
+
 
 def find(folder: Path, limit: int | None = None) -> list[Path]:
     """The images of a folder, at most ``limit``, spread over all of them.
@@ -34,7 +36,6 @@ def find(folder: Path, limit: int | None = None) -> list[Path]:
 def drawn(folder: Path, count: int = 64) -> Path:
     """Sample smears drawn into a folder, as JPEG of the size that the public set has."""
     if not any(folder.glob("*.jpg")):
-        sys.path.insert(0, str(Path(__file__).parents[2]))
         from samples import render
 
         folder.mkdir(parents=True, exist_ok=True)

@@ -5,23 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import images
-
 from allclient import Client
-from allclient.contract import CASCADE, ReviewReason
+from allclient.contract import CASCADE, ENSEMBLE, IMAGE_SUFFIXES, ReviewReason
 from allclient.local import LocalServer
 
 
 def compare(repository: Path, folder: Path) -> dict[str, Any]:
     """Over every image of a folder, split or not: equal labels, how often the third was asked, and
     how often the cascade would let pass without review what the ensemble would not."""
-    files = sorted(
-        path for path in folder.rglob("*") if path.suffix.lower() in images.IMAGE_SUFFIXES
-    )
+    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
     answers = []
     with LocalServer(repository) as server:
-        for options in ({}, {"model": CASCADE}):
-            with Client(server.grpc_address, **options) as client:
+        for model in (ENSEMBLE, CASCADE):
+            with Client(server.grpc_address, model=model) as client:
                 answers.append(list(client.classify_many(files)))
     equal = third = missed = subtypes = compared = errors = same_errors = 0
     only_disagreement = 0

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -46,7 +47,7 @@ class Cost:
     """Memory, shared pages divided among those who share them, at the load's end."""
 
 
-def measure(subject: Subject, *, concurrency: int, seconds: float, warmup: float) -> dict:
+def measure(subject: Subject, *, concurrency: int, seconds: float, warmup: float) -> dict[str, Any]:
     """One load and its cost, as JSON."""
     try:
         load, cost = _measured(subject, concurrency, seconds, warmup)

@@ -66,7 +66,7 @@ def settled(text: str, model: str, settings: dict[str, Any]) -> str:
     if "max_queue_delay_microseconds" in settings:
         delay = settings["max_queue_delay_microseconds"]
         config.dynamic_batching.max_queue_delay_microseconds = delay
-    return text_format.MessageToString(config)
+    return str(text_format.MessageToString(config))
 
 
 def merged(base: Overlay, change: Overlay) -> Overlay:

@@ -16,7 +16,7 @@ def draw(report: dict[str, Any], folder: Path) -> list[Path]:
     import matplotlib
 
     matplotlib.use("svg")
-    # Names of parts in the file hang on chance and date otherwise.
+    # Names of parts in the file depend on chance and date otherwise.
     matplotlib.rcParams["svg.hashsalt"] = "allclient"
     from matplotlib import pyplot
 
@@ -40,7 +40,7 @@ def draw(report: dict[str, Any], folder: Path) -> list[Path]:
         cores = [row["cores"] for row in rows]
         rates = [row["images_per_second"] for row in rows]
         axis.plot(cores, rates, "o-", color=COLOURS[name], label=name)
-    axis.xaxis.get_major_locator().set_params(integer=True)
+    axis.locator_params(axis="x", integer=True)
     axis.set_xlabel("cores of the server, 32 requests in flight")
     axis.set_ylabel("images a second")
     return [*written, _save(figure, (axis,), folder / "cores.svg")]

@@ -39,8 +39,10 @@ def server() -> Iterator[LocalServer]:
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository with the SavedModel and the ONNX file of each master."""
     pytest.importorskip("keras", reason="the masters are exported by Keras, of the extra 'convert'")
-    from convert import make, repository
-    from convert.flavours import FLAVOURS
+    from convert import savedmodel
+    from convert.onnx import make_onnx
+    from convert.repository import writer
+    from convert.repository.flavours import FLAVOURS
 
     folder = tmp_path_factory.mktemp("flavours")
     for backbone in BACKBONES:
@@ -48,8 +50,8 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if not path.is_file():
             pytest.skip(f"{path.relative_to(ROOT)} is not there")
         built = folder / "built" / backbone.value
-        make.savedmodel(path, built / FLAVOURS["savedmodel"].built)
-        make.onnx(path, built / FLAVOURS["gpu_onnx"].built, "fp32", None, None, str)
+        savedmodel.make(path, built / FLAVOURS["savedmodel"].built)
+        make_onnx.make(path, built / FLAVOURS["gpu_onnx"].built, "fp32", None, None, str)
     chosen = [FLAVOURS["savedmodel"], FLAVOURS["gpu_onnx"]]
-    repository.write(folder / "models", chosen, folder / "built")
+    writer.write(folder / "models", chosen, folder / "built")
     return folder / "models"

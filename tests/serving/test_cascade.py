@@ -1,13 +1,12 @@
 """The cascade: the ensemble's label on every image, and the third backbone only on disagreement.
 
-Voters made here, whose votes hang on how much of a field is dark, disagree where the test wants
+Voters made here, whose votes depend on how much of a field is dark, disagree where the test wants
 them to, whatever the released weights say.
 """
 
 from __future__ import annotations
 
 import shutil
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,11 +22,11 @@ from allclient import Client
 from allclient.contract import BACKBONES, CASCADE, ENSEMBLE, MODELS, NOT_RUN, Backbone
 from allclient.local import LocalServer
 from samples import render
+from toolkit import served
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MODELS_FOLDER = Path(__file__).resolve().parents[2] / "model_repository"
 ORDER = ("mobilenet", "inception_v3", "xception")
 
 
@@ -57,17 +56,11 @@ def images() -> list[bytes]:
 
 def darkness(images: list[bytes]) -> np.ndarray:
     """The mean of what the backbones see of each image, by the repository's own code."""
-    folder = str(MODELS_FOLDER / "preprocess" / "1")
-    sys.path.insert(0, folder)
-    try:
-        import pixels
-    finally:
-        sys.path.remove(folder)
-    return np.array([pixels.decode(image).pixels.mean(dtype=np.float64) for image in images])
+    return np.array([served.pixels.decode(image).pixels.mean(dtype=np.float64) for image in images])
 
 
 def voter(limit: float, side: int) -> ov.Model:
-    """Benign above a mean brightness; which malignant subtype hangs on how far below it is."""
+    """Benign above a mean brightness; which malignant subtype depends on how far below it is."""
     pixels = ops.parameter([-1, 224, 224, 3], np.uint8, name="PIXELS")
     mean = ops.reduce_mean(ops.convert(pixels, "f32"), [1, 2, 3], keep_dims=True)
     above = ops.subtract(mean, np.float32(limit))
@@ -85,7 +78,7 @@ def voter(limit: float, side: int) -> ov.Model:
 def made(images: list[bytes], tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
     """The repository with voters that agree on three quarters of the images, or nearly."""
     folder = tmp_path_factory.mktemp("cascade") / "models"
-    shutil.copytree(MODELS_FOLDER, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(served.MODEL_REPOSITORY, folder, ignore=shutil.ignore_patterns("__pycache__"))
     shares = {"mobilenet": 0.4, "inception_v3": 0.6, "xception": 0.5}
     for name, share in shares.items():
         path = folder / name
@@ -159,7 +152,7 @@ def test_a_wrong_order_does_not_load(tmp_path: Path) -> None:
     from allclient.errors import ServerStartError
 
     folder = tmp_path / "models"
-    shutil.copytree(MODELS_FOLDER, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(served.MODEL_REPOSITORY, folder, ignore=shutil.ignore_patterns("__pycache__"))
     config = folder / CASCADE / "config.pbtxt"
     text = config.read_text()
     assert " ".join(ORDER) in text

@@ -18,8 +18,8 @@ import tritonclient.grpc as triton
 
 from allclient.contract import BACKBONES, ENSEMBLE, MODELS
 from allclient.local import LocalServer
-from convert import repository
-from convert.flavours import FLAVOURS
+from convert.repository import writer
+from convert.repository.flavours import FLAVOURS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -71,7 +71,7 @@ def gpu_onnx(written: Path) -> Answers:
     pytest.importorskip("onnxruntime", reason="the backend runs ONNX Runtime, of the extra 'dev'")
     flavour = FLAVOURS["gpu_onnx"]
     with (
-        repository.on_cpu(written, flavour) as copy,
+        writer.on_cpu(written, flavour) as copy,
         LocalServer(copy, flavour.name) as server,
     ):
         providers = server.providers()

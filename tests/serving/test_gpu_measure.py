@@ -14,8 +14,8 @@ import pytest
 
 from allclient.contract import BACKBONES, ENSEMBLE
 from allclient.local import ports
-from convert import repository
-from convert.flavours import FLAVOURS
+from convert.repository import writer
+from convert.repository.flavours import FLAVOURS
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "deploy" / "gpu" / "measure.py"
@@ -32,7 +32,7 @@ def measure(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_it_serves_compares_and_measures(written: Path, tmp_path: Path) -> None:
-    with repository.on_cpu(written, FLAVOURS["gpu_onnx"]) as models:
+    with writer.on_cpu(written, FLAVOURS["gpu_onnx"]) as models:
         done = measure(
             *f"--models {models} --images {ROOT / 'tests/reference'} --limit 8".split(),
             *f"--concurrency 1 3 --batch 2 --seconds 1.5 --output {tmp_path / 'o.json'}".split(),

@@ -17,7 +17,7 @@ import tritonclient.grpc as triton
 
 from allclient import Client
 from allclient.contract import BACKBONES, SUBTYPES
-from training import serving
+from toolkit import served
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 REFERENCE = ROOT / "tests" / "reference"
-pixels, majority = serving.pixels(), serving.majority()
+pixels, majority = served.pixels, served.majority
 
 
 class Tolerance(NamedTuple):
@@ -48,7 +48,7 @@ TOLERANCES = {
 
 def tolerance(backbone: str) -> Tolerance:
     """By what the record beside the served model says that it is."""
-    record = serving.MODEL_REPOSITORY / backbone / "1" / "metadata.json"
+    record = served.MODEL_REPOSITORY / backbone / "1" / "metadata.json"
     return TOLERANCES[json.loads(record.read_text())["precision"][:4]]
 
 
@@ -111,7 +111,7 @@ def test_each_served_backbone_answers_as_its_keras_model(
 def test_the_vote_answers_as_the_keras_models_would(
     server: LocalServer, images: dict[str, bytes], golden: dict[str, np.ndarray]
 ) -> None:
-    policy = majority.Policy.load(serving.MODEL_REPOSITORY / "vote" / "1" / "policy.json")
+    policy = majority.Policy.load(served.POLICY)
     allowed = [tolerance(b.value) for b in BACKBONES]
     largest, clear = max(one.largest for one in allowed), max(one.clear for one in allowed)
     compared = 0
@@ -120,14 +120,14 @@ def test_the_vote_answers_as_the_keras_models_would(
             logits = np.stack([golden[f"{b.value}_logits"][row] for b in BACKBONES])
             cams = [golden[f"{b.value}_cam"][row] for b in BACKBONES]
             expected = majority.decide(logits, cams, pixels.decode(data).quality, policy)
-            served = client.classify(data)
-            probabilities = [served.probabilities[subtype] for subtype in SUBTYPES]
+            result = client.classify(data)
+            probabilities = [result.probabilities[subtype] for subtype in SUBTYPES]
             np.testing.assert_allclose(probabilities, expected.probabilities, atol=largest)
             if all(margin(majority.softmax(one)) > clear for one in logits):
                 compared += 1
-                assert served.label.value == expected.label
-                assert served.subtype.value == expected.subtype
-                assert tuple(vote.value for vote in served.votes.values()) == expected.votes
+                assert result.label.value == expected.label
+                assert result.subtype.value == expected.subtype
+                assert tuple(vote.value for vote in result.votes.values()) == expected.votes
     assert compared >= 3, "words are compared where all three are sure"
 
 
@@ -135,7 +135,7 @@ def test_mobilenets_golden_answers_are_its_masters(
     batch: np.ndarray, golden: dict[str, np.ndarray]
 ) -> None:
     pytest.importorskip("keras", reason="the Keras master needs the extra 'train'")
-    from training.nets import masters
+    from training.models import masters
 
     model = masters.load(ROOT / "training" / "masters" / "mobilenet.keras")
     answer = model.predict_on_batch(batch)

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from training.cli.options import BACKBONES, FOLDER, clear_errors, data_option
+from toolkit.commands import BACKBONES, FOLDER, NEW_FILE, clear_errors
+from training.cli._options import data_option
 
 
 @click.command()
@@ -36,14 +37,14 @@ from training.cli.options import BACKBONES, FOLDER, clear_errors, data_option
 )
 @click.option(
     "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=NEW_FILE,
     default=Path("model_repository/vote/1/policy.json"),
     show_default=True,
 )
 def calibrate(
     root: Path, folder: Path | None, places: tuple[Path, ...], right: str, out: Path
 ) -> None:
-    """Fit temperatures, strangeness, limits and thresholds of the vote.
+    """Fit temperatures, OOD score, limits and thresholds of the vote.
 
     \b
     Examples:
@@ -51,8 +52,8 @@ def calibrate(
       python -m training calibrate --data all-smears --keras runs
     """
     from training import record
-    from training.doubt import judges, run
     from training.evaluation import predictions
+    from training.review import fit_policy, fold_policies
 
     with clear_errors(ImportError):
         left_out = None
@@ -61,10 +62,10 @@ def calibrate(
                 name: predictions.load(predictions.place(folder, "slides", name))
                 for name in BACKBONES
             }
-        found = run.fit(root, keras=places, predictions=left_out, right=right)
+        found = fit_policy.fit(root, keras=places, predictions=left_out, right=right)
         record.write(out, found.policy)
         if folder is not None:
-            judges.save(folder, found.folds)
+            fold_policies.save(folder, found.folds)
     _tell(found.policy, found.folds)
     click.echo(f"{out} written")
 
@@ -73,7 +74,7 @@ def _tell(policy: dict[str, Any], folds: dict[str, dict[str, Any]]) -> None:
     about = policy["fitted_on"]
     click.echo(f"ECE, cross-fitted over groups of the validation part: {about['ece']:.4f}")
     click.echo(f"confidence at least {policy['confidence']}")
-    click.echo(f"strangeness at most {policy['ood']['review_above']}")
+    click.echo(f"OOD score at most {policy['ood']['review_above']}")
     click.echo(f"known slides, validation part:  {_line(about['known'])}")
     if not folds:
         click.echo("No predictions of slides left out: the thresholds keep their defaults.")

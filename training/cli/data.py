@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from training.cli.options import clear_errors, data_option
+from toolkit.commands import NEW_FILE, clear_errors
+from training.cli._options import data_option
 
 TOLD = 5
 """Files or pairs named of each kind; the JSON file names all."""
@@ -17,7 +18,7 @@ TOLD = 5
 @data_option
 @click.option(
     "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=NEW_FILE,
     help="Write everything as JSON as well, every unreadable file and every leaking pair by name.",
 )
 def data(root: Path, output: Path | None) -> None:

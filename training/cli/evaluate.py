@@ -7,9 +7,8 @@ from typing import Any
 
 import click
 
-from training.cli.options import BACKBONES, FOLDER, clear_errors
-
-WAYS = ("known", "random", "slides")
+from toolkit.commands import BACKBONES, FOLDER, NEW_FILE, NEW_FOLDER, clear_errors
+from training.cli._options import PROTOCOLS
 
 
 @click.command()
@@ -30,15 +29,22 @@ WAYS = ("known", "random", "slides")
     "--keras",
     "runs",
     type=FOLDER,
-    help="Masters: RUNS/<way>/<fold>/<backbone>/<backbone>.keras; those of the way known may lie "
-    "in RUNS itself.",
+    help="Masters: RUNS/<protocol>/<fold>/<backbone>/<backbone>.keras; those of the protocol known "
+    "may lie in RUNS itself.",
 )
-@click.option("--way", type=click.Choice(WAYS), default=WAYS[0], show_default=True)
+@click.option(
+    "--protocol",
+    "--way",
+    "protocol",
+    type=click.Choice(PROTOCOLS),
+    default=PROTOCOLS[0],
+    show_default=True,
+)
 @click.option(
     "--left-out",
     multiple=True,
     metavar="SLIDE[+SLIDE]",
-    help="Folds of the way slides instead of the usual ones; repeat for several.",
+    help="Folds of the protocol slides instead of the usual ones; repeat for several.",
 )
 @click.option(
     "--backbone",
@@ -61,14 +67,14 @@ WAYS = ("known", "random", "slides")
 )
 @click.option(
     "--save",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Store the predictions in FOLDER/<way>/, in place of earlier ones.",
+    type=NEW_FOLDER,
+    help="Store the predictions in FOLDER/<protocol>/, instead of earlier ones.",
 )
 @click.option("--server", metavar="ADDRESS", help="Ask a running server, for example HOST:8001.")
 @click.option("--split", "part", help="With --server: train, val or test.  [default: test]")
 @click.option(
     "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=NEW_FILE,
     help="With --server: write all figures and failed images as JSON as well.",
 )
 def evaluate(
@@ -76,7 +82,7 @@ def evaluate(
     outside: Path | None,
     subtype: str | None,
     runs: Path | None,
-    way: str,
+    protocol: str,
     left_out: tuple[str, ...],
     backbones: tuple[str, ...],
     sample: int,
@@ -94,28 +100,31 @@ def evaluate(
 
     \b
     Examples:
-      python -m training evaluate --data all-smears --way known --keras runs --sample 200 \\
+      python -m training evaluate --data all-smears --protocol known --keras runs --sample 200 \\
           --cost --save docs/evaluation/predictions
-      python -m training evaluate --data all-smears --way slides --keras runs --save FOLDER
+      python -m training evaluate --data all-smears --protocol slides --keras runs --save FOLDER
       python -m training evaluate --outside healthy --all-are benign --keras runs --save FOLDER
       python -m training evaluate --data all-smears --server 127.0.0.1:8001
     """
-    if bool(server) == bool(runs):
-        raise click.UsageError("give either --server or --keras")
-    if bool(root) == bool(outside):
+    folder = root or outside
+    if folder is None or (root and outside):
         raise click.UsageError("give either --data or --outside")
     if bool(outside) != bool(subtype):
         raise click.UsageError("--outside and --all-are go together")
+    if bool(server) == bool(runs):
+        raise click.UsageError("give either --server or --keras")
     if server:
-        _ask_server(root or outside, server, subtype, part or "test", output)
+        _ask_server(folder, server, subtype, part or "test", output)
     elif part or output:
-        raise click.UsageError("--split and --output go with --server; --keras takes --way, --save")
+        raise click.UsageError(
+            "--split and --output go with --server; --keras takes --protocol, --save"
+        )
     elif outside and (sample or left_out):
         raise click.UsageError("--sample and --left-out go with --data")
-    else:
+    elif runs:
         changed = {"left_out": left_out or None, "sample": sample, "seed": seed}
         with clear_errors():
-            plan = _plan(root or outside, runs, way, subtype, backbones, **changed)
+            plan = _plan(folder, runs, protocol, subtype, backbones, **changed)
             failed = _run_masters(plan, cost, save)
         if failed:
             raise SystemExit(1)
@@ -124,43 +133,45 @@ def evaluate(
 def _plan(
     root: Path,
     runs: Path,
-    way: str,
+    protocol: str,
     subtype: str | None,
     backbones: tuple[str, ...],
     **changed: Any,
 ) -> Any:
     from allclient.contract import Subtype
     from training.data import samples as dataset
-    from training.evaluation.measure import run
+    from training.evaluation.measure import planning
 
     if subtype is None:
-        return run.plan(runs, way, root, backbones=backbones, **changed)
+        return planning.plan(runs, protocol, root, backbones=backbones, **changed)
     samples = dataset.read_folder(root, Subtype(subtype)).part("all")
-    return run.outside(runs, root, samples, backbones=backbones)
+    return planning.outside(runs, root, samples, backbones=backbones)
 
 
 def _run_masters(plan: Any, cost: bool, save: Path | None) -> bool:
     """Answer, store and show; returns whether an image could not be read."""
     from rich.console import Console
 
-    from training import record, serving
+    from toolkit import served
+    from training import record
     from training.evaluation import figures, predictions, show
     from training.evaluation.measure import cost as costs
-    from training.evaluation.measure import nets, run
+    from training.evaluation.measure import networks, planning
     from training.evaluation.study.study import Study
 
     for name in plan.missing:
         click.echo(f"missing, left out: {name}", err=True)
-    with click.progressbar(length=plan.steps, label=plan.way) as progress:
-        found, failed = run.execute(plan, nets.load, progress.update)
-    for each in found.values() if save else ():
-        click.echo(f"{predictions.save(each, save)} written")
+    with click.progressbar(length=plan.steps, label=plan.protocol) as progress:
+        found, failed = planning.execute(plan, networks.load, progress.update)
+    if save:
+        for each in found.values():
+            click.echo(f"{predictions.save(each, save)} written")
     # Without a folder: policies of slides left out that lie in it belong to earlier predictions.
-    study = Study(found, serving.majority().Policy.load(figures.POLICY))
-    if plan.way.startswith(predictions.OUTSIDE):
-        show.outside(plan.way, study.outside(), Console())
+    study = Study(found, served.majority.Policy.load(figures.POLICY))
+    if plan.protocol.startswith(predictions.OUTSIDE):
+        show.outside(plan.protocol, study.outside(), Console())
     else:
-        show.way(plan.way, study.way(), Console())
+        show.protocol(plan.protocol, study.protocol(), Console())
     if cost:
         measured = costs.measure(next(each for each in plan.masters.values() if each))
         show.cost(measured, Console())

@@ -8,9 +8,8 @@ from typing import Any
 
 import click
 
-from training.cli.options import BACKBONES, clear_errors, data_option
-
-WAYS = ("known", "random", "slides")
+from toolkit.commands import BACKBONES, NEW_FOLDER, clear_errors
+from training.cli._options import PROTOCOLS, data_option
 
 
 @click.command()
@@ -22,8 +21,10 @@ WAYS = ("known", "random", "slides")
 )
 @data_option
 @click.option(
+    "--protocol",
     "--way",
-    type=click.Choice(WAYS),
+    "protocol",
+    type=click.Choice(PROTOCOLS),
     default="known",
     show_default=True,
     help="Train for new fields of known slides, for a random split, or without a slide.",
@@ -32,16 +33,14 @@ WAYS = ("known", "random", "slides")
     "--fold",
     default="",
     metavar="SLIDE",
-    help="With --way slides: the slide left out; A+B leaves out two together.",
+    help="With --protocol slides: the slide left out; A+B leaves out two together.",
 )
 @click.option(
     "--runs",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Train into RUNS/<way>/<fold>/<backbone>/.",
+    type=NEW_FOLDER,
+    help="Train into RUNS/<protocol>/<fold>/<backbone>/.",
 )
-@click.option(
-    "--out", type=click.Path(file_okay=False, path_type=Path), help="Train into this folder."
-)
+@click.option("--out", type=NEW_FOLDER, help="Train into this folder.")
 @click.option("--seed", default=0, show_default=True)
 @click.option(
     "--stage",
@@ -73,7 +72,7 @@ WAYS = ("known", "random", "slides")
     help="Layer whose maps describe the cells; repeat for several. What follows is left out.",
 )
 @click.option("--views", type=int, help="Head: random views of a field beside the field itself.")
-@click.option("--looseness", type=float, help="Head: inverse weight of its penalty.")
+@click.option("--ridge", type=float, help="Head: what is added to the variances within classes.")
 @click.option("--dtype", help="Keras dtype policy, for example mixed_bfloat16.")
 @click.option("--batch", type=int, help="Fields of a step.")
 @click.option("--patience", type=int, help="Stop after so many epochs without a better val loss.")
@@ -92,8 +91,8 @@ WAYS = ("known", "random", "slides")
 @click.option("--label-smoothing", type=float)
 @click.option("--weight-decay", type=float)
 @click.option(
-    "--strength",
-    "strengths",
+    "--augment",
+    "augments",
     multiple=True,
     metavar="NAME=VALUE",
     help="How far views go from their fields, for example hue_degrees=40; repeat for several.",
@@ -103,7 +102,7 @@ WAYS = ("known", "random", "slides")
 def fit(
     backbone: str,
     root: Path,
-    way: str,
+    protocol: str,
     fold: str,
     runs: Path | None,
     out: Path | None,
@@ -111,42 +110,44 @@ def fit(
     stages: tuple[str, ...],
     weights: str,
     learn: str | None,
-    strengths: tuple[str, ...],
+    augments: tuple[str, ...],
     workers: int,
     checkpoint_minutes: float,
     **changes: Any,
 ) -> None:
     """Train one backbone on one fold; the same command again goes on where it was stopped.
 
-    What each setting does and its default stand in training/fitting/recipes.py and
-    training/views/strength.py. Watch a network that is trained as a whole with:
-    tensorboard --logdir RUNS
+    What each setting does and its default stand in training/fit/release/recipe.py,
+    training/fit/whole/recipe.py and training/augment/config.py. Watch a network that is trained as
+    a whole with: tensorboard --logdir RUNS
 
     \b
     Examples:
       python -m training fit --backbone mobilenet --data all-smears --runs runs \\
-          --weights imagenet --way slides --fold Benign-S01
+          --weights imagenet --protocol slides --fold Benign-S01
       python -m training fit --backbone xception --data all-smears --runs whole \\
           --learn all --stage 112:12 --stage 224:2 --ema 0.998 --balance slide
     """
-    if bool(runs) == bool(out):
+    if (runs is None) == (out is None):
         raise click.UsageError("give either --runs or --out")
-    from training.fitting import recipes, run
-    from training.fitting.fit import Habits
+    from training.fit import recipes, run
+    from training.fit.whole.epochs import Habits
 
     with clear_errors(FloatingPointError):
         if stages:
             changes["stages"] = parsed(stages)
         changes["taps"] = changes["taps"] or None
-        recipe = recipes.recipe(backbone, learn).changed(strength=_numbers(strengths), **changes)
-        order = run.Order(backbone, recipe, root, way, fold, seed, weights)
-        into = out or run.place(runs, way, order.named().name, backbone)
+        own = recipes.recipe(backbone, learn)
+        recipe = recipes.changed(own, augment=_numbers(augments), **changes)
+        order = run.Order(backbone, recipe, root, protocol, fold, seed, weights)
+        into = out if runs is None else run.place(runs, protocol, order.named().name, backbone)
+        assert into is not None
         run.train(order, into, habits=Habits(workers, 60 * checkpoint_minutes))
 
 
 def parsed(stages: tuple[str, ...]) -> tuple[Any, ...]:
     """The stages of a training, SIDE:EPOCHS[:RATE] each."""
-    from training.fitting.recipes import Stage
+    from training.fit.whole.recipe import Stage
 
     try:
         return tuple(Stage.parse(text) for text in stages)
@@ -154,20 +155,22 @@ def parsed(stages: tuple[str, ...]) -> tuple[Any, ...]:
         raise click.BadParameter(str(error), param_hint="--stage") from error
 
 
-def _numbers(strengths: tuple[str, ...]) -> dict[str, float]:
-    from training.views.strength import Strength
+def _numbers(augments: tuple[str, ...]) -> dict[str, float]:
+    from training.augment.config import AugmentConfig
 
-    names = {e.name for e in dataclasses.fields(Strength) if isinstance(e.default, int | float)}
+    names = {
+        e.name for e in dataclasses.fields(AugmentConfig) if isinstance(e.default, int | float)
+    }
     found = {}
-    for text in strengths:
+    for text in augments:
         name, _, value = text.partition("=")
         if name not in names:
             known = ", ".join(sorted(names))
-            raise click.BadParameter(f"{name!r} is none of {known}", param_hint="--strength")
+            raise click.BadParameter(f"{name!r} is none of {known}", param_hint="--augment")
         try:
             found[name] = float(value)
         except ValueError as error:
             raise click.BadParameter(
-                f"{text!r} is not NAME=NUMBER", param_hint="--strength"
+                f"{text!r} is not NAME=NUMBER", param_hint="--augment"
             ) from error
     return found

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from training.cli.options import BACKBONES, clear_errors, data_option
+from toolkit.commands import BACKBONES, clear_errors
+from training.cli._options import data_option
 
 
 @click.command()
@@ -18,8 +19,14 @@ from training.cli.options import BACKBONES, clear_errors, data_option
     metavar="imagenet|PATH",
     help="What its early layers start from, as of fit.",
 )
-@click.option("--looseness", type=float, default=30.0, show_default=True, help="Of the head.")
-def inputs(root: Path, backbone: str, weights: str, looseness: float) -> None:
+@click.option(
+    "--ridge",
+    type=float,
+    default=1 / 30,
+    show_default=True,
+    help="What the head adds to the variances within classes.",
+)
+def inputs(root: Path, backbone: str, weights: str, ridge: float) -> None:
     """Compare what a network could be shown: colour, stain normalised, density, leukocytes alone.
 
     One linear head a picture, on fields alone; scored on new fields of known slides and on slides
@@ -29,15 +36,15 @@ def inputs(root: Path, backbone: str, weights: str, looseness: float) -> None:
     Example:
       python -m training inputs --data all-smears --weights mobilenet.weights.h5
     """
-    from training.fitting import inputs as pictures
-    from training.fitting.recipes import recipe
+    from training.fit.release import inputs as pictures
+    from training.fit.release.recipe import RECIPES
 
     with clear_errors():
-        own = recipe(backbone, "head").changed(looseness=looseness)
-        for name, ways in pictures.compare(root, backbone, own, weights):
+        own = RECIPES[backbone].changed(ridge=ridge)
+        for name, by_protocol in pictures.compare(root, backbone, own, weights):
             figures = (
-                f"{way}: four classes {found['accuracy']:.3f}, benign/malignant balanced "
+                f"{protocol}: four classes {found['accuracy']:.3f}, benign/malignant balanced "
                 f"{found['binary_balanced_accuracy']:.3f}"
-                for way, found in ways.items()
+                for protocol, found in by_protocol.items()
             )
             click.echo(f"{name:<26}  {'   '.join(figures)}")

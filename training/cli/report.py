@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from training.cli.options import FOLDER, clear_errors
+from toolkit.commands import FILE, FOLDER, NEW_FILE, NEW_FOLDER, clear_errors
 
 
 @click.command()
@@ -19,21 +19,21 @@ from training.cli.options import FOLDER, clear_errors
 )
 @click.option(
     "--policy",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=FILE,
     default=Path("model_repository/vote/1/policy.json"),
     show_default=True,
     help="Review policy to apply; the default is the one that is served.",
 )
 @click.option(
     "--out",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=NEW_FOLDER,
     default=Path("docs/evaluation"),
     show_default=True,
     help="Folder for report.json, report.html and the pictures.",
 )
 @click.option(
     "--card",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=NEW_FILE,
     default=Path("training/masters/MODEL_CARD.md"),
     show_default=True,
     help="The model card; training records are read from its folder.",

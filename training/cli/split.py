@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from training.cli.options import clear_errors, data_option
+from toolkit.commands import FILE, clear_errors
+from training.cli._options import data_option
 
 
 @click.command()
@@ -19,7 +20,7 @@ from training.cli.options import clear_errors, data_option
 )
 @click.option(
     "--patients",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=FILE,
     help="CSV with the columns path (relative to DATA) and patient, and slide if known.",
 )
 @click.option("--column", default="patient", show_default=True, help="Patients' column in there.")

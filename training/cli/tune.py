@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from training.cli.fit import WAYS
-from training.cli.options import BACKBONES, clear_errors, data_option
+from toolkit.commands import BACKBONES, NEW_FOLDER, clear_errors
+from training.cli._options import PROTOCOLS, data_option
 
 
 @click.command()
@@ -19,16 +19,25 @@ from training.cli.options import BACKBONES, clear_errors, data_option
     help=f"{', '.join(BACKBONES)}, or a keras.applications model.",
 )
 @data_option
-@click.option("--way", type=click.Choice(WAYS), default="known", show_default=True)
-@click.option("--fold", default="", metavar="SLIDE", help="With --way slides: what is left out.")
+@click.option(
+    "--protocol",
+    "--way",
+    "protocol",
+    type=click.Choice(PROTOCOLS),
+    default="known",
+    show_default=True,
+)
+@click.option(
+    "--fold", default="", metavar="SLIDE", help="With --protocol slides: what is left out."
+)
 @click.option(
     "--runs",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=NEW_FOLDER,
     default=Path("runs"),
     show_default=True,
     help="The study lies in RUNS/tune/<name>/.",
 )
-@click.option("--name", default="", help="Of the study. Default: backbone, way, fold, design.")
+@click.option("--name", default="", help="Of the study. Default: backbone, protocol, fold, design.")
 @click.option(
     "--design",
     type=click.Choice(("tpe", "l9")),
@@ -47,7 +56,8 @@ from training.cli.options import BACKBONES, clear_errors, data_option
     multiple=True,
     metavar="NAME=VALUES",
     help="What is varied: LOW:HIGH, LOW:HIGH:log or A,B,C; one value fixes a setting. Repeat for "
-    "several. Names as in training/fitting/recipes.py, rate, and strength.NAME.",
+    "several. Names as in training/fit/whole/recipe.py and training/fit/release/recipe.py, rate, "
+    "and augment.NAME.",
 )
 @click.option("--trials", type=click.IntRange(min=1), default=20, show_default=True)
 @click.option(
@@ -72,7 +82,7 @@ from training.cli.options import BACKBONES, clear_errors, data_option
 def tune(
     backbone: str,
     root: Path,
-    way: str,
+    protocol: str,
     fold: str,
     runs: Path,
     name: str,
@@ -100,18 +110,20 @@ def tune(
           --factor rate=3e-4:3e-3:log --factor dropout=0.1,0.3,0.5 \\
           --factor mixstyle=0,0.25,0.5 --factor ema=0.998
     """
-    from training.fitting import recipes
-    from training.fitting.fit import Habits
-    from training.tune import factors, run
+    from training.fit import recipes
+    from training.fit.run import Order
+    from training.fit.whole.epochs import Habits
+    from training.fit.whole.recipe import WholeRecipe
+    from training.tune import factors, tuning
 
     with clear_errors(FloatingPointError):
         varied = tuple(factors.Factor.parse(text) for text in texts)
         recipe = recipes.recipe(backbone, learn)
-        if recipe.head is None:
+        if isinstance(recipe, WholeRecipe):
             recipe = factors.short(recipe, side or 112, epochs or 6)
         elif side or epochs:
             raise click.UsageError("--side and --epochs are for whole networks: --learn all")
         goal = objective or ("val_balanced_accuracy" if design == "l9" else "val_loss")
-        order = run.Order(backbone, recipe, root, way, fold, seed, weights)
-        plan = run.Plan(design, goal, trials, repeats, varied)
-        run.tune(order, plan, runs, name=name, habits=Habits(workers))
+        order = Order(backbone, recipe, root, protocol, fold, seed, weights)
+        plan = tuning.Plan(design, goal, trials, repeats, varied)
+        tuning.tune(order, plan, runs, name=name, habits=Habits(workers))

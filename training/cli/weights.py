@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from training.cli.options import clear_errors
+from toolkit.commands import NEW_FILE, clear_errors
 
 SUFFIX = ".weights.h5"
 WAY_OUT = "Get one with: npm pack nsfwjs@4.3.0, or: npm pack @vladmandic/face-api@1.7.15"
@@ -61,7 +61,7 @@ QUANTISATION = (
 @click.argument("package", type=click.Path(path_type=Path), metavar="PACKAGE.tgz")
 @click.option(
     "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=NEW_FILE,
     required=True,
     help="The .weights.h5 file to write; a record lies beside it, .json.",
 )
@@ -80,7 +80,7 @@ def weights(package: Path, out: Path, adapt_pixels: bool) -> None:
       npm pack @vladmandic/face-api@1.7.15    mobilenet
 
     They were trained on photographs for other ends and are a start for the early layers alone:
-    edges, blobs, textures. What they are stands in training/nets/foreign.py.
+    edges, blobs, textures. What they are stands in training/models/foreign.py.
 
     \b
     Example:
@@ -95,7 +95,7 @@ def weights(package: Path, out: Path, adapt_pixels: bool) -> None:
 
         from allclient.contract import Backbone
         from training import record
-        from training.nets import foreign, tfjs
+        from training.models import foreign, tfjs
 
         net, lifted = foreign.convert(Backbone(source.backbone), tfjs.load(source.manifest, files))
         adapted = adapt_pixels and source.black == 0

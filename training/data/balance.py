@@ -34,7 +34,8 @@ def weights(samples: Sequence[Sample], by: str = "class") -> npt.NDArray[np.floa
     for slides in _nested(samples, by):
         for members in slides:
             shares[members] = 1 / (len(slides) * len(members))
-    return (shares / shares.mean()).astype(np.float32)
+    scaled: npt.NDArray[np.float32] = (shares / shares.mean()).astype(np.float32)
+    return scaled
 
 
 def order(

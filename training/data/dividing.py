@@ -133,8 +133,8 @@ def divide(samples: Sequence[Sample], units: Sequence[int], level: str, seed: in
 def _guarded(relatives: Relatives, parts: Sequence[str]) -> set[int]:
     """Training images that perhaps overlap one of val or test."""
     return {
-        mine
+        image
         for pair in relatives.unsure
-        for mine, other in (pair, pair[::-1])
-        if parts[mine] == "train" != parts[other]
+        for image, other in (pair, pair[::-1])
+        if parts[image] == "train" != parts[other]
     }

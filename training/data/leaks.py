@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from training.data import ways
+from training.data import protocols
 from training.data.relatives.search import Relatives
 
 DRAWS = 20
@@ -15,20 +15,20 @@ DRAWS = 20
 def share(relatives: Relatives, parts: Sequence[str]) -> float:
     """Share of the samples in part "test" that have a relative in "train"; nan without a test."""
     leaked = {
-        mine
+        image
         for pair in relatives.pairs
-        for mine, other in (pair, pair[::-1])
-        if parts[mine] == "test" and parts[other] == "train"
+        for image, other in (pair, pair[::-1])
+        if parts[image] == "test" and parts[other] == "train"
     }
     tests = list(parts).count("test")
     return len(leaked) / tests if tests else float("nan")
 
 
 def of_random_splits(relatives: Relatives, seed: int = 0) -> float:
-    """Mean share over ``DRAWS`` splits of the way "random"."""
+    """Mean share over ``DRAWS`` splits of the protocol "random"."""
     shares = []
     for draw in range(DRAWS):
-        drawn = ways.random_parts(relatives.samples, seed + draw)
+        drawn = protocols.random_parts(relatives.samples, seed + draw)
         part = {sample.path: name for name, samples in drawn.items() for sample in samples}
         shares.append(share(relatives, [part[each.path] for each in relatives.samples]))
     return float(np.mean(shares))

@@ -27,7 +27,7 @@ class Sample:
     part: str = ""
     """What the column ``split`` of split.csv says; empty where there is no split.csv."""
     guard: bool = False
-    """Shot right beside a held-out image: no training image of the way "known"."""
+    """Shot right beside a held-out image: no training image of the protocol "known"."""
     patient: str = ""
     """Whose cells these are; empty where nobody knows."""
 

@@ -6,12 +6,13 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from allclient.contract import QUALITY_FIELDS, SIDE, Subtype
-from training import serving
+from toolkit import served
 from training.data import layouts, listing
 from training.data.listing import PARTS
 from training.data.sample import DatasetError, Sample, counts, targets
@@ -122,10 +123,9 @@ def decode(
     return pixels, quality
 
 
-def _decoded(samples: Sequence[Sample]) -> Iterator:
-    module = serving.pixels()
+def _decoded(samples: Sequence[Sample]) -> Iterator[Any]:
     for sample in samples:
         try:
-            yield module.decode(sample.path.read_bytes())
-        except module.ImageError as error:
+            yield served.pixels.decode(sample.path.read_bytes())
+        except served.pixels.ImageError as error:
             raise DatasetError(f"{sample.path}: {error}") from error

@@ -30,9 +30,10 @@ def from_server(samples: Sequence[Sample], address: str) -> Iterator[Answer]:
     with Client(address) as client:
         paths = [sample.path for sample in samples]
         for sample, outcome in zip(samples, client.classify_many(paths), strict=True):
-            if outcome.result is None:
+            if outcome.error is not None:
                 yield Answer(sample, error=f"[{outcome.error.code}] {outcome.error}")
                 continue
+            assert outcome.result is not None
             result = outcome.result
             yield Answer(
                 sample,

@@ -17,7 +17,7 @@ benign/malignant, *class* one of the four::
      "probes": PROBES | null, "stress": STRESS | null, "cams": CAMS | null, "cost": COST | null,
      "policy": {"version", "sha256", "fitted_on"},
      "provenance": {"made", "git_commit", "versions",
-                    "predictions": {way: {backbone: its meta}}}
+                    "predictions": {protocol: {backbone: its meta}}}
     }
 
     WAY = {
@@ -78,7 +78,7 @@ benign/malignant, *class* one of the four::
      "axes": {axis: {"title", "unit", "neutral": strength,
               "points": [{"strength", "voters": {voter: {"accuracy", "binary_accuracy"}},
                           "review", "wrong_class_without_review_share"}]}}}  # rising strength
-    CAMS = {way: {backbone: {"images", "not_measured", "heat", "area", "ratio", "pointing",
+    CAMS = {protocol: {backbone: {"images", "not_measured", "heat", "area", "ratio", "pointing",
             "intervals": {"heat_less_area"}, "classes": {class: the same without intervals}}}}
          # heat: mean share of positive heat inside nuclei; area: the same by chance;
          # pointing: share of images whose hottest place is a nucleus (chance is again area)
@@ -96,17 +96,18 @@ from pathlib import Path
 from typing import Any
 
 from allclient.contract import BACKBONES, SUBTYPES
-from training import record, serving
+from toolkit import served
+from training import record
 from training.evaluation import predictions
 from training.evaluation.predictions import OUTSIDE
 from training.evaluation.study.study import Study
-from training.scores import intervals
-from training.scores.fusion import FUSIONS
+from training.metrics import intervals
+from training.metrics.fusion import FUSIONS
 
 VERSION = 1
-WAYS = ("known", "random", "slides")
+PROTOCOLS = ("known", "random", "slides")
 COST = "cost.json"
-POLICY = serving.MODEL_REPOSITORY / "vote" / "1" / "policy.json"
+POLICY = served.POLICY
 """The served one."""
 
 
@@ -117,7 +118,7 @@ def compute(folder: Path, policy: Path = POLICY) -> dict[str, Any]:
         PredictionsError: predictions that are missing, damaged or do not fit together.
         PolicyError: the policy cannot be used.
     """
-    loaded = serving.majority().Policy.load(policy)
+    loaded = served.majority.Policy.load(policy)
     stored = predictions.load_all(folder)
     found: dict[str, Any] = {
         "version": VERSION,
@@ -141,23 +142,26 @@ def compute(folder: Path, policy: Path = POLICY) -> dict[str, Any]:
         "policy": _about(policy),
         "provenance": record.stamped(
             predictions={
-                way: {name: dict(each.meta) for name, each in by_backbone.items()}
-                for way, by_backbone in stored.items()
+                protocol: {name: dict(each.meta) for name, each in by_backbone.items()}
+                for protocol, by_backbone in stored.items()
             }
         ),
     }
-    for way in sorted(stored, key=lambda name: (WAYS.index(name) if name in WAYS else 9, name)):
-        study = Study(stored[way], loaded, folder)
-        if way.startswith(OUTSIDE):
-            found["outside"][way.removeprefix(OUTSIDE)] = study.outside()
+    for protocol in sorted(
+        stored, key=lambda name: (PROTOCOLS.index(name) if name in PROTOCOLS else 9, name)
+    ):
+        study = Study(stored[protocol], loaded, folder)
+        if protocol.startswith(OUTSIDE):
+            found["outside"][protocol.removeprefix(OUTSIDE)] = study.outside()
         else:
-            found["ways"][way] = study.way()
-            found["cams"][way] = study.cams()
-            probes, stress = study.changes(stored[way])
+            found["ways"][protocol] = study.protocol()
+            found["cams"][protocol] = study.cams()
+            probes, stress = study.changes(stored[protocol])
             found["probes"] = found["probes"] or probes
             found["stress"] = found["stress"] or stress
     found["cams"] = found["cams"] or None
-    return rounded(found)
+    figures: dict[str, Any] = rounded(found)
+    return figures
 
 
 def rounded(value: Any) -> Any:

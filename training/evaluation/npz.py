@@ -17,7 +17,7 @@ class PredictionsError(ValueError):
 
 
 def write(path: Path, content: Mapping[str, npt.NDArray[Any]]) -> Path:
-    """Write ``path`` in place of what was there; the same arrays give the same bytes."""
+    """Write ``path`` over what was there; the same arrays give the same bytes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".tmp")
     with temporary.open("wb") as file:  # a file, since NumPy would append .npz to a name

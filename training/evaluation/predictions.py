@@ -1,8 +1,8 @@
-"""What one backbone said about every image of one way to score, as numbers in one file.
+"""What one backbone said about every image of one protocol, as numbers in one file.
 
-``FOLDER/<way>/<backbone>.npz`` holds everything the report needs, so that it can be rebuilt
-without images and without networks. The ways are known, random and slides (``training.data.ways``)
-and ``outside-<name>`` for sets of other laboratories.
+``FOLDER/<protocol>/<backbone>.npz`` holds everything the report needs, so that it can be rebuilt
+without images and without networks. The protocols are known, random and slides
+(``training.data.protocols``), and ``outside-<name>`` for sets of other laboratories.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,15 +23,18 @@ from training.evaluation.npz import PredictionsError
 __all__ = ["Predictions", "PredictionsError", "Variant", "load", "load_all", "save"]
 
 OUTSIDE = "outside-"
-"""How the way of a set of another laboratory begins."""
+"""How the protocol of a set of another laboratory begins."""
 
 PARTS = ("val", "test")
 HEAT, AREA, HIT = range(3)
 """Columns of ``Predictions.nuclei_heat``."""
+VARIANT = ("index", "logits", "quality")
+"""Parts of a ``Variant``, as they are named in the file."""
 TEXTS = ("paths", "groups", "slides", "folds", "parts")
 
 
-class Variant(NamedTuple):
+@dataclass(frozen=True)
+class Variant:
     """Answers to changed copies of some of the images (a probe or a stress)."""
 
     index: npt.NDArray[np.int64]
@@ -44,9 +47,9 @@ class Variant(NamedTuple):
 
 @dataclass(frozen=True)
 class Predictions:
-    """Rows of one way and one backbone; a row is one image in one part of one fold."""
+    """Rows of one protocol and one backbone; a row is one image in one part of one fold."""
 
-    way: str
+    protocol: str
     backbone: str
     paths: npt.NDArray[np.str_]
     """[n], POSIX, relative to the data folder."""
@@ -119,22 +122,22 @@ class Predictions:
 ARRAYS = tuple(
     each.name
     for each in fields(Predictions)
-    if each.name not in ("way", "backbone", "variants", "meta")
+    if each.name not in ("protocol", "backbone", "variants", "meta")
 )
 
 
-def place(folder: Path, way: str, backbone: str) -> Path:
-    return folder / way / f"{backbone}.npz"
+def place(folder: Path, protocol: str, backbone: str) -> Path:
+    return folder / protocol / f"{backbone}.npz"
 
 
 def save(predictions: Predictions, folder: Path) -> Path:
-    """Write ``folder/<way>/<backbone>.npz``, whole or not at all; returns its path."""
+    """Write ``folder/<protocol>/<backbone>.npz``, whole or not at all; returns its path."""
     content = {name: getattr(predictions, name) for name in ARRAYS}
     for name, variant in predictions.variants.items():
-        content |= {f"variant_{part}/{name}": array for part, array in variant._asdict().items()}
-    names = {"way": predictions.way, "backbone": predictions.backbone}
+        content |= {f"variant_{part}/{name}": getattr(variant, part) for part in VARIANT}
+    names = {"way": predictions.protocol, "backbone": predictions.backbone}
     content["meta"] = np.array(json.dumps({**predictions.meta, **names}))
-    return npz.write(place(folder, predictions.way, predictions.backbone), content)
+    return npz.write(place(folder, predictions.protocol, predictions.backbone), content)
 
 
 def load(path: Path) -> Predictions:
@@ -147,10 +150,7 @@ def load(path: Path) -> Predictions:
         meta = json.loads(str(content.pop("meta")))
         variants = {
             name.removeprefix("variant_index/"): Variant(
-                *(
-                    content[name.replace("variant_index", f"variant_{part}", 1)]
-                    for part in Variant._fields
-                )
+                *(content[name.replace("variant_index", f"variant_{part}", 1)] for part in VARIANT)
             )
             for name in content
             if name.startswith("variant_index/")
@@ -165,23 +165,24 @@ def load(path: Path) -> Predictions:
 
 
 def load_all(folder: Path) -> dict[str, dict[str, Predictions]]:
-    """All predictions of ``folder`` by way and backbone, backbones in the contract's order.
+    """All predictions of ``folder`` by protocol and backbone, backbones in the contract's order.
 
     Raises:
         PredictionsError: a damaged file, one in the wrong place, or none at all.
     """
     found: dict[str, dict[str, Predictions]] = {}
-    for way in sorted(each for each in folder.glob("*") if each.is_dir()):
+    for protocol in sorted(each for each in folder.glob("*") if each.is_dir()):
         for backbone in BACKBONES:
-            path = place(folder, way.name, backbone.value)
+            path = place(folder, protocol.name, backbone.value)
             if not path.is_file():
                 continue
             loaded = load(path)
-            if (loaded.way, loaded.backbone) != (way.name, backbone.value):
+            if (loaded.protocol, loaded.backbone) != (protocol.name, backbone.value):
                 raise PredictionsError(
-                    f"{path} holds {loaded.backbone} of the way {loaded.way!r}; it was moved"
+                    f"{path} holds {loaded.backbone} of the protocol {loaded.protocol!r}; "
+                    "it was moved"
                 )
-            found.setdefault(way.name, {})[backbone.value] = loaded
+            found.setdefault(protocol.name, {})[backbone.value] = loaded
     if not found:
         raise PredictionsError(
             f"{folder} holds no predictions; python -m training evaluate --save {folder} makes them"

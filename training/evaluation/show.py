@@ -1,4 +1,4 @@
-"""The figures of one way on the terminal."""
+"""The figures of one protocol on the terminal."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from training.evaluation import summary
 ROWS = summary.ROWS | {"ece": "ECE of the label"}
 
 
-def way(name: str, figures: dict[str, Any], console: Console) -> None:
+def protocol(name: str, figures: dict[str, Any], console: Console) -> None:
     """WAY of ``training.evaluation.figures``: scores with their intervals, and the review."""
     table = Table(title=f"{name}: {figures['images']} images, {figures['groups']} groups")
     table.add_column("")

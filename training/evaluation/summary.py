@@ -10,7 +10,7 @@ from rich.table import Table
 
 from allclient.contract import BACKBONES, SUBTYPES
 from training.evaluation.answers import Answer
-from training.scores import metrics
+from training.metrics import classification
 
 ROWS = {
     "accuracy": "accuracy, four classes",
@@ -30,10 +30,10 @@ def summarise(answers: Sequence[Answer]) -> dict[str, Any]:
     answered = [each for each in answers if not each.error]
     targets = [each.sample.target for each in answered]
     scores = {
-        backbone.value: metrics.scores(targets, [each.votes[place] for each in answered])
+        backbone.value: classification.scores(targets, [each.votes[place] for each in answered])
         for place, backbone in enumerate(BACKBONES)
     }
-    scores["vote"] = metrics.scores(targets, [each.subtype for each in answered])
+    scores["vote"] = classification.scores(targets, [each.subtype for each in answered])
     return {
         "images": len(answers),
         "answered": len(answered),
@@ -48,7 +48,7 @@ def summarise(answers: Sequence[Answer]) -> dict[str, Any]:
 def review(answered: Sequence[Answer]) -> dict[str, Any]:
     """How many answers ask for review and why, and how good the others are."""
     alone = [each for each in answered if not each.review]
-    benign = metrics.BENIGN
+    benign = classification.BENIGN
     wrong = [each for each in alone if each.subtype != each.sample.target]
     false_alarms = [e for e in alone if e.sample.target == benign and e.subtype != benign]
     missed = [e for e in alone if e.sample.target != benign and e.subtype == benign]

@@ -1,4 +1,4 @@
-"""From saved predictions to report.json, report.html, the pictures and the model card."""
+"""Builds report.json, report.html, the pictures and the model card from saved predictions."""
 
 from __future__ import annotations
 

@@ -15,10 +15,18 @@ from training.report import numbers
 from training.report.blocks import Block, Cell, Section, Table, Text
 from training.report.page import environment
 from training.report.reading import Figures, at
-from training.report.sections import aims, doubt, made, maps, members, shortcuts, slides, verdict
-from training.report.sections.ways import CHOSEN
-from training.report.sections.ways import table as scores
-from training.report.wording import CLASSES, MEMBERS, VOTERS, WAY_MEANS, WAYS, named, ordered
+from training.report.sections import aims, backbones, made, maps, review, shortcuts, slides, verdict
+from training.report.sections.protocols import CHOSEN
+from training.report.sections.protocols import table as scores
+from training.report.wording import (
+    CLASSES,
+    MEMBERS,
+    PROTOCOL_MEANS,
+    PROTOCOLS,
+    VOTERS,
+    named,
+    ordered,
+)
 
 _SPECIAL = re.compile(r"([\\`*<>|\[\]])")
 
@@ -28,25 +36,29 @@ def render(figures: Figures, records: Mapping[str, Any]) -> str:
     template = environment(autoescape=False).get_template("card.md.j2")
     text = template.render(
         verdict=verdict,
-        said=[plain(each) for each in verdict.said(figures)],
+        sentences=[plain(each) for each in verdict.sentences(figures)],
         tables={
             "models": markdown(_models(figures, records)),
             "training": markdown(_training(records)),
             "goals": in_markdown(aims.section(figures)),
-            "review": in_markdown(doubt.review(figures)),
-            "outside": in_markdown(doubt.outside(figures)),
+            "review": in_markdown(review.review(figures)),
+            "outside": in_markdown(review.outside(figures)),
             "slides": in_markdown(slides.section(figures)),
             "probes": in_markdown(shortcuts.probing(figures)),
             "maps": in_markdown(maps.section(figures)),
-            "members": in_markdown(members.section(figures)),
+            "members": in_markdown(backbones.section(figures)),
             "calibration": markdown(_calibration(figures)),
             "provenance": markdown(_provenance(figures)),
         },
         ways=[
-            (title, plain(WAY_MEANS[way]), markdown(scores(figures, way, CHOSEN, title)))
-            if at(figures, "ways", way, "voters")
-            else (title, plain(WAY_MEANS[way]), f"{numbers.MISSING.capitalize()}.")
-            for way, title in WAYS.items()
+            (
+                title,
+                plain(PROTOCOL_MEANS[protocol]),
+                markdown(scores(figures, protocol, CHOSEN, title)),
+            )
+            if at(figures, "ways", protocol, "voters")
+            else (title, plain(PROTOCOL_MEANS[protocol]), f"{numbers.MISSING.capitalize()}.")
+            for protocol, title in PROTOCOLS.items()
         ],
     )
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
@@ -134,12 +146,14 @@ def _training(records: Mapping[str, Any]) -> Table:
 
 
 def _calibration(figures: Figures) -> Table:
-    voters = ordered(VOTERS, {v for way in WAYS for v in at(figures, "ways", way, "voters") or {}})
+    voters = ordered(
+        VOTERS, {v for protocol in PROTOCOLS for v in at(figures, "ways", protocol, "voters") or {}}
+    )
     rows = []
-    for way, title in WAYS.items():
+    for protocol, title in PROTOCOLS.items():
         row = [title]
         for voter in voters:
-            found = at(figures, "ways", way, "voters", voter)
+            found = at(figures, "ways", protocol, "voters", voter)
             interval = at(found, "intervals", "ece")
             row.append(numbers.decimal(at(found, "scores", "ece"), interval))
         rows.append(row)

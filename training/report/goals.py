@@ -12,14 +12,14 @@ from typing import Any, Final
 from training.report.reading import Figures, Measured, at, measured, reviewed, score
 from training.report.verdicts import Goal, Outcome
 from training.report.votes import compare
-from training.report.wording import VOTE, VOTERS, WAYS
+from training.report.wording import PROTOCOLS, VOTE, VOTERS
 
 
-def _vote(way: str, name: str, figure: str, bound: float, **more: Any) -> Goal:
-    """A goal for one score of the vote in one way."""
-    read = partial(score, way=way, voter=VOTE, name=name)
-    more.setdefault("size", lambda figures: at(figures, "ways", way, "groups"))
-    return Goal(WAYS[way], f"vote, {figure}", read, bound, key=(way, name), **more)
+def _vote(protocol: str, name: str, figure: str, bound: float, **more: Any) -> Goal:
+    """A goal for one score of the vote in one protocol."""
+    read = partial(score, protocol=protocol, voter=VOTE, name=name)
+    more.setdefault("size", lambda figures: at(figures, "ways", protocol, "groups"))
+    return Goal(PROTOCOLS[protocol], f"vote, {figure}", read, bound, key=(protocol, name), **more)
 
 
 def _alone(name: str) -> Callable[[Figures], Measured]:
@@ -34,7 +34,8 @@ def _at_coverage(figures: Figures) -> str:
 
 
 def _answered(figures: Figures) -> float | None:
-    return at(figures, "ways", "slides", "review", "without_review", "images")
+    images: float | None = at(figures, "ways", "slides", "review", "without_review", "images")
+    return images
 
 
 def _balanced(figures: Figures) -> str:
@@ -76,13 +77,14 @@ def _worst(*families: str) -> Callable[[Figures], Measured]:
         there = {each.get("family") for each in variants}
         if not there.issuperset(families) or not all(each.known for each in found):
             return Measured()
-        return max(found, key=lambda each: each.value)
+        return max(found, key=lambda each: each.number)
 
     return read
 
 
 def _changed(figures: Figures) -> float | None:
-    return at(figures, "probes", "images")
+    images: float | None = at(figures, "probes", "images")
+    return images
 
 
 GOALS: Final = (
@@ -112,7 +114,7 @@ GOALS: Final = (
     ),
     _vote("known", "sensitivity", "sensitivity", 0.99),
     Goal(
-        WAYS["known"],
+        PROTOCOLS["known"],
         "vote less its best member, four classes accuracy",
         _ahead,
         0.0,
@@ -199,11 +201,11 @@ def outcomes(figures: Figures) -> list[Outcome]:
     ]
 
 
-def bound(way: str, name: str) -> float | None:
+def bound(protocol: str, name: str) -> float | None:
     """The goal for one score of the vote, or None where there is none."""
-    return next((each.bound for each in GOALS if each.key == (way, name)), None)
+    return next((each.bound for each in GOALS if each.key == (protocol, name)), None)
 
 
-def before(way: str, name: str) -> str:
+def before(protocol: str, name: str) -> str:
     """What colour features or the paper reached in one score, or nothing."""
-    return next((each.before for each in GOALS if each.key == (way, name)), "")
+    return next((each.before for each in GOALS if each.key == (protocol, name)), "")

@@ -7,15 +7,15 @@ look certain: 0.9998 is ``>99.9%`` and 0.0002 is ``<0.1%``.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Final, TypeGuard
 
 MISSING: Final = "not measured"
 Interval = Sequence[float | None] | None
 """[low, high] of a 95% interval, or None where there is none."""
 
 
-def known(value: object) -> bool:
+def known(value: object) -> TypeGuard[float]:
     """Whether ``value`` is a finite number."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
@@ -61,8 +61,9 @@ def points(value: float | None, interval: Interval = None) -> str:
     if not known(value):
         return MISSING
     text = f"{100 * value:+.1f} points"
-    if interval and all(known(each) for each in interval):
-        text += f" ({100 * interval[0]:+.1f} to {100 * interval[1]:+.1f})"
+    low, high = interval or (None, None)
+    if known(low) and known(high):
+        text += f" ({100 * low:+.1f} to {100 * high:+.1f})"
     return text
 
 
@@ -85,10 +86,11 @@ def none_failed(size: float) -> str:
     return f"none of {count(size)} failed, and up to {allowed} would fit as well (rule of three)"
 
 
-def _bracket(interval: Interval, form: object) -> str:
-    if not interval or not all(known(each) for each in interval):
+def _bracket(interval: Interval, form: Callable[[float], str]) -> str:
+    ends = [form(end) for end in interval or () if known(end)]
+    if len(ends) != 2:
         return ""
-    low, high = (form(each) for each in interval)  # type: ignore[operator]
+    low, high = ends
     return f" ({low}-{high})" if not low.startswith("-") else f" ({low} to {high})"
 
 

@@ -11,37 +11,37 @@ from training.report.blocks import Section
 from training.report.reading import Figures, at
 from training.report.sections import (
     aims,
+    backbones,
     curves,
-    doubt,
     made,
     maps,
-    members,
+    protocols,
+    review,
     shortcuts,
     slides,
     verdict,
-    ways,
 )
 
 TEMPLATES: Final = Path(__file__).resolve().parent / "templates"
 SECTIONS: Final[tuple[Callable[[Figures], Section], ...]] = (
     verdict.section,
     aims.section,
-    ways.section,
+    protocols.section,
     slides.section,
-    members.section,
+    backbones.section,
     curves.confusions,
     curves.thresholds,
-    doubt.calibration,
-    doubt.review,
-    doubt.outside,
+    review.calibration,
+    review.review,
+    review.outside,
     shortcuts.probing,
     shortcuts.stressing,
     maps.section,
     made.cost,
     made.method,
     made.provenance,
-    ways.appendix,
-    members.appendix,
+    protocols.appendix,
+    backbones.appendix,
     shortcuts.variants,
 )
 
@@ -56,12 +56,14 @@ def render(figures: Figures) -> str:
     from markupsafe import Markup
 
     template = environment().get_template("report.html.j2")
-    return template.render(
-        sections=sections(figures),
-        commit=at(figures, "provenance", "git_commit"),
-        made=at(figures, "provenance", "made"),
-        style=Markup(_style()),  # noqa: S704 -- our own file, not input
-        svg=lambda panel: Markup(canvas.svg(panel)),  # noqa: S704 -- canvas escapes its texts
+    return str(
+        template.render(
+            sections=sections(figures),
+            commit=at(figures, "provenance", "git_commit"),
+            made=at(figures, "provenance", "made"),
+            style=Markup(_style()),  # noqa: S704 -- our own file, not input
+            svg=lambda panel: Markup(canvas.svg(panel)),  # noqa: S704 -- canvas escapes its texts
+        )
     )
 
 

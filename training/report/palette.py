@@ -16,7 +16,7 @@ from typing import Any, Final
 class Look:
     colour: str
     dark: str
-    """The same on a dark screen."""
+    """The colours on a dark screen."""
     mark: str
     dash: Any = "-"
 
@@ -59,7 +59,7 @@ def variables() -> dict[str, tuple[str, str, str]]:
     return voters | {code: (name, code, dark) for code, (name, dark) in NEUTRALS.items()}
 
 
-RC: Final = {
+RC: Final[dict[Any, Any]] = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib: the same widths everywhere
     "font.size": 9.0,

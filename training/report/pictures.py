@@ -17,33 +17,34 @@ from training.report.plots.forest import forest
 from training.report.plots.reliability import reliability
 from training.report.plots.slides import slides
 from training.report.reading import Figures
-from training.report.sections.ways import plotted
-from training.report.wording import VOTE, WAYS
+from training.report.sections.protocols import plotted
+from training.report.wording import PROTOCOLS, VOTE
 
 Slot = tuple[str, Callable[[Figures], Panel | None]]
 """The title that stands there when nothing was measured, and what draws it."""
 
 
-def _ways() -> list[list[Slot]]:
+def _protocols() -> list[list[Slot]]:
     return [
-        [(title, partial(_forest, way=way, name=name)) for name in plotted(way)]
-        for way, title in WAYS.items()
+        [(title, partial(_forest, protocol=protocol, name=name)) for name in plotted(protocol)]
+        for protocol, title in PROTOCOLS.items()
     ]
 
 
-def _forest(figures: Figures, way: str, name: str) -> Panel | None:
-    return forest(figures, way, name, bound(way, name))
+def _forest(figures: Figures, protocol: str, name: str) -> Panel | None:
+    return forest(figures, protocol, name, bound(protocol, name))
 
 
 def _both(title: str, draws: Callable[..., Panel | None], **options: str) -> list[Slot]:
     """The same plot for slides never seen and for known ones, side by side."""
     return [
-        (f"{WAYS[way]}: {title}", partial(draws, way=way, **options)) for way in ("slides", "known")
+        (f"{PROTOCOLS[protocol]}: {title}", partial(draws, protocol=protocol, **options))
+        for protocol in ("slides", "known")
     ]
 
 
 PICTURES: Final[dict[str, tuple[str, list[list[Slot]]]]] = {
-    "ways.png": ("Three ways to score the same networks", _ways()),
+    "ways.png": ("Three ways to score the same networks", _protocols()),
     "doubt.png": (
         "What stated confidence is worth, and what review leaves",
         [
@@ -55,8 +56,8 @@ PICTURES: Final[dict[str, tuple[str, list[list[Slot]]]]] = {
         "Answers on slides never seen, and where the maps look",
         [
             [
-                ("Slide by slide", partial(slides, way="slides", question="label")),
-                ("Confusion of the vote", partial(confusion, way="slides", voter=VOTE)),
+                ("Slide by slide", partial(slides, protocol="slides", question="label")),
+                ("Confusion of the vote", partial(confusion, protocol="slides", voter=VOTE)),
             ],
             _both("maps", cams),
         ],

@@ -25,6 +25,12 @@ class Measured:
     def known(self) -> bool:
         return numbers.known(self.value)
 
+    @property
+    def number(self) -> float:
+        """The value of a figure that is known."""
+        assert self.value is not None, "not measured"
+        return self.value
+
     def as_share(self) -> str:
         return numbers.share(self.value, self.interval)
 
@@ -35,13 +41,15 @@ class Measured:
         return numbers.decimal(self.value, self.interval)
 
 
-def measured(value: object, interval: object = None) -> Measured:
+def measured(value: object, interval: Any = None) -> Measured:
     """What stands in the figures as a ``Measured``; anything but finite numbers becomes None."""
     if not numbers.known(value):
         return Measured()
-    pair = tuple(interval) if isinstance(interval, list | tuple) else ()
-    whole = len(pair) == 2 and all(numbers.known(each) for each in pair)
-    return Measured(value, pair if whole else None)  # type: ignore[arg-type]
+    whole = isinstance(interval, list | tuple) and len(interval) == 2
+    low, high = interval if whole else (None, None)
+    if numbers.known(low) and numbers.known(high):
+        return Measured(value, (low, high))
+    return Measured(value)
 
 
 def at(figures: Any, *keys: str) -> Any:
@@ -53,9 +61,9 @@ def at(figures: Any, *keys: str) -> Any:
     return figures
 
 
-def score(figures: Figures, way: str, voter: str, name: str) -> Measured:
-    """One score of one voter in one way, with its interval."""
-    found = at(figures, "ways", way, "voters", voter)
+def score(figures: Figures, protocol: str, voter: str, name: str) -> Measured:
+    """One score of one voter in one protocol, with its interval."""
+    found = at(figures, "ways", protocol, "voters", voter)
     return measured(at(found, "scores", name), at(found, "intervals", name))
 
 

@@ -54,14 +54,14 @@ class Outcome:
     def verdict(self) -> str:
         if not self.found.known:
             return UNKNOWN
-        return MET if self._holds(self.found.value) else NOT_MET
+        return MET if self._holds(self.found.number) else NOT_MET
 
     @property
     def certain(self) -> bool:
         """Whether the whole interval lies on the verdict's side of the goal."""
         if self.found.interval is None:
             return False
-        return len({self._holds(each) for each in (*self.found.interval, self.found.value)}) == 1
+        return len({self._holds(each) for each in (*self.found.interval, self.found.number)}) == 1
 
     @property
     def remark(self) -> str:

@@ -32,9 +32,9 @@ class Pair:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The vote against its best member in one way and one question."""
+    """The vote against its best member in one protocol and one question."""
 
-    way: str
+    protocol: str
     question: str
     best: str
     pair: Pair
@@ -75,7 +75,7 @@ class Comparison:
             meaning = f"{best}, where it is right alone, is outvoted as often as it is corrected."
             if pair.only_first < pair.only_second:
                 meaning = f"{best}, where it is right alone, is outvoted more often than corrected."
-        said = [
+        sentences = [
             f"Against {best} the vote wins {won} and loses {lost} of "
             f"{numbers.count(self.images)} images ({numbers.p_value(pair.p)}); {meaning}"
         ]
@@ -85,17 +85,17 @@ class Comparison:
             for (one, other), (wrong, chance) in self.both_wrong.items()
         ]
         if any(wrong for wrong, _ in self.both_wrong.values()):
-            said.append(
+            sentences.append(
                 "Errors that two members share decide the vote. Images that both got wrong: "
                 + ", ".join(together)
                 + "."
             )
-        return said
+        return sentences
 
 
-def pair(figures: Figures, way: str, first: str, second: str, question: str) -> Pair | None:
+def pair(figures: Figures, protocol: str, first: str, second: str, question: str) -> Pair | None:
     """McNemar's counts of two voters, whichever way round they stand in the figures."""
-    for entry in at(figures, "ways", way, "mcnemar") or ():
+    for entry in at(figures, "ways", protocol, "mcnemar") or ():
         if entry.get("question") != question:
             continue
         names = (entry.get("first"), entry.get("second"))
@@ -110,23 +110,24 @@ def pair(figures: Figures, way: str, first: str, second: str, question: str) -> 
     return None
 
 
-def compare(figures: Figures, way: str, question: str) -> Comparison | None:
+def compare(figures: Figures, protocol: str, question: str) -> Comparison | None:
     """The vote against its best member; None where one of them was not measured."""
     name = ACCURACY[question]
-    accuracy = {each: score(figures, way, each, name).value for each in (*MEMBERS, VOTE)}
-    images = at(figures, "ways", way, "images")
-    if not images or any(value is None for value in accuracy.values()):
+    scores = {each: score(figures, protocol, each, name) for each in (*MEMBERS, VOTE)}
+    images = at(figures, "ways", protocol, "images")
+    if not images or not all(each.known for each in scores.values()):
         return None
+    accuracy = {each: found.number for each, found in scores.items()}
     best = max(MEMBERS, key=lambda each: accuracy[each])
-    against = pair(figures, way, VOTE, best, question)
+    against = pair(figures, protocol, VOTE, best, question)
     if against is None:
         return None
     both = {}
     for one, other in combinations(MEMBERS, 2):
-        found = pair(figures, way, one, other, question)
+        found = pair(figures, protocol, one, other, question)
         if found is not None:
             right = round(accuracy[one] * images)
             wrong = images - right - found.only_second
             chance = (1 - accuracy[one]) * (1 - accuracy[other]) * images
             both[one, other] = (wrong, round(chance))
-    return Comparison(way, question, best, against, images, both)
+    return Comparison(protocol, question, best, against, images, both)

@@ -20,13 +20,13 @@ VOTERS: Final = {
 }
 DRAWN: Final = (VOTE, *MEMBERS)
 """Voters in plots of curves: the other fusions lie on the vote's and stand in the tables."""
-WAYS: Final = {
+PROTOCOLS: Final = {
     "slides": "Leave one slide out",
     "known": "Known slides",
     "random": "Random split",
 }
 """The honest one first."""
-WAY_MEANS: Final = {
+PROTOCOL_MEANS: Final = {
     "slides": "Trained without a slide, tested on it. What to expect when the stain and the slide "
     "are new: the figure that counts.",
     "known": "New fields of slides that were seen in training. On this set the stain tells the "

@@ -1,4 +1,4 @@
-"""What a study varies: settings of a Recipe, its head and its views, and the learning rate."""
+"""What a study varies: settings of a recipe and of its augmentation, and the learning rate."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from training.fitting.recipes import ATTENTIONS, BALANCES, Head, Recipe, Stage
-from training.views.strength import Strength
+from training.augment.config import AugmentConfig
+from training.fit import recipes
+from training.fit.recipes import Recipe
+from training.fit.release.recipe import HeadRecipe
+from training.fit.whole.recipe import ATTENTIONS, BALANCES, Stage, WholeRecipe
 
 RATE = "rate"
 """Peak learning rate of the first stage; those of later stages keep their ratio to it."""
@@ -79,19 +82,19 @@ class Factor:
 
 
 def names() -> list[str]:
-    """Settings that may be varied: of Recipe by their name, of Strength as strength.NAME."""
-    numbers = [
-        each.name
-        for each in dataclasses.fields(Recipe)
-        if each.name in WORDS or isinstance(each.default, int | float)
-    ]
-    views = [
-        f"strength.{each.name}"
-        for each in dataclasses.fields(Strength)
+    """Settings that may be varied: of the recipes by their name, and augment.NAME."""
+    of_recipes = {
+        each.name: None
+        for recipe in (WholeRecipe, HeadRecipe)
+        for each in dataclasses.fields(recipe)
+        if (each.name in WORDS or isinstance(each.default, int | float))
+    }
+    augment = [
+        f"augment.{each.name}"
+        for each in dataclasses.fields(AugmentConfig)
         if isinstance(each.default, int | float)
     ]
-    head = [each.name for each in dataclasses.fields(Head)]
-    return [RATE, *numbers, *head, *views]
+    return [RATE, *of_recipes, *augment]
 
 
 def applied(recipe: Recipe, values: Mapping[str, Value]) -> Recipe:
@@ -101,18 +104,20 @@ def applied(recipe: Recipe, values: Mapping[str, Value]) -> Recipe:
         ValueError: a value that no training can follow.
     """
     changes: dict[str, Any] = {k: v for k, v in values.items() if "." not in k and k != RATE}
-    strength = {k.removeprefix("strength."): v for k, v in values.items() if "." in k}
+    augment = {k.removeprefix("augment."): v for k, v in values.items() if "." in k}
     if "taps" in values:
         changes["taps"] = tuple(str(values["taps"]).split("+"))
     if RATE in values:
+        if isinstance(recipe, HeadRecipe):
+            raise ValueError(f"{RATE}: only for a network that is trained as a whole (--learn all)")
         ratio = float(values[RATE]) / recipe.stages[0].rate
         changes["stages"] = tuple(
             dataclasses.replace(stage, rate=stage.rate * ratio) for stage in recipe.stages
         )
-    return recipe.changed(strength=strength, **changes)
+    return recipes.changed(recipe, augment=augment, **changes)
 
 
-def short(recipe: Recipe, side: int, epochs: int) -> Recipe:
+def short(recipe: WholeRecipe, side: int, epochs: int) -> WholeRecipe:
     """The recipe as one stage of views of ``side`` pixels: what a study can afford."""
     return recipe.changed(stages=(Stage.parse(f"{side}:{epochs}"),))
 
@@ -122,23 +127,21 @@ def defaults(recipe: Recipe, design: str) -> tuple[Factor, ...]:
 
     Other views cost new features where a head is fitted alone, so a search leaves them as they are.
     """
-    looseness = Factor("looseness", 3.0, 3000.0, log=True)
-    if recipe.head and design != "l9":
-        return (looseness,)
-    if recipe.head:
-        return (
-            looseness,
+    ridge = Factor("ridge", 1 / 3000, 1 / 3, log=True)
+    if isinstance(recipe, HeadRecipe):
+        views = (
             Factor("views", levels=(1, 3, 5)),
-            Factor("strength.stain_scale", 0.0, 0.4),
-            Factor("strength.hue_degrees", 0.0, 40.0),
+            Factor("augment.stain_scale", 0.0, 0.4),
+            Factor("augment.hue_degrees", 0.0, 40.0),
         )
+        return (ridge, *views) if design == "l9" else (ridge,)
     found = (
         Factor(RATE, 3e-4, 3e-3, log=True),
         Factor("weight_decay", 0.005, 0.08, log=True),
         Factor("label_smoothing", 0.0, 0.15),
         Factor("dropout", 0.1, 0.5),
-        Factor("strength.stain_scale", 0.0, 0.5),
-        Factor("strength.hue_degrees", 0.0, 40.0),
+        Factor("augment.stain_scale", 0.0, 0.5),
+        Factor("augment.hue_degrees", 0.0, 40.0),
     )
     return found[:4] if design == "l9" else found
 
@@ -146,9 +149,9 @@ def defaults(recipe: Recipe, design: str) -> tuple[Factor, ...]:
 def _default(name: str) -> Any:
     if name == RATE:
         return 1.0
-    fields = [*dataclasses.fields(Recipe), *dataclasses.fields(Head)]
+    fields = [*dataclasses.fields(WholeRecipe), *dataclasses.fields(HeadRecipe)]
     if "." in name:
-        name, fields = name.split(".")[1], [*dataclasses.fields(Strength)]
+        name, fields = name.split(".")[1], [*dataclasses.fields(AugmentConfig)]
     return next(each.default for each in fields if each.name == name)
 
 

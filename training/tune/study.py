@@ -15,6 +15,7 @@ import optuna
 from optuna.trial import Trial, TrialState
 
 from training import record
+from training.fit.whole.recipe import WholeRecipe
 from training.tune import taguchi
 from training.tune import trial as training
 from training.tune.factors import Factor, FactorError, Value
@@ -41,7 +42,10 @@ def search(
     seed = int(settings["seed"])
     with _opened(folder, settings, bench.objective) as study:
         study.sampler = optuna.samplers.TPESampler(seed=seed + _finished(study))
-        study.pruner = optuna.pruners.MedianPruner(4, n_warmup_steps=bench.recipe.epochs // 3)
+        if isinstance(bench.recipe, WholeRecipe):
+            study.pruner = optuna.pruners.MedianPruner(4, n_warmup_steps=bench.recipe.epochs // 3)
+        else:  # a head is fitted in one step
+            study.pruner = optuna.pruners.NopPruner()
         while (missing := trials - _finished(study)) > 0:
             study.optimize(
                 lambda trial: _searched(bench, varied, folder, seed, trial), n_trials=missing
@@ -83,7 +87,7 @@ def _cell(
     """The result of one run of the array with one seed, trained now unless it is in the study."""
     for earlier in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
         if (earlier.user_attrs.get(RUN), earlier.user_attrs.get(REPEAT)) == (run, repeat):
-            return float(earlier.value)
+            return float(earlier.values[0])
     row = taguchi.l9()[run]
     values = {name: each[row[place]] for place, (name, each) in enumerate(levels.items())}
     click.echo(f"run {run + 1} of 9, seed {seed + repeat}: {_listed(values)}")
@@ -133,7 +137,9 @@ def _searched(
 
 def _suggest(trial: Trial, factor: Factor) -> Value:
     if factor.levels:
-        return trial.suggest_categorical(factor.name, factor.levels)
+        level = trial.suggest_categorical(factor.name, factor.levels)
+        assert level is not None
+        return level
     return trial.suggest_float(factor.name, factor.low, factor.high, log=factor.log)
 
 

@@ -11,15 +11,19 @@ from typing import Any
 
 import keras
 
+from training.augment.random_view import Render
 from training.data.samples import Sample
-from training.fitting import checkpoint, choice, fit, head
-from training.fitting.batches import Images
-from training.fitting.recipes import Recipe
-from training.fitting.validation import validate
-from training.nets import backbones
+from training.fit import checkpoint
+from training.fit.batches import Images
+from training.fit.recipes import Recipe
+from training.fit.release import head
+from training.fit.release.recipe import HeadRecipe
+from training.fit.whole import choice, epochs
+from training.fit.whole.recipe import WholeRecipe
+from training.fit.whole.validation import validate
+from training.models import backbones
 from training.tune import factors
 from training.tune.factors import Value
-from training.views.augment import Render
 
 OBJECTIVES = {"val_loss": False, "val_balanced_accuracy": True}
 """Columns of the history that a study can go by, and whether more of it is better."""
@@ -36,13 +40,13 @@ class Bench:
     backbone: str
     recipe: Recipe
     samples: Sequence[Sample]
-    """Of the training part."""
+    """Samples of the training part."""
     train: Images | None
-    """The same decoded; None where the head alone is fitted, which reads the files itself."""
+    """The training part decoded; None where a head is fitted, which reads the files itself."""
     val: Images
     render: Render | None
     objective: str
-    habits: fit.Habits
+    habits: epochs.Habits
     weights: str
     features: Path
     """Folder for features, where the head alone is fitted."""
@@ -75,21 +79,23 @@ def run(
             report(row)
     else:
         keras.utils.clear_session()
-        fitted = _head if recipe.head else _whole
-        history = fitted(bench, recipe, out, seed, report)
+        if isinstance(recipe, HeadRecipe):
+            history = _head(bench, recipe, seed, report)
+        else:
+            history = _whole(bench, recipe, out, seed, report)
         temporary = finished.with_suffix(".tmp")
         temporary.write_text(json.dumps(history, indent=2), encoding="utf-8")
         temporary.replace(finished)
-        (out / fit.CHECKPOINT).unlink(missing_ok=True)
-    kept = history[-1] if recipe.head else choice.chosen(history, recipe)
+        (out / epochs.CHECKPOINT).unlink(missing_ok=True)
+    kept = history[-1] if isinstance(recipe, HeadRecipe) else choice.chosen(history, recipe)
     return float(kept[bench.objective])
 
 
-def _whole(bench: Bench, recipe: Recipe, out: Path, seed: int, report: Report) -> list[Row]:
-    for row in checkpoint.history(out / fit.CHECKPOINT):
+def _whole(bench: Bench, recipe: WholeRecipe, out: Path, seed: int, report: Report) -> list[Row]:
+    for row in checkpoint.history(out / epochs.CHECKPOINT):
         report(row)
     assert bench.train is not None
-    _, history = fit.fit(
+    _, history = epochs.fit(
         bench.backbone,
         recipe,
         bench.train,
@@ -104,7 +110,7 @@ def _whole(bench: Bench, recipe: Recipe, out: Path, seed: int, report: Report) -
     return history
 
 
-def _head(bench: Bench, recipe: Recipe, out: Path, seed: int, report: Report) -> list[Row]:
+def _head(bench: Bench, recipe: HeadRecipe, seed: int, report: Report) -> list[Row]:
     weights = head.fit(
         bench.backbone,
         recipe,
@@ -128,4 +134,4 @@ def place(folder: Path, values: Mapping[str, Value], seed: int) -> Path:
 
 def forget(folder: Path, values: Mapping[str, Value], seed: int) -> None:
     """Drop the checkpoint of a training that is given up; it may be hundreds of megabytes."""
-    (place(folder, values, seed) / fit.CHECKPOINT).unlink(missing_ok=True)
+    (place(folder, values, seed) / epochs.CHECKPOINT).unlink(missing_ok=True)

@@ -58,6 +58,7 @@ __all__ = [
     "Policy",
     "PolicyError",
     "decide",
+    "decide_each",
     "distance",
     "energy",
     "heatmap",
@@ -107,7 +108,8 @@ class Decision(NamedTuple):
     ood_score: float
     """0..1: the share of the validation images that are less strange; see ``smear_doubt``."""
     heatmap: Array
-    """float32 [7, 7], 0..1: where the evidence for the subtype lies; max 1, or all 0."""
+    """float32 [7, 7], 0..1: where the evidence for the subtype lies; max 1, or all 0. All 0 also
+    where no class activation maps were given."""
 
 
 def decide(
@@ -120,9 +122,10 @@ def decide(
     """Combine what the backbones say about one image.
 
     ran: which of BACKBONES were asked, in that order: all three, or two that agree on
-    benign/malignant. logits: [len(ran), 4]; cams: as many class activation maps [h, w, 4]; quality:
-    [18] in the order of QUALITY_FIELDS. Raises BackboneError where a number is missing or not
-    finite, or where two disagree: such an image gets no label.
+    benign/malignant. logits: [len(ran), 4]; cams: as many class activation maps [h, w, 4], or none
+    for a caller who wants no heat map; quality: [18] in the order of QUALITY_FIELDS. Raises
+    BackboneError where a number is missing or not finite, or where two disagree: such an image gets
+    no label.
     """
     _check(logits, cams, quality, ran)
     at = [BACKBONES.index(name) for name in ran]
@@ -149,7 +152,7 @@ def decide(
         NO_LEUKOCYTES: _beyond(quality, policy.leukocyte_limits),
         FIRST_PAGE_ONLY: quality[0] > 1,
     }
-    supporters = [cam for cam, vote in zip(cams, votes, strict=True) if vote == subtype]
+    supporters = [cam for cam, vote in zip(cams, votes, strict=False) if vote == subtype]
     probabilities = np.zeros((len(BACKBONES), len(SUBTYPES)), dtype=np.float32)
     probabilities[at] = each
     said = {name: SUBTYPES[vote] for name, vote in zip(ran, votes, strict=True)}
@@ -165,6 +168,22 @@ def decide(
     )
 
 
+def decide_each(
+    logits: Array | Sequence[Array],
+    quality: Array,
+    policies: Sequence[Policy],
+    cams: Sequence[Array] = (),
+    ran: Sequence[str] = BACKBONES,
+) -> list[Decision]:
+    """``decide`` for n images: logits [len(ran), n, 4], quality [n, 18], a policy for each image.
+
+    cams: [n, h, w, 4] of each backbone; without them no heat map is made.
+    """
+    maps = zip(*cams, strict=True) if len(cams) else [()] * len(quality)
+    images = zip(np.stack(logits, axis=1), maps, quality, policies, strict=True)
+    return [decide(*one, ran) for one in images]
+
+
 def _beyond(quality: Array, limits: Sequence[Limit]) -> bool:
     """Whether any limited value lies outside its limits."""
     return any(not limit.low <= quality[limit.at] <= limit.high for limit in limits)
@@ -178,14 +197,15 @@ def _check(logits: Array, cams: Sequence[Array], quality: Array, ran: Sequence[s
         )
     if logits.shape != (len(ran), len(SUBTYPES)):
         raise BackboneError(f"logits of shape {list(logits.shape)}, needed is [{len(ran)}, 4]")
-    if len(cams) != len(ran) or any(c.ndim != 3 or c.shape[2] != 4 for c in cams):
+    if len(cams) and (len(cams) != len(ran) or any(c.ndim != 3 or c.shape[2] != 4 for c in cams)):
         raise BackboneError(f"needed are {len(ran)} class activation maps of shape [h, w, 4]")
     if quality.shape != (len(QUALITY_FIELDS),):
         raise BackboneError(
             f"quality of shape {list(quality.shape)}, needed is [{len(QUALITY_FIELDS)}]"
         )
-    for name, row, cam in zip(ran, logits, cams, strict=True):
-        if not (np.isfinite(row).all() and np.isfinite(cam).all()):
+    for place, name in enumerate(ran):
+        values = (logits[place], *cams[place : place + 1])
+        if not all(np.isfinite(each).all() for each in values):
             raise BackboneError(f"{name} gave values that are not finite numbers")
     if not np.isfinite(quality).all():
         raise BackboneError("preprocess gave quality values that are not finite numbers")

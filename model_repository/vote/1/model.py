@@ -31,15 +31,9 @@ class TritonPythonModel:
             cams = [given[f"{name.upper()}_CAM"] for name in ran]
             if len(ran) < 2:
                 raise majority.BackboneError("the vote needs the answers of two backbones or three")
-            decisions = [
-                majority.decide(*one, self.policy, ran)
-                for one in zip(
-                    np.stack(logits, axis=1),
-                    zip(*cams, strict=True),
-                    given["QUALITY"],
-                    strict=True,
-                )
-            ]
+            quality = given["QUALITY"]
+            policies = [self.policy] * len(quality)
+            decisions = majority.decide_each(logits, quality, policies, cams, ran)
         except KeyError as missing:
             return _failed(f"the vote got no input {missing.args[0]}")
         except majority.BackboneError as error:

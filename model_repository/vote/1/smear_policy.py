@@ -72,7 +72,7 @@ class Look:
 
 @dataclass(frozen=True)
 class Policy:
-    """Temperatures and thresholds; see ``training.doubt`` for how they are fitted."""
+    """Temperatures and thresholds; see ``training.review`` for how they are fitted."""
 
     temperature: Array
     """[3], in the order of BACKBONES."""

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from convert import artifacts, engine_build, engines
+from convert import artifacts
 from convert.cli import main
+from convert.tensorrt import engine_build, engines
 
 H100 = engines.Machine("NVIDIA H100 80GB HBM3", "9.0", "580.65.06", "10.13.3.9")
 NAME = "mobilenet-fp16-nvidia-h100-80gb-hbm3-sm90-trt10.13.3.9.plan"
@@ -136,7 +137,7 @@ def test_the_command_says_what_is_missing_on_a_machine_without_tensorrt(master: 
 
 
 class Builder:
-    """In the place of ``tensorrt_api.build``: writes down what it was asked."""
+    """Instead of ``tensorrt_api.build``: writes down what it was asked."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[Any, ...]] = []
@@ -150,13 +151,14 @@ def test_an_engine_is_built_once_of_the_checked_model_with_profile_and_cache(
     master_file: Path, tmp_path: Path
 ) -> None:
     pytest.importorskip("tf2onnx", reason="ONNX needs the extra 'convert'")
-    from convert import make, onnx_file
+    from convert import making
     from convert import master as masters
+    from convert.onnx import onnx_file
 
     folder = tmp_path / "tiny" / "onnx_fp16"
     whole = onnx_file.export(masters.load(master_file), "0" * 64)
     onnx_file.save(whole, folder)
-    make._record(folder, "onnx_fp16", ["model.onnx"], master_file, "FP16")
+    making.record(folder, "onnx_fp16", ["model.onnx"], master_file, "FP16")
     build = Builder()
     arguments = ("tiny", master_file, "fp16", tmp_path, tmp_path, H100)
     said = engine_build.engine(*arguments, check=False, build=build)
@@ -181,7 +183,7 @@ def test_an_engine_is_built_once_of_the_checked_model_with_profile_and_cache(
     whole.doc_string = "fitted to other fields"
     onnx_file.save(whole, folder)
     real = {"for_serving": True}
-    make._record(folder, "onnx_fp16", ["model.onnx"], master_file, "FP16", **real)
+    making.record(folder, "onnx_fp16", ["model.onnx"], master_file, "FP16", **real)
     with pytest.raises(engines.EngineError, match="of another ONNX file"):
         engine_build.engine(*arguments, check=True, build=build)
     assert "built" in engine_build.engine(*arguments, check=False, build=build)
@@ -190,7 +192,7 @@ def test_an_engine_is_built_once_of_the_checked_model_with_profile_and_cache(
     int8 = tmp_path / "tiny" / "onnx_int8"
     onnx_file.save(whole, int8)
     far = {"held_back": ["equal argmax 90.00%"]}
-    make._record(int8, "onnx_int8", ["model.onnx"], master_file, "INT8", **far)
+    making.record(int8, "onnx_int8", ["model.onnx"], master_file, "INT8", **far)
     with pytest.raises(engines.EngineError, match=r"equal argmax 90\.00%.*--precision fp16"):
         engine_build.engine(
             "tiny", master_file, "int8", tmp_path, tmp_path, H100, check=False, build=build

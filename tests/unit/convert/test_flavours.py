@@ -11,8 +11,9 @@ from tritonclient.grpc import model_config_pb2
 
 from allclient.contract import BACKBONES, CAM_SIDES, MAX_BATCH, MODELS, SIDE, Backbone
 from allclient.local import flavours as needs
-from convert import flavours, inspection
-from convert.flavours import DEFAULT, FLAVOURS
+from convert.repository import flavours, inspection
+from convert.repository.flavours import DEFAULT, FLAVOURS
+from toolkit import served
 
 SIDES = {backbone: (side, side) for backbone, side in CAM_SIDES.items()}
 
@@ -31,14 +32,14 @@ def test_the_committed_configurations_are_the_generated_ones() -> None:
 def test_no_voter_has_a_configuration_that_no_flavour_describes() -> None:
     known = set(flavours.configs(SIDES))
     for backbone in BACKBONES:
-        folder = flavours.MODEL_REPOSITORY / backbone.value
+        folder = served.MODEL_REPOSITORY / backbone.value
         assert {folder / "config.pbtxt", *folder.glob("configs/*")} <= known
 
 
 @pytest.mark.parametrize("backbone", BACKBONES)
 def test_the_sizes_of_the_maps_are_those_of_the_served_model(backbone: Backbone) -> None:
     pytest.importorskip("openvino", reason="the IR is read with openvino, of the extra 'convert'")
-    path = flavours.MODEL_REPOSITORY / backbone.value / "1" / FLAVOURS[DEFAULT].artifact
+    path = served.MODEL_REPOSITORY / backbone.value / "1" / FLAVOURS[DEFAULT].artifact
     assert inspection.cam_side(path) == SIDES[backbone], "mend it: python -m convert configs"
 
 

@@ -8,7 +8,7 @@ from PIL import Image
 
 from convert import images
 from samples import render
-from training import serving
+from toolkit import served
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def test_images_are_decoded_as_served(data: Path) -> None:
     assert pixels.shape == (3, 224, 224, 3)
     assert pixels.dtype == np.uint8
     for file, seen in zip(files, pixels, strict=True):
-        np.testing.assert_array_equal(seen, serving.pixels().decode(file.read_bytes()).pixels)
+        np.testing.assert_array_equal(seen, served.pixels.decode(file.read_bytes()).pixels)
     dark = (pixels[:, :188] < 128).mean((1, 2, 3))
     assert (dark[:2] > 0.01).all(), "hematogones, blasts"
     assert dark[2] < 0.01, "red cells"

@@ -5,8 +5,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from convert import limits, parity_vote
+from convert import limits
 from convert.images import DRAWN, Fields
+from convert.parity import parity_vote
 
 CLASSES = np.array([0, 1, 2, 3] * 25)
 

@@ -14,8 +14,10 @@ onnx = pytest.importorskip("onnx", reason="conversion needs the extra 'convert'"
 pytest.importorskip("onnxruntime", reason="conversion needs the extra 'convert'")
 pytest.importorskip("tf2onnx", reason="conversion needs the extra 'convert'")
 
-from convert import master, onnx_file, onnx_head, onnx_low, refit  # noqa: E402
-from convert.cli import main  # noqa: E402
+from convert import master
+from convert.cli import main
+from convert.onnx import low_precision, onnx_file, onnx_head
+from convert.quantise import refit
 
 FLOAT, HALF, INT8 = onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16, onnx.TensorProto.INT8
 
@@ -60,7 +62,7 @@ def test_it_answers_as_keras_at_every_batch_size(net: Any, model: Any, noise: np
 
 
 def test_half_rounds_the_trunk_and_nothing_else(model: Any, noise: np.ndarray) -> None:
-    halved = onnx_low.half(model)
+    halved = low_precision.half(model)
     types = {one.name: one.data_type for one in halved.graph.initializer}
     for node in halved.graph.node:
         if node.op_type == "Conv":
@@ -73,7 +75,7 @@ def test_half_rounds_the_trunk_and_nothing_else(model: Any, noise: np.ndarray) -
 
 
 def test_qdq_nodes_are_what_tensorrt_takes(model: Any, seen: Any) -> None:
-    backend = onnx_low.Quantiser(model, seen.pixels[:8])
+    backend = low_precision.Quantiser(model, seen.pixels[:8])
     quantised = backend.quantise(backend.layers()[:1])
     values = {one.name: onnx.numpy_helper.to_array(one) for one in quantised.graph.initializer}
     rounded = [node for node in quantised.graph.node if node.op_type == "DequantizeLinear"]
@@ -86,7 +88,7 @@ def test_qdq_nodes_are_what_tensorrt_takes(model: Any, seen: Any) -> None:
 
 
 def test_restoring_every_layer_gives_the_float_model(model: Any, seen: Any) -> None:
-    backend = onnx_low.Quantiser(model, seen.pixels[:8])
+    backend = low_precision.Quantiser(model, seen.pixels[:8])
     rounded = backend.quantise(())
     expected = backend.logits(model, seen.pixels[:8])
     assert np.abs(backend.logits(rounded, seen.pixels[:8]) - expected).max() > 1e-3

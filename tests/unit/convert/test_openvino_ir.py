@@ -13,8 +13,10 @@ from click.testing import CliRunner
 ov = pytest.importorskip("openvino", reason="conversion needs the extra 'convert'")
 pytest.importorskip("nncf", reason="quantisation needs the extra 'convert'")
 
-from convert import images, master, openvino_head, openvino_ir, refit  # noqa: E402
-from convert.cli import main  # noqa: E402
+from convert import images, master
+from convert.cli import main
+from convert.openvino import openvino_head, openvino_ir
+from convert.quantise import refit
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +69,7 @@ def test_the_head_comes_first_with_the_same_answers(
     """Maps of two depths, weighed, squared, averaged and joined as those of the masters are."""
     import keras
 
-    from training.nets import cells
+    from training.models import cells
 
     keras.utils.set_random_seed(2)
     pixels = keras.Input((224, 224, 3), dtype="uint8", name="PIXELS")

@@ -15,15 +15,17 @@ from click.testing import CliRunner, Result
 onnx = pytest.importorskip("onnx", reason="conversion needs the extra 'convert'")
 pytest.importorskip("tf2onnx", reason="conversion needs the extra 'convert'")
 
-from convert import artifacts, onnx_file, parity, parity_vote  # noqa: E402
-from convert.cli import main  # noqa: E402
+from convert import artifacts
+from convert.cli import main
+from convert.onnx import onnx_file
+from convert.parity import parity_vote, runtimes
 
 THREE = ("mobilenet", "xception", "inception_v3")
 
 
 @pytest.fixture(scope="module")
 def masters(master_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny network in the place of all three."""
+    """The tiny network instead of all three."""
     folder = tmp_path_factory.mktemp("masters")
     for name in THREE:
         shutil.copy(master_file, folder / f"{name}.keras")
@@ -169,6 +171,6 @@ def test_an_unknown_artifact_is_told_with_the_known_ones(
 
 
 def test_every_way_is_made_by_a_command_that_exists() -> None:
-    for way in parity.CPU:
-        command = way.command.format("mobilenet").split()[3]
-        assert main.get_command(None, command) is not None, way.command  # type: ignore[arg-type]
+    for runtime in runtimes.CPU:
+        command = runtime.command.format("mobilenet").split()[3]
+        assert main.get_command(None, command) is not None, runtime.command  # type: ignore[arg-type]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from convert import refit
+from convert.quantise import refit
 
 CHANNELS = 12
 
@@ -54,4 +54,6 @@ def test_a_channel_that_never_changes_keeps_its_weights(case) -> None:  # type: 
 
 def test_too_few_images_fit_nothing(case) -> None:  # type: ignore[no-untyped-def]
     _, rounded, wanted, head = case
-    assert refit.solve(rounded[: refit.LEAST - 1], wanted[: refit.LEAST - 1], head) is head
+    assert (
+        refit.solve(rounded[: refit.MIN_IMAGES - 1], wanted[: refit.MIN_IMAGES - 1], head) is head
+    )

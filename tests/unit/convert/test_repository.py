@@ -12,11 +12,14 @@ import pytest
 from click.testing import CliRunner
 
 from allclient.contract import BACKBONES, MODELS, SIDE, Backbone
-from convert import artifacts, engine_build, engines, repository
+from convert import artifacts
 from convert.artifacts import ArtifactError
 from convert.cli import main
-from convert.flavours import FLAVOURS, MODEL_REPOSITORY
-from convert.repository import RepositoryError
+from convert.repository import writer
+from convert.repository.flavours import FLAVOURS
+from convert.repository.writer import RepositoryError
+from convert.tensorrt import engine_build, engines
+from toolkit.served import MODEL_REPOSITORY
 
 MOBILENET, GPU_ONNX, DEFAULT = Backbone.MOBILENET, FLAVOURS["gpu_onnx"], FLAVOURS["default"]
 
@@ -93,7 +96,7 @@ def record(folder: Path, kind: str, files: list[str], master: Path, **more: Any)
 
 @pytest.fixture
 def masters(tmp_path: Path) -> Path:
-    """Files in the place of the three masters: only their hashes matter here."""
+    """Files instead of the three masters: only their hashes matter here."""
     folder = tmp_path / "masters"
     folder.mkdir()
     for backbone in BACKBONES:
@@ -115,7 +118,7 @@ def built(tmp_path: Path, masters: Path, save_ir: Any, save_onnx: Any) -> Path:
 
 
 def write(out: Path, built: Path, *flavours: Any) -> None:
-    repository.write(out, flavours, built, masters=built.parent / "masters")
+    writer.write(out, flavours, built, masters=built.parent / "masters")
 
 
 def test_it_is_the_checkouts_with_the_flavours_files_alone(tmp_path: Path, built: Path) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from convert import limits, refit, search
+from convert import limits
+from convert.quantise import refit, search
 
 IMAGES = 200
 
@@ -88,8 +89,8 @@ def test_nearer_can_be_asked_for(images) -> None:  # type: ignore[no-untyped-def
 def test_where_none_is_enough_the_nearest_is_given_and_says_so(images) -> None:  # type: ignore[no-untyped-def]
     backend = Layers(dict.fromkeys("abcdefghijkl", 2.0), [])
     found = find(backend, images)
-    assert len(backend.asked) == 1 + search.MOST_FLOATING
-    assert found.distance.misses(search.WANTED)
+    assert len(backend.asked) == 1 + search.MAX_FLOATING
+    assert found.distance.misses(search.TOLERANCE)
 
 
 def test_over_drawn_fields_every_choice_is_tried_and_the_nearest_is_kept(images) -> None:  # type: ignore[no-untyped-def]
@@ -97,9 +98,9 @@ def test_over_drawn_fields_every_choice_is_tried_and_the_nearest_is_kept(images)
     backend = Layers({name: 0.02 * place for place, name in enumerate("abcdefghijkl", 1)}, [])
     ask = (backend, (logits, logits), (logits, logits, classes), lambda _: None)
     found = search.search(*ask, margin=limits.DRAWN_MARGIN)
-    assert len(backend.asked) == 1 + search.MOST_FLOATING
+    assert len(backend.asked) == 1 + search.MAX_FLOATING
     assert found.floating == ("l", "k", "j", "i", "h", "g")
-    assert found.distance.mean_abs > search.WANTED.mean_abs
+    assert found.distance.mean_abs > search.TOLERANCE.mean_abs
     assert not found.distance.misses(search.enough(None, limits.DRAWN_MARGIN))
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from allclient.cli.group import cli
 from convert.cli import main as convert
-from convert.flavours import FLAVOURS
+from convert.repository.flavours import FLAVOURS
 
 ROOT = Path(__file__).resolve().parents[3]
 DOCKER = ROOT / "deploy" / "docker"
@@ -200,6 +200,27 @@ def test_what_is_copied_is_there_and_let_through() -> None:
                 for source in sources:
                     assert (ROOT / source).exists(), line
                     assert source in through, f"{source} is kept out by .dockerignore"
+
+
+def test_the_builder_has_all_that_its_commands_import(tmp_path: Path) -> None:
+    text = (DOCKER / "gpu.Dockerfile").read_text(encoding="utf-8")
+    for source, target in re.findall(r"^COPY (\S+) /opt/allclient/(\S+)$", text, re.MULTILINE):
+        shutil.copytree(ROOT / source, tmp_path / target, ignore=shutil.ignore_patterns("*.keras"))
+    script = """
+from convert.cli import main
+from convert.repository import writer
+from convert.tensorrt import engine_build
+main(["tensorrt", "--help"])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env={"PYTHONPATH": f"{tmp_path}:{ROOT / 'client'}", "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "--precision" in done.stdout
 
 
 @pytest.mark.parametrize("path", DOCKERFILES, ids=lambda path: path.name)

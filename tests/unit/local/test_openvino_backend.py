@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 ov = pytest.importorskip("openvino")
-from openvino import opset13 as ops  # noqa: E402
+from openvino import opset13 as ops
 
 CONFIG = {
     "name": "tiny",

@@ -2,10 +2,4 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
-REPOSITORY = Path(__file__).parents[3] / "model_repository"
-sys.path.insert(0, str(Path(__file__).parent))  # for policies.py
-for model in ("preprocess", "vote", "all_cascade"):
-    sys.path.insert(0, str(REPOSITORY / model / "1"))
+from toolkit import served  # noqa: F401 (it puts their folders on sys.path)

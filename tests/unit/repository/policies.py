@@ -5,12 +5,13 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-import majority
 import numpy as np
+
+from toolkit import served
 
 STAIN = [0.9, 0.9, 0.9, 0.6, 0.5, 0.8]
 OTHER_STAIN = [0.8, 0.9, 0.8, 0.4, 0.3, 0.6]
-FIELDS = list(majority.QUALITY_FIELDS[6:12])
+FIELDS = list(served.majority.QUALITY_FIELDS[6:12])
 GOOD_QUALITY = np.array(
     [1, 100, 0.8, 0.1, 0, 0.1, *STAIN, 0.05, 0.2, 0.4, 0.3, 12, 0.8], dtype=np.float32
 )
@@ -39,5 +40,5 @@ POLICY: dict[str, Any] = {
 }
 
 
-def policy(**changes: object) -> majority.Policy:
-    return majority.Policy.from_dict(copy.deepcopy(POLICY) | changes)
+def policy(**changes: object) -> served.majority.Policy:
+    return served.majority.Policy.from_dict(copy.deepcopy(POLICY) | changes)

@@ -8,7 +8,8 @@ import majority
 import numpy as np
 import pytest
 import smear_cascade
-from policies import GOOD_QUALITY, policy
+
+from tests.unit.repository.policies import GOOD_QUALITY, policy
 
 RNG = np.random.default_rng(8)
 PAIRS = list(itertools.combinations(majority.BACKBONES, 2))

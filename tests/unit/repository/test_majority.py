@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from policies import GOOD_QUALITY, OTHER_STAIN, POLICY, STAIN, policy
+
+from tests.unit.repository.policies import GOOD_QUALITY, OTHER_STAIN, POLICY, STAIN, policy
 
 SUBTYPES = ("benign", "early_pre_b", "pre_b", "pro_b")
 CAMS = [np.ones((side, side, 4), np.float32) for side in (7, 7, 5)]
@@ -243,6 +244,32 @@ def test_shapes_are_checked() -> None:
         decide(voting((0, 0, 0)), cams=CAMS[:2])
     with pytest.raises(majority.BackboneError, match="quality"):
         decide(voting((0, 0, 0)), quality=GOOD_QUALITY[:17])
+
+
+def test_a_caller_without_maps_gets_the_same_decision_and_an_empty_heat_map() -> None:
+    for votes in itertools.product(range(4), repeat=3):
+        logits = voting(votes)
+        zeros = [np.zeros((side, side, 4), np.float32) for side in (7, 7, 5)]
+        assert_same(decide(logits, cams=()), decide(logits, cams=zeros))
+
+
+def test_many_images_are_decided_as_each_alone() -> None:
+    logits = RNG.normal(0, 3, (3, 6, 4)).astype(np.float32)
+    cams = [RNG.normal(0, 1, (6, side, side, 4)) for side in (7, 7, 5)]
+    quality = np.tile(GOOD_QUALITY, (6, 1))
+    rules = [policy(temperature=dict.fromkeys(majority.BACKBONES, 0.5 + n)) for n in range(6)]
+    for maps in (cams, ()):
+        together = majority.decide_each(logits, quality, rules, maps)
+        for row, decision in enumerate(together):
+            own = [each[row] for each in maps]
+            assert_same(decision, majority.decide(logits[:, row], own, quality[row], rules[row]))
+    with pytest.raises(ValueError, match="shorter"):
+        majority.decide_each(logits, quality, rules[:5])
+
+
+def assert_same(one: majority.Decision, other: majority.Decision) -> None:
+    for mine, theirs in zip(one, other, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
 
 
 # -- heatmap --------------------------------------------------------------------------------------

@@ -9,7 +9,8 @@ from typing import Any
 
 import majority
 import pytest
-from policies import FIELDS, POLICY
+
+from tests.unit.repository.policies import FIELDS, POLICY
 
 
 def changed(path: str, value: object) -> dict[str, Any]:

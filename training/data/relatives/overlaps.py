@@ -12,9 +12,9 @@ import numpy.typing as npt
 from training.data.relatives import shifts
 from training.data.relatives.pictures import SIDE
 
-LEAST_AREA = 0.08
-LEAST_CORRELATION = 0.50
-LEAST_STRENGTH = 0.42
+MIN_AREA = 0.08
+MIN_CORRELATION = 0.50
+MIN_STRENGTH = 0.42
 """Of ``Overlap.strength``. On the public set's 3.8 million pairs no two images of different slides
 come above 0.38; all 16 pairs from 0.38 to 0.52 were looked at, and all share cells."""
 UNSURE_STRENGTH = 0.35
@@ -39,11 +39,11 @@ class Overlap(NamedTuple):
     def strength(self) -> float:
         """Fisher's z of the correlation times the root of the area: a correlation over few pixels
         is high by chance more easily, by Fisher's standard error of 1 / sqrt(n)."""
-        return float(np.arctanh(min(self.correlation, 0.999))) * self.area**0.5
+        return float(float(np.arctanh(min(self.correlation, 0.999))) * self.area**0.5)
 
     @property
     def sure(self) -> bool:
-        return self.strength >= LEAST_STRENGTH
+        return self.strength >= MIN_STRENGTH
 
     @property
     def near(self) -> bool:
@@ -54,7 +54,7 @@ class Overlap(NamedTuple):
 def confirm(
     pictures: npt.NDArray[np.float32], proposals: Iterable[shifts.Proposal]
 ) -> Iterator[Overlap]:
-    """Those of ``proposals`` that overlap for sure or perhaps (``Overlap.sure``)."""
+    """The ``proposals`` that overlap for sure or perhaps (``Overlap.sure``)."""
     for each in proposals:
         first, second = pictures[each.first], pictures[each.second]
         # A shift is known modulo the side: down by 60 of 64 may be up by 4.
@@ -66,7 +66,7 @@ def confirm(
         overlap = max(
             (Overlap(each.first, each.second, *pair) for pair in found), key=lambda o: o.strength
         )
-        if overlap.correlation >= LEAST_CORRELATION and overlap.strength >= UNSURE_STRENGTH:
+        if overlap.correlation >= MIN_CORRELATION and overlap.strength >= UNSURE_STRENGTH:
             yield overlap
 
 
@@ -75,11 +75,11 @@ def _correlate(
 ) -> tuple[float, float]:
     """Best correlation within ``SLACK`` of the shift, and the common area there.
 
-    0, 0 where less than ``LEAST_AREA`` is in common, or nothing but the masked corner.
+    0, 0 where less than ``MIN_AREA`` is in common, or nothing but the masked corner.
     """
     top, bottom = max(0, down) + SLACK, min(SIDE, SIDE + down) - SLACK
     left, end = max(0, right) + SLACK, min(SIDE, SIDE + right) - SLACK
-    if (SIDE - abs(down)) * (SIDE - abs(right)) < LEAST_AREA * SIDE**2:
+    if (SIDE - abs(down)) * (SIDE - abs(right)) < MIN_AREA * SIDE**2:
         return 0.0, 0.0
     patch = first[top:bottom, left:end]
     around = second[

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from training import serving
+from toolkit import served
 
 SIDE = 112
 """Half the side of what the backbones see: a red cell is still about ten pixels wide."""
@@ -20,7 +20,7 @@ FLOOR = 0.3
 
 
 def contrast(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """float32 [SIDE, SIDE] of ``pixels``, uint8 [224, 224, 3]; the scale bar's corner is 0.
+    """Local contrast float32 [SIDE, SIDE] of ``pixels`` uint8 [224, 224, 3]; the bar's corner is 0.
 
     Optical density of the green channel, minus its blurred self, over the blurred size of what
     remains. Without the division one dark cell outweighs all red cells of a sparse field, and two
@@ -28,7 +28,7 @@ def contrast(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     """
     green = pixels[..., 1].astype(np.float32)
     density = -np.log(np.maximum(green, 8) / 255)
-    corner = serving.pixels().MASK_FROM
+    corner = served.pixels.MASK_FROM
     seen = np.ones(density.shape, bool)
     seen[corner:, corner:] = False
     density[~seen] = density[seen].mean()
@@ -38,14 +38,14 @@ def contrast(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     local = detail / (size + FLOOR * detail.std() + 1e-6)
     first = corner * SIDE // len(pixels)
     local[first:, first:] = 0
-    return local
+    detail_map: npt.NDArray[np.float32] = local
+    return detail_map
 
 
 def read(
     paths: Iterable[Path],
 ) -> Iterator[tuple[Path, bytes, npt.NDArray[np.float32] | str]]:
     """Each file, its bytes and its ``contrast``, or why the server would refuse it."""
-    module = serving.pixels()
     for path in paths:
         try:
             data = path.read_bytes()
@@ -53,6 +53,6 @@ def read(
             yield path, b"", error.strerror or str(error)
             continue
         try:
-            yield path, data, contrast(module.rgb(data))
-        except module.ImageError as error:
+            yield path, data, contrast(served.pixels.rgb(data))
+        except served.pixels.ImageError as error:
             yield path, data, str(error)

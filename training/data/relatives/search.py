@@ -27,7 +27,7 @@ class Relatives:
     samples: list[Sample]
     """Those that could be read."""
     sha256: list[str]
-    """Of each sample's file."""
+    """SHA-256 of each sample's file."""
     unreadable: dict[Path, str] = field(default_factory=dict)
     """Files that the server would refuse, and why."""
     equal: Pairs = field(default_factory=list)
@@ -56,17 +56,20 @@ def search(
     fields allow: any two cells in the middle of a black picture look like one moved. ``tell`` is
     called with progress in steps, ``steps`` of them altogether.
     """
-    kept, hashes, seen, unreadable = [], [], [], {}
+    kept: list[Sample] = []
+    hashes: list[str] = []
+    seen: list[npt.NDArray[np.float32]] = []
+    unreadable: dict[Path, str] = {}
     by_path = {sample.path: sample for sample in samples}
-    for path, data, found in pictures.read(by_path):
+    for path, data, picture in pictures.read(by_path):
         tell(1)
-        if isinstance(found, str):
-            unreadable[path] = found
+        if isinstance(picture, str):
+            unreadable[path] = picture
             continue
         kept.append(by_path[path])
         hashes.append(hashlib.sha256(data).hexdigest())
         if moved:
-            seen.append(found)
+            seen.append(picture)
     equal = _equal(hashes)
     near: Pairs = []
     overlapping: Pairs = []
@@ -75,10 +78,10 @@ def search(
         stack = np.stack(seen)
         known = set(equal)
         proposed = shifts.propose(stack, tell)
-        for found in overlaps.confirm(stack, proposed):
-            pair = (found.first, found.second)
+        for overlap in overlaps.confirm(stack, proposed):
+            pair = (overlap.first, overlap.second)
             if pair not in known:
-                kind = near if found.near else overlapping if found.sure else unsure
+                kind = near if overlap.near else overlapping if overlap.sure else unsure
                 kind.append(pair)
     return Relatives(kept, hashes, unreadable, equal, near, overlapping, unsure)
 
@@ -102,7 +105,8 @@ def joined(count: int, pairs: Pairs, *keys: Sequence[Hashable]) -> npt.NDArray[n
         links += [(same[0], other) for same in members.values() for other in same[1:]]
     rows, columns = np.array(links, np.int64).reshape(-1, 2).T
     graph = coo_array((np.ones(len(links), np.int8), (rows, columns)), shape=(count, count))
-    return connected_components(graph, directed=False)[1].astype(np.int32)
+    groups: npt.NDArray[np.int32] = connected_components(graph, directed=False)[1].astype(np.int32)
+    return groups
 
 
 def _equal(hashes: Sequence[str]) -> Pairs:

@@ -22,7 +22,7 @@ BAND = 0.35
 TAPER = 0.07
 """Share of the side over which a picture fades to its edges; more would fade out the overlap of
 pictures far apart."""
-LEAST_PEAK = 4.8
+MIN_PEAK = 4.8
 """Height of the peak in standard deviations. Measured on 160 overlaps of the public set: 98% of
 them lie above, and with them 0.8% of all pairs."""
 BLOCK = 64
@@ -48,13 +48,14 @@ def spectra(pictures: npt.NDArray[np.float32]) -> npt.NDArray[np.complex64]:
         small = cv2.resize(picture, (SIDE, SIDE), interpolation=cv2.INTER_AREA) * window
         spectrum = fft.rfft2(small)
         found[index] = spectrum / np.maximum(np.abs(spectrum), 1e-6)
-    return found * np.sqrt(_band())
+    banded: npt.NDArray[np.complex64] = found * np.sqrt(_band())
+    return banded
 
 
 def propose(
     pictures: npt.NDArray[np.float32], tell: Callable[[int], object] = lambda pairs: None
 ) -> list[Proposal]:
-    """Pairs of ``pictures`` (float32 [n, s, s]) with a peak of at least ``LEAST_PEAK``.
+    """Pairs of ``pictures`` (float32 [n, s, s]) with a peak of at least ``MIN_PEAK``.
 
     ``tell`` is called with the number of pairs gone through since the last call.
     """
@@ -69,7 +70,7 @@ def propose(
             surface = fft.irfft2(product, s=(SIDE, SIDE), overwrite_x=True)
             surface = surface.reshape(len(surface), -1)
             peaks = surface.max(axis=1) / deviation
-            for place in np.flatnonzero(peaks >= LEAST_PEAK):
+            for place in np.flatnonzero(peaks >= MIN_PEAK):
                 down, right = divmod(int(surface[place].argmax()), SIDE)
                 found.append(Proposal(first, start + int(place), float(peaks[place]), down, right))
         tell(len(every) - 1 - first)

@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from allclient.contract import SIDE
-from training import record, serving
+from toolkit import served
+from training import record
 
 RUNS = 30
 THREADS = 1
@@ -31,11 +32,11 @@ RULE = (
 
 def measure(masters: Mapping[str, Path], *, runs: int = RUNS) -> dict[str, Any]:
     """COST of ``training.evaluation.figures`` for masters by backbone and their served models."""
-    from training.nets import masters as stored
+    from training.models import masters as stored
 
     backbones: dict[str, Any] = {}
     for name, master in masters.items():
-        graph = serving.MODEL_REPOSITORY / name / "1" / "model.xml"
+        graph = served.MODEL_REPOSITORY / name / "1" / "model.xml"
         macs = multiply_accumulates(graph)
         backbones[name] = {
             "parameters": int(stored.load(master).count_params()),
@@ -53,7 +54,7 @@ def measure(masters: Mapping[str, Path], *, runs: int = RUNS) -> dict[str, Any]:
 
 
 def multiply_accumulates(graph: Path) -> int:
-    """Of one image through the convolutions and matrix products of an OpenVINO model.
+    """Multiplications for one image in the convolutions and matrix products of an OpenVINO model.
 
     Raises:
         OSError: there is no served model or no OpenVINO; the message says how to get it.

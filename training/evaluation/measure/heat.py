@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from training import serving
+from toolkit import served
 
 
 def measure(cam: npt.NDArray[np.float32], nuclei: npt.NDArray[np.bool_]) -> tuple[float, ...]:
@@ -17,7 +17,7 @@ def measure(cam: npt.NDArray[np.float32], nuclei: npt.NDArray[np.bool_]) -> tupl
     that is the area.
     """
     high, wide = nuclei.shape
-    found = serving.load("vote", "smear_heat").evidence(np.asarray(cam))
+    found = served.smear_heat.evidence(np.asarray(cam))
     heat = cv2.resize(found, (wide, high), interpolation=cv2.INTER_LINEAR)
     total = float(heat.sum())
     if total <= 0 or not nuclei.any():

@@ -6,17 +6,18 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from training import serving
+from toolkit import served
+from training.data.protocols import Fold
 from training.data.samples import Sample
-from training.data.ways import Fold
 from training.evaluation.measure import heat
-from training.evaluation.predictions import PARTS, Predictions, Variant
+from training.evaluation.predictions import PARTS, TEXTS, Predictions, Variant
 from training.evaluation.probes import field as fields
 from training.evaluation.probes.catalogue import Change
 
@@ -27,12 +28,11 @@ Net = Callable[[npt.NDArray[np.uint8]], tuple[npt.NDArray[np.float32], npt.NDArr
 
 
 class Read(NamedTuple):
-    """A decoded field, or the reason why there is none."""
+    """A decoded field and where its nuclei are."""
 
-    pixels: npt.NDArray[np.uint8] | None = None
-    quality: npt.NDArray[np.float32] | None = None
-    nuclei: npt.NDArray[np.bool_] | None = None
-    error: str = ""
+    pixels: npt.NDArray[np.uint8]
+    quality: npt.NDArray[np.float32]
+    nuclei: npt.NDArray[np.bool_]
 
 
 class Job(NamedTuple):
@@ -52,17 +52,21 @@ class Table:
     rows: list[dict[str, Any]] = field(default_factory=list)
     place: dict[tuple[str, Path], int] = field(default_factory=dict)
     """Row of a test image of a fold."""
-    variants: dict[str, list[tuple[int, npt.NDArray, npt.NDArray]]] = field(default_factory=dict)
+    variants: dict[str, list[tuple[int, npt.NDArray[Any], npt.NDArray[Any]]]] = field(
+        default_factory=dict
+    )
 
-    def predictions(self, way: str, backbone: str, meta: Mapping[str, Any]) -> Predictions:
+    def predictions(self, protocol: str, backbone: str, meta: Mapping[str, Any]) -> Predictions:
         columns = {name: [row[name] for row in self.rows] for name in self.rows[0]}
-        texts = ("paths", "groups", "slides", "folds", "parts")
+        texts: dict[str, Any] = {name: np.array(columns.pop(name)) for name in TEXTS}
         return Predictions(
-            way=way,
+            protocol=protocol,
             backbone=backbone,
             targets=np.array(columns.pop("targets"), np.int64),
-            **{name: np.array(columns.pop(name)) for name in texts},
-            **{name: np.array(values, np.float32) for name, values in columns.items()},
+            logits=np.array(columns["logits"], np.float32),
+            quality=np.array(columns["quality"], np.float32),
+            nuclei_heat=np.array(columns["nuclei_heat"], np.float32),
+            **texts,
             variants={
                 name: Variant(
                     np.array([row for row, _, _ in each], np.int64),
@@ -85,9 +89,6 @@ class Predictor:
         self.tables: dict[str, Table] = {}
         self.failed: dict[str, str] = {}
         """Reason by path of the images that the server would refuse."""
-        # Imported here and not by the first of several threads, while another already uses it.
-        self.pixels = serving.pixels()
-        self.nuclei = serving.load("preprocess", "smear_nuclei")
 
     def fold(self, fold: Fold, nets: Mapping[str, Net]) -> None:
         """Answer the validation and test images of a fold."""
@@ -103,28 +104,25 @@ class Predictor:
         originals = [_original(job) for job in jobs]
         for number, change in enumerate(changes):
             for batch in _batches(list(zip(jobs, originals, strict=True))):
-                read = _parallel(
-                    lambda each, change=change, number=number: self._decode(
-                        change(*each[1], np.random.default_rng((*each[0].chance, number)))
-                    ),
-                    batch,
-                )
-                pixels = np.stack([each.pixels for each in read])
+                decoded = _parallel(partial(_changed, change, number), batch)
+                pixels = np.stack([each.pixels for each in decoded])
                 for name, net in nets.items():
                     table, (logits, _) = self.tables[name], net(pixels)
                     found = table.variants.setdefault(change.name, [])
-                    for (job, _), one, own in zip(batch, read, logits, strict=True):
+                    for (job, _), one, own in zip(batch, decoded, logits, strict=True):
                         found.append((table.place[fold, job.sample.path], own, one.quality))
                 self.advance(len(batch))
 
     def _batch(
         self, fold: str, part: str, samples: Sequence[Sample], nets: Mapping[str, Net]
     ) -> None:
-        read = _parallel(lambda sample: self._open(sample.path), samples)
+        read = _parallel(_opened, samples)
+        answered: list[tuple[Sample, Read]] = []
         for sample, one in zip(samples, read, strict=True):
-            if one.error:
-                self.failed[self._path(sample)] = one.error
-        answered = [(s, one) for s, one in zip(samples, read, strict=True) if not one.error]
+            if isinstance(one, Read):
+                answered.append((sample, one))
+            else:
+                self.failed[self._path(sample)] = one
         if answered:
             pixels = np.stack([one.pixels for _, one in answered])
             for name, net in nets.items():
@@ -147,24 +145,12 @@ class Predictor:
                     )
         self.advance(len(samples))
 
-    def _open(self, path: Path) -> Read:
-        try:
-            data = path.read_bytes()
-            decoded = self._decode(data)
-        except (OSError, self.pixels.ImageError) as error:
-            return Read(error=f"[{getattr(error, 'code', 'file_unreadable')}] {error}")
-        return decoded._replace(nuclei=self.nuclei.mask(self.pixels.rgb(data)))
-
-    def _decode(self, data: bytes) -> Read:
-        decoded = self.pixels.decode(data)
-        return Read(decoded.pixels, decoded.quality)
-
     def _path(self, sample: Sample) -> str:
         return sample.path.relative_to(self.root).as_posix()
 
 
 def jobs(folds: Sequence[Fold], count: int, seed: int) -> dict[str, list[Job]]:
-    """By fold, ``count`` test images (all, where there are fewer), drawn by ``seed``.
+    """Draw ``count`` test images by ``seed`` (all, where there are fewer), and sort them by fold.
 
     A donor is drawn from the sample's images of other slides; where no slide is named or there
     is but one, from all of them.
@@ -190,7 +176,25 @@ def _original(job: Job) -> tuple[fields.Rgb, fields.Rgb]:
         return field, field
 
 
-def _parallel(work: Callable[[Any], Read], items: Sequence[Any]) -> list[Read]:
+def _opened(sample: Sample) -> Read | str:
+    """A sample's field, or the reason why the server would refuse it."""
+    try:
+        data = sample.path.read_bytes()
+        decoded = served.pixels.decode(data)
+    except (OSError, served.pixels.ImageError) as error:
+        return f"[{getattr(error, 'code', 'file_unreadable')}] {error}"
+    nuclei = served.smear_nuclei.mask(served.pixels.rgb(data))
+    return Read(decoded.pixels, decoded.quality, nuclei)
+
+
+def _changed(change: Change, number: int, each: tuple[Job, tuple[fields.Rgb, fields.Rgb]]) -> Any:
+    """One job's field after a change, as the server decodes it."""
+    job, originals = each
+    rng = np.random.default_rng((*job.chance, number))
+    return served.pixels.decode(change(*originals, rng))
+
+
+def _parallel(work: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
     """Pillow, OpenCV and NumPy let other threads work while they compute."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         return list(pool.map(work, items))

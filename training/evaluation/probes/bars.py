@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from training import serving
+from toolkit import served
 from training.evaluation.probes.field import Rgb
 
 
@@ -69,14 +69,14 @@ def paint(field: Rgb, style: str, corner: str) -> Rgb:
 def inpaint(field: Rgb) -> Rgb:
     """The corner of the bar filled in from what is around it (A. Telea, 2004)."""
     corner = np.zeros(field.shape[:2], np.uint8)
-    edge = serving.load("preprocess", "pixels").MASK_FROM
+    edge = served.pixels.MASK_FROM
     corner[edge:, edge:] = 255
-    return cv2.inpaint(field, corner, 5, cv2.INPAINT_TELEA)
+    return np.asarray(cv2.inpaint(field, corner, 5, cv2.INPAINT_TELEA), np.uint8)
 
 
 def blank(field: Rgb) -> Rgb:
     """The corner of the bar in the colour of its surroundings, without any structure."""
-    edge = serving.load("preprocess", "pixels").MASK_FROM
+    edge = served.pixels.MASK_FROM
     changed = field.copy()
     around = np.concatenate(
         [

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from training import serving
+from toolkit import served
 from training.evaluation.probes.field import Rgb, to_bytes
 
 RIM = 4
@@ -23,28 +23,29 @@ def blank(field: Rgb, rng: np.random.Generator, fill: str) -> Rgb:
     fill: "background" or "red_cells" take random pixels of these, so that colour and grain fit;
     "inpainted" continues what is around each nucleus (A. Telea, 2004).
     """
-    found = serving.load("preprocess", "smear_nuclei").find(field)
+    found = served.smear_nuclei.find(field)
     cover = grow(found.mask, RIM)
     if fill == "inpainted":
-        return cv2.inpaint(field, cover.astype(np.uint8), 5, cv2.INPAINT_TELEA)
+        filled = cv2.inpaint(field, cover.astype(np.uint8), 5, cv2.INPAINT_TELEA)
+        return np.asarray(filled, np.uint8)
     others = ~found.cells if fill == "background" else found.cells & ~cover
     return _blend(field, _grain(field, others, rng), cover)
 
 
 def only_nuclei(field: Rgb, rng: np.random.Generator) -> Rgb:
     """The nuclei, with a rim, alone on the field's background."""
-    found = serving.load("preprocess", "smear_nuclei").find(field)
+    found = served.smear_nuclei.find(field)
     return _blend(field, _grain(field, ~found.cells, rng), ~grow(found.mask, RIM))
 
 
 def swap_background(field: Rgb, donor: Rgb) -> Rgb:
     """The field's cells before the background colour of another slide."""
-    find = serving.load("preprocess", "smear_nuclei").find
+    find = served.smear_nuclei.find
     background = ~find(field).cells
-    ours = np.median(field[background], axis=0) if background.any() else np.full(3, 255.0)
+    own_colour = np.median(field[background], axis=0) if background.any() else np.full(3, 255.0)
     others = ~find(donor).cells
-    theirs = np.median(donor[others], axis=0) if others.any() else np.full(3, 255.0)
-    return _blend(field, to_bytes(field * (theirs / np.maximum(ours, 1))), background)
+    donor_colour = np.median(donor[others], axis=0) if others.any() else np.full(3, 255.0)
+    return _blend(field, to_bytes(field * (donor_colour / np.maximum(own_colour, 1))), background)
 
 
 def grow(mask: npt.NDArray[np.bool_], pixels: int) -> npt.NDArray[np.bool_]:
@@ -60,7 +61,8 @@ def _grain(field: Rgb, source: npt.NDArray[np.bool_], rng: np.random.Generator) 
     low, high = np.quantile(grey, [0.25, 0.75])
     pool = pool[(grey >= low) & (grey <= high)]
     drawn = pool[rng.integers(len(pool), size=field.shape[:2])]
-    return cv2.GaussianBlur(drawn, (0, 0), FEATHER)
+    grain: Rgb = cv2.GaussianBlur(drawn, (0, 0), FEATHER)
+    return grain
 
 
 def _blend(field: Rgb, other: Rgb, where: npt.NDArray[np.bool_]) -> Rgb:

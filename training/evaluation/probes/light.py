@@ -48,7 +48,7 @@ def restain(field: Rgb, rng: np.random.Generator, strength: float) -> Rgb:
 
 
 def blur(field: Rgb, sigma: float) -> Rgb:
-    return cv2.GaussianBlur(field, (0, 0), sigma)
+    return np.asarray(cv2.GaussianBlur(field, (0, 0), sigma), np.uint8)
 
 
 def noise(field: Rgb, rng: np.random.Generator, deviation: float) -> Rgb:

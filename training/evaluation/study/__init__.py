@@ -1,1 +1,1 @@
-"""From saved predictions to the figures of the report: nothing here sees an image or a network."""
+"""Figures of the report from saved predictions: nothing here sees an image or a network."""

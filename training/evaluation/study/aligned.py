@@ -1,4 +1,4 @@
-"""The backbones' predictions of one way side by side, on the images that all of them answered."""
+"""The predictions of all backbones side by side, on the images that all of them answered."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from allclient.contract import QUALITY_FIELDS
-from training.doubt import calibrate
 from training.evaluation.predictions import Predictions, PredictionsError
-from training.scores import fusion
-from training.scores.metrics import Floats, softmax
+from training.metrics import fusion
+from training.metrics.classification import Floats, softmax
+from training.review import temperature_scaling
 
 SAME_QUALITY = 1e-3
 """Quality values of one image differ by no more than this (relative) between two machines."""
@@ -31,9 +31,9 @@ class Validation(NamedTuple):
 
 @dataclass(frozen=True)
 class Aligned:
-    """Test rows of one way; arrays as in ``Predictions``, with the backbones in front."""
+    """Test rows of one protocol; arrays as in ``Predictions``, with the backbones in front."""
 
-    way: str
+    protocol: str
     backbones: tuple[str, ...]
     paths: npt.NDArray[np.str_]
     targets: npt.NDArray[np.int64]
@@ -55,8 +55,9 @@ class Aligned:
 
     @property
     def votes(self) -> npt.NDArray[np.int64]:
-        """[k, n], class indexes."""
-        return self.logits.argmax(-1)
+        """The class that each backbone names, [k, n] class indexes."""
+        votes: npt.NDArray[np.int64] = self.logits.argmax(-1)
+        return votes
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class Calibrated:
 
 
 def align(by_backbone: Mapping[str, Predictions]) -> Aligned:
-    """Put the predictions of one way side by side.
+    """Put the predictions of one protocol side by side.
 
     Raises:
         PredictionsError: they have no test image in common, were made from different images or
@@ -91,17 +92,17 @@ def align(by_backbone: Mapping[str, Predictions]) -> Aligned:
     test = first.parts[rows[0]] == "test"
     if not test.any():
         raise PredictionsError(
-            f"{first.way}: no test image was answered by all of {', '.join(by_backbone)}"
+            f"{first.protocol}: no test image was answered by all of {', '.join(by_backbone)}"
         )
     if first.quality.shape[1] != len(QUALITY_FIELDS):
         raise PredictionsError(
-            f"{first.way}: the predictions hold other quality values than today's "
+            f"{first.protocol}: the predictions hold other quality values than today's "
             f"{len(QUALITY_FIELDS)}; python -m training evaluate makes them again"
         )
     if len(set(first.paths[rows[0]][test].tolist())) < test.sum():
         raise PredictionsError(
-            f"{first.way}: an image is in the test part of two folds, so it would count twice; "
-            "evaluate folds that leave out different slides"
+            f"{first.protocol}: an image is in the test part of two folds, so it would count "
+            "twice; evaluate folds that leave out different slides"
         )
     logits = np.stack([each.logits[own] for each, own in zip(given, rows, strict=True)])
     logits = logits.astype(np.float64)
@@ -114,7 +115,7 @@ def align(by_backbone: Mapping[str, Predictions]) -> Aligned:
     heat = np.stack([each.nuclei_heat[own] for each, own in zip(given, rows, strict=True)])
     kept = rows[0][test]
     return Aligned(
-        way=first.way,
+        protocol=first.protocol,
         backbones=tuple(by_backbone),
         paths=first.paths[kept],
         targets=first.targets[kept],
@@ -145,12 +146,14 @@ def _check_same(
     )
     if not same:
         raise PredictionsError(
-            f"{first.way}: {first.backbone} and {other.backbone} were evaluated on different "
+            f"{first.protocol}: {first.backbone} and {other.backbone} were evaluated on different "
             "images or with another preprocessing; evaluate both again"
         )
 
 
-def _missing(by_backbone: Mapping[str, Predictions], common: set) -> tuple[str, ...]:
+def _missing(
+    by_backbone: Mapping[str, Predictions], common: set[tuple[str, str, str]]
+) -> tuple[str, ...]:
     """Folds that a backbone lacks, and single images that are not common to all."""
     union = dict.fromkeys(fold for each in by_backbone.values() for fold in each.folds.tolist())
     found, lacking = [], set()
@@ -182,7 +185,11 @@ def calibrate_rows(aligned: Aligned, temperature: Mapping[str, float], *, own: b
     row_weights = np.empty(aligned.logits.shape[:2])
     for fold, (logits, targets, _) in aligned.val.items():
         fit = own and len(targets) > 0
-        found = np.array([calibrate.temperature(e, targets) for e in logits]) if fit else given
+        found = (
+            np.array([temperature_scaling.temperature(e, targets) for e in logits])
+            if fit
+            else given
+        )
         weight = fusion.weights(softmax(logits / found[:, None, None]), targets)
         rows = aligned.folds == fold
         probabilities[:, rows] = softmax(aligned.logits[:, rows] / found[:, None, None])

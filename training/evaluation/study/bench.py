@@ -13,9 +13,9 @@ from training.evaluation.predictions import Predictions
 from training.evaluation.probes import catalogue
 from training.evaluation.study import reviewed
 from training.evaluation.study.aligned import Aligned, Calibrated
-from training.evaluation.study.reviewed import Decided
-from training.scores import fusion, intervals
-from training.scores.metrics import BENIGN, Floats, softmax
+from training.metrics import fusion, intervals
+from training.metrics.classification import BENIGN, Floats, softmax
+from training.review.decisions import Decisions
 
 
 class Changed(NamedTuple):
@@ -60,13 +60,13 @@ def collect(by_backbone: Mapping[str, Predictions], aligned: Aligned) -> dict[st
 
 
 class Bench:
-    """The unchanged answers of one way, and how changed ones compare with them."""
+    """The unchanged answers of one protocol, and how changed ones compare with them."""
 
     def __init__(
         self,
         aligned: Aligned,
         calibrated: Calibrated,
-        decided: Decided | None,
+        decided: Decisions | None,
         policies: Mapping[str, Any],
     ) -> None:
         """``decided`` and ``policies`` (by fold) are None and empty without three backbones."""
@@ -114,11 +114,11 @@ class Bench:
         if self.decided is None:
             return entry | dict.fromkeys((*names, *(f"{each}_before" for each in names)))
         now = self._decide(changed)
-        was_alone, was = self.decided.alone[place], self.decided.answers[place]
+        was_alone, was = self.decided.unreviewed[place], self.decided.answers[place]
         return entry | {
-            "review": _share(~now.alone),
+            "review": _share(~now.unreviewed),
             "review_before": _share(~was_alone),
-            "malignant_without_review": _share(now.alone & (now.answers != BENIGN)),
+            "malignant_without_review": _share(now.unreviewed & (now.answers != BENIGN)),
             "malignant_without_review_before": _share(was_alone & (was != BENIGN)),
         }
 
@@ -133,8 +133,7 @@ class Bench:
         answers = {name: each[place] for name, each in self.before.items()}
         now = self.decided
         if now is not None:
-            reasons = tuple(now.reasons[row] for row in place.tolist())
-            now = Decided(now.answers[place], now.probabilities[place], now.ood[place], reasons)
+            now = now.take(place)
         return self._point(strength, place, answers, now)
 
     def _point(
@@ -142,12 +141,12 @@ class Bench:
         strength: float,
         place: npt.NDArray[np.int64],
         answers: Mapping[str, npt.NDArray[np.int64]],
-        decided: Decided | None,
+        decided: Decisions | None,
     ) -> dict[str, Any]:
         targets = self.aligned.targets[place]
         wrong = None
-        if decided is not None and decided.alone.any():
-            wrong = _share(decided.answers[decided.alone] != targets[decided.alone])
+        if decided is not None and decided.unreviewed.any():
+            wrong = _share(decided.answers[decided.unreviewed] != targets[decided.unreviewed])
         return {
             "strength": strength,
             "voters": {
@@ -157,11 +156,11 @@ class Bench:
                 }
                 for voter, each in answers.items()
             },
-            "review": None if decided is None else _share(~decided.alone),
+            "review": None if decided is None else _share(~decided.unreviewed),
             "wrong_class_without_review_share": wrong,
         }
 
-    def _decide(self, changed: Changed) -> Decided:
+    def _decide(self, changed: Changed) -> Decisions:
         folds = self.aligned.folds[changed.place]
         return reviewed.decide(changed.logits, changed.quality, folds, self.policies)
 

@@ -11,7 +11,7 @@ from training.evaluation.probes import catalogue
 from training.evaluation.study.bench import Bench, Changed
 
 
-def probes(bench: Bench, changed: Mapping[str, Changed], seed: int | None) -> dict | None:
+def probes(bench: Bench, changed: Mapping[str, Changed], seed: int | None) -> dict[str, Any] | None:
     """PROBES of ``training.evaluation.figures``; None where there is no probe."""
     variants = {
         name: bench.probe(name, each)
@@ -24,7 +24,7 @@ def probes(bench: Bench, changed: Mapping[str, Changed], seed: int | None) -> di
     for name, each in variants.items():
         families.setdefault(each["family"], {})[name] = each["voters"]
     return {
-        "way": bench.aligned.way,
+        "way": bench.aligned.protocol,
         "images": max(each["images"] for each in variants.values()),
         "seed": seed,
         "families": {name: _family(name, each) for name, each in families.items()},
@@ -47,7 +47,7 @@ def _family(name: str, variants: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def stress(bench: Bench, changed: Mapping[str, Changed], seed: int | None) -> dict | None:
+def stress(bench: Bench, changed: Mapping[str, Changed], seed: int | None) -> dict[str, Any] | None:
     """STRESS of ``training.evaluation.figures``; None where there is no stress."""
     axes: dict[str, dict[float, Changed]] = {}
     for name, each in changed.items():
@@ -69,4 +69,4 @@ def stress(bench: Bench, changed: Mapping[str, Changed], seed: int | None) -> di
             "points": sorted(points, key=lambda point: point["strength"]),
         }
     images = max(len(each.place) for given in axes.values() for each in given.values())
-    return {"way": bench.aligned.way, "images": images, "seed": seed, "axes": found}
+    return {"way": bench.aligned.protocol, "images": images, "seed": seed, "axes": found}

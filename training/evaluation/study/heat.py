@@ -11,11 +11,11 @@ import numpy.typing as npt
 from allclient.contract import SUBTYPES
 from training.evaluation.predictions import AREA, HEAT
 from training.evaluation.study.aligned import Aligned
-from training.scores import intervals
+from training.metrics import intervals
 
 
 def figures(aligned: Aligned) -> dict[str, Any]:
-    """CAMS of one way, by backbone."""
+    """CAMS of one protocol, by backbone."""
     return {
         name: _backbone(aligned, table, votes)
         for name, table, votes in zip(

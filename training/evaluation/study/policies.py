@@ -1,9 +1,9 @@
 """Which policy judges the answers of which fold.
 
-The served policy was fitted for the masters of the way known, and knows the looks of every slide.
-It judges that way and sets from outside. A slide left out is judged by the policy of its fold,
-which knows nothing of that slide and whose thresholds were chosen on the others
-(``training.doubt``). A random fold is judged by the served policy at the temperatures of its own
+The served policy was fitted for the masters of the protocol known, and knows the appearance of
+every slide. It judges that protocol and sets from outside. A slide left out is judged by the policy
+of its fold, which knows nothing of that slide and whose thresholds were chosen on the others
+(``training.review``). A random fold is judged by the served policy at the temperatures of its own
 networks: its slides are known anyway.
 """
 
@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from training.doubt import judges
 from training.evaluation.npz import PredictionsError
 from training.evaluation.predictions import OUTSIDE
 from training.evaluation.study.aligned import Aligned, Calibrated
+from training.review import fold_policies
 
 FITTED_FOR = "known"
 LEFT_OUT = "slides"
@@ -27,9 +27,9 @@ SAME_TEMPERATURE = 0.02
 """A temperature that is fitted again on the same rows differs by rounding alone."""
 
 
-def fits(way: str) -> bool:
-    """Whether the served policy was fitted for the networks of this way."""
-    return way == FITTED_FOR or way.startswith(OUTSIDE)
+def fits(protocol: str) -> bool:
+    """Whether the served policy was fitted for the networks of this protocol."""
+    return protocol == FITTED_FOR or protocol.startswith(OUTSIDE)
 
 
 def by_fold(
@@ -44,22 +44,22 @@ def by_fold(
         PolicyError: the policy of a fold is broken.
         PredictionsError: it was fitted on other predictions than these.
     """
-    if fits(aligned.way):
+    if fits(aligned.protocol):
         return dict.fromkeys(aligned.val, served), []
-    if aligned.way != LEFT_OUT:
+    if aligned.protocol != LEFT_OUT:
         return {
             fold: dataclasses.replace(served, temperature=own)
             for fold, own in calibrated.temperatures.items()
         }, []
     found, missing = {}, []
     for fold, own in calibrated.temperatures.items():
-        if folder is None or not judges.place(folder, fold).is_file():
+        if folder is None or not fold_policies.place(folder, fold).is_file():
             missing.append(f"policy of the fold {fold}; python -m training calibrate makes it")
             continue
-        found[fold] = judges.load(folder, fold)
+        found[fold] = fold_policies.load(folder, fold)
         if np.abs(np.log(found[fold].temperature / own)).max() > SAME_TEMPERATURE:
             raise PredictionsError(
-                f"{judges.place(folder, fold)} was fitted on other predictions than these; "
+                f"{fold_policies.place(folder, fold)} was fitted on other predictions than these; "
                 "run python -m training calibrate again"
             )
     return found, missing

@@ -3,45 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from allclient.contract import CAM_SIDES, SUBTYPES
-from training import serving
+from allclient.contract import SUBTYPES
 from training.evaluation.study.aligned import Aligned
 from training.evaluation.study.voters import by_slide
-from training.scores import calibration, selective
-from training.scores.intervals import Resamples
-from training.scores.metrics import BENIGN, Floats
-
-# The vote's review does not depend on activation maps; it wants them for its heatmap alone.
-CAMS = [np.zeros((side, side, len(SUBTYPES))) for side in CAM_SIDES.values()]
-
-
-@dataclass(frozen=True)
-class Decided:
-    """The served vote's decisions on n images."""
-
-    answers: npt.NDArray[np.int64]
-    probabilities: Floats
-    """[n, 4]"""
-    ood: Floats
-    """[n], 0 to 1."""
-    reasons: tuple[tuple[str, ...], ...]
-
-    @property
-    def alone(self) -> npt.NDArray[np.bool_]:
-        """[n], answers that ask for no review."""
-        return np.array([not each for each in self.reasons], np.bool_)
-
-    @property
-    def confidence(self) -> Floats:
-        """[n], of the label."""
-        return calibration.confidence(self.probabilities, self.answers)
+from training.metrics import selective
+from training.metrics.classification import BENIGN, Floats
+from training.metrics.intervals import Resamples
+from training.review import decisions
+from training.review.decisions import Decisions
 
 
 def decide(
@@ -49,65 +23,53 @@ def decide(
     quality: npt.NDArray[np.float32],
     folds: npt.NDArray[np.str_],
     policies: Mapping[str, Any],
-) -> Decided:
-    """Ask the served ``majority.decide`` about logits [3, n, 4], quality [n, Q] of folds [n]."""
-    majority: ModuleType = serving.majority()
-    found = [
-        majority.decide(logits[:, row], CAMS, quality[row], policies[fold])
-        for row, fold in enumerate(folds.tolist())
-    ]
-    return Decided(
-        np.array([majority.SUBTYPES.index(each.subtype) for each in found], np.int64),
-        np.array([each.probabilities for each in found], np.float64).reshape(-1, len(SUBTYPES)),
-        np.array([each.ood_score for each in found], np.float64),
-        tuple(each.review for each in found),
-    )
+) -> Decisions:
+    """Decisions about logits [3, n, 4], quality [n, Q] of folds [n], by the policy of each fold."""
+    return decisions.decide(logits, quality, [policies[fold] for fold in folds.tolist()])
 
 
 def figures(
-    decided: Decided, targets: npt.NDArray[np.int64], draws: Resamples, slides: Mapping[str, Any]
+    decided: Decisions, targets: npt.NDArray[np.int64], draws: Resamples, slides: Mapping[str, Any]
 ) -> dict[str, Any]:
     """REVIEW of ``training.evaluation.figures``; ``slides`` gives the rows of each slide."""
-    alone = decided.alone
+    given = decided.unreviewed
     wrong_class = decided.answers != targets
     wrong_label = (decided.answers == BENIGN) != (targets == BENIGN)
-    left = int(alone.sum())
+    counts = selective.counts(given, wrong_class, wrong_label)
+    answered = counts.pop("without_review")
     reasons = sorted({reason for each in decided.reasons for reason in each})
     table = {
         slide: {
             "class": SUBTYPES[int(np.bincount(targets[rows]).argmax())].value,
             "images": len(rows),
-            "without_review": int(alone[rows].sum()),
-            "wrong_class": int((alone & wrong_class)[rows].sum()),
-            "wrong_label": int((alone & wrong_label)[rows].sum()),
+            **selective.counts(given[rows], wrong_class[rows], wrong_label[rows]),
         }
         for slide, rows in slides.items()
     }
     return {
         "images": len(targets),
-        "review": 1 - left / len(targets),
-        "coverage": left / len(targets),
+        "review": 1 - answered / len(targets),
+        "coverage": answered / len(targets),
         "reasons": {name: sum(name in each for each in decided.reasons) for name in reasons},
         "without_review": {
-            "images": left,
-            "wrong_class": int((alone & wrong_class).sum()),
-            "wrong_label": int((alone & wrong_label).sum()),
-            "wrong_class_share": _share(wrong_class[alone]),
-            "wrong_label_share": _share(wrong_label[alone]),
-            "malignant_called_benign": int((alone & wrong_label & (targets != BENIGN)).sum()),
-            "benign_called_malignant": int((alone & wrong_label & (targets == BENIGN)).sum()),
+            "images": answered,
+            **counts,
+            "wrong_class_share": _share(wrong_class[given]),
+            "wrong_label_share": _share(wrong_label[given]),
+            "malignant_called_benign": int((given & wrong_label & (targets != BENIGN)).sum()),
+            "benign_called_malignant": int((given & wrong_label & (targets == BENIGN)).sum()),
         },
         "intervals": {
-            "coverage": draws.interval(draws.means(alone)),
-            "wrong_class_share": draws.interval(draws.means(wrong_class, alone)),
-            "wrong_label_share": draws.interval(draws.means(wrong_label, alone)),
+            "coverage": draws.interval(draws.means(given)),
+            "wrong_class_share": draws.interval(draws.means(wrong_class, given)),
+            "wrong_label_share": draws.interval(draws.means(wrong_label, given)),
         },
         "slides": table,
     }
 
 
-def way(aligned: Aligned, decided: Decided, draws: Resamples) -> dict[str, Any]:
-    """REVIEW and the risk-coverage curves of one way."""
+def protocol(aligned: Aligned, decided: Decisions, draws: Resamples) -> dict[str, Any]:
+    """REVIEW and the risk-coverage curves of one protocol."""
     wrong_class = decided.answers != aligned.targets
     wrong_label = (decided.answers == BENIGN) != (aligned.targets == BENIGN)
     # Answers that need no review go first; within both halves the least doubtful ones.
@@ -115,7 +77,7 @@ def way(aligned: Aligned, decided: Decided, draws: Resamples) -> dict[str, Any]:
     orders = {
         "confidence": decided.confidence,
         "ood": 1 - decided.ood,
-        "policy": 2.0 * decided.alone + least,
+        "policy": 2.0 * decided.unreviewed + least,
     }
     curves = {}
     for name, trust in orders.items():

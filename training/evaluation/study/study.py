@@ -1,4 +1,4 @@
-"""One way to score: its rows, what every voter says about them, what the policy makes of it."""
+"""One protocol: its rows, what every voter says about them, what the policy makes of it."""
 
 from __future__ import annotations
 
@@ -13,29 +13,30 @@ from allclient.contract import BACKBONES, SUBTYPES
 from training.evaluation.predictions import Predictions
 from training.evaluation.study import bench, changed, heat, policies, reviewed, voters
 from training.evaluation.study.aligned import Aligned, Calibrated, align, calibrate_rows
-from training.scores import intervals
-from training.scores.intervals import Resamples
-from training.scores.metrics import BENIGN
+from training.metrics import intervals
+from training.metrics.classification import BENIGN
+from training.metrics.intervals import Resamples
+from training.review.decisions import Decisions
 
 
 class Study:
-    """One way: its rows, what every voter says about them, what the policies make of them."""
+    """One protocol: its rows, what every voter says about them, what the policies make of them."""
 
     def __init__(
         self, by_backbone: Mapping[str, Predictions], served: Any, folder: Path | None = None
     ) -> None:
-        """Predictions of one way by backbone, the served policy, and the predictions' folder."""
+        """Take one protocol's predictions by backbone, the served policy, and their folder."""
         self.aligned: Aligned = align(by_backbone)
         aligned = self.aligned
         names = [each.value for each in BACKBONES]
         given = dict(zip(names, served.temperature.tolist(), strict=True))
-        own = not policies.fits(aligned.way)
+        own = not policies.fits(aligned.protocol)
         self.calibrated: Calibrated = calibrate_rows(aligned, given, own=own)
         self.draws: Resamples = intervals.resample(aligned.groups, aligned.targets)
         self.voters = voters.voters(aligned, self.calibrated)
         self.missing = list(aligned.missing)
         self.policies: dict[str, Any] = {}
-        self.decided: reviewed.Decided | None = None
+        self.decided: Decisions | None = None
         if len(aligned.backbones) == len(names):
             found, missing = policies.by_fold(aligned, self.calibrated, served, folder)
             self.missing += missing
@@ -45,12 +46,12 @@ class Study:
                     aligned.logits, aligned.quality, aligned.folds, found
                 )
 
-    def way(self) -> dict[str, Any]:
+    def protocol(self) -> dict[str, Any]:
         """WAY of ``training.evaluation.figures``."""
         aligned = self.aligned
         review: dict[str, Any] = {"coverage": None, "review": None}
         if self.decided is not None:
-            review = reviewed.way(aligned, self.decided, self.draws)
+            review = reviewed.protocol(aligned, self.decided, self.draws)
         return {
             "images": len(aligned.paths),
             "groups": _count(aligned.groups),
@@ -103,13 +104,15 @@ class Study:
         names = ("malignant_without_review", "malignant_without_review_share", "interval")
         if self.decided is None:
             return found | dict.fromkeys((*names, "review"))
-        alarms = self.decided.alone & (self.decided.answers != BENIGN)
+        alarms = self.decided.unreviewed & (self.decided.answers != BENIGN)
         interval = self.draws.interval(self.draws.means(alarms))
         values = (int(alarms.sum()), float(alarms.mean()), interval)
         review = reviewed.figures(self.decided, aligned.targets, self.draws, {})
         return found | dict(zip(names, values, strict=True)) | {"review": review}
 
-    def changes(self, by_backbone: Mapping[str, Predictions]) -> tuple[dict | None, dict | None]:
+    def changes(
+        self, by_backbone: Mapping[str, Predictions]
+    ) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
         """PROBES and STRESS of the figures."""
         variants = bench.collect(by_backbone, self.aligned)
         if not variants:
@@ -120,7 +123,7 @@ class Study:
         return changed.probes(unchanged, variants, seed), changed.stress(unchanged, variants, seed)
 
     def cams(self) -> dict[str, Any]:
-        """CAMS of the figures, for this way."""
+        """CAMS of the figures, for this protocol."""
         return heat.figures(self.aligned)
 
 

@@ -9,10 +9,10 @@ import numpy.typing as npt
 
 from allclient.contract import BACKBONES, SUBTYPES
 from training.evaluation.study.aligned import Aligned, Calibrated
-from training.scores import calibration, compare, curves, fusion, metrics
-from training.scores.fusion import Fused
-from training.scores.intervals import Resamples
-from training.scores.metrics import BENIGN, Floats
+from training.metrics import calibration, classification, compare, curves, fusion
+from training.metrics.classification import BENIGN, Floats
+from training.metrics.fusion import Fused
+from training.metrics.intervals import Resamples
 
 AGAINST = "majority"
 """The voter that every other one is compared with; the backbones also with each other."""
@@ -36,11 +36,11 @@ def voters(aligned: Aligned, calibrated: Calibrated) -> dict[str, Fused]:
 def figures(aligned: Aligned, fused: Fused, draws: Resamples) -> dict[str, Any]:
     """VOTER of ``training.evaluation.figures``."""
     targets, answers = aligned.targets, fused.answers
-    table = metrics.confusion(targets, answers)
+    table = classification.confusion(targets, answers)
     cells = np.zeros((len(targets), *table.shape))
     cells[np.arange(len(targets)), targets, answers] = 1
-    scores = metrics.from_confusion(table)
-    spread = metrics.from_confusion(draws.sums(cells))
+    scores: dict[str, Any] = classification.from_confusion(table)
+    spread = classification.from_confusion(draws.sums(cells))
     roc, pr = curves.roc(targets, fused.malignancy), curves.pr(targets, fused.malignancy)
     scores |= {"roc_area": roc["area"] if roc else np.nan, "pr_area": pr["area"] if pr else np.nan}
     spread["roc_area"], spread["pr_area"] = curves.areas(targets, fused.malignancy, draws.weights)
@@ -51,7 +51,7 @@ def figures(aligned: Aligned, fused: Fused, draws: Resamples) -> dict[str, Any]:
         scores |= dict.fromkeys(("ece", "ece_equal_mass", "brier", "nll", "label_brier"), np.nan)
     intervals = {name: draws.interval(values) for name, values in spread.items()}
     return {
-        "scores": {name: metrics.as_json(float(value)) for name, value in scores.items()},
+        "scores": {name: classification.as_json(float(value)) for name, value in scores.items()},
         "intervals": {name: intervals.get(name) for name in scores},
         "confusion": table.tolist(),
         "classes": _classes(table),
@@ -89,13 +89,15 @@ def _calibration(
 
 
 def _classes(table: npt.NDArray[np.int64]) -> dict[str, Any]:
-    columns = zip(*(each.tolist() for each in metrics.by_class(table.astype(float))), strict=True)
+    columns = zip(
+        *(each.tolist() for each in classification.by_class(table.astype(float))), strict=True
+    )
     return {
         subtype.value: {
             "images": int(images),
-            "precision": metrics.as_json(precision),
-            "recall": metrics.as_json(recall),
-            "f1": metrics.as_json(f1),
+            "precision": classification.as_json(precision),
+            "recall": classification.as_json(recall),
+            "f1": classification.as_json(f1),
         }
         for subtype, (images, recall, precision, f1) in zip(SUBTYPES, columns, strict=True)
     }
@@ -125,14 +127,16 @@ def slides(aligned: Aligned, answers: npt.NDArray[np.int64]) -> dict[str, Any]:
 
     sensitivity = mean("binary_accuracy", benign=False)
     specificity = mean("binary_accuracy", benign=True)
-    both = sensitivity is not None and specificity is not None
+    balanced = None
+    if sensitivity is not None and specificity is not None:
+        balanced = (sensitivity + specificity) / 2
     return {
         "slides": table,
         "slide_mean": {
             "accuracy": mean("accuracy"),
             "sensitivity": sensitivity,
             "specificity": specificity,
-            "binary_balanced_accuracy": (sensitivity + specificity) / 2 if both else None,
+            "binary_balanced_accuracy": balanced,
         },
     }
 
@@ -156,7 +160,7 @@ def comparisons(
         right = {name: _right(question, aligned.targets, f.answers) for name, f in found.items()}
         for first, second in pairs:
             test = compare.mcnemar(right[first], right[second])
-            apart = right[first].astype(float) - right[second]
+            apart: Floats = right[first].astype(float) - right[second]
             table.append(
                 {
                     "first": first,
@@ -175,6 +179,7 @@ def comparisons(
 def _right(
     question: str, targets: npt.NDArray[np.int64], answers: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.bool_]:
-    if question == "class":
-        return answers == targets
-    return (answers == BENIGN) == (targets == BENIGN)
+    if question == "label":
+        answers, targets = answers == BENIGN, targets == BENIGN
+    right: npt.NDArray[np.bool_] = answers == targets
+    return right

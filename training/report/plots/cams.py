@@ -8,15 +8,15 @@ from training.report import numbers, palette
 from training.report.canvas import Panel
 from training.report.plots import marks
 from training.report.reading import Figures, at
-from training.report.wording import MEMBERS, VOTERS, WAYS, named
+from training.report.wording import MEMBERS, PROTOCOLS, VOTERS, named
 
 
-def cams(figures: Figures, way: str) -> Panel | None:
-    """For each network: area of the nuclei, heat inside them, and how often the peak is one."""
+def cams(figures: Figures, protocol: str) -> Panel | None:
+    """Area of the nuclei, heat inside them, and how often the peak is one, for each network."""
     found = {
         each: values
         for each in MEMBERS
-        if (values := at(figures, "cams", way, each)) and numbers.known(at(values, "heat"))
+        if (values := at(figures, "cams", protocol, each)) and numbers.known(at(values, "heat"))
     }
     if not found:
         return None
@@ -64,7 +64,7 @@ def cams(figures: Figures, way: str) -> Panel | None:
         marks.in_percent(ax.xaxis)
         marks.key_below(ax, 3, columnspacing=1)
         most = max(each.get("images") or 0 for each in found.values())
-        ax.set_title(f"{named(WAYS, way)} (n = {numbers.count(most)})")
+        ax.set_title(f"{named(PROTOCOLS, protocol)} (n = {numbers.count(most)})")
 
     listed = "; ".join(
         f"{named(VOTERS, name)}: nuclei take {numbers.percent(each.get('area'))} of the area and "
@@ -72,4 +72,4 @@ def cams(figures: Figures, way: str) -> Panel | None:
         f"{numbers.percent(each.get('pointing'))}"
         for name, each in found.items()
     )
-    return Panel(draw, f"{named(WAYS, way)}: where the maps look", f"{listed}.", 4.6, 2.3)
+    return Panel(draw, f"{named(PROTOCOLS, protocol)}: where the maps look", f"{listed}.", 4.6, 2.3)

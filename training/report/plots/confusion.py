@@ -7,20 +7,20 @@ from typing import Any
 from training.report import numbers, palette
 from training.report.canvas import Panel
 from training.report.reading import Figures, at
-from training.report.wording import CLASSES, VOTERS, WAYS, named
+from training.report.wording import CLASSES, PROTOCOLS, VOTERS, named
 
 DARK = 0.75
 """Share from which a cell is dark enough for light type."""
 
 
-def confusion(figures: Figures, way: str, voter: str) -> Panel | None:
+def confusion(figures: Figures, protocol: str, voter: str) -> Panel | None:
     """True classes down, answers across; the thick line parts benign from malignant."""
-    counts = at(figures, "ways", way, "voters", voter, "confusion")
+    counts = at(figures, "ways", protocol, "voters", voter, "confusion")
     if not counts:
         return None
     names = [named(CLASSES, name) for name in at(figures, "classes") or CLASSES]
     totals = [sum(row) for row in counts]
-    title = f"{named(WAYS, way)}: {named(VOTERS, voter)}"
+    title = f"{named(PROTOCOLS, protocol)}: {named(VOTERS, voter)}"
 
     def draw(ax: Any) -> None:
         from matplotlib.patches import Rectangle

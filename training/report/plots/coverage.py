@@ -8,7 +8,7 @@ from training.report import numbers, palette
 from training.report.canvas import Panel
 from training.report.plots import marks
 from training.report.reading import Figures, at, reviewed
-from training.report.wording import VOTE, WAYS, named
+from training.report.wording import PROTOCOLS, VOTE, named
 
 RANKS: Final = {
     "confidence": ("by confidence", palette.FILL, "-"),
@@ -17,29 +17,29 @@ RANKS: Final = {
 }
 QUESTIONS: Final = {"label": "wrong label", "class": "wrong class"}
 GOAL: Final = 0.05
-LEAST: Final = 0.05
+MIN_COVERAGE: Final = 0.05
 """Coverage from which on the axis has room for the whole curve."""
 
 
-def coverage(figures: Figures, way: str, question: str) -> Panel | None:
+def coverage(figures: Figures, protocol: str, question: str) -> Panel | None:
     """Share of wrong answers among the most trusted ones, for each way to rank trust."""
     risk, asked = f"{question}_risk", QUESTIONS[question]
     curves = {
         rank: curve
         for rank in RANKS
-        if at(curve := at(figures, "ways", way, "coverage", rank), "coverage")
+        if at(curve := at(figures, "ways", protocol, "coverage", rank), "coverage")
     }
     if not curves:
         return None
-    review = at(figures, "ways", way, "review")
+    review = at(figures, "ways", protocol, "review")
     given, wrong = reviewed(review, "coverage"), reviewed(review, f"wrong_{question}_share")
-    images = numbers.count(at(figures, "ways", way, "images"))
+    images = numbers.count(at(figures, "ways", protocol, "images"))
     # The first few images say nothing about the curve, and would set its scale.
     seen = [
         wrongs
         for curve in curves.values()
         for share, wrongs in zip(curve["coverage"], curve[risk], strict=True)
-        if share >= LEAST and numbers.known(wrongs)
+        if share >= MIN_COVERAGE and numbers.known(wrongs)
     ]
     top = max(0.1, *seen, *(wrong.interval or ()))
 
@@ -59,7 +59,7 @@ def coverage(figures: Figures, way: str, question: str) -> Panel | None:
         marks.in_percent(ax.xaxis)
         marks.in_percent(ax.yaxis)
         marks.key_below(ax, handlelength=2.6)
-        ax.set_title(f"{named(WAYS, way)}: {asked} (n = {images})")
+        ax.set_title(f"{named(PROTOCOLS, protocol)}: {asked} (n = {images})")
 
     ends = "; ".join(
         f"ranked {RANKS[rank][0]} {numbers.percent(_reached(curve, risk))} at half of the images, "
@@ -68,7 +68,7 @@ def coverage(figures: Figures, way: str, question: str) -> Panel | None:
     )
     served = f"under the policy {wrong.as_share()} at a coverage of {given.as_share()}"
     about = f"Share with a {asked} among the answers given: {served}; {ends}."
-    return Panel(draw, f"{named(WAYS, way)}: risk and coverage, {asked}", about, 4.2, 3.5)
+    return Panel(draw, f"{named(PROTOCOLS, protocol)}: risk and coverage, {asked}", about, 4.2, 3.5)
 
 
 def _reached(curve: dict[str, Any], risk: str, coverage: float = 0.5) -> float | None:

@@ -1,4 +1,4 @@
-"""ROC and precision-recall curves of malignant against benign, of every voter of a way."""
+"""ROC and precision-recall curves of malignant against benign, of every voter of a protocol."""
 
 from __future__ import annotations
 
@@ -8,41 +8,46 @@ from training.report import numbers, palette
 from training.report.canvas import Panel
 from training.report.plots import marks
 from training.report.reading import Figures, at, score
-from training.report.wording import DRAWN, VOTERS, WAYS, named
+from training.report.wording import DRAWN, PROTOCOLS, VOTERS, named
 
 
-def roc(figures: Figures, way: str) -> Panel | None:
+def roc(figures: Figures, protocol: str) -> Panel | None:
     """True against false positive rate, with the areas."""
     return _panel(
-        figures, way, "roc", ("fpr", "tpr"), "roc_area", ("1 - specificity", "Sensitivity")
+        figures, protocol, "roc", ("fpr", "tpr"), "roc_area", ("1 - specificity", "Sensitivity")
     )
 
 
-def precision_recall(figures: Figures, way: str) -> Panel | None:
+def precision_recall(figures: Figures, protocol: str) -> Panel | None:
     """Precision against recall, with the areas and the share that chance would reach."""
     return _panel(
-        figures, way, "pr", ("recall", "precision"), "pr_area", ("Recall", "Precision, malignant")
+        figures,
+        protocol,
+        "pr",
+        ("recall", "precision"),
+        "pr_area",
+        ("Recall", "Precision, malignant"),
     )
 
 
 def _panel(
     figures: Figures,
-    way: str,
+    protocol: str,
     kind: str,
     axes: tuple[str, str],
     area: str,
     labels: tuple[str, str],
 ) -> Panel | None:
-    voters = at(figures, "ways", way, "voters") or {}
+    voters = at(figures, "ways", protocol, "voters") or {}
     curves = {voter: curve for voter in DRAWN if (curve := at(voters, voter, kind))}
     if not curves:
         return None
-    classes = at(figures, "ways", way, "classes") or {}
+    classes = at(figures, "ways", protocol, "classes") or {}
     counts = {name: at(each, "images") or 0 for name, each in classes.items()}
     benign = counts.get("benign", 0)
     malignant = sum(counts.values()) - benign
-    areas = {voter: score(figures, way, voter, area) for voter in curves}
-    title = f"{named(WAYS, way)}: {'ROC' if kind == 'roc' else 'precision and recall'}"
+    areas = {voter: score(figures, protocol, voter, area) for voter in curves}
+    title = f"{named(PROTOCOLS, protocol)}: {'ROC' if kind == 'roc' else 'precision and recall'}"
 
     def draw(ax: Any) -> None:
         if kind == "roc":
@@ -56,7 +61,7 @@ def _panel(
         marks.unit_square(ax, *labels)
         corner = "lower right" if kind == "roc" else "lower left"
         ax.legend(loc=corner, title="area", title_fontsize=8, alignment="left", handlelength=2.4)
-        ax.set_title(named(WAYS, way))
+        ax.set_title(named(PROTOCOLS, protocol))
 
     listed = "; ".join(f"{named(VOTERS, name)} {each.as_decimal()}" for name, each in areas.items())
     about = (

@@ -9,20 +9,20 @@ from training.report import numbers, palette
 from training.report.canvas import Panel
 from training.report.plots import marks
 from training.report.reading import Figures, Measured, at, score
-from training.report.wording import SCORES, VOTERS, WAYS, named, ordered
+from training.report.wording import PROTOCOLS, SCORES, VOTERS, named, ordered
 
 CHANCE: Final = {"balanced_accuracy": 0.25, "binary_balanced_accuracy": 0.5}
 """What an answer without a look at the image reaches."""
 
 
-def forest(figures: Figures, way: str, name: str, goal: float | None = None) -> Panel | None:
-    """One score of every voter in one way, and the goal where there is one."""
-    voters = at(figures, "ways", way, "voters") or {}
-    scores = {voter: score(figures, way, voter, name) for voter in ordered(VOTERS, voters)}
+def forest(figures: Figures, protocol: str, name: str, goal: float | None = None) -> Panel | None:
+    """One score of every voter in one protocol, and the goal where there is one."""
+    voters = at(figures, "ways", protocol, "voters") or {}
+    scores = {voter: score(figures, protocol, voter, name) for voter in ordered(VOTERS, voters)}
     found = {voter: each for voter, each in scores.items() if each.known}
     if not found:
         return None
-    images = numbers.count(at(figures, "ways", way, "images"))
+    images = numbers.count(at(figures, "ways", protocol, "images"))
     low = _floor([*found.values(), Measured(goal)])
 
     def draw(ax: Any) -> None:
@@ -38,17 +38,17 @@ def forest(figures: Figures, way: str, name: str, goal: float | None = None) -> 
         ax.set(xlim=(low, 1 + 0.01 * (1 - low)), ylim=(len(found) - 0.4, -0.9))
         ax.set_xlabel(SCORES[name])
         marks.in_percent(ax.xaxis)
-        ax.set_title(f"{named(WAYS, way)} (n = {images})")
+        ax.set_title(f"{named(PROTOCOLS, protocol)} (n = {images})")
 
     listed = "; ".join(f"{named(VOTERS, voter)} {each.as_share()}" for voter, each in found.items())
     about = f"{SCORES[name]} with 95% intervals, {images} images: {listed}."
-    title = f"{named(WAYS, way)}: {SCORES[name].lower()}"
+    title = f"{named(PROTOCOLS, protocol)}: {SCORES[name].lower()}"
     return Panel(draw, title, about, 4.6, 0.95 + 0.27 * len(found))
 
 
 def _floor(found: list[Measured]) -> float:
     """Where the axis begins: a tenth below the lowest end, at most at 90%."""
-    ends = [min(each.interval or (each.value,)) for each in found if each.known]
+    ends = [min(each.interval or (each.number,)) for each in found if each.known]
     return max(0.0, min(0.9, math.floor(10 * min(ends) - 0.2) / 10))
 
 

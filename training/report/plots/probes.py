@@ -79,4 +79,4 @@ def _worst(variants: list[Mapping[str, Any]], voter: str) -> Any:
         for each in variants
     ]
     known = [each for each in found if each.known]
-    return max(known, key=lambda each: each.value) if known else None
+    return max(known, key=lambda each: each.number) if known else None

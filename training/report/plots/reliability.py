@@ -8,23 +8,23 @@ from training.report import numbers, palette
 from training.report.canvas import Panel
 from training.report.plots import marks
 from training.report.reading import Figures, at, score
-from training.report.wording import MEMBERS, VOTE, VOTERS, WAYS, named
+from training.report.wording import MEMBERS, PROTOCOLS, VOTE, VOTERS, named
 
 FEW: Final = 10
 """Images under which a bin's point is drawn faint and no line goes through it."""
 
 
-def reliability(figures: Figures, way: str) -> Panel | None:
+def reliability(figures: Figures, protocol: str) -> Panel | None:
     """The vote's diagram, with its members behind; bars tell how the answers spread."""
     drawn = {
         voter: bins
         for voter in (*MEMBERS, VOTE)
-        if (bins := _filled(at(figures, "ways", way, "voters", voter, "reliability")))
+        if (bins := _filled(at(figures, "ways", protocol, "voters", voter, "reliability")))
     }
     if not drawn:
         return None
     main = VOTE if VOTE in drawn else next(iter(drawn))
-    error = {voter: score(figures, way, voter, "ece") for voter in drawn}
+    error = {voter: score(figures, protocol, voter, "ece") for voter in drawn}
     images = sum(each["images"] for each in drawn[main])
     # Below a half stands a vote that the mean probability contradicts.
     low = min(0.5, *(each["confidence"] for bins in drawn.values() for each in bins))
@@ -52,7 +52,7 @@ def reliability(figures: Figures, way: str) -> Panel | None:
         marks.in_percent(ax.xaxis)
         marks.in_percent(ax.yaxis)
         marks.key_below(ax)
-        ax.set_title(f"{named(WAYS, way)} (n = {numbers.count(images)})")
+        ax.set_title(f"{named(PROTOCOLS, protocol)} (n = {numbers.count(images)})")
 
     points = "; ".join(
         f"{numbers.percent(each['confidence'])} stated, {numbers.percent(each['right'])} right, "
@@ -61,7 +61,7 @@ def reliability(figures: Figures, way: str) -> Panel | None:
     )
     listed = "; ".join(f"{named(VOTERS, name)} {each.as_decimal()}" for name, each in error.items())
     about = f"Expected calibration error: {listed}. Points of {named(VOTERS, main)}: {points}."
-    return Panel(draw, f"{named(WAYS, way)}: reliability", about, 4.2, 3.9)
+    return Panel(draw, f"{named(PROTOCOLS, protocol)}: reliability", about, 4.2, 3.9)
 
 
 def _filled(bins: Any) -> list[dict[str, Any]]:

@@ -16,10 +16,10 @@ QUESTIONS: Final = {
 }
 
 
-def slides(figures: Figures, way: str, question: str) -> Panel | None:
+def slides(figures: Figures, protocol: str, question: str) -> Panel | None:
     """One row a slide; a slide has one class, so its label is right as often as it is found."""
     name, asked = QUESTIONS[question]
-    voters = at(figures, "ways", way, "voters") or {}
+    voters = at(figures, "ways", protocol, "voters") or {}
     shown = [voter for voter in DRAWN if at(voters, voter, "slides")]
     rows = sorted({slide for voter in shown for slide in voters[voter]["slides"] if slide})
     if not rows:

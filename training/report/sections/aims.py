@@ -11,7 +11,7 @@ LOOKS = {MET: "good", NOT_MET: "bad", UNKNOWN: "open"}
 
 
 def section(figures: Figures) -> Section:
-    rows = [
+    rows: list[list[str | Cell]] = [
         [
             each.goal.where,
             each.goal.figure,

@@ -6,7 +6,7 @@ from training.report.blocks import Plots, Section, Text, missing
 from training.report.plots.confusion import confusion
 from training.report.plots.curves import precision_recall, roc
 from training.report.reading import Figures
-from training.report.wording import DRAWN, WAYS
+from training.report.wording import DRAWN, PROTOCOLS
 
 
 def confusions(figures: Figures) -> Section:
@@ -18,8 +18,8 @@ def confusions(figures: Figures) -> Section:
             "missed malignancy, in the first row a false alarm."
         )
     )
-    for way, title in WAYS.items():
-        panels = [confusion(figures, way, voter) for voter in DRAWN]
+    for protocol, title in PROTOCOLS.items():
+        panels = [confusion(figures, protocol, voter) for voter in DRAWN]
         if any(panels):
             found.blocks += [Text(title, "heading"), Plots(panels)]
         else:
@@ -36,8 +36,8 @@ def thresholds(figures: Figures) -> Section:
             "Dashed is chance."
         )
     )
-    for way, title in WAYS.items():
-        panels = [roc(figures, way), precision_recall(figures, way)]
+    for protocol, title in PROTOCOLS.items():
+        panels = [roc(figures, protocol), precision_recall(figures, protocol)]
         if any(panels):
             found.blocks += [Text(title, "heading"), Plots(panels)]
         else:

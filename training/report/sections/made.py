@@ -8,7 +8,7 @@ from typing import Any
 from training.report import numbers
 from training.report.blocks import Block, Section, Table, Text, missing
 from training.report.reading import Figures, at
-from training.report.wording import MEMBERS, VOTERS, WAYS, named, ordered
+from training.report.wording import MEMBERS, PROTOCOLS, VOTERS, named, ordered
 
 
 def cost(figures: Figures) -> Section:
@@ -99,13 +99,13 @@ def provenance(figures: Figures) -> Section:
         found.blocks.append(missing("Provenance"))
         return found
     found.blocks.append(Table("This report", ["", ""], rows, names=2))
-    for way, backbones in (at(figures, "provenance", "predictions") or {}).items():
-        found.blocks += _predictions(way, backbones)
+    for protocol, backbones in (at(figures, "provenance", "predictions") or {}).items():
+        found.blocks += _predictions(protocol, backbones)
     found.blocks += _folds(figures)
     return found
 
 
-def _predictions(way: str, backbones: Mapping[str, Any]) -> Iterator[Block]:
+def _predictions(protocol: str, backbones: Mapping[str, Any]) -> Iterator[Block]:
     rows = [
         [named(VOTERS, backbone), name, str(value)]
         for backbone in ordered(VOTERS, backbones)
@@ -113,13 +113,13 @@ def _predictions(way: str, backbones: Mapping[str, Any]) -> Iterator[Block]:
     ]
     if rows:
         head = ("Network", "What", "Value")
-        yield Table(f"Predictions, {named(WAYS, way).lower()}", head, rows, names=3)
+        yield Table(f"Predictions, {named(PROTOCOLS, protocol).lower()}", head, rows, names=3)
 
 
 def _folds(figures: Figures) -> Iterator[Block]:
     rows = []
-    for way, title in WAYS.items():
-        for fold, each in (at(figures, "ways", way, "folds") or {}).items():
+    for protocol, title in PROTOCOLS.items():
+        for fold, each in (at(figures, "ways", protocol, "folds") or {}).items():
             parts = [numbers.count(each.get("images")), numbers.count(each.get("val_images"))]
             for key in ("temperature", "weights"):
                 values = each.get(key) or {}

@@ -6,12 +6,12 @@ from training.report import numbers
 from training.report.blocks import Plots, Section, Table, Text, missing
 from training.report.plots.cams import cams
 from training.report.reading import Figures, at
-from training.report.wording import MEMBERS, VOTERS, WAYS, named
+from training.report.wording import MEMBERS, PROTOCOLS, VOTERS, named
 
 
 def section(figures: Figures) -> Section:
     found = Section("maps", "Where the class activation maps look")
-    panels = [cams(figures, way) for way in WAYS]
+    panels = [cams(figures, protocol) for protocol in PROTOCOLS]
     if not any(panels):
         found.blocks.append(missing("Class activation maps"))
         return found
@@ -29,9 +29,9 @@ def section(figures: Figures) -> Section:
 
 def _maps(figures: Figures) -> Table:
     rows = []
-    for way, title in WAYS.items():
+    for protocol, title in PROTOCOLS.items():
         for voter in MEMBERS:
-            each = at(figures, "cams", way, voter)
+            each = at(figures, "cams", protocol, voter)
             excess = at(each, "intervals", "heat_less_area")
             gap = None
             if numbers.known(at(each, "heat")) and numbers.known(at(each, "area")):

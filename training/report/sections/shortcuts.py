@@ -1,8 +1,8 @@
-"""What the answers hang on: shortcut probes and stress."""
+"""What the answers depend on: shortcut probes and stress."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from training.report import numbers
@@ -10,7 +10,7 @@ from training.report.blocks import Block, Cell, Plots, Section, Table, Text, mis
 from training.report.plots.probes import probes
 from training.report.plots.stress import stress
 from training.report.reading import Figures, at, measured
-from training.report.wording import MEMBERS, VOTE, VOTERS, WAYS, named
+from training.report.wording import MEMBERS, PROTOCOLS, VOTE, VOTERS, named
 
 
 def probing(figures: Figures) -> Section:
@@ -19,12 +19,13 @@ def probing(figures: Figures) -> Section:
         found.blocks.append(missing("Shortcut probes"))
         return found
     images = numbers.count(at(figures, "probes", "images"))
-    way = named(WAYS, str(at(figures, "probes", "way"))).lower()
+    protocol = named(PROTOCOLS, str(at(figures, "probes", "way"))).lower()
     found.blocks += [
         Text(
             "Each image is changed in a way that cells do not care about, or loses what the "
-            f"answer should hang on, and is read again ({images} images of the test, {way}). A "
-            "label that changes with the scale bar or with the colour of "
+            "answer should depend on, and is read again "
+            f"({images} images of the test, {protocol}). A label that changes with the scale bar "
+            "or with the colour of "
             "the background was not read from cells."
         ),
         Plots(
@@ -103,7 +104,7 @@ def _change(found: Any, name: str) -> str:
 
 def _families(figures: Figures) -> Table:
     # With a network missing there is no vote; the figures are then those of the last voter.
-    first = next(iter((at(figures, "probes", "variants") or {}).values()), {})
+    first: Mapping[str, Any] = next(iter((at(figures, "probes", "variants") or {}).values()), {})
     voter = list(at(first, "voters") or {VOTE: None})[-1]
     expected = {"same": "the same answer", "doubt": "doubt"}
     rows = []

@@ -13,8 +13,8 @@ NOT_A_DEVICE = (
     "it must not be used to make, to rule out or to delay a diagnosis."
 )
 LIMITS = (
-    "No image carries a patient. Nothing here is a score on new patients, whatever the way of "
-    "splitting.",
+    "No image carries a patient. Nothing here is a score on new patients, however the images "
+    "are split.",
     "The training images come from about ten slides of one laboratory. Intervals tell how the "
     "figures would vary over fields like these. Other slides, stains, cameras or patients can "
     "move them by more than that.",
@@ -39,7 +39,7 @@ def section(figures: Figures) -> Section:
     return found
 
 
-def said(figures: Figures) -> list[str]:
+def sentences(figures: Figures) -> list[str]:
     """The findings alone, for the model card."""
     return [*_unseen(figures), *_seen(figures), *_doubt(figures), _goals(figures)]
 
@@ -84,13 +84,13 @@ def _unseen(figures: Figures) -> list[str]:
     chance = "better than chance (50%)"
     if both.interval is None or both.interval[0] <= 0.5:
         chance = "not to be told from chance (50%)"
-    said = [
+    sentences = [
         f"On slides never seen in training the vote finds {found.as_share()} of the malignant "
         f"fields and calls {cleared.as_share()} of the benign ones benign. Balanced accuracy is "
         f"{both.as_share()}, {chance}. All four classes are right in "
         f"{score(figures, 'slides', VOTE, 'accuracy').as_share()} of the fields."
     ]
-    return said + _spread(figures)
+    return sentences + _spread(figures)
 
 
 def _spread(figures: Figures) -> list[str]:
@@ -114,9 +114,9 @@ def _seen(figures: Figures) -> list[str]:
     known = score(figures, "known", VOTE, "accuracy")
     label = score(figures, "known", VOTE, "binary_accuracy")
     drawn = score(figures, "random", VOTE, "binary_accuracy")
-    said = []
+    sentences = []
     if known.known:
-        said.append(
+        sentences.append(
             f"On new fields of slides seen in training all four classes are right in "
             f"{known.as_share()} and benign/malignant in {label.as_share()}. Colour features "
             f"alone, which know no cells, reach {goals.before('known', 'accuracy')} and "
@@ -124,25 +124,25 @@ def _seen(figures: Figures) -> list[str]:
             "a slide is recognised as much as that cells are."
         )
     if drawn.known:
-        said.append(
+        sentences.append(
             f"On a random split, the way most of the literature scores, benign/malignant is right "
             f"in {drawn.as_share()}. Test fields share cells with training fields there, so this "
             "is for comparison only."
         )
-    return said
+    return sentences
 
 
 def _doubt(figures: Figures) -> list[str]:
     review = at(figures, "ways", "slides", "review")
     given, wrong = reviewed(review, "coverage"), reviewed(review, "wrong_label_share")
-    said = []
+    sentences = []
     if not given.known:
-        said.append("How many answers on unseen slides need no review: not measured.")
+        sentences.append("How many answers on unseen slides need no review: not measured.")
     elif given.value == 0:
-        said.append("On unseen slides every answer asks for review.")
+        sentences.append("On unseen slides every answer asks for review.")
     else:
         asked = f"On unseen slides {given.as_share()} of the answers come without a call for review"
-        said.append(f"{asked}; {wrong.as_share()} of these have the wrong label.")
+        sentences.append(f"{asked}; {wrong.as_share()} of these have the wrong label.")
     for name, each in (at(figures, "outside") or {}).items():
         alarms, images = at(each, "malignant_without_review"), at(each, "images")
         if not numbers.known(alarms) or at(each, "class") != "benign":
@@ -151,11 +151,11 @@ def _doubt(figures: Figures) -> list[str]:
         told = share.as_share()
         if alarms == 0 and images:
             told = numbers.none_failed(images)
-        said.append(
+        sentences.append(
             f"Called malignant without a call for review: {numbers.count(alarms)} of "
             f"{numbers.count(images)} fields without leukemia from outside ({name}): {told}."
         )
-    return said
+    return sentences
 
 
 def _goals(figures: Figures) -> str:

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from allclient.contract import QUALITY_FIELDS, Subtype
-from training import serving
+from toolkit import served
 from training.data import samples as dataset
 
 
@@ -114,9 +114,9 @@ def test_decode_is_the_servers(split: Path) -> None:
     pixels, quality = dataset.decode(samples)
     assert pixels.shape == (4, 224, 224, 3)
     assert quality.shape == (4, len(QUALITY_FIELDS))
-    served = serving.pixels().decode(samples[2].path.read_bytes())
-    np.testing.assert_array_equal(pixels[2], served.pixels)
-    np.testing.assert_array_equal(quality[2], served.quality)
+    decoded = served.pixels.decode(samples[2].path.read_bytes())
+    np.testing.assert_array_equal(pixels[2], decoded.pixels)
+    np.testing.assert_array_equal(quality[2], decoded.quality)
 
 
 def test_decode_names_the_file_that_cannot_be_read(split: Path) -> None:

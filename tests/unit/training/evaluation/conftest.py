@@ -10,13 +10,10 @@ import pytest
 from PIL import Image
 
 from samples import render
-from training import serving
+from tests.unit.repository import policies
+from tests.unit.repository.policies import GOOD_QUALITY
 from training.evaluation import predictions
 from training.evaluation.predictions import Predictions
-
-serving.majority()  # the made-up policy below imports it under its plain name
-from tests.unit.repository import policies  # noqa: E402
-from tests.unit.repository.policies import GOOD_QUALITY  # noqa: E402
 
 CLASSES = ("Benign", "Early", "Pre", "Pro")
 BACKBONES = ("mobilenet", "xception", "inception_v3")
@@ -73,7 +70,7 @@ def says(
     answers: list[int],
     *,
     targets: list[int],
-    way: str = "known",
+    protocol: str = "known",
     folds: list[str] | None = None,
     parts: list[str] | None = None,
     groups: list[str] | None = None,
@@ -85,13 +82,13 @@ def says(
     count = len(targets)
     quality = np.tile(GOOD_QUALITY, (count, 1))
     return Predictions(
-        way=way,
+        protocol=protocol,
         backbone=backbone,
         paths=np.array([f"{number}.jpg" for number in range(count)]),
         targets=np.array(targets),
         groups=np.array(groups or [f"G{number}" for number in range(count)]),
         slides=np.array(slides or ["" for _ in targets]),
-        folds=np.array(folds or [way] * count),
+        folds=np.array(folds or [protocol] * count),
         parts=np.array(parts or ["test"] * count),
         logits=(np.eye(4)[answers] * sureness).astype(np.float32),
         quality=more.pop("quality", quality),

@@ -75,7 +75,7 @@ def test_one_backbone_on_slides_left_out(smears: Path, masters: Path, tmp_path: 
     for fold in ("Benign-S01", "Early-S02"):
         (runs / "slides" / fold).symlink_to(masters / "known" / "known")
     result = run(
-        *("--data", smears, "--way", "slides", "--keras", runs, "--save", save),
+        *("--data", smears, "--protocol", "slides", "--keras", runs, "--save", save),
         *("--left-out", "Benign-S01", "--left-out", "Early-S02", "--backbone", "xception"),
     )
     assert result.exit_code == 0, result.output

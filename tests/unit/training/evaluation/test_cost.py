@@ -9,7 +9,7 @@ import pytest
 from training.evaluation.measure import cost
 
 ov = pytest.importorskip("openvino")
-from openvino import opset13 as ops  # noqa: E402
+from openvino import opset13 as ops
 
 
 @pytest.fixture

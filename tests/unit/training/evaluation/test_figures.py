@@ -11,10 +11,10 @@ import pytest
 
 from allclient.contract import QUALITY_FIELDS
 from tests.unit.training.evaluation.conftest import BACKBONES, GOOD_QUALITY, says
-from training import serving
-from training.doubt import calibrate, judges
+from toolkit import served
 from training.evaluation import figures, predictions
 from training.evaluation.predictions import PredictionsError, Variant
+from training.review import fold_policies, temperature_scaling
 
 TARGETS = [0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 3, 3]
 FLIPPED = [1, 0, 0, 0, 1, 1, 1, 0, 2, 2, 3, 3]
@@ -134,18 +134,20 @@ def test_temperatures_come_from_the_policy_or_from_the_folds_own_validation(
     parts = ["val"] * 6 + ["test"] * 6
     targets = [0, 1, 2, 3, 0, 1] * 2
     given = []
-    for way, fold in (("known", "known"), ("random", "random")):
+    for protocol, fold in (("known", "known"), ("random", "random")):
         for name in BACKBONES:
-            each = says(name, targets, targets=targets, way=way, folds=[fold] * 12, parts=parts)
+            each = says(
+                name, targets, targets=targets, protocol=protocol, folds=[fold] * 12, parts=parts
+            )
             logits = each.logits.copy()
             logits[0] = [0, 4, 0, 0]  # one validation image wrong
             given.append(dataclasses.replace(each, logits=logits))
     found = figures.compute(store(*given), policy)["ways"]
-    served = serving.majority().Policy.load(policy)
+    loaded = served.majority.Policy.load(policy)
     fold = found["known"]["folds"]["known"]
     assert (fold["images"], fold["val_images"]) == (6, 6)
-    assert list(fold["temperature"].values()) == pytest.approx(served.temperature.tolist())
-    own = calibrate.temperature(given[-1].logits[:6], np.array(targets[:6]))
+    assert list(fold["temperature"].values()) == pytest.approx(loaded.temperature.tolist())
+    own = temperature_scaling.temperature(given[-1].logits[:6], np.array(targets[:6]))
     assert found["random"]["folds"]["random"]["temperature"]["inception_v3"] == pytest.approx(
         own, rel=1e-4
     )
@@ -161,7 +163,7 @@ def test_one_backbone_alone_is_scored_without_fusions_and_review(store, policy: 
 
 def test_what_a_backbone_lacks_is_named_and_left_out_for_all(store, policy: Path) -> None:
     folds = ["S1"] * 6 + ["S2"] * 6
-    first, second, third = three(FLIPPED, way="slides", folds=folds)
+    first, second, third = three(FLIPPED, protocol="slides", folds=folds)
     half = dataclasses.replace(
         second,
         **{name: getattr(second, name)[:6] for name in predictions.ARRAYS},
@@ -194,7 +196,9 @@ def test_predictions_of_different_preprocessing_are_not_mixed(store, policy: Pat
 
 
 def test_an_image_tested_by_two_folds_does_not_count_twice(store, policy: Path) -> None:
-    each = says("xception", TARGETS, targets=TARGETS, way="slides", folds=["A"] * 6 + ["A+B"] * 6)
+    each = says(
+        "xception", TARGETS, targets=TARGETS, protocol="slides", folds=["A"] * 6 + ["A+B"] * 6
+    )
     twice = dataclasses.replace(each, paths=np.array([f"{n % 6}.jpg" for n in range(12)]))
     with pytest.raises(PredictionsError, match="test part of two folds"):
         figures.compute(store(twice), policy)
@@ -203,7 +207,7 @@ def test_an_image_tested_by_two_folds_does_not_count_twice(store, policy: Path) 
 def test_a_set_from_outside_counts_alarms_without_review(store, policy: Path) -> None:
     answers = [0, 0, 1, 2, 0, 0]
     given = [
-        says(name, answers, targets=[0] * 6, way="outside-healthy", folds=["known"] * 6)
+        says(name, answers, targets=[0] * 6, protocol="outside-healthy", folds=["known"] * 6)
         for name in BACKBONES
     ]
     found = figures.compute(store(*given), policy)["outside"]["healthy"]
@@ -218,7 +222,14 @@ def test_a_set_from_outside_with_doubt_raises_no_alarm(store, policy: Path) -> N
     strange = np.tile(GOOD_QUALITY, (6, 1))
     strange[:, QUALITY_FIELDS.index("background_green")] = 0.1
     given = [
-        says(name, [1] * 6, targets=[0] * 6, way="outside-x", folds=["known"] * 6, quality=strange)
+        says(
+            name,
+            [1] * 6,
+            targets=[0] * 6,
+            protocol="outside-x",
+            folds=["known"] * 6,
+            quality=strange,
+        )
         for name in BACKBONES
     ]
     found = figures.compute(store(*given), policy)["outside"]["x"]
@@ -323,7 +334,7 @@ def slides_left_out() -> list:
     """Two folds, each with validation rows of the other's slide."""
     return three(
         FLIPPED,
-        way="slides",
+        protocol="slides",
         folds=["S1"] * 6 + ["S2"] * 6,
         slides=["S1"] * 4 + ["S2"] * 6 + ["S1"] * 2,
         parts=["test"] * 4 + ["val"] * 2 + ["test"] * 4 + ["val"] * 2,
@@ -336,9 +347,11 @@ def judge(folder: Path, fold: str, policy: Path, **change: object) -> Path:
     content = json.loads(policy.read_text())
     for name, each in given.items():
         rows = (each.folds == fold) & (each.parts == "val")
-        content["temperature"][name] = calibrate.temperature(each.logits[rows], each.targets[rows])
-    path = judges.place(folder, fold)
-    judges.save(folder, {fold: {**content, **change}})
+        content["temperature"][name] = temperature_scaling.temperature(
+            each.logits[rows], each.targets[rows]
+        )
+    path = fold_policies.place(folder, fold)
+    fold_policies.save(folder, {fold: {**content, **change}})
     return path
 
 
@@ -374,7 +387,7 @@ def test_predictions_of_an_older_preprocessing_are_refused(store, policy: Path) 
 
 
 def test_backbones_without_a_common_image_are_not_compared(store, policy: Path) -> None:
-    first = says("mobilenet", TARGETS, targets=TARGETS, way="slides", folds=["S1"] * 12)
-    second = says("xception", TARGETS, targets=TARGETS, way="slides", folds=["S2"] * 12)
+    first = says("mobilenet", TARGETS, targets=TARGETS, protocol="slides", folds=["S1"] * 12)
+    second = says("xception", TARGETS, targets=TARGETS, protocol="slides", folds=["S2"] * 12)
     with pytest.raises(PredictionsError, match="no test image was answered by all of mobilenet"):
         figures.compute(store(first, second), policy)

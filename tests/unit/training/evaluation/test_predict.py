@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from tests.unit.training.evaluation.conftest import net
-from training import serving
-from training.data import ways
+from toolkit import served
+from training.data import protocols
 from training.data.samples import Sample
-from training.evaluation.measure import run
+from training.evaluation.measure import planning
 from training.evaluation.measure.heat import measure
 from training.evaluation.measure.predict import Predictor, jobs
 from training.evaluation.probes import catalogue, field
@@ -25,8 +25,8 @@ def other(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.fixture
-def fold(smears: Path) -> ways.Fold:
-    return ways.folds(smears, "known")[0]
+def fold(smears: Path) -> protocols.Fold:
+    return protocols.folds(smears, "known")[0]
 
 
 def test_every_row_is_what_the_network_says_of_the_served_pixels(smears: Path, fold) -> None:
@@ -36,9 +36,9 @@ def test_every_row_is_what_the_network_says_of_the_served_pixels(smears: Path, f
     assert found.parts.tolist() == ["val"] * 4 + ["test"] * 8
     assert found.folds.tolist() == ["known"] * 12
     for row, path in enumerate(found.paths.tolist()):
-        served = serving.pixels().decode((smears / path).read_bytes())
-        np.testing.assert_allclose(found.logits[row], other(served.pixels[None])[0][0], rtol=1e-5)
-        np.testing.assert_array_equal(found.quality[row], served.quality)
+        decoded = served.pixels.decode((smears / path).read_bytes())
+        np.testing.assert_allclose(found.logits[row], other(decoded.pixels[None])[0][0], rtol=1e-5)
+        np.testing.assert_array_equal(found.quality[row], decoded.quality)
     assert found.targets.tolist() == [0, 1, 2, 3, 0, 0, 1, 1, 2, 2, 3, 3]
     # Where no group is known, an image is its own.
     assert found.groups[4:6].tolist() == ["Benign-G2", "Benign/Benign-3.png"]
@@ -50,8 +50,8 @@ def test_the_answered_classs_map_is_measured_on_the_fields_own_nuclei(smears: Pa
     found = predictor.tables["mobilenet"].predictions("known", "mobilenet", {})
     for row, path in enumerate(found.paths.tolist()):
         data = (smears / path).read_bytes()
-        nuclei = serving.load("preprocess", "smear_nuclei").mask(serving.pixels().rgb(data))
-        cam = net(serving.pixels().decode(data).pixels[None])[1][0, ..., found.logits[row].argmax()]
+        nuclei = served.smear_nuclei.mask(served.pixels.rgb(data))
+        cam = net(served.pixels.decode(data).pixels[None])[1][0, ..., found.logits[row].argmax()]
         np.testing.assert_allclose(found.nuclei_heat[row], measure(cam, nuclei), rtol=1e-5)
     # Every third drawn field shows red cells alone.
     assert 0 < np.isnan(found.nuclei_heat).any(1).sum() < 12
@@ -100,7 +100,7 @@ def test_samples_are_drawn_by_the_seed_and_donors_are_of_other_slides(fold) -> N
 
 def test_one_slide_alone_gives_its_own_background() -> None:
     samples = [Sample(Path(f"{n}.png"), "benign", slide="S01") for n in range(3)]
-    assert len(jobs([ways.Fold("S01", {"test": samples})], 3, seed=0)["S01"]) == 3
+    assert len(jobs([protocols.Fold("S01", {"test": samples})], 3, seed=0)["S01"]) == 3
 
 
 def touch(*paths: Path) -> None:
@@ -119,10 +119,12 @@ def test_missing_masters_are_named_and_the_rest_goes_on(smears: Path, tmp_path: 
         runs / "slides" / "Early-S02" / "mobilenet" / "mobilenet.keras",
         runs / "slides" / "Early-S02" / "xception" / "xception.keras",
     )
-    plan = run.plan(runs, "slides", smears, backbones=ALL, left_out=("Benign-S01", "Early-S02"))
+    plan = planning.plan(
+        runs, "slides", smears, backbones=ALL, left_out=("Benign-S01", "Early-S02")
+    )
     assert plan.missing == ["xception: fold Benign-S01", "inception_v3: no master"]
     plan.masters["Early-S02"]["xception"].write_bytes(b"weights")
-    found, failed = run.execute(plan, lambda path: net)
+    found, failed = planning.execute(plan, lambda path: net)
     assert failed == {}
     assert list(found) == ["mobilenet", "xception"]
     assert set(found["mobilenet"].folds) == {"Benign-S01", "Early-S02"}
@@ -135,10 +137,10 @@ def test_missing_masters_are_named_and_the_rest_goes_on(smears: Path, tmp_path: 
 
 def test_released_masters_may_lie_side_by_side(smears: Path, tmp_path: Path) -> None:
     touch(*(tmp_path / "masters" / f"{name}.keras" for name in ALL))
-    plan = run.plan(tmp_path / "masters", "known", smears, backbones=("xception",))
+    plan = planning.plan(tmp_path / "masters", "known", smears, backbones=("xception",))
     assert plan.masters == {"known": {"xception": tmp_path / "masters" / "xception.keras"}}
     with pytest.raises(FileNotFoundError, match=r"no mobilenet\.keras in .*, nor xception\.keras"):
-        run.plan(tmp_path / "masters", "random", smears, backbones=ALL[:2])
+        planning.plan(tmp_path / "masters", "random", smears, backbones=ALL[:2])
 
 
 def test_a_set_from_outside_is_answered_by_the_known_masters(tmp_path: Path, drawn) -> None:
@@ -148,9 +150,9 @@ def test_a_set_from_outside_is_answered_by_the_known_masters(tmp_path: Path, dra
         (root / f"{number}.png").write_bytes(field.png(drawn[number]))
     touch(tmp_path / "runs" / "known" / "known" / "xception" / "xception.keras")
     samples = [Sample(path, "benign") for path in sorted(root.glob("*.png"))]
-    plan = run.outside(tmp_path / "runs", root, samples, backbones=ALL)
-    found, _ = run.execute(plan, lambda path: net)
-    assert found["xception"].way == "outside-healthy"
+    plan = planning.outside(tmp_path / "runs", root, samples, backbones=ALL)
+    found, _ = planning.execute(plan, lambda path: net)
+    assert found["xception"].protocol == "outside-healthy"
     assert found["xception"].paths.tolist() == ["0.png", "1.png", "2.png"]
 
 
@@ -160,7 +162,7 @@ def test_the_steps_told_are_the_steps_done(
     monkeypatch.setattr(catalogue, "probes", lambda: CHANGES[:2])
     monkeypatch.setattr(catalogue, "stresses", lambda: CHANGES[2:3])
     touch(tmp_path / "runs" / "mobilenet.keras")
-    plan = run.plan(tmp_path / "runs", "known", smears, backbones=ALL, sample=2)
+    plan = planning.plan(tmp_path / "runs", "known", smears, backbones=ALL, sample=2)
     done = []
-    run.execute(plan, lambda path: net, done.append)
+    planning.execute(plan, lambda path: net, done.append)
     assert sum(done) == plan.steps == 12 + 2 * 3

@@ -10,17 +10,17 @@ from training.evaluation import predictions
 from training.evaluation.predictions import Predictions, PredictionsError, Variant
 
 
-def some(way: str = "known", backbone: str = "xception", count: int = 6) -> Predictions:
+def some(protocol: str = "known", backbone: str = "xception", count: int = 6) -> Predictions:
     rng = np.random.default_rng(2)
     numbers = np.arange(count)
     return Predictions(
-        way=way,
+        protocol=protocol,
         backbone=backbone,
         paths=np.array([f"Early/{number}.jpg" for number in numbers]),
         targets=numbers % 4,
         groups=np.array([f"G{number // 2}" for number in numbers]),
         slides=np.array(["Early-S01"] * count),
-        folds=np.array([way] * count),
+        folds=np.array([protocol] * count),
         parts=np.array(["val", "test"] * (count // 2)),
         logits=rng.normal(0, 2, (count, 4)).astype(np.float32),
         quality=rng.random((count, 12), np.float32),
@@ -41,7 +41,7 @@ def test_what_is_saved_comes_back_whole(tmp_path: Path) -> None:
     back = predictions.load(path)
     for name in predictions.ARRAYS:
         np.testing.assert_array_equal(getattr(back, name), getattr(given, name))
-    assert (back.way, back.backbone, back.meta) == ("known", "xception", given.meta)
+    assert (back.protocol, back.backbone, back.meta) == ("known", "xception", given.meta)
     variant = back.variants["probe.bar_in.large_black"]
     np.testing.assert_array_equal(variant.index, [1, 3])
     assert variant.logits.shape == (2, 4)
@@ -54,10 +54,14 @@ def test_the_same_predictions_give_the_same_bytes(tmp_path: Path) -> None:
 
 
 def test_all_ways_and_backbones_are_found(tmp_path: Path) -> None:
-    for way, backbone in (("known", "xception"), ("known", "mobilenet"), ("slides", "xception")):
-        predictions.save(some(way, backbone), tmp_path)
+    for protocol, backbone in (
+        ("known", "xception"),
+        ("known", "mobilenet"),
+        ("slides", "xception"),
+    ):
+        predictions.save(some(protocol, backbone), tmp_path)
     found = predictions.load_all(tmp_path)
-    assert {way: list(each) for way, each in found.items()} == {
+    assert {protocol: list(each) for protocol, each in found.items()} == {
         "known": ["mobilenet", "xception"],
         "slides": ["xception"],
     }

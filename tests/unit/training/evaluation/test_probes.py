@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from training import serving
+from toolkit import served
 from training.evaluation.probes import bars, catalogue, cells, field, light
 
 CHANCE = 7
@@ -22,7 +22,7 @@ def rng() -> np.random.Generator:
 @pytest.fixture(scope="module")
 def smear(drawn: list[np.ndarray]) -> np.ndarray:
     """A drawn field with nuclei to be found."""
-    find = serving.load("preprocess", "smear_nuclei").mask
+    find = served.smear_nuclei.mask
     return max(drawn, key=lambda each: int(find(each).sum()))
 
 
@@ -31,7 +31,7 @@ def hue(pixels: np.ndarray) -> np.ndarray:
 
 
 def test_every_change_gives_a_field_the_server_reads(drawn: list[np.ndarray]) -> None:
-    decode = serving.pixels().decode
+    decode = served.pixels.decode
     for change in [*catalogue.probes(), *catalogue.stresses()]:
         given = drawn[1].copy()
         decoded = decode(change(given, drawn[5], rng()))
@@ -79,7 +79,7 @@ def test_a_bar_lies_in_its_corner(style: str, corner: str, smear: np.ndarray) ->
 
 def test_bars_in_the_masked_corner_never_reach_the_networks(smear: np.ndarray) -> None:
     """Where the public fields have theirs, neither painting in nor painting out is seen."""
-    decode = serving.pixels().decode
+    decode = served.pixels.decode
     before = decode(field.png(smear)).pixels
     painted = [bars.paint(smear, style, "lower_right") for style in bars.STYLES]
     for changed in (*painted, bars.inpaint(smear), bars.blank(smear)):
@@ -120,7 +120,7 @@ def test_noise_has_the_deviation_it_says(smear: np.ndarray) -> None:
 
 @pytest.mark.parametrize("fill", ["background", "red_cells", "inpainted"])
 def test_blanked_nuclei_are_gone(fill: str, smear: np.ndarray) -> None:
-    mask = serving.load("preprocess", "smear_nuclei").mask
+    mask = served.smear_nuclei.mask
     before = mask(smear)
     changed = cells.blank(smear, rng(), fill)
     assert before.sum() > 500
@@ -132,7 +132,7 @@ def test_blanked_nuclei_are_gone(fill: str, smear: np.ndarray) -> None:
 
 
 def test_only_nuclei_are_left(smear: np.ndarray) -> None:
-    found = serving.load("preprocess", "smear_nuclei").find(smear)
+    found = served.smear_nuclei.find(smear)
     changed = cells.only_nuclei(smear, rng())
     inside = ~cells.grow(~cells.grow(found.mask, cells.RIM), 5)
     np.testing.assert_array_equal(changed[inside], smear[inside])
@@ -143,7 +143,7 @@ def test_only_nuclei_are_left(smear: np.ndarray) -> None:
 
 def test_the_background_takes_the_donors_colour(smear: np.ndarray) -> None:
     donor = np.full_like(smear, (250, 240, 190))
-    background = ~serving.load("preprocess", "smear_nuclei").find(smear).cells
+    background = ~served.smear_nuclei.find(smear).cells
     changed = cells.swap_background(smear, donor)
     deep = ~cells.grow(~background, 5)
     assert np.median(changed[deep], axis=0) == pytest.approx([250, 240, 190], abs=3)

@@ -10,7 +10,7 @@ from allclient.contract import SUBTYPES
 from training.data.samples import Sample
 from training.evaluation import summary as evaluate
 from training.evaluation.answers import Answer
-from training.nets.masters import find
+from training.models.masters import find
 
 
 def answer(target: int, subtype: int, *review: str, error: str = "") -> Answer:

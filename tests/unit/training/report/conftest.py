@@ -1,27 +1,24 @@
 from __future__ import annotations
 
 import copy
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))  # for drawn.py
+from tests.unit.training.report import drawn
 
 SLIDES = {"Benign-S01": (0, 9), "Benign-<b>&|S02": (0, 9), "Early-S01": (1, 12), "Pre-S01": (2, 9)}
 
 
 @pytest.fixture(scope="session")
 def stored(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Predictions without the way "random", and a policy."""
-    import drawn
-
+    """Predictions without the protocol "random", and a policy."""
     folder = tmp_path_factory.mktemp("stored")
     meta = {"data": "<script>alert(1)</script>"}
-    drawn.way(folder / "predictions", "known", SLIDES, changes=drawn.CHANGES, meta=meta)
-    drawn.way(folder / "predictions", "slides", SLIDES, skill=2.5, leave_out=True)
-    drawn.way(folder / "predictions", "outside-healthy-other-labs", {"": (0, 12)}, skill=1)
+    drawn.protocol(folder / "predictions", "known", SLIDES, changes=drawn.CHANGES, meta=meta)
+    drawn.protocol(folder / "predictions", "slides", SLIDES, skill=2.5, leave_out=True)
+    drawn.protocol(folder / "predictions", "outside-healthy-other-labs", {"": (0, 12)}, skill=1)
     served = drawn.policy(folder / "policy.json")
     drawn.judges(folder / "predictions", served)
     return folder / "predictions", served

@@ -24,7 +24,7 @@ CHANGES = (
 )
 
 
-def way(
+def protocol(
     folder: Path,
     name: str,
     slides: Mapping[str, tuple[int, int]],
@@ -35,7 +35,7 @@ def way(
     changes: tuple[str, ...] = (),
     meta: Mapping[str, str] | None = None,
 ) -> None:
-    """Save predictions of one way: ``slides`` gives class index and test images of each slide.
+    """Save predictions of one protocol: ``slides`` gives class index and test images of each slide.
 
     With ``leave_out`` each slide is a fold of its own, else all are the fold "known". A slide has
     half as many validation images, which belong to the fold before when slides are left out.
@@ -65,7 +65,7 @@ def way(
             continue
         predictions.save(
             Predictions(
-                way=name,
+                protocol=name,
                 backbone=backbone,
                 paths=paths,
                 targets=targets.astype(np.int64),
@@ -91,7 +91,7 @@ def way(
 
 
 def policy(path: Path, temperature: Mapping[str, float] | None = None) -> Path:
-    """A policy that lets sure answers about fields of ``way`` pass."""
+    """A policy that lets sure answers about fields of ``protocol`` pass."""
     rising = np.linspace(0, 1, 101)
     content = {
         "version": 2,
@@ -118,8 +118,8 @@ def policy(path: Path, temperature: Mapping[str, float] | None = None) -> Path:
 
 def judges(folder: Path, served: Path) -> None:
     """The policies of the slides left out, at the temperatures that are fitted to their folds."""
-    from training.doubt import judges as doubt
     from training.evaluation import figures
+    from training.review import fold_policies as doubt
 
     for fold, about in figures.compute(folder, served)["ways"]["slides"]["folds"].items():
         policy(doubt.place(folder, fold), about["temperature"])

@@ -5,10 +5,10 @@ import math
 from pathlib import Path
 from typing import Any
 
-import drawn
 import pytest
 from click.testing import CliRunner
 
+from tests.unit.training.report import drawn
 from training.cli import main
 from training.report import build
 
@@ -27,7 +27,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_the_command_writes_all_and_writes_the_same_again(
     stored: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    drawn.way(tmp_path / "from", "known", {"A": (0, 9), "B": (2, 9)}, backbones=("mobilenet",))
+    drawn.protocol(tmp_path / "from", "known", {"A": (0, 9), "B": (2, 9)}, backbones=("mobilenet",))
     out = tmp_path / "to"
     given = ("--predictions", tmp_path / "from", "--policy", stored[1], "--out", out)
     arguments = [str(each) for each in ("report", *given, "--card", out / "MODEL_CARD.md")]

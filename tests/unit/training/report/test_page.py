@@ -117,8 +117,8 @@ def test_names_from_data_are_text(html: str) -> None:
 
 
 def test_a_missing_way_is_shown_as_such(html: str) -> None:
-    ways = html[html.index('id="ways"') : html.index('id="slides"')]
-    assert "Random split: not measured." in ways
+    section = html[html.index('id="ways"') : html.index('id="slides"')]
+    assert "Random split: not measured." in section
     assert html.count("not measured") > 10
 
 
@@ -149,8 +149,8 @@ def test_nothing_at_all_still_makes_a_report() -> None:
 def test_without_policies_of_the_slides_the_verdict_says_so(figures: dict[str, Any]) -> None:
     assert figures["ways"]["slides"]["review"] is not None
     figures["ways"]["slides"] |= {"coverage": None, "review": None, "missing": ["policy of a fold"]}
-    said = verdict.said(figures)
-    assert "How many answers on unseen slides need no review: not measured." in said
+    sentences = verdict.sentences(figures)
+    assert "How many answers on unseen slides need no review: not measured." in sentences
     outcomes = [o for o in goals.outcomes(figures) if "without review: share" in o.goal.figure]
     assert [each.verdict for each in outcomes] == [UNKNOWN] * 2
 

@@ -24,16 +24,16 @@ from training.report.plots import (
 )
 
 
-def panels(figures: Any, way: str) -> list[Panel | None]:
+def panels(figures: Any, protocol: str) -> list[Panel | None]:
     return [
-        forest.forest(figures, way, "accuracy", 0.9),
-        curves.roc(figures, way),
-        curves.precision_recall(figures, way),
-        reliability.reliability(figures, way),
-        coverage.coverage(figures, way, "label"),
-        confusion.confusion(figures, way, "majority"),
-        cams.cams(figures, way),
-        slides.slides(figures, way, "label"),
+        forest.forest(figures, protocol, "accuracy", 0.9),
+        curves.roc(figures, protocol),
+        curves.precision_recall(figures, protocol),
+        reliability.reliability(figures, protocol),
+        coverage.coverage(figures, protocol, "label"),
+        confusion.confusion(figures, protocol, "majority"),
+        cams.cams(figures, protocol),
+        slides.slides(figures, protocol, "label"),
         probes.probes(figures),
         stress.stress(figures, "blur"),
     ]

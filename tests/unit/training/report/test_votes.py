@@ -80,10 +80,12 @@ def test_without_a_vote_there_is_no_comparison() -> None:
 
 
 def test_counts_agree_with_the_confusion_of_real_figures(figures: dict[str, Any]) -> None:
-    for way in ("known", "slides"):
-        found = votes.compare(figures, way, "class")
+    for protocol in ("known", "slides"):
+        found = votes.compare(figures, protocol, "class")
         assert found is not None
-        accuracy = {n: v["scores"]["accuracy"] for n, v in figures["ways"][way]["voters"].items()}
+        accuracy = {
+            n: v["scores"]["accuracy"] for n, v in figures["ways"][protocol]["voters"].items()
+        }
         gap = accuracy["majority"] - accuracy[found.best]
         assert gap == pytest.approx(
             (found.pair.only_first - found.pair.only_second) / found.images, abs=1e-4

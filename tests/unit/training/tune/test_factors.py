@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from training.fitting.recipes import PART, WHOLE, Recipe, Stage, recipe
+from training.fit.batches import PART, WHOLE
+from training.fit.release.recipe import RECIPES
+from training.fit.whole.recipe import Stage, WholeRecipe
 from training.tune import factors
 from training.tune.factors import Factor
 
-RECIPE = Recipe((Stage(112, 4, 1e-3, PART), Stage(224, 1, 2e-4, WHOLE)))
-HEAD = recipe("mobilenet")
+RECIPE = WholeRecipe((Stage(112, 4, 1e-3, PART), Stage(224, 1, 2e-4, WHOLE)))
+HEAD = RECIPES["mobilenet"]
 
 
 @pytest.mark.parametrize(
@@ -20,7 +22,7 @@ HEAD = recipe("mobilenet")
         ("dropout=0.1,0.3,0.5", Factor("dropout", levels=(0.1, 0.3, 0.5))),
         ("batch=8,16", Factor("batch", levels=(8, 16))),
         ("balance=class,slide", Factor("balance", levels=("class", "slide"))),
-        ("strength.hue_degrees=0:40", Factor("strength.hue_degrees", 0.0, 40.0)),
+        ("augment.hue_degrees=0:40", Factor("augment.hue_degrees", 0.0, 40.0)),
         ("ema=0.99", Factor("ema", levels=(0.99,))),
     ],
 )
@@ -46,12 +48,12 @@ def test_what_cannot_be_varied_is_refused(text: str, reason: str) -> None:
 
 
 def test_values_reach_the_recipe() -> None:
-    values = {"rate": 5e-3, "dropout": 0.4, "balance": "slide", "strength.hue_degrees": 3.0}
+    values = {"rate": 5e-3, "dropout": 0.4, "balance": "slide", "augment.hue_degrees": 3.0}
     found = factors.applied(RECIPE, values)
     assert [stage.rate for stage in found.stages] == pytest.approx([5e-3, 1e-3])
     assert (found.dropout, found.balance) == (0.4, "slide")
-    assert found.strength.hue_degrees == 3
-    assert found.strength.blur == RECIPE.strength.blur
+    assert found.augment.hue_degrees == 3
+    assert found.augment.blur == RECIPE.augment.blur
     with pytest.raises(ValueError, match="'rows' is none of"):
         factors.applied(RECIPE, {"balance": "rows"})
 
@@ -60,7 +62,7 @@ def test_every_name_that_is_offered_can_be_set() -> None:
     words = {"balance": "none", "attention": "se", "taps": "mixed0+mixed1"}
     numbers = {"rate": 2e-3, "batch": 4, "patience": 2, "views": 2}
     for name in factors.names():
-        own = HEAD if name in ("views", "looseness") else RECIPE
+        own = HEAD if name in ("views", "ridge") else RECIPE
         factors.applied(own, {name: (words | numbers).get(name, 0.25)})
 
 

@@ -11,11 +11,11 @@ import pytest
 keras = pytest.importorskip("keras")
 optuna = pytest.importorskip("optuna")
 
-from click.testing import CliRunner, Result  # noqa: E402
+from click.testing import CliRunner, Result
 
-from training.cli import main  # noqa: E402
-from training.fitting import fit  # noqa: E402
-from training.nets import applications  # noqa: E402
+from training.cli import main
+from training.fit.whole import epochs
+from training.models import applications
 
 
 def tiny(include_top, weights, input_shape, name):
@@ -84,7 +84,7 @@ def test_a_trial_that_was_killed_is_taken_up_again_with_its_settings(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(fit._Training, "_close", stop)
+        patch.setattr(epochs._Training, "_close", stop)
         assert tune(split, runs, "--trials", 1).exit_code != 0
     storage = f"sqlite:///{runs / 'tune' / 'study' / 'study.db'}"
     (killed,) = optuna.load_study(study_name=None, storage=storage).trials
@@ -110,7 +110,7 @@ def test_a_loss_that_is_no_number_prunes_its_trial_and_not_the_study(
 def test_an_array_is_run_once_and_its_main_effects_are_told(split: Path, tmp_path: Path) -> None:
     runs, start = tmp_path / "runs", tmp_path / "start.weights.h5"
     tiny(False, None, (224, 224, 3), "x").save_weights(start)
-    factors = ("looseness=1,30,900", "views=0,1,2")
+    factors = ("ridge=0.001,0.03,1", "views=0,1,2")
     settings = ("--learn", "head", "--design", "l9", "--weights", start, "--factor", "taps=last")
     settings += tuple(each for text in factors for each in ("--factor", text))
     result = command(split, runs, *settings)
@@ -119,8 +119,8 @@ def test_an_array_is_run_once_and_its_main_effects_are_told(split: Path, tmp_pat
     assert [len(found["trials"]), len(found["taguchi"]["results"])] == [9, 9]
     assert found["settings"]["objective"] == "val_balanced_accuracy"
     assert found["taguchi"]["larger_is_better"] is True
-    assert set(found["taguchi"]["effects"]) == {"looseness", "views"}
-    assert found["taguchi"]["effects"]["looseness"]["levels"] == [1, 30, 900]
+    assert set(found["taguchi"]["effects"]) == {"ridge", "views"}
+    assert found["taguchi"]["effects"]["ridge"]["levels"] == [0.001, 0.03, 1]
     assert "S/N dB" in result.output
     again = command(split, runs, *settings)
     assert again.exit_code == 0

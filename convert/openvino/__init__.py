@@ -1,0 +1,1 @@
+"""OpenVINO IR in floating point and INT8."""

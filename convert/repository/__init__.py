@@ -1,0 +1,1 @@
+"""Model repositories for Triton, their flavours and configurations."""

@@ -1,0 +1,1 @@
+"""TensorRT engines, built from the ONNX models on the GPU that runs them."""

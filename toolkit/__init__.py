@@ -1,0 +1,1 @@
+"""What training, conversion, benchmarks and tests share; the installed client never imports it."""

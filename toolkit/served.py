@@ -1,0 +1,46 @@
+"""The pure modules of the model repository, imported from the files that Triton serves.
+
+``served.pixels`` decodes a field and ``served.majority`` makes a vote of logits, as the server
+does, so that training, conversion and serving cannot differ. Importing this module puts the folders
+of the repository's Python models on ``sys.path``, as Triton does; each pure module is loaded at its
+first use.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+MODEL_REPOSITORY = Path(__file__).resolve().parents[1] / "model_repository"
+POLICY = MODEL_REPOSITORY / "vote" / "1" / "policy.json"
+"""The review policy that is served."""
+
+FOLDERS = tuple(MODEL_REPOSITORY / model / "1" for model in ("preprocess", "vote", "all_cascade"))
+
+sys.path.extend(str(folder) for folder in FOLDERS if str(folder) not in sys.path)
+
+if TYPE_CHECKING:
+    import majority as majority
+    import pixels as pixels
+    import smear_heat as smear_heat
+    import smear_nuclei as smear_nuclei
+else:
+
+    def __getattr__(name: str) -> ModuleType:
+        """The pure module ``name``.
+
+        Raises:
+            AttributeError: the model repository has no such module.
+            FileNotFoundError: there is no model repository beside this file.
+        """
+        if not MODEL_REPOSITORY.is_dir():
+            raise FileNotFoundError(
+                f"{MODEL_REPOSITORY} is missing: training and conversion need a full checkout of "
+                "the project; run the command in one"
+            )
+        if not any((folder / f"{name}.py").is_file() for folder in FOLDERS):
+            raise AttributeError(f"{MODEL_REPOSITORY} has no module {name!r}")
+        return importlib.import_module(name)

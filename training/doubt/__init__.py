@@ -1,1 +1,0 @@
-"""When to ask for review: temperatures, strangeness, quality limits."""

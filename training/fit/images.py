@@ -1,0 +1,62 @@
+"""The images of a fold in memory: in colour to make views of, and as served to validate on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from allclient.contract import SIDE
+from toolkit import served
+from training.augment.random_view import Render
+from training.data import samples as dataset
+from training.data.samples import DatasetError, Sample
+from training.fit.batches import Images
+
+
+def render() -> Render:
+    """What turns a field in colour into what the networks see: uint8 [224, 224, 3] both."""
+    return served.pixels.render
+
+
+def in_colour(samples: Sequence[Sample], *, nuclei: bool) -> Images:
+    """Fields as they are before ``render``, for training.
+
+    Args:
+        nuclei: also find the nuclei, for views that are cut around them.
+
+    Raises:
+        DatasetError: an image that the server would refuse; the message names it.
+    """
+    pixels = _rgb(samples)
+    masks = None
+    if nuclei:
+        find = served.smear_nuclei.mask
+        masks = np.stack([find(each) for each in pixels])
+    return Images(pixels, samples, masks)
+
+
+def rendered(samples: Sequence[Sample]) -> Images:
+    """Fields as the networks see them, with their nuclei, for views that change no colours."""
+    found = in_colour(samples, nuclei=True)
+    assert found.nuclei is not None
+    draw = served.pixels.render
+    seen = [draw(field, nuclei) for field, nuclei in zip(found.pixels, found.nuclei, strict=True)]
+    return Images(np.stack(seen), samples, found.nuclei)
+
+
+def as_served(samples: Sequence[Sample]) -> Images:
+    """Fields as the networks see them, for validation; errors as of ``in_colour``."""
+    return Images(dataset.decode(samples)[0], samples)
+
+
+def _rgb(samples: Sequence[Sample]) -> npt.NDArray[Any]:
+    pixels = np.empty((len(samples), SIDE, SIDE, 3), np.uint8)
+    for index, sample in enumerate(samples):
+        try:
+            pixels[index] = served.pixels.rgb(sample.path.read_bytes())
+        except served.pixels.ImageError as error:
+            raise DatasetError(f"{sample.path}: {error}") from error
+    return pixels

@@ -1,0 +1,66 @@
+"""Fits the head of a network whose other layers stay as they start."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import keras
+import numpy.typing as npt
+
+from training.data.samples import Sample
+from training.fit.release import discriminant
+from training.fit.release.features import Features
+from training.fit.release.recipe import HeadRecipe
+from training.models import backbones
+
+FOLDER = "features"
+"""Where the runs of all folds keep the features that they share, in RUNS."""
+
+
+class HeadError(ValueError):
+    """There is nothing that a head alone could be fitted on."""
+
+
+def check(backbone: str, weights: str) -> None:
+    """Raises HeadError where the head would be fitted on layers that stay random."""
+    if weights == "none":
+        raise HeadError(
+            f"only the head of {backbone} is fitted, and the layers before it would stay "
+            "random: give --weights imagenet or PATH, or train the whole network with --learn all"
+        )
+
+
+def fit(
+    backbone: str,
+    recipe: HeadRecipe,
+    train: Sequence[Sample],
+    features: Path,
+    *,
+    seed: int,
+    weights: str,
+) -> list[npt.NDArray[Any]]:
+    """Weights of the served model with the head fitted and all else as it started.
+
+    features: folder where the features of fields and views are kept.
+
+    Raises:
+        HeadError, WeightsError, BackboneError, FeaturesError, DatasetError: what was asked for
+            cannot be had.
+    """
+    check(backbone, weights)
+    keras.utils.set_random_seed(seed)
+    nets = backbones.build(
+        backbone, weights=weights, seed=seed, dtype=recipe.dtype, taps=recipe.taps
+    )
+    source = Features(backbones.extractor(nets), recipe, seed, features, _progress)
+    head = nets.served.get_layer("head")
+    head.set_weights(discriminant.fit(source.of(train), train, recipe.ridge))
+    fitted: list[npt.NDArray[Any]] = nets.served.get_weights()
+    return fitted
+
+
+def _progress(done: int, total: int) -> None:
+    click.echo(f"\rfeatures of {done} of {total} fields", nl=done == total)

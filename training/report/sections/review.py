@@ -1,0 +1,167 @@
+"""How far stated confidence can be trusted, when review is asked for, and what is wrong then."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from training.report import numbers
+from training.report.blocks import Block, Plots, Section, Table, Text, missing
+from training.report.plots.coverage import coverage
+from training.report.plots.reliability import FEW, reliability
+from training.report.reading import Figures, at, measured, reviewed
+from training.report.wording import CLASSES, PROTOCOLS, REASONS, VOTERS, named, ordered
+
+
+def calibration(figures: Figures) -> Section:
+    found = Section("calibration", "Calibration")
+    found.blocks.append(
+        Text(
+            "Of the answers given with 90% confidence, 90% should be right. Points above the "
+            "dashed line are right more often than stated, points below less often. The expected "
+            "calibration error (ECE) is the mean distance from the line, weighted by images; the "
+            f"grey bars show where the answers lie. Points of fewer than {FEW} images are faint."
+        )
+    )
+    panels = {title: reliability(figures, protocol) for protocol, title in PROTOCOLS.items()}
+    if any(panels.values()):
+        found.blocks.append(Plots(list(panels.values())))
+    found.blocks += [missing(title) for title, panel in panels.items() if panel is None]
+    return found
+
+
+def review(figures: Figures) -> Section:
+    found = Section("review", "Asking for review")
+    found.blocks.append(
+        Text(
+            "Every answer that is not certain asks for a pathologist's review and says why. "
+            "Coverage is the share answered without asking; risk the share of wrong answers among "
+            "these. The curves rank the images by one measure of trust and answer only the most "
+            "trusted; the dot is what the policy does. A slide left out is judged by a policy that "
+            "was fitted without it, known slides and sets from outside by the one that is served."
+        )
+    )
+    found.blocks.append(_policies(figures))
+    for protocol, title in PROTOCOLS.items():
+        panels = [coverage(figures, protocol, question) for question in ("label", "class")]
+        found.blocks.append(Plots(panels) if any(panels) else missing(f"Risk, {title.lower()}"))
+    found.blocks += _reasons(figures)
+    slides = _by_slide(figures)
+    if slides:
+        found.blocks.append(slides)
+    return found
+
+
+def outside(figures: Figures) -> Section:
+    found = Section("outside", "Fields from other laboratories")
+    sets = at(figures, "outside")
+    if not sets:
+        found.blocks.append(missing("Fields from other laboratories"))
+        return found
+    found.blocks.append(
+        Text(
+            "Other stains, cameras and sizes. For fields without leukemia the right answer is "
+            "benign, or a call for review; malignant without review is a false alarm."
+        )
+    )
+    for name, each in sets.items():
+        found.blocks += _outside(name, each)
+    return found
+
+
+def _policies(figures: Figures) -> Table:
+    rows = []
+    for protocol, title in PROTOCOLS.items():
+        found = at(figures, "ways", protocol, "review")
+        alone = at(found, "without_review") or {}
+        rows.append(
+            [
+                title,
+                numbers.count(at(found, "images")),
+                reviewed(found, "coverage").as_share(),
+                numbers.count(alone.get("images")),
+                reviewed(found, "wrong_label_share").as_share(),
+                reviewed(found, "wrong_class_share").as_share(),
+                numbers.count(alone.get("malignant_called_benign")),
+                numbers.count(alone.get("benign_called_malignant")),
+            ]
+        )
+    head = (
+        "Way",
+        "Images",
+        "Coverage",
+        "Answered alone",
+        "Of these: wrong label",
+        "Of these: wrong class",
+        "Malignant called benign",
+        "Benign called malignant",
+    )
+    return Table("Answers given without review under the policy", head, rows)
+
+
+def _reasons(figures: Figures) -> Iterator[Block]:
+    reviews = {
+        title: at(figures, "ways", protocol, "review") for protocol, title in PROTOCOLS.items()
+    }
+    names = ordered(
+        REASONS, {name for each in reviews.values() for name in at(each, "reasons") or ()}
+    )
+    if not names:
+        return
+    rows = []
+    for title, found in reviews.items():
+        images = at(found, "images")
+        cells = [_of(at(found, "reasons", name), images, found) for name in names]
+        rows.append([title, numbers.percent(at(found, "review")), *cells])
+    head = ("Way", "Asked for review", *(named(REASONS, name) for name in names))
+    yield Table("Why review was asked for (an image can have several reasons)", head, rows)
+
+
+def _of(count: Any, images: Any, found: Any) -> str:
+    if found is None:
+        return numbers.MISSING
+    return f"{numbers.count(count or 0)} ({numbers.percent((count or 0) / images)})"
+
+
+def _by_slide(figures: Figures) -> Table | None:
+    slides = at(figures, "ways", "slides", "review", "slides") or {}
+    rows = []
+    for slide in sorted(slides):
+        each = slides[slide]
+        alone, images = each.get("without_review"), each.get("images")
+        rows.append(
+            [
+                slide,
+                named(CLASSES, str(each.get("class"))),
+                numbers.count(images),
+                numbers.percent(alone / images if numbers.known(alone) and images else None),
+                numbers.count(alone),
+                numbers.count(each.get("wrong_label")),
+                numbers.count(each.get("wrong_class")),
+            ]
+        )
+    head = ("Slide", "Class", "Images", "Coverage", "Answered alone", "Wrong label", "Wrong class")
+    caption = "Leave one slide out: answers without review, slide by slide"
+    return Table(caption, head, rows, names=2) if rows else None
+
+
+def _outside(name: str, found: Any) -> Iterator[Block]:
+    images = at(found, "images")
+    truth = named(CLASSES, str(at(found, "class")))
+    yield Text(f"{name}: {numbers.count(images)} fields, all {truth.lower()}", "heading")
+    left_out = at(found, "missing")
+    if left_out:
+        yield missing("Missing here, " + "; ".join(map(str, left_out)))
+    alarms = measured(at(found, "malignant_without_review_share"), at(found, "interval"))
+    rows = [
+        ["Called malignant without review", numbers.count(at(found, "malignant_without_review"))],
+        ["Share of all fields", alarms.as_share()],
+        ["Answered without review", reviewed(at(found, "review"), "coverage").as_share()],
+    ]
+    voters = at(found, "voters") or {}
+    for voter in ordered(VOTERS, voters):
+        share = numbers.percent(at(voters, voter, "called_malignant_share"))
+        called = numbers.count(at(voters, voter, "called_malignant"))
+        title = f"{named(VOTERS, voter)}: called malignant, with or without review"
+        rows.append([title, f"{called} ({share})"])
+    yield Table(f"{name} under the served policy", ["", "Fields"], rows)

@@ -1,0 +1,1 @@
+"""When to ask for review: temperatures, OOD score, quality limits."""

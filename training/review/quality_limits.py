@@ -1,0 +1,66 @@
+"""Limits of the quality values: beyond them a field is poor, or holds no leukocyte."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from allclient.contract import QUALITY_FIELDS
+
+MARGIN = 0.5
+"""How far a quality value may lie beyond those of all known fields, as a share of their range
+(for values that only have a lower end: as a share of the lowest)."""
+
+MIN_MARGIN = 0.05
+"""The least margin, for values between 0 and 1: no known field has a black pixel."""
+
+RARE = 0.005
+"""A limit inside the range of known fields lies by the quantile of this share of them."""
+
+EDGE_MARGIN = 0.9
+"""Rims of nuclei may be this much less steep than at that quantile."""
+
+NUCLEI_MARGIN = 1 / 3
+"""Nuclei may be rarer, or less purple, than at that quantile by this factor."""
+
+Limits = dict[str, dict[str, float]]
+
+
+def quality(known: npt.NDArray[np.float32]) -> Limits:
+    """Limits that leave nearly all known fields' quality [m, Q] inside, most of it well inside."""
+    lowest = dict(zip(QUALITY_FIELDS, known.min(0).tolist(), strict=True))
+    highest = dict(zip(QUALITY_FIELDS, known.max(0).tolist(), strict=True))
+
+    def margin(name: str) -> float:
+        return float(max(MIN_MARGIN, MARGIN * (highest[name] - lowest[name])))
+
+    def above(name: str) -> float:
+        """An upper limit for a share or mean between 0 and 1."""
+        return float(round(min(1.0, highest[name] + margin(name)), 4))
+
+    def below(name: str) -> float:
+        return float(round(max(0.0, lowest[name] - margin(name)), 4))
+
+    return {
+        "sharpness": {"min": round(MARGIN * lowest["sharpness"], 4)},
+        "brightness": {"min": below("brightness"), "max": above("brightness")},
+        "contrast": {"min": round(MARGIN * lowest["contrast"], 4)},
+        "clipped_dark": {"max": above("clipped_dark")},
+        "clipped_bright": {"max": above("clipped_bright")},
+        "nuclei_edge": {"min": round(EDGE_MARGIN * _rare(known, "nuclei_edge"), 4)},
+    }
+
+
+def leukocytes(known: npt.NDArray[np.float32]) -> Limits:
+    """What a field needs for an answer: enough that is dark, and in another colour than red cells.
+
+    Every known field holds leukocytes, so a third of what the poorest have is little enough.
+    """
+    return {
+        name: {"min": round(NUCLEI_MARGIN * _rare(known, name), 5)}
+        for name in ("nuclei_share", "nuclei_purple")
+    }
+
+
+def _rare(known: npt.NDArray[np.float32], name: str) -> float:
+    return float(np.quantile(known[:, QUALITY_FIELDS.index(name)].astype(np.float64), RARE))

@@ -1,0 +1,60 @@
+"""Logits of the networks that the server runs: the INT8 IR of the model repository."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from allclient.contract import BACKBONES
+
+BATCH = 8
+
+
+class ServedError(ImportError):
+    """OpenVINO is missing."""
+
+
+def files(repository: Path) -> list[Path]:
+    """The three networks' ``model.xml``, in the order of BACKBONES.
+
+    Raises:
+        FileNotFoundError: one is missing; the message says which.
+    """
+    found = [repository / backbone.value / "1" / "model.xml" for backbone in BACKBONES]
+    for path in found:
+        for part in (path, path.with_suffix(".bin")):
+            if not part.is_file():
+                raise FileNotFoundError(f"{part} is missing; python -m convert writes it")
+    return found
+
+
+def logits(path: Path, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """What one network says about fields uint8 [n, 224, 224, 3]: float32 [n, 4].
+
+    Its float parts run in float32. On a CPU with bfloat16 the server's run in that by default, and
+    its answers differ a little; thresholds must not depend on the CPU that fitted them.
+
+    Raises:
+        ServedError: OpenVINO is not installed.
+    """
+    try:
+        import openvino as ov
+    except ImportError as error:
+        raise ServedError(
+            "the served networks need OpenVINO: pip install 'allclient[convert]'"
+        ) from error
+    network = ov.Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    parts = [
+        np.array(network({"PIXELS": pixels[start : start + BATCH]})["LOGITS"])
+        for start in range(0, len(pixels), BATCH)
+    ]
+    answers: npt.NDArray[np.float32] = np.concatenate(parts).astype(np.float32)
+    return answers
+
+
+def digest(path: Path) -> str:
+    """SHA-256 over a network's graph and weights."""
+    return hashlib.sha256(path.read_bytes() + path.with_suffix(".bin").read_bytes()).hexdigest()
