@@ -9,6 +9,7 @@
     ├── environment/       a virtual environment with the client's packages
     ├── lib/               libpython of this Python, where the wheel has none
     ├── models             link to the model repository
+    ├── wheel/             a mended copy of tritonserver, and a link to its libraries
     └── server.log
 
 Triton's Python backend pastes paths into a shell command without quotes, so every path it gets
@@ -24,12 +25,15 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from allclient.local import numpy2
+from allclient.local import mend, numpy2
 from allclient.local.binaries import Binaries
 from allclient.local.flavours import Needs
 
 _BACKENDS = Path(__file__).with_name("backends")
 _SHARED = "triton_network.py"
+_SERVER = "wheel/pytriton/tritonserver/bin/tritonserver"
+_LIBRARIES = "wheel/nvidia_pytriton.libs"
+"""As they lie in the wheel, because the program looks for its libraries from where it is itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,14 @@ class Layout:
     def log(self) -> Path:
         return self.work / "server.log"
 
+    @property
+    def server(self) -> Path:
+        """The program to start: the mended copy, or the wheel's own where that is not known."""
+        copy = self.work / _SERVER
+        return copy if copy.exists() else self.binaries.server
+
     def create(self) -> None:
+        self._create_server()
         self._create_python_backend()
         for model in sorted(_BACKENDS.glob("*/model.py")):
             backend = self.backends / model.parent.name
@@ -90,6 +101,16 @@ class Layout:
     def readable(self, text: str) -> str:
         """Text of the log with the user's own path of the repository in it."""
         return text.replace(str(self.models), str(self.repository))
+
+    def _create_server(self) -> None:
+        if not mend.is_known(self.binaries.server):
+            return
+        copy = self.work / _SERVER
+        copy.parent.mkdir(parents=True)
+        (self.work / _LIBRARIES).symlink_to(self.binaries.libraries)
+        shutil.copyfile(self.binaries.server, copy)
+        mend.mend(copy)
+        copy.chmod(0o700)
 
     def _create_python_backend(self) -> None:
         python = self.backends / "python"

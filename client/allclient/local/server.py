@@ -245,7 +245,7 @@ class LocalServer:
         if self.flavour is not None:
             options["model-config-name"] = self.flavour
         return [
-            str(layout.binaries.server),
+            str(layout.server),
             *self._selection(),
             *(
                 f"--{key}" if value is None else f"--{key}={value}"

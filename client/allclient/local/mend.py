@@ -1,0 +1,108 @@
+"""Mends a private copy of the wheel's tritonserver, so that no client can end it.
+
+The tritonserver of nvidia-pytriton 0.7.0 (Triton 2.51) dies of what any client may do, and no
+newer one is on the package registries:
+
+- **A call that is cancelled**: by Ctrl-C, a deadline, a client that is killed. The ensemble's next
+  step loses count of who still needs the request (Triton's core pull request 483, in releases from
+  26.05), and the gRPC endpoint takes care of one call twice when a cancellation meets an answer
+  (server pull requests 7840 and 8078, from 25.04); the second ends it whatever the model is. So
+  calls are no longer watched for cancellation: one that nobody waits for is computed to its end,
+  and its answer is thrown away. This is how Triton did it until 23.09.
+- **A stream** (``ModelStreamInfer``), which meets the same races and more. It is refused as
+  unimplemented. No model here needs it.
+- **A class count asked of an output of texts**, which divides by the size of a datatype that has
+  none. The check whether the datatype can have classes now comes before the division.
+
+Every change lies inside one function and keeps its length, so no address moves. A program of
+another build is left as it is.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import BinaryIO, Final, NamedTuple
+
+_BUILD: Final = (0x12C0060, bytes.fromhex("a916d4ee7823ea3c17b3789d705e3b4455dacfc5"))
+"""Where the file has its build ID, and the ID."""
+
+_STREAMS: Final = b"this server has no streams (ModelStreamInfer); use ModelInfer"
+
+
+class Change(NamedTuple):
+    """One stretch of machine code or text in the file."""
+
+    place: int
+    before: bytes
+    after: bytes
+
+
+def _code(place: int, before: str, after: str) -> Change:
+    return Change(place, bytes.fromhex(before), bytes.fromhex(after))
+
+
+CHANGES: Final = (
+    # TopkClassifications: xor %edx,%edx; mov %eax,%ecx; mov %r13,%rax; div %rcx  (by the size)
+    # and then cmp $0xc,%ebp; ja UNSUPPORTED  (datatypes above FP64). Now the other way round.
+    _code(
+        0x14FBA1,
+        "31d2 89c1 4c89e8 48f7f1 83fd0c 0f87fc230000",
+        "83fd0c 0f8706240000 31d2 89c1 4c89e8 48f7f1",
+    ),
+    # StateNew of ModelInfer: no AsyncNotifyWhenDone for a new call (je WATCH -> nop).
+    _code(0x1FAE81, "0f84d9000000", "660f1f440000"),
+    # ModelInferHandler::Process, answer sent: there is no second event to wait for, so the call's
+    # state is released now (return true -> false).
+    _code(0x1F2F6A, "41bd01000000", "41bd00000000"),
+    # The same two for ModelStreamInfer.
+    _code(0x20A641, "0f84d9000000", "660f1f440000"),
+    _code(0x1FF187, "41bc01000000", "41bc00000000"),
+    # ModelStreamInferHandler::Process, new call: what would begin to read from it goes to the code
+    # that refuses a call without the header of a restricted protocol.
+    _code(0x1FEAE4, "498b742418", "e987040000"),
+    # There: this text, without the quote behind it, and UNIMPLEMENTED instead of UNAVAILABLE. The
+    # text takes the place of one that only streams could have logged.
+    _code(0x1FEF77, "488d355a188b00", "488d352add8b00"),
+    _code(0x1FF009, "488d15e1908e00", "488d15e2908e00"),
+    _code(0x1FF03D, "c785f0fdffff0e000000", "c785f0fdffff0c000000"),
+    Change(
+        0xABCCA8,
+        b"Should not print this! Decoupled should NOT write via WRITEREADY!\0",
+        _STREAMS.ljust(66, b"\0"),
+    ),
+    # TRITONSERVER_InferenceRequestCancel, as it is called from all endpoints, HTTP too: xor
+    # %eax,%eax; ret  (no error, and nothing done).
+    _code(0xB57F0, "f30f1efa f2ff25ad98cf00", "31c0c3 9090909090909090"),
+)
+
+
+def is_known(server: Path) -> bool:
+    """Whether this is the program that ``mend`` can mend."""
+    with server.open("rb") as program:
+        return _holds(program, *_BUILD) and all(
+            _holds(program, change.place, change.before) for change in CHANGES
+        )
+
+
+def mend(server: Path) -> None:
+    """Change a copy of a program that ``is_known``, in place."""
+    with server.open("r+b") as program:
+        for change in CHANGES:
+            program.seek(change.place)
+            program.write(change.after)
+
+
+def weakness(server: Path) -> str | None:
+    """A sentence for a program that cannot be mended."""
+    if is_known(server):
+        return None
+    return (
+        f"{server} is not the tritonserver that allclient knows (nvidia-pytriton 0.7.0) and runs as "
+        "it is: some versions end when a client cancels a request, or asks classes of a text"
+    )
+
+
+def _holds(program: BinaryIO, place: int, expected: bytes) -> bool:
+    program.seek(place, os.SEEK_SET)
+    return program.read(len(expected)) == expected
