@@ -30,6 +30,23 @@ _BUILD: Final = (0x12C0060, bytes.fromhex("a916d4ee7823ea3c17b3789d705e3b4455dac
 _STREAMS: Final = b"this server has no streams (ModelStreamInfer); use ModelInfer"
 
 
+_ADDED_AT: Final = 0xAA8C30
+"""In the unused end of the last page of code."""
+_ADDED: Final = bytes.fromhex(
+    # evbuffer_pullup(request->buffer_in, -1); then the replaced code.
+    "57 56 4883ec08 488b7f20 48c7c6ffffffff e80a03f0ff 4883c408 5e 5f"
+    "488b06 4989f8 4889f7 4c89c6 488b4010 ffe0"
+    # size = the place of the first bracket, outside of texts, that opens a 101st level; then the
+    # replaced code.
+    "31c0 31c9 4531c0"
+    "4839d0 734b 440fb60c06 48ffc0 4585c0 7527 4180f922 7432 4183c920 4180f97d 7413 4180f97b 75d8"
+    "ffc1 83f964 7ed1 488d50ff eb1b"
+    "ffc9 ebc7"
+    "4180f95c 7505 48ffc0 ebbc 4180f922 75b6 4183f001 ebb0"
+    "4154 55 53 4881ec20010000 e9da7672ff"
+)
+
+
 class Change(NamedTuple):
     """One stretch of machine code or text in the file."""
 
@@ -74,6 +91,13 @@ CHANGES: Final = (
     # TRITONSERVER_InferenceRequestCancel, as it is called from all endpoints, HTTP too: xor
     # %eax,%eax; ret  (no error, and nothing done).
     _code(0xB57F0, "f30f1efa f2ff25ad98cf00", "31c0c3 9090909090909090"),
+    # HTTPServer::Dispatch: to the first part of _ADDED, which ends as it did.
+    _code(0x2DE234, "488b06 4989f8", "e9f7a97c00 90"),
+    # TritonJson::Value::Parse(base, size): to the second part of _ADDED, and back.
+    _code(0x1D0394, "4154 55 53 4881ec20010000", "e9c5888d00 660f1f440000"),
+    # htp__request_parse_chunk_new_: a chunk is an error (je FAILED -> jmp FAILED).
+    _code(0x999795, "0f848d000000", "e98e000000 90"),
+    Change(_ADDED_AT, bytes(len(_ADDED)), _ADDED),
 )
 
 
