@@ -69,7 +69,8 @@ def test_the_ensemble_connects_equal_tensors() -> None:
     config = read_config(REPOSITORY / contract.ENSEMBLE / "config.pbtxt")
     known = dict(contract.MODELS[contract.ENSEMBLE].inputs)
     steps = {step.model_name: step for step in config.ensemble_scheduling.step}
-    assert set(steps) == set(contract.MODELS) - {contract.ENSEMBLE, contract.CASCADE}
+    others = {contract.ENSEMBLE, contract.CASCADE, contract.CLASSES}
+    assert set(steps) == set(contract.MODELS) - others
     for model, step in steps.items():
         assert set(step.output_map) <= set(contract.MODELS[model].outputs)
         for tensor, name in step.output_map.items():
@@ -83,7 +84,15 @@ def test_the_ensemble_connects_equal_tensors() -> None:
         assert known[name] == tensor
 
 
-@pytest.mark.parametrize("model", [contract.ENSEMBLE, contract.CASCADE, "vote"])
+def test_the_classes_are_the_ensembles() -> None:
+    config = read_config(REPOSITORY / contract.CLASSES / "config.pbtxt")
+    (step,) = config.ensemble_scheduling.step
+    assert step.model_name == contract.ENSEMBLE
+    assert dict(step.input_map) == {"IMAGE": "IMAGE"}
+    assert dict(step.output_map) == {"PROBABILITIES": "PROBABILITIES"}
+
+
+@pytest.mark.parametrize("model", [contract.ENSEMBLE, contract.CASCADE, contract.CLASSES, "vote"])
 def test_probabilities_carry_the_class_names(model: str) -> None:
     config = read_config(REPOSITORY / model / "config.pbtxt")
     files = {output.name: output.label_filename for output in config.output}

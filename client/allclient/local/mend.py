@@ -122,8 +122,8 @@ def weakness(server: Path) -> str | None:
     if is_known(server):
         return None
     return (
-        f"{server} is not the tritonserver that allclient knows (nvidia-pytriton 0.7.0) and runs as "
-        "it is: some versions end when a client cancels a request, or asks classes of a text"
+        f"{server} is not the tritonserver that allclient knows (nvidia-pytriton 0.7.0) and runs "
+        "as it is: some versions end when a client cancels a request or asks a text for its classes"
     )
 
 

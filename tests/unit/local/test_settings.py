@@ -223,7 +223,9 @@ class TestEnvironment:
         stub = tmp_path / "stub"
         # With NumPy 2 the layout adapts the stub, and takes only one that reads arrays as known.
         stub.write_bytes(b"".join(code * count for code, _, count in numpy2._READS))
-        found = Binaries(tmp_path, backend, stub, tmp_path, None, (Path("/packages"),))
+        server = tmp_path / "tritonserver"
+        server.touch()
+        found = Binaries(server, backend, stub, tmp_path, None, (Path("/packages"),))
         layout = Layout(
             tmp_path / "work", found, tmp_path / "models", Needs(frozenset({"openvino"}), False)
         )
