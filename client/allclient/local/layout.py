@@ -3,7 +3,8 @@
     work/
     ├── lock
     ├── backends/
-    │   ├── python/        libtriton_python.so (copied), the utilities, the stub of this Python
+    │   ├── python/        libtriton_python.so (a mended copy), the utilities (with bytes_tensor.py
+    │   │                  behind them), the stub of this Python
     │   ├── openvino/      model.py, the Python-based backend, and triton_network.py
     │   └── onnxruntime/   the same, where the flavour needs it
     ├── environment/       a virtual environment with the client's packages
@@ -31,6 +32,7 @@ from allclient.local.flavours import Needs
 
 _BACKENDS = Path(__file__).with_name("backends")
 _SHARED = "triton_network.py"
+_BYTES_TENSOR = _BACKENDS / "bytes_tensor.py"
 _SERVER = "wheel/pytriton/tritonserver/bin/tritonserver"
 _LIBRARIES = "wheel/nvidia_pytriton.libs"
 """As they lie in the wheel, because the program looks for its libraries from where it is itself."""
@@ -103,13 +105,13 @@ class Layout:
         return text.replace(str(self.models), str(self.repository))
 
     def _create_server(self) -> None:
-        if not mend.is_known(self.binaries.server):
+        if not mend.SERVER.is_known(self.binaries.server):
             return
         copy = self.work / _SERVER
         copy.parent.mkdir(parents=True)
         (self.work / _LIBRARIES).symlink_to(self.binaries.libraries)
         shutil.copyfile(self.binaries.server, copy)
-        mend.mend(copy)
+        mend.SERVER.mend(copy)
         copy.chmod(0o700)
 
     def _create_python_backend(self) -> None:
@@ -118,9 +120,13 @@ class Layout:
         # Triton refuses a backend library that is a link out of the backend directory.
         library = "libtriton_python.so"
         shutil.copyfile(self.binaries.python_backend / library, python / library)
+        if mend.BACKEND.is_known(python / library):
+            mend.BACKEND.mend(python / library)
         self._create_stub()
         utilities = "triton_python_backend_utils.py"
-        (python / utilities).symlink_to(self.binaries.python_backend / utilities)
+        given = (self.binaries.python_backend / utilities).read_text("utf-8")
+        ours = _BYTES_TENSOR.read_text("utf-8")
+        (python / utilities).write_text(f"{given}\n\n{ours}", "utf-8")
 
     def _create_stub(self) -> None:
         if int(importlib.metadata.version("numpy").partition(".")[0]) < 2:

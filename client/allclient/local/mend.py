@@ -1,4 +1,4 @@
-"""Mends a private copy of the wheel's tritonserver, so that no client can end it.
+"""Mends private copies of the wheel's programs, so that no client can end or disturb the server.
 
 The tritonserver of nvidia-pytriton 0.7.0 (Triton 2.51) dies of what any client may do, and no
 newer one is on the package registries:
@@ -13,22 +13,21 @@ newer one is on the package registries:
   unimplemented. No model here needs it.
 - **A class count asked of an output of texts**, which divides by the size of a datatype that has
   none. The check whether the datatype can have classes now comes before the division.
+- **Over HTTP, deeply nested JSON and a body of many chunks**, which both outgrow the stack. JSON
+  ends, as a syntax error, where it opens a 101st level; a body with ``Transfer-Encoding: chunked``
+  is not taken; one that came in many pieces is put together before it is looked at.
 
-Every change lies inside one function and keeps its length, so no address moves. A program of
-another build is left as it is.
+And its Python backend fails a whole batch, other clients' requests among it, when the length of one
+text in it goes beyond the end. It leaves that check to ``backends/bytes_tensor.py``, which concerns
+one request alone.
+
+Every change keeps its length, so no address moves. A program of another build is left as it is.
 """
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
-
-_BUILD: Final = (0x12C0060, bytes.fromhex("a916d4ee7823ea3c17b3789d705e3b4455dacfc5"))
-"""Where the file has its build ID, and the ID."""
-
-_STREAMS: Final = b"this server has no streams (ModelStreamInfer); use ModelInfer"
-
 
 _ADDED_AT: Final = 0xAA8C30
 """In the unused end of the last page of code."""
@@ -48,18 +47,41 @@ _ADDED: Final = bytes.fromhex(
 
 
 class Change(NamedTuple):
-    """One stretch of machine code or text in the file."""
+    """One stretch of machine code or text in a file."""
 
     place: int
     before: bytes
     after: bytes
 
 
+class Program(NamedTuple):
+    """One build of one program, and what is to be changed in it."""
+
+    build_at: int
+    """Where the file has its build ID."""
+    build: bytes
+    changes: tuple[Change, ...]
+
+    def is_known(self, path: Path) -> bool:
+        """Whether the file is this build, to the byte where it is changed."""
+        expected = [(self.build_at, self.build)]
+        expected += [(change.place, change.before) for change in self.changes]
+        with path.open("rb") as file:
+            return all(_read(file, place, len(data)) == data for place, data in expected)
+
+    def mend(self, path: Path) -> None:
+        """Change a copy of a file that ``is_known``, in place."""
+        with path.open("r+b") as file:
+            for change in self.changes:
+                file.seek(change.place)
+                file.write(change.after)
+
+
 def _code(place: int, before: str, after: str) -> Change:
     return Change(place, bytes.fromhex(before), bytes.fromhex(after))
 
 
-CHANGES: Final = (
+_SERVER_CHANGES: Final = (
     # TopkClassifications: xor %edx,%edx; mov %eax,%ecx; mov %r13,%rax; div %rcx  (by the size)
     # and then cmp $0xc,%ebp; ja UNSUPPORTED  (datatypes above FP64). Now the other way round.
     _code(
@@ -69,14 +91,14 @@ CHANGES: Final = (
     ),
     # StateNew of ModelInfer: no AsyncNotifyWhenDone for a new call (je WATCH -> nop).
     _code(0x1FAE81, "0f84d9000000", "660f1f440000"),
-    # ModelInferHandler::Process, answer sent: there is no second event to wait for, so the call's
-    # state is released now (return true -> false).
+    # ModelInferHandler::Process, answer sent: there is no second event to wait for, so the state of
+    # the call is released now (return true -> false).
     _code(0x1F2F6A, "41bd01000000", "41bd00000000"),
     # The same two for ModelStreamInfer.
     _code(0x20A641, "0f84d9000000", "660f1f440000"),
     _code(0x1FF187, "41bc01000000", "41bc00000000"),
-    # ModelStreamInferHandler::Process, new call: what would begin to read from it goes to the code
-    # that refuses a call without the header of a restricted protocol.
+    # ModelStreamInferHandler::Process, new call: instead of beginning to read from it, on to the
+    # code that refuses a call without the header of a restricted protocol.
     _code(0x1FEAE4, "498b742418", "e987040000"),
     # There: this text, without the quote behind it, and UNIMPLEMENTED instead of UNAVAILABLE. The
     # text takes the place of one that only streams could have logged.
@@ -86,7 +108,7 @@ CHANGES: Final = (
     Change(
         0xABCCA8,
         b"Should not print this! Decoupled should NOT write via WRITEREADY!\0",
-        _STREAMS.ljust(66, b"\0"),
+        b"this server has no streams (ModelStreamInfer); use ModelInfer".ljust(66, b"\0"),
     ),
     # TRITONSERVER_InferenceRequestCancel, as it is called from all endpoints, HTTP too: xor
     # %eax,%eax; ret  (no error, and nothing done).
@@ -100,26 +122,23 @@ CHANGES: Final = (
     Change(_ADDED_AT, bytes(len(_ADDED)), _ADDED),
 )
 
+SERVER: Final = Program(
+    0x12C0060, bytes.fromhex("a916d4ee7823ea3c17b3789d705e3b4455dacfc5"), _SERVER_CHANGES
+)
+"""bin/tritonserver"""
 
-def is_known(server: Path) -> bool:
-    """Whether this is the program that ``mend`` can mend."""
-    with server.open("rb") as program:
-        return _holds(program, *_BUILD) and all(
-            _holds(program, change.place, change.before) for change in CHANGES
-        )
-
-
-def mend(server: Path) -> None:
-    """Change a copy of a program that ``is_known``, in place."""
-    with server.open("r+b") as program:
-        for change in CHANGES:
-            program.seek(change.place)
-            program.write(change.after)
+BACKEND: Final = Program(
+    0x14F030,
+    bytes.fromhex("d4c11c7dfb7e5f054acf67ed7c433122c62126ce"),
+    # GetInputTensor: call ValidateStringBuffer -> xor %eax,%eax; nop  (no error).
+    (_code(0x3E94D, "e89e890700", "31c0 0f1f00"),),
+)
+"""backends/python/libtriton_python.so"""
 
 
 def weakness(server: Path) -> str | None:
-    """A sentence for a program that cannot be mended."""
-    if is_known(server):
+    """A sentence for a tritonserver that cannot be mended."""
+    if SERVER.is_known(server):
         return None
     return (
         f"{server} is not the tritonserver that allclient knows (nvidia-pytriton 0.7.0) and runs "
@@ -127,6 +146,6 @@ def weakness(server: Path) -> str | None:
     )
 
 
-def _holds(program: BinaryIO, place: int, expected: bytes) -> bool:
-    program.seek(place, os.SEEK_SET)
-    return program.read(len(expected)) == expected
+def _read(file: BinaryIO, place: int, length: int) -> bytes:
+    file.seek(place)
+    return file.read(length)
