@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from allclient.local import LocalServer
 
-COUNT = int(os.environ.get("ALLCLIENT_HOSTILE", "600"))
+COUNT = int(os.environ.get("ALLCLIENT_HOSTILE", "1500"))
 """Requests made up at random, of each kind."""
 
 PATIENCE = 60
@@ -265,6 +265,18 @@ def test_more_parameters_and_outputs_than_anybody_needs(ask: Any, image: bytes) 
     request.parameters["priority"].uint64_param = 2**64 - 1
     request.raw_input_contents.append(b"one more")
     assert ask.ModelInfer(request, timeout=PATIENCE).outputs
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_requests_of_a_sequence(ask: Any, image: bytes, model: str) -> None:
+    """A sequence with a text for its name ended an ensemble that had an ensemble in it."""
+    for name in ({"string_param": "a patient"}, {"int64_param": -1}, {"uint64_param": 2**63}):
+        request = infer_request(model, image)
+        for key, value in name.items():
+            setattr(request.parameters["sequence_id"], key, value)
+        request.parameters["sequence_start"].bool_param = True
+        request.parameters["sequence_end"].bool_param = True
+        assert code_of(ask.ModelInfer, request) in (grpc.StatusCode.OK, BAD)
 
 
 ADMINISTRATION = {
