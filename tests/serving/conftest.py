@@ -37,8 +37,8 @@ def server() -> Iterator[LocalServer]:
 
 @pytest.fixture(scope="session")
 def open_server() -> Iterator[LocalServer]:
-    """The same with HTTP, for tests of what comes in there."""
-    with LocalServer(ROOT / "model_repository", http_port=0) as server:
+    """The same with HTTP and metrics, for tests of what comes in there."""
+    with LocalServer(ROOT / "model_repository", http_port=0, metrics_port=0) as server:
         yield server
 
 

@@ -151,7 +151,8 @@ def _report(server: LocalServer, host: str, seconds: float) -> str:
             f"Warning: everybody who reaches {host} can use this server and read what crosses the "
             "network: it has no encryption and no passwords. Put a proxy with TLS before it."
         )
-    if weakness := mend.weakness(binaries.find(()).server):
+    found = binaries.find(())
+    if weakness := mend.weakness(found.server, found.libraries):
         lines.append(f"Warning: {weakness}.")
     if shortage := sharedmemory.shortage():
         lines.append(f"Warning: {shortage}.")

@@ -10,7 +10,7 @@
     ├── environment/       a virtual environment with the client's packages
     ├── lib/               libpython of this Python, where the wheel has none
     ├── models             link to the model repository
-    ├── wheel/             a mended copy of tritonserver, and a link to its libraries
+    ├── wheel/             mended copies of tritonserver and its library, a link to all the others
     └── server.log
 
 Triton's Python backend pastes paths into a shell command without quotes, so every path it gets
@@ -35,7 +35,8 @@ _SHARED = "triton_network.py"
 _BYTES_TENSOR = _BACKENDS / "bytes_tensor.py"
 _SERVER = "wheel/pytriton/tritonserver/bin/tritonserver"
 _LIBRARIES = "wheel/nvidia_pytriton.libs"
-"""As they lie in the wheel, because the program looks for its libraries from where it is itself."""
+"""As they lie in the wheel, because the program looks for its libraries from where it is itself:
+first in ../lib, where there is one of ours, and then in these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,14 +106,20 @@ class Layout:
         return text.replace(str(self.models), str(self.repository))
 
     def _create_server(self) -> None:
-        if not mend.SERVER.is_known(self.binaries.server):
+        if not mend.knows(self.binaries.server, self.binaries.libraries):
             return
-        copy = self.work / _SERVER
-        copy.parent.mkdir(parents=True)
+        server = self.work / _SERVER
+        library = server.parents[1] / "lib" / mend.LIBRARY_NAME
+        (self.work / _LIBRARIES).parent.mkdir(parents=True)
         (self.work / _LIBRARIES).symlink_to(self.binaries.libraries)
-        shutil.copyfile(self.binaries.server, copy)
-        mend.SERVER.mend(copy)
-        copy.chmod(0o700)
+        for path, given, program in (
+            (server, self.binaries.server, mend.SERVER),
+            (library, self.binaries.libraries / library.name, mend.LIBRARY),
+        ):
+            path.parent.mkdir(parents=True)
+            shutil.copyfile(given, path)
+            program.change(path)
+        server.chmod(0o700)
 
     def _create_python_backend(self) -> None:
         python = self.backends / "python"
@@ -121,7 +128,7 @@ class Layout:
         library = "libtriton_python.so"
         shutil.copyfile(self.binaries.python_backend / library, python / library)
         if mend.BACKEND.is_known(python / library):
-            mend.BACKEND.mend(python / library)
+            mend.BACKEND.change(python / library)
         self._create_stub()
         utilities = "triton_python_backend_utils.py"
         given = (self.binaries.python_backend / utilities).read_text("utf-8")
