@@ -19,6 +19,9 @@ tensor. Where the third was not asked:
   instead of the mean. Quality, leukocytes, pages and the look of the field are judged as ever. What
   only the third would have objected to is not known: an empty REVIEW of the cascade says that two
   backbones raise no objection, not that three do. Where that matters, ask ``all_ensemble``.
+
+``all_classes`` is ``all_ensemble`` with PROBABILITIES as its one output, for clients that ask every
+output for its classes.
 """
 
 from __future__ import annotations
@@ -28,6 +31,7 @@ from typing import Final, NamedTuple
 
 ENSEMBLE: Final = "all_ensemble"
 CASCADE: Final = "all_cascade"
+CLASSES: Final = "all_classes"
 
 NOT_RUN: Final = "not_run"
 """The vote of a backbone that the cascade did not ask."""
@@ -181,6 +185,7 @@ def _vote_inputs() -> dict[str, Tensor]:
 MODELS: Final[dict[str, ModelContract]] = {
     ENSEMBLE: ModelContract(_IMAGE, _ANSWER),
     CASCADE: ModelContract(_IMAGE, _ANSWER),
+    CLASSES: ModelContract(_IMAGE, {"PROBABILITIES": _ANSWER["PROBABILITIES"]}),
     "preprocess": ModelContract(_IMAGE, {**_PIXELS, **_QUALITY}),
     **{backbone.value: _backbone(backbone) for backbone in BACKBONES},
     "vote": ModelContract(_vote_inputs(), _ANSWER),

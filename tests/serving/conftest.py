@@ -36,6 +36,13 @@ def server() -> Iterator[LocalServer]:
 
 
 @pytest.fixture(scope="session")
+def open_server() -> Iterator[LocalServer]:
+    """The same with HTTP and metrics, for tests of what comes in there."""
+    with LocalServer(ROOT / "model_repository", http_port=0, metrics_port=0) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository with the SavedModel and the ONNX file of each master."""
     pytest.importorskip("keras", reason="the masters are exported by Keras, of the extra 'convert'")

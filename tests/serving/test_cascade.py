@@ -19,7 +19,7 @@ from openvino import opset13 as ops
 from tritonclient.grpc import model_config_pb2
 
 from allclient import Client
-from allclient.contract import BACKBONES, CASCADE, ENSEMBLE, MODELS, NOT_RUN, Backbone
+from allclient.contract import BACKBONES, CASCADE, CLASSES, ENSEMBLE, MODELS, NOT_RUN, Backbone
 from allclient.local import LocalServer
 from samples import render
 from toolkit import served
@@ -169,6 +169,6 @@ def test_a_server_for_one_model_loads_what_that_asks(
     made: LocalServer, images: list[bytes], model: str
 ) -> None:
     with LocalServer(made.model_repository, model=model) as server:
-        assert set(server.models()) == set(MODELS) - ({ENSEMBLE, CASCADE} - {model})
+        assert set(server.models()) == set(MODELS) - ({ENSEMBLE, CASCADE, CLASSES} - {model})
         with Client(server.grpc_address, model=model) as client:
             assert client.classify(images[0]).label in ("benign", "malignant")

@@ -69,7 +69,8 @@ def test_the_ensemble_connects_equal_tensors() -> None:
     config = read_config(REPOSITORY / contract.ENSEMBLE / "config.pbtxt")
     known = dict(contract.MODELS[contract.ENSEMBLE].inputs)
     steps = {step.model_name: step for step in config.ensemble_scheduling.step}
-    assert set(steps) == set(contract.MODELS) - {contract.ENSEMBLE, contract.CASCADE}
+    others = {contract.ENSEMBLE, contract.CASCADE, contract.CLASSES}
+    assert set(steps) == set(contract.MODELS) - others
     for model, step in steps.items():
         assert set(step.output_map) <= set(contract.MODELS[model].outputs)
         for tensor, name in step.output_map.items():
@@ -83,7 +84,28 @@ def test_the_ensemble_connects_equal_tensors() -> None:
         assert known[name] == tensor
 
 
-@pytest.mark.parametrize("model", [contract.ENSEMBLE, contract.CASCADE, "vote"])
+def test_the_classes_are_the_ensembles() -> None:
+    whole, classes = (
+        read_config(REPOSITORY / model / "config.pbtxt").ensemble_scheduling.step
+        for model in (contract.ENSEMBLE, contract.CLASSES)
+    )
+    for step in whole:
+        if step.model_name == "vote":
+            for output in set(step.output_map) - {"PROBABILITIES"}:
+                del step.output_map[output]
+    assert list(classes) == list(whole)
+
+
+def test_no_ensemble_has_an_ensemble_in_it() -> None:
+    """It would die of a request whose sequence_id is a text."""
+    configs = [read_config(path) for path in CONFIGS.values()]
+    ensembles = {config.name for config in configs if config.platform == "ensemble"}
+    assert ensembles == {contract.ENSEMBLE, contract.CLASSES}
+    for config in configs:
+        assert not ensembles & {step.model_name for step in config.ensemble_scheduling.step}
+
+
+@pytest.mark.parametrize("model", [contract.ENSEMBLE, contract.CASCADE, contract.CLASSES, "vote"])
 def test_probabilities_carry_the_class_names(model: str) -> None:
     config = read_config(REPOSITORY / model / "config.pbtxt")
     files = {output.name: output.label_filename for output in config.output}

@@ -127,7 +127,7 @@ def serve(
 
 
 def _report(server: LocalServer, host: str, seconds: float) -> str:
-    from allclient.local import sharedmemory
+    from allclient.local import binaries, mend, sharedmemory
 
     models = ", ".join(f"{name} (version {version})" for name, version in server.models().items())
     lines = [
@@ -151,6 +151,9 @@ def _report(server: LocalServer, host: str, seconds: float) -> str:
             f"Warning: everybody who reaches {host} can use this server and read what crosses the "
             "network: it has no encryption and no passwords. Put a proxy with TLS before it."
         )
+    found = binaries.find(())
+    if weakness := mend.weakness(found.server, found.libraries):
+        lines.append(f"Warning: {weakness}.")
     if shortage := sharedmemory.shortage():
         lines.append(f"Warning: {shortage}.")
     return "\n".join([*lines, "Ctrl-C stops it."])

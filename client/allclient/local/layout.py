@@ -3,12 +3,14 @@
     work/
     ├── lock
     ├── backends/
-    │   ├── python/        libtriton_python.so (copied), the utilities, the stub of this Python
+    │   ├── python/        libtriton_python.so (a mended copy), the utilities (with bytes_tensor.py
+    │   │                  behind them), the stub of this Python
     │   ├── openvino/      model.py, the Python-based backend, and triton_network.py
     │   └── onnxruntime/   the same, where the flavour needs it
     ├── environment/       a virtual environment with the client's packages
     ├── lib/               libpython of this Python, where the wheel has none
     ├── models             link to the model repository
+    ├── wheel/             mended copies of tritonserver and its library, a link to all the others
     └── server.log
 
 Triton's Python backend pastes paths into a shell command without quotes, so every path it gets
@@ -24,12 +26,20 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from allclient.local import numpy2
+from allclient.errors import LocalServerError
+from allclient.local import mend, numpy2
 from allclient.local.binaries import Binaries
 from allclient.local.flavours import Needs
 
 _BACKENDS = Path(__file__).with_name("backends")
 _SHARED = "triton_network.py"
+_BYTES_TENSOR = _BACKENDS / "bytes_tensor.py"
+_SERVER = "wheel/pytriton/tritonserver/bin/tritonserver"
+_LIBRARIES = "wheel/nvidia_pytriton.libs"
+"""As they lie in the wheel, because the program looks for its libraries from where it is itself:
+first in ../lib, where there is one of ours, and then in these."""
+
+_SPACE = "60 MB"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +63,24 @@ class Layout:
     def log(self) -> Path:
         return self.work / "server.log"
 
+    @property
+    def server(self) -> Path:
+        """The program to start: the mended copy, or the wheel's own where that is not known."""
+        copy = self.work / _SERVER
+        return copy if copy.exists() else self.binaries.server
+
     def create(self) -> None:
+        """Raises LocalServerError where that is not possible, as on a full disk."""
+        try:
+            self._create()
+        except OSError as error:
+            raise LocalServerError(
+                f"cannot make the embedded server's folder {self.work}: {error}; "
+                f"set TMPDIR to a folder with {_SPACE} free, where programs may run"
+            ) from error
+
+    def _create(self) -> None:
+        self._create_server()
         self._create_python_backend()
         for model in sorted(_BACKENDS.glob("*/model.py")):
             backend = self.backends / model.parent.name
@@ -95,15 +122,35 @@ class Layout:
         """Text of the log with the user's own path of the repository in it."""
         return text.replace(str(self.models), str(self.repository))
 
+    def _create_server(self) -> None:
+        if not mend.knows(self.binaries.server, self.binaries.libraries):
+            return
+        server = self.work / _SERVER
+        library = server.parents[1] / "lib" / mend.LIBRARY_NAME
+        (self.work / _LIBRARIES).parent.mkdir(parents=True)
+        (self.work / _LIBRARIES).symlink_to(self.binaries.libraries)
+        for path, given, program in (
+            (server, self.binaries.server, mend.SERVER),
+            (library, self.binaries.libraries / library.name, mend.LIBRARY),
+        ):
+            path.parent.mkdir(parents=True)
+            shutil.copyfile(given, path)
+            program.change(path)
+        server.chmod(0o700)
+
     def _create_python_backend(self) -> None:
         python = self.backends / "python"
         python.mkdir(parents=True)
         # Triton refuses a backend library that is a link out of the backend directory.
         library = "libtriton_python.so"
         shutil.copyfile(self.binaries.python_backend / library, python / library)
+        if mend.BACKEND.is_known(python / library):
+            mend.BACKEND.change(python / library)
         self._create_stub()
         utilities = "triton_python_backend_utils.py"
-        (python / utilities).symlink_to(self.binaries.python_backend / utilities)
+        given = (self.binaries.python_backend / utilities).read_text("utf-8")
+        ours = _BYTES_TENSOR.read_text("utf-8")
+        (python / utilities).write_text(f"{given}\n\n{ours}", "utf-8")
 
     def _create_stub(self) -> None:
         if int(importlib.metadata.version("numpy").partition(".")[0]) < 2:

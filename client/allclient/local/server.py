@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 
 from allclient.client import Client
-from allclient.contract import CASCADE, ENSEMBLE, MODELS
+from allclient.contract import CASCADE, CLASSES, ENSEMBLE, MODELS
 from allclient.errors import (
     AllclientError,
     ConfigurationError,
@@ -52,7 +52,7 @@ class LocalServer:
     also when it is killed.
 
     With ``model``, ``all_ensemble`` or ``all_cascade``, that one is loaded and what it asks, and
-    the other is not, which makes the start shorter. Without it all of the repository is.
+    nothing else, which makes the start shorter. Without it all of the repository is.
 
     Triton's log goes to ``log_file``, or to a private file that is removed after a good stop and
     kept when the server failed; ``log_path`` names it.
@@ -245,7 +245,7 @@ class LocalServer:
         if self.flavour is not None:
             options["model-config-name"] = self.flavour
         return [
-            str(layout.binaries.server),
+            str(layout.server),
             *self._selection(),
             *(
                 f"--{key}" if value is None else f"--{key}={value}"
@@ -257,7 +257,7 @@ class LocalServer:
         """Triton's options to load one model and what it asks."""
         if self._model is None:
             return []
-        others = {ENSEMBLE, CASCADE} - {self._model}
+        others = {ENSEMBLE, CASCADE, CLASSES} - {self._model}
         wanted = [name for name in MODELS if name not in others]
         return ["--model-control-mode=explicit", *(f"--load-model={name}" for name in wanted)]
 

@@ -44,7 +44,7 @@ class TritonPythonModel:
             if error is None:
                 whole.append(index)
             else:
-                responses[index] = pb_utils.InferenceResponse(error=error)
+                responses[index] = pb_utils.InferenceResponse(error=_of_its_kind(error))
         if not whole:
             return responses
         pixels, quality = (
@@ -105,6 +105,14 @@ class TritonPythonModel:
                 )
                 whole[rows] = values
         return answers, None
+
+
+def _of_its_kind(error):
+    """An image that was refused is no fault of the server's, which is all that another model's
+    error says here."""
+    if error.message().startswith("["):
+        return pb_utils.TritonError(error.message(), pb_utils.TritonError.INVALID_ARG)
+    return error
 
 
 def _look(backbone, pixels):

@@ -230,11 +230,14 @@ class TestEnvironment:
     def test_the_environment_has_the_packages_and_no_more(self, tmp_path: Path) -> None:
         backend = tmp_path / "python"
         backend.mkdir()
-        (backend / "libtriton_python.so").touch()
+        for name in ("libtriton_python.so", "triton_python_backend_utils.py"):
+            (backend / name).touch()
         stub = tmp_path / "stub"
         # With NumPy 2 the layout adapts the stub, and takes only one that reads arrays as known.
         stub.write_bytes(b"".join(code * count for code, _, count in numpy2._READS))
-        found = Binaries(tmp_path, backend, stub, tmp_path, None, (Path("/packages"),))
+        server = tmp_path / "tritonserver"
+        server.touch()
+        found = Binaries(server, backend, stub, tmp_path, None, (Path("/packages"),))
         layout = Layout(
             tmp_path / "work", found, tmp_path / "models", Needs(frozenset({"openvino"}), False)
         )
