@@ -34,9 +34,12 @@ class Head(NamedTuple):
 
 
 def read(data: bytes) -> FirstPage:
-    """The picture; raises ImageError, and whatever Pillow raises for a broken header."""
+    """The picture; raises ImageError, and whatever Pillow raises for broken pixels."""
     head = _head(data)
-    image = BmpImagePlugin.BmpImageFile(io.BytesIO(data))
+    try:
+        image = BmpImagePlugin.BmpImageFile(io.BytesIO(data))
+    except OSError as error:
+        raise unsupported("a BMP with such a header or such colour masks") from error
     image.load()
     stop = head.start + head.height * _row(head)
     return FirstPage(
