@@ -28,7 +28,7 @@ import numpy as np
 import numpy.typing as npt
 import smear_nuclei
 from PIL import Image, ImageCms
-from smear_damage import filled
+from smear_damage import filled, torn
 from smear_density import MASKED, render
 from smear_error import MAX_PIXELS, ImageError, refusal
 from smear_file import identify, read
@@ -107,13 +107,15 @@ def field(data: bytes) -> Field:
         raise refusal(kind, error) from error
     turn = _TURNS.get(page.orientation)
     colours = (turn(stored) if turn else stored).copy()
-    suspect = page.suspect or filled(colours)
+    suspect = page.suspect or filled(colours) or (page.unchecked and torn(colours))
     colours[MASK_FROM:, MASK_FROM:] = MASKED
     return Field(colours, page.pages, suspect)
 
 
 def _squash(page: FirstPage) -> npt.NDArray[np.uint8]:
     """The whole decoded image, antialiased, as uint8 [224, 224, 3] sRGB on white."""
+    if page.image.rgb is not None and page.image.size == (SIDE, SIDE) and not page.profile:
+        return page.image.rgb
     small = _reduce(page)
     if small.mode == "RGBa":
         samples = np.asarray(small).astype(np.int16)
@@ -159,7 +161,7 @@ def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
                 return converted
         except (ImageCms.PyCMSError, OSError):
             pass  # An unreadable profile says nothing: the samples count as sRGB.
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 _TURNS: Final = {

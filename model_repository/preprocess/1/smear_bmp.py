@@ -7,7 +7,7 @@ import struct
 from typing import Final, NamedTuple
 
 from PIL import BmpImagePlugin
-from smear_damage import blanked
+from smear_damage import spoilt
 from smear_error import check_size, corrupt, truncated, unsupported
 from smear_page import FirstPage, of_image
 
@@ -21,6 +21,7 @@ _PACKINGS: Final = {
     13: "CMYK with run lengths",
 }
 _PLAIN: Final = (0, 3, 6)
+_WHOLE: Final = (8, 24, 32)
 _BITS: Final = (1, 4, 8, 16, 24, 32)
 
 
@@ -46,7 +47,7 @@ def read(data: bytes) -> FirstPage:
         of_image(image),
         pages=1,
         extent=image.size,
-        suspect=head.bits >= 8 and blanked(data, [(head.start, stop)]),
+        suspect=head.bits in _WHOLE and spoilt(data, [(head.start, stop)], head.bits // 8),
     )
 
 

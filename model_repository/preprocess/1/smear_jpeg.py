@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 import simplejpeg
-from smear_damage import erased
+from smear_damage import erased, has_ground
 from smear_error import ImageError, check_size, corrupt, truncated, unsupported
 from smear_exif import Metadata
 from smear_page import Array, FirstPage, of_array
@@ -26,6 +26,9 @@ MAX_SEGMENTS: Final = 10_000
 
 MAX_FILL: Final = 65_536
 """FF bytes before a marker; there are more of them only where storage was erased."""
+
+_BLANK: Final = 128
+"""Zeros among the codes; real progressive pictures without a ground have 27 at most."""
 
 _SOS: Final = 0xDA
 _NOT_FF: Final = re.compile(rb"[^\xff]")
@@ -70,7 +73,16 @@ def read(data: bytes, side: int) -> FirstPage:
         extent=(head.width / scale, head.height / scale),
         orientation=metadata.orientation,
         profile=metadata.profile,
+        suspect=_is_blanked(data, head, samples),
     )
+
+
+def _is_blanked(data: bytes, head: Head, samples: Array) -> bool:
+    """Long runs of zeros among the codes stand for a flat ground, where the picture has one."""
+    if head.components != 3 or not erased(data, head.scan, least=_BLANK):
+        return False
+    end = data.find(b"\xff\xd9", head.scan)
+    return erased(data, head.scan, end, least=_BLANK) and not has_ground(samples)
 
 
 def parse(data: bytes) -> Head:

@@ -21,6 +21,8 @@ class Picture(NamedTuple):
     bands: Bands
     """``bands(rows)``: the picture from top to bottom in bands of so many rows (the last may have
     fewer), in one of the modes L, RGB, RGBa and CMYK. To be called once."""
+    rgb: npt.NDArray[np.uint8] | None = None
+    """The same as uint8 [h, w, 3], where it was decoded so."""
 
 
 class FirstPage(NamedTuple):
@@ -38,6 +40,8 @@ class FirstPage(NamedTuple):
     """The ICC profile, where there is one."""
     suspect: bool = False
     """Whether the file's bytes look damaged where no decoder can tell for certain."""
+    unchecked: bool = False
+    """Whether its coding shows little damage by itself, so that the picture has to be looked at."""
 
 
 def averageable(image: Image.Image) -> Image.Image:
@@ -71,7 +75,8 @@ def of_array(samples: Array, mode: str) -> Picture:
         for top in range(0, height, rows):
             yield averageable(from_array(to_eight_bits(samples[top : top + rows]), mode))
 
-    return Picture((width, height), bands)
+    plain = mode == "RGB" and samples.dtype == np.uint8
+    return Picture((width, height), bands, samples if plain else None)
 
 
 def from_array(samples: npt.NDArray[np.uint8], mode: str) -> Image.Image:

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 import imagecodecs
 import numpy as np
 from PIL import Image
-from smear_damage import blanked
+from smear_damage import spoilt
 from smear_error import unsupported
 from smear_page import Array, FirstPage, Picture, regroup
-from smear_tiff_codecs import JPEGS, STREAMS, jpeg, picture, unpack, unpredict
+from smear_tiff_codecs import CHECKED, JPEGS, STREAMS, jpeg, picture, unpack, unpredict
 from smear_tiff_colour import Colours, join_subsampled
 from smear_tiff_directory import Directory, chain
 from smear_tiff_kinds import refuse_raw, slide_of, stack
@@ -59,16 +59,18 @@ def read(data: bytes) -> FirstPage:
         orientation=orientation if 1 <= (orientation := directory.number(274, 1)) <= 8 else 1,
         profile=directory.raw(34675, limit=16_000_000) or None,
         suspect=any(_is_suspect(data, one) for one in layouts),
+        unchecked=layout.compression not in CHECKED,
     )
 
 
 def _is_suspect(data: bytes, layout: Layout) -> bool:
-    if layout.compression != 1 or layout.bits < 8:
+    if layout.compression != 1 or layout.bits not in (8, 16):
         return False
     each = len(layout.offsets) // layout.planes
     parts = [(at, at + count) for at, count in zip(layout.offsets, layout.counts, strict=True)]
     planes = (parts[first : first + each] for first in range(0, len(parts), each))
-    return any(blanked(data, plane) for plane in planes)
+    step = layout.together if layout.bits == 8 else 0
+    return any(spoilt(data, plane, step) for plane in planes)
 
 
 def _rows(data: bytes, layout: Layout, tables: bytes) -> Iterator[Array]:

@@ -12,6 +12,7 @@ from typing import Final
 
 import imagecodecs
 import numpy as np
+import smear_j2k
 import smear_jpeg
 from smear_damage import erased, overwritten
 from smear_error import corrupt, truncated, unsupported
@@ -74,6 +75,9 @@ STREAMS: Final[dict[int, Callable[[bytes, int], bytes]]] = {
 }
 """Byte streams: the samples of a strip or tile, packed."""
 
+CHECKED: Final = JPEGS | {8, 32946, 34925}
+"""Those that have a checksum, or whose decoder is strict."""
+
 _J2K: Final = (b"\xff\x4f\xff\x51", b"\0\0\0\x0cjP  \r\n\x87\n")
 _JXL: Final = (b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n")
 _PICTURES: Final[dict[int, tuple[str, tuple[bytes, ...], Callable[..., Array]]]] = {
@@ -116,8 +120,8 @@ def picture(data: bytes, compression: int, shape: tuple[int, int, int], dtype: s
     name, starts, decode = _PICTURES[compression]
     if not data.startswith(starts) or (name == "WebP" and data[8:12] != b"WEBP"):
         raise unsupported(f"{name} inside a TIFF, of a kind that does not start as {name} does,")
-    if name == "JPEG 2000" and erased(data, least=512):
-        raise corrupt("TIFF", "a part of it is overwritten with zeros")
+    if name == "JPEG 2000" and not (smear_j2k.is_sound(data) and not erased(data, least=512)):
+        raise corrupt("TIFF", "its JPEG 2000 data make no sense")
     samples = np.empty(shape if shape[2] > 1 else shape[:2], dtype)
     extra = {"hasalpha": True} if name == "WebP" and shape[2] == 4 else {}
     return np.asarray(decode(data, out=samples, **extra)).reshape(shape)
