@@ -44,33 +44,34 @@ def spoilt(data: bytes, parts: Iterable[tuple[int, int]], step: int) -> bool:
     parts: where they start and end in the file. step: bytes from one 8-bit pixel to the next; 0
     for 16 bits, of which the lower ones are always random.
     """
-    places = [(start, end) for start, end in parts if end - start >= BLOCK]
+    places = _joined(parts)
     whole = np.frombuffer(data, np.uint8)
     if step and any(_is_noise(whole[start:end], step) for start, end in places):
         return True
     return any(_is_blanked(whole, places, value) for value in (0, 255))
 
 
-def _is_blanked(data: Bytes, places: list[tuple[int, int]], value: int) -> bool:
-    """Whether there are one or two long runs of a value, and no middling ones.
+def _joined(parts: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Parts that follow one another in the file as one; there is always one at least."""
+    places: list[tuple[int, int]] = []
+    for start, end in sorted(parts):
+        if places and places[-1][1] == start:
+            places[-1] = (places[-1][0], end)
+        else:
+            places.append((start, end))
+    return places
 
-    A field may have black surroundings or a burnt-out ground of its own: then it has runs of that
-    value of every length. A plane of one value alone is transparency or an ink.
+
+def _is_blanked(data: Bytes, places: list[tuple[int, int]], value: int) -> bool:
+    """Whether there is one long run of a value, and no other.
+
+    A field may have black surroundings or a burnt-out ground of its own: then it has many runs of
+    that value. A plane of one value alone is transparency or an ink.
     """
-    streaks: list[int] = []
-    count = 0
-    for start, end in places:
-        full = _full_blocks(data[start:end], value)
-        count += len(full)
-        ends = np.flatnonzero(np.diff(full) != 1)
-        streaks += (
-            np.diff(np.concatenate([[-1], ends, [len(full) - 1]])).tolist() if len(full) else []
-        )
-        if len(streaks) > 1000:
-            return False
-    if count == sum((end - start) // BLOCK for start, end in places):
+    full = np.concatenate([_full_blocks(data[start:end], value) + start for start, end in places])
+    if len(full) < LONG or len(full) == sum((end - start) // BLOCK for start, end in places):
         return False
-    return 1 <= len(streaks) <= 2 and max(streaks) >= LONG and min(streaks) >= LONG
+    return bool((np.diff(full) == BLOCK).all())
 
 
 def _full_blocks(samples: Bytes, value: int) -> npt.NDArray[np.int64]:
@@ -80,7 +81,7 @@ def _full_blocks(samples: Bytes, value: int) -> npt.NDArray[np.int64]:
         piece = samples[start : start + _PIECE]
         blocks = piece[: len(piece) // BLOCK * BLOCK].reshape(-1, BLOCK)
         likely = np.flatnonzero((blocks[:, 0] == value) & (blocks[:, -1] == value))
-        found.append(likely[(blocks[likely] == value).all(axis=1)] + start // BLOCK)
+        found.append(likely[(blocks[likely] == value).all(axis=1)] * BLOCK + start)
     return np.concatenate(found)
 
 

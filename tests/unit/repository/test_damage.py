@@ -178,6 +178,14 @@ def test_a_strip_that_is_shorter_than_its_rows(code: int, pack: Callable[[bytes]
         assert seen(data) in (smear_file.CORRUPT, smear_file.TRUNCATED)
 
 
+@pytest.mark.parametrize("filling", ["zeros", "ones"])
+def test_the_end_of_many_strips_is_blank(filling: str) -> None:
+    data = strips(ROWS, 1)
+    end = data.rindex(ROWS[-1]) + len(ROWS[-1])
+    size = 4 * len(ROWS[0])
+    assert seen(data[: end - size] + FILLINGS[filling](size) + data[end:]) == "review"
+
+
 def test_deflate_in_a_tiff_with_another_checksum() -> None:
     whole = [zlib.compress(rows) for rows in ROWS]
     for wrong in (whole[3][:-1] + bytes([whole[3][-1] ^ 1]), whole[3][:-4]):
