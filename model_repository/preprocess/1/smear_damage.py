@@ -35,6 +35,9 @@ NOISE: Final = 68.0
 """Random bytes differ by 85 from their neighbours on average, those of 8,900 real images by 58 at
 most, over 256 bytes."""
 
+MAX_PLACES: Final = 10_000
+"""Parts that lie apart; files with more are not looked at."""
+
 _PIECE: Final = 1 << 24
 
 
@@ -45,6 +48,8 @@ def spoilt(data: bytes, parts: Iterable[tuple[int, int]], step: int) -> bool:
     for 16 bits, of which the lower ones are always random.
     """
     places = _joined(parts)
+    if len(places) > MAX_PLACES:
+        return False
     whole = np.frombuffer(data, np.uint8)
     if step and any(_is_noise(whole[start:end], step) for start, end in places):
         return True
@@ -52,10 +57,10 @@ def spoilt(data: bytes, parts: Iterable[tuple[int, int]], step: int) -> bool:
 
 
 def _joined(parts: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Parts that follow one another in the file as one; there is always one at least."""
+    """Parts that follow one another in the file, but for filling bytes, as one."""
     places: list[tuple[int, int]] = []
     for start, end in sorted(parts):
-        if places and places[-1][1] == start:
+        if places and 0 <= start - places[-1][1] < 16:
             places[-1] = (places[-1][0], end)
         else:
             places.append((start, end))

@@ -54,7 +54,7 @@ def check_size(width: int, height: int, limit: int = MAX_PIXELS, what: str = "th
         raise ImageError(
             TOO_LARGE,
             f"{what} has {width} x {height} pixels ({width * height / 1e6:,.0f} megapixels); "
-            f"the limit is {limit / 1e6:.0f} megapixels; export a part of it or a smaller copy",
+            f"the limit is {limit / 1e6:.0f} megapixels; export a field of view or a smaller copy",
         )
 
 

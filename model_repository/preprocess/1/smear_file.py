@@ -106,7 +106,7 @@ def identify(data: bytes) -> str:
         if data.startswith(signature, offset):
             raise ImageError(UNSUPPORTED, f"this is {name}; send {ACCEPTED}")
     is_text = _CONTROLS.isdisjoint(data[:512])
-    name = "this is text" if is_text else "no image format was recognised"
+    name = "this is text, not an image" if is_text else "no image format was recognised"
     raise ImageError(UNSUPPORTED, f"{name}; send {ACCEPTED}")
 
 

@@ -24,8 +24,12 @@ from smear_tiff_layout import GREY, Layout, layout_of, part_bytes
 def read(data: bytes) -> FirstPage:
     """The picture; raises ImageError, and whatever a decoder raises for broken data."""
     found = chain(data)
-    directory = Directory(data, found.pages[0])
+    directory = Directory(data, found.first)
     refuse_raw(data, directory)
+    if not found.pages:
+        raise unsupported("a TIFF that holds only a thumbnail or a mask")
+    if found.pages[0] != found.first:
+        directory = Directory(data, found.pages[0])
     slide = slide_of(directory, found)
     pictures = stack(directory, found, slide)
     layouts = [layout_of(directory, slide, pictures.bits)]

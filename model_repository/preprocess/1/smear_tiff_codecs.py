@@ -119,7 +119,7 @@ def picture(data: bytes, compression: int, shape: tuple[int, int, int], dtype: s
     """Samples [h, w, s] of a strip or tile that holds a whole picture."""
     name, starts, decode = _PICTURES[compression]
     if not data.startswith(starts) or (name == "WebP" and data[8:12] != b"WEBP"):
-        raise unsupported(f"{name} inside a TIFF, of a kind that does not start as {name} does,")
+        raise unsupported(f"a TIFF that should hold {name} and holds something else")
     if name == "JPEG 2000" and not (smear_j2k.is_sound(data) and not erased(data, least=512)):
         raise corrupt("TIFF", "its JPEG 2000 data make no sense")
     samples = np.empty(shape if shape[2] > 1 else shape[:2], dtype)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import Any, Final, NamedTuple
 
-from smear_error import corrupt, truncated, unsupported
+from smear_error import corrupt, truncated
 
 MAX_PAGES: Final = 10_000
 """Directories are counted up to here."""
@@ -127,10 +127,12 @@ class Directory:
 class Chain(NamedTuple):
     """Where the directories lie."""
 
+    first: int
     pages: list[int]
-    """Of full pictures, in their order."""
+    """Of full pictures, in their order; without reduced copies (thumbnails, levels of a pyramid)
+    and masks."""
     copies: int
-    """How many hold reduced copies or masks: thumbnails, levels of a pyramid."""
+    """How many of those there are."""
 
 
 def chain(data: bytes) -> Chain:
@@ -143,29 +145,21 @@ def chain(data: bytes) -> Chain:
     if form.big and len(data) >= 8 and form.unpack("HH", data, 4) != (8, 0):
         raise corrupt("TIFF", "its header is not that of a BigTIFF")
     inline = 8 if form.big else 4
-    seen: set[int] = set()
-    pages: list[int] = []
-    copies = 0
+    seen: dict[int, bool] = {}
     try:
         (at,) = form.unpack(form.word, data, 8 if form.big else 4)
         while at and at not in seen and len(seen) < MAX_PAGES:
             (count,) = form.unpack("Q" if form.big else "H", data, at)
             table = at + (8 if form.big else 2)
             (following,) = form.unpack(form.word, data, table + count * (4 + 2 * inline))
-            seen.add(at)
-            if count and _is_copy(form, data, table, count):
-                copies += 1
-            else:
-                pages.append(at)
+            seen[at] = _is_copy(form, data, table, count)
             at = following
     except (struct.error, OverflowError):
-        if not seen:
-            raise truncated("TIFF", "before its first directory") from None
-    if not pages:
-        if not copies:
-            raise truncated("TIFF", "before its first directory")
-        raise unsupported("a TIFF whose first directories hold only reduced copies")
-    return Chain(pages, copies)
+        pass
+    if not seen:
+        raise truncated("TIFF", "before its first directory")
+    pages = [place for place, is_copy in seen.items() if not is_copy]
+    return Chain(next(iter(seen)), pages, len(seen) - len(pages))
 
 
 def _is_copy(form: Format, data: bytes, table: int, count: int) -> bool:

@@ -25,13 +25,6 @@ def refuse_raw(data: bytes, directory: Directory) -> None:
         raise ImageError(UNSUPPORTED, _RAW)
 
 
-def refuse_raw_previews(data: bytes, first: int) -> None:
-    """The same where the first directory of the file is marked as a reduced copy."""
-    directory = _readable(data, first)
-    if directory is not None:
-        refuse_raw(data, directory)
-
-
 def _readable(data: bytes, at: int) -> Directory | None:
     try:
         return Directory(data, at)
@@ -44,9 +37,9 @@ def slide_of(directory: Directory, chain: Chain) -> str | None:
     directory is not the slide itself but a photograph of its label."""
     text = directory.text(270)
     if "www.leica-microsystems.com/scn" in text:
-        raise ImageError(UNSUPPORTED, f"this is a whole-slide image (Leica SCN); {_CUT_OUT}")
+        raise ImageError(UNSUPPORTED, f"a whole-slide image: this is a Leica SCN; {_CUT_OUT}")
     if b"<iScan" in directory.raw(700)[:100_000]:
-        raise ImageError(UNSUPPORTED, f"this is a whole-slide image (Ventana BIF); {_CUT_OUT}")
+        raise ImageError(UNSUPPORTED, f"a whole-slide image: this is a Ventana BIF; {_CUT_OUT}")
     if text.startswith("Aperio"):
         return "Aperio SVS"
     if 65420 in directory:

@@ -69,7 +69,7 @@ class Layout(NamedTuple):
 def layout_of(directory: Directory, slide: str | None, bits_said: int | None) -> Layout:
     """Raises ImageError for what is too large, out of the file's bounds, or not read."""
     width, height = directory.number(256, 0), directory.number(257, 0)
-    check_size(width, height, what="this whole-slide image" if slide else "the image")
+    check_size(width, height, what="a whole-slide image: it" if slide else "the image")
     samples = directory.number(277, 1)
     bits, kind = _sample_type(directory, samples)
     photometric = _photometric(directory, samples, bits, kind)
@@ -164,9 +164,9 @@ def _sample_type(directory: Directory, samples: int) -> tuple[int, str]:
                 else f"a TIFF with {size}-bit floating-point samples"
             )
     elif size > 16:
-        raise unsupported(f"{size}-bit samples have no agreed range: a TIFF with them")
+        raise unsupported(f"a TIFF with {size}-bit samples, which have no agreed range,")
     elif size < 1 or (kind == "i" and size not in (8, 16)):
-        raise unsupported(f"a TIFF with samples of {size} bits of this type")
+        raise unsupported(f"a TIFF with {'signed ' * (kind == 'i')}samples of {size} bits")
     elif samples > 1 and size not in (8, 16):
         raise unsupported(f"a TIFF with {size} bits a sample in colour")
     return size, kind
