@@ -49,7 +49,8 @@ def corrupt(kind: str, why: str) -> ImageError:
 def check_size(width: int, height: int, limit: int = MAX_PIXELS, what: str = "the image") -> None:
     """Refuse what is too large, or has no pixels at all, by its header alone."""
     if width < 1 or height < 1:
-        raise ImageError(CORRUPT, f"{what} has {width} x {height} pixels: there is no picture")
+        text = f"{what} has {width} x {height} pixels: there is no picture"
+        raise ImageError(CORRUPT, f"{text}; copy or export the file again")
     if width * height > limit:
         raise ImageError(
             TOO_LARGE,

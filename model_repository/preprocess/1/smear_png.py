@@ -8,7 +8,7 @@ import zlib
 from typing import Final, NamedTuple
 
 import imagecodecs
-from smear_error import check_size, corrupt, truncated
+from smear_error import TOO_LARGE, ImageError, check_size, corrupt, truncated
 from smear_exif import orientation
 from smear_page import FirstPage, of_array
 
@@ -20,6 +20,26 @@ MAX_UNPACKED: Final = 8 * 1024 * 1024
 
 logging.getLogger("imagecodecs").setLevel(logging.CRITICAL)  # It warns of what costs no pixel.
 
+MAX_RAW: Final = 700_000_000
+"""Bytes of the unpacked pixel data; more than the largest picture has with 8 bits."""
+
+MAX_SPARE: Final = 1 << 30
+"""Bytes that may be unpacked in vain."""
+
+_DENSEST: Final = 1032
+"""To so many bytes one packed byte can grow."""
+
+_CHANNELS: Final = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+_PASSES: Final = (
+    (0, 0, 8, 8),
+    (4, 0, 8, 8),
+    (0, 4, 4, 8),
+    (2, 0, 4, 4),
+    (0, 2, 2, 4),
+    (1, 0, 2, 2),
+    (0, 1, 1, 2),
+)
+"""First column and row, and the steps, of each pass of an interlaced PNG."""
 _DEPTHS: Final = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 
 
@@ -32,6 +52,17 @@ class Head(NamedTuple):
     kind: int
     interlaced: int
 
+    def raw_size(self) -> int:
+        """Bytes of the unpacked pixel data: rows with a byte before each."""
+        bits = self.depth * _CHANNELS[self.kind]
+        total = 0
+        for left, top, right, down in _PASSES if self.interlaced else ((0, 0, 1, 1),):
+            columns = -(-(self.width - left) // right)
+            rows = -(-(self.height - top) // down)
+            if columns > 0 and rows > 0:
+                total += rows * (1 + -(-columns * bits // 8))
+        return total
+
 
 class Chunks(NamedTuple):
     """What the chunks beside the pixel data say."""
@@ -40,6 +71,8 @@ class Chunks(NamedTuple):
     exif: bytes
     xmp: bytes
     profile: bytes | None
+    packed: list[memoryview]
+    """The pixel data."""
 
 
 def read(data: bytes) -> FirstPage:
@@ -48,6 +81,7 @@ def read(data: bytes) -> FirstPage:
         raise truncated("PNG", "inside its header")
     head = _head(data)
     chunks = _walk(data)
+    _check_packed(chunks.packed, head.raw_size())
     samples = imagecodecs.png_decode(data)
     channels = 1 if samples.ndim == 2 else samples.shape[2]
     image = of_array(samples, ("L", "LA", "RGB", "RGBA")[channels - 1])
@@ -62,6 +96,16 @@ def read(data: bytes) -> FirstPage:
     )
 
 
+def _check_packed(packed: list[memoryview], size: int) -> None:
+    """Refuse pixel data that unpack to far more than the picture: libpng would unpack all."""
+    if sum(map(len, packed)) <= MAX_SPARE // _DENSEST + size // _DENSEST:
+        return
+    try:
+        imagecodecs.deflate_decode(b"".join(packed), out=size)
+    except imagecodecs.DeflateError as error:
+        raise corrupt("PNG", "its pixel data do not unpack to its picture") from error
+
+
 def _head(data: bytes) -> Head:
     if data[12:16] != b"IHDR" or data[8:12] != b"\0\0\0\r":
         raise corrupt("PNG", "it does not start with its header")
@@ -71,13 +115,21 @@ def _head(data: bytes) -> Head:
     check_size(width, height)
     if depth not in _DEPTHS.get(kind, ()) or method or filtering or interlaced > 1:
         raise corrupt("PNG", "its header names a kind of picture that there is not")
-    return Head(width, height, depth, kind, interlaced)
+    head = Head(width, height, depth, kind, interlaced)
+    if head.raw_size() > MAX_RAW:
+        raise ImageError(
+            TOO_LARGE,
+            f"the image has {width} x {height} pixels of {depth} bits a sample, which is more than "
+            f"the limit of {MAX_RAW / 1e6:.0f} megabytes; save it with 8 bits or as a smaller copy",
+        )
+    return head
 
 
 def _walk(data: bytes) -> Chunks:
     """Check that all chunks are there and whole, and read those that are used."""
     view, at, name, count = memoryview(data), 8, b"", 0
-    frames, animated_first, seen_pixels = 0, False, False
+    frames, animated_first = 0, False
+    packed: list[memoryview] = []
     found: dict[bytes, bytes] = {}
     unpacked = Unpacked()
     while name != b"IEND":
@@ -93,15 +145,15 @@ def _walk(data: bytes) -> Chunks:
         if count > MAX_CHUNKS:
             raise corrupt("PNG", f"it has more than {MAX_CHUNKS:,} chunks")
         if name == b"IDAT":
-            seen_pixels = True
-        elif name == b"fcTL" and not seen_pixels:
+            packed.append(view[at + 8 : end - 4])
+        elif name == b"fcTL" and not packed:
             animated_first = True
-        elif name == b"acTL" and length >= 8 and not seen_pixels:
+        elif name == b"acTL" and length >= 8 and not packed:
             (frames,) = struct.unpack_from(">I", data, at + 8)
         elif name in (b"eXIf", b"iCCP", b"zTXt", b"iTXt"):
             unpacked.add(name, data[at + 8 : end - 4], found)
         at = end
-    if not seen_pixels:
+    if not packed:
         raise truncated("PNG", "before its picture")
     exif = found.get(b"eXIf", b"")
     return Chunks(
@@ -109,6 +161,7 @@ def _walk(data: bytes) -> Chunks:
         exif=b"Exif\0\0" + exif if exif else found.get(b"Raw profile type exif", b""),
         xmp=found.get(b"XML:com.adobe.xmp", b""),
         profile=found.get(b"iCCP"),
+        packed=packed,
     )
 
 

@@ -91,7 +91,7 @@ class Directory:
         kind, count, at = self._entries[tag]
         size = count * struct.calcsize("<" + _KINDS.get(kind, "B"))
         if size > limit:
-            raise corrupt("TIFF", f"it claims {count:,} values where none has so many")
+            raise corrupt("TIFF", f"it claims {count:,} values where no TIFF has so many")
         if at + size > len(self.data):
             raise truncated("TIFF", "inside its first directory")
         return self.data[at : at + size]
@@ -103,7 +103,7 @@ class Directory:
         kind, count, _ = self._entries[tag]
         letter = _KINDS.get(kind, "c")
         if count > MAX_VALUES:
-            raise corrupt("TIFF", f"it claims {count:,} values where none has so many")
+            raise corrupt("TIFF", f"it claims {count:,} values where no TIFF has so many")
         if letter == "c" or not count:
             raise corrupt("TIFF", "a number is needed where it has something else")
         values = self.format.unpack(letter[0] * (count * len(letter)), self.raw(tag), 0)
