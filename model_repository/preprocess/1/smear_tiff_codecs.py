@@ -6,7 +6,6 @@ Every decoder is given a limit for what it may write, and what it leaves out is 
 from __future__ import annotations
 
 import lzma
-import zlib
 from collections.abc import Callable
 from typing import Final
 
@@ -22,61 +21,27 @@ JPEGS: Final = frozenset({7, 33007})
 _MEMORY: Final = 256 * 1024 * 1024
 
 
-def _plain(data: bytes, limit: int) -> bytes:
-    return data[:limit]
+STREAMS: Final = frozenset({1, 5, 8, 32946, 32773, 34925, 50000, 50013})
+"""Byte streams, which tifffile unpacks strictly, but for what ``check_stream`` looks at."""
 
-
-def _deflate(data: bytes, limit: int) -> bytes:
-    """With its checksum, which stands at the end."""
-    packer = zlib.decompressobj()
-    found = packer.decompress(data, limit)
-    while not packer.eof and packer.unconsumed_tail:
-        if packer.decompress(packer.unconsumed_tail, 1 << 16):
-            raise corrupt("TIFF", "a strip or tile holds more than its picture")
-    if not packer.eof:
-        raise truncated("TIFF", "before its last row")
-    return found
-
-
-def _lzma(data: bytes, limit: int) -> bytes:
-    packer = lzma.LZMADecompressor(memlimit=_MEMORY)
-    found = packer.decompress(data, limit)
-    if not packer.eof and not packer.needs_input:
-        packer.decompress(b"", 1)
-    if not packer.eof:
-        raise truncated("TIFF", "before its last row")
-    return found
-
-
-def _lzw(data: bytes, limit: int) -> bytes:
-    if overwritten(data):
-        raise corrupt("TIFF", "a part of it is overwritten with one value")
-    return bytes(imagecodecs.lzw_decode(data, out=limit))
-
-
-def _packbits(data: bytes, limit: int) -> bytes:
-    if erased(data, least=256):
-        raise corrupt("TIFF", "a part of it is overwritten with zeros")
-    return bytes(imagecodecs.packbits_decode(data, out=limit))
-
-
-def _zstd(data: bytes, limit: int) -> bytes:
-    return bytes(imagecodecs.zstd_decode(data, out=limit))
-
-
-STREAMS: Final[dict[int, Callable[[bytes, int], bytes]]] = {
-    1: _plain,
-    5: _lzw,
-    8: _deflate,
-    32946: _deflate,
-    32773: _packbits,
-    34925: _lzma,
-    50000: _zstd,
-}
-"""Byte streams: the samples of a strip or tile, packed."""
-
-CHECKED: Final = JPEGS | {8, 32946, 34925}
+CHECKED: Final = JPEGS | {8, 32946, 34925, 50013}
 """Those that have a checksum, or whose decoder is strict."""
+
+
+def check_stream(data: bytes, compression: int, limit: int) -> None:
+    """Refuse packed bytes that are damaged where their decoder does not notice."""
+    if compression == 5 and overwritten(data):
+        raise corrupt("TIFF", "a part of it is overwritten with one value")
+    if compression == 32773 and erased(data, least=256):
+        raise corrupt("TIFF", "a part of it is overwritten with zeros")
+    if compression == 34925:
+        packer = lzma.LZMADecompressor(memlimit=_MEMORY)
+        packer.decompress(data, limit)
+        if not packer.eof and not packer.needs_input:
+            packer.decompress(b"", 1)
+        if not packer.eof:
+            raise truncated("TIFF", "before its last row")
+
 
 _J2K: Final = (b"\xff\x4f\xff\x51", b"\0\0\0\x0cjP  \r\n\x87\n")
 _JXL: Final = (b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n")
@@ -107,7 +72,6 @@ NAMES: Final = {
     34933: "PNG",
     34934: "JPEG XR",
     22610: "JPEG XR",
-    50013: "PIXTIFF",
 }
 
 
@@ -154,29 +118,3 @@ def _with_tables(data: bytes, tables: bytes) -> bytes:
         raise corrupt("TIFF", "the tables of its JPEG data make no sense")
     inner = tables[2:-2] if tables.endswith(b"\xff\xd9") else tables[2:]
     return b"\xff\xd8" + inner + data[2:]
-
-
-def unpack(
-    data: bytes | memoryview, bits: int, kind: str, order: str, shape: tuple[int, int, int]
-) -> Array:
-    """Samples [h, w, s] in the machine's byte order; rows start at whole bytes."""
-    height, width, samples = shape
-    size = height * -(-width * samples * bits // 8)
-    if len(data) < size:
-        raise truncated("TIFF", "before its last row")
-    if bits in (8, 16, 32):
-        dtype = np.dtype(f"{order}{kind}{bits // 8}")
-        plain = np.frombuffer(data, dtype, count=height * width * samples)
-        return plain.astype(dtype.newbyteorder("="), copy=False).reshape(shape)
-    dtype = np.dtype("u1" if bits < 8 else f"{order}u2")
-    values = imagecodecs.packints_decode(data[:size], dtype, bits, runlen=width * samples)
-    return np.asarray(values).astype(dtype.newbyteorder("="), copy=False).reshape(shape)
-
-
-def unpredict(samples: Array, predictor: int) -> Array:
-    """Undo horizontal differences between pixels."""
-    if predictor == 1:
-        return samples
-    if predictor == 2:
-        return np.asarray(imagecodecs.delta_decode(samples, axis=1, out=None))
-    return np.asarray(imagecodecs.floatpred_decode(samples, axis=1, out=None))

@@ -10,32 +10,32 @@ from PIL import Image
 from smear_error import UNSUPPORTED, ImageError, corrupt
 from smear_page import Array, averageable, from_array, to_eight_bits
 from smear_tiff_codecs import STREAMS
-from smear_tiff_directory import Directory
-from smear_tiff_layout import CMYK, GREY, LAB, PALETTE, YCBCR, Layout
+from smear_tiff_layout import CMYK, FLOAT, GREY, LAB, PALETTE, SIGNED, YCBCR, Layout, numbers
+from tifffile import TiffPage
 
-_LUMA: Final = (0.299, 0.587, 0.114)
-_FULL_RANGE: Final = (0.0, 255.0, 128.0, 255.0, 128.0, 255.0)
+_LUMA: Final[tuple[float, ...]] = (0.299, 0.587, 0.114)
+_FULL_RANGE: Final[tuple[float, ...]] = (0.0, 255.0, 128.0, 255.0, 128.0, 255.0)
 
 
 class Colours:
     """Turns bands of samples into images."""
 
-    def __init__(self, layout: Layout, directory: Directory) -> None:
-        self._layout = layout
-        self._palette = _palette(directory, layout.bits) if layout.photometric == PALETTE else None
+    def __init__(self, layout: Layout) -> None:
+        page = layout.page
+        self._layout, self._kind = layout, page.photometric
+        self._palette = _palette(page) if page.photometric == PALETTE else None
         # JPEG, and the pictures inside a TIFF, are turned to RGB by their decoders, but for one.
-        streamed = layout.photometric == YCBCR and layout.compression in STREAMS
-        self._is_ycbcr = streamed or layout.compression == 33003
+        streamed = page.photometric == YCBCR and page.compression in STREAMS
+        self._is_ycbcr = streamed or page.compression == 33003
         self._luma, self._range = _LUMA, _FULL_RANGE
-        if layout.photometric == YCBCR:
-            luma = tuple(float(value) for value in directory.numbers(529))
-            bounds = tuple(float(value) for value in directory.numbers(532))
-            self._luma = luma if len(luma) == 3 and min(luma) > 0 else _LUMA  # type: ignore[assignment]
-            self._range = bounds if len(bounds) == 6 else _FULL_RANGE  # type: ignore[assignment]
+        if page.photometric == YCBCR:
+            luma, bounds = numbers(page, 529), numbers(page, 532)
+            self._luma = luma if len(luma) == 3 and min(luma) > 0 else _LUMA
+            self._range = bounds if len(bounds) == 6 else _FULL_RANGE
 
     def image(self, samples: Array) -> Image.Image:
         """One band [h, w, s] in a mode whose samples may be averaged."""
-        kind = self._layout.photometric
+        kind = self._kind
         if self._palette is not None:
             return from_array(self._palette[samples[..., 0]], "RGB")
         eight = self._eight_bits(samples)
@@ -63,8 +63,8 @@ class Colours:
         return averageable(from_array(np.concatenate([colours, alpha], axis=2), "RGBA"))
 
     def _eight_bits(self, samples: Array) -> npt.NDArray[np.uint8]:
-        layout = self._layout
-        if layout.kind == "f":
+        layout, page = self._layout, self._layout.page
+        if page.sampleformat == FLOAT:
             if not (samples.min() >= 0 and samples.max() <= 1):  # also false for NaN
                 raise ImageError(
                     UNSUPPORTED,
@@ -72,11 +72,11 @@ class Colours:
                     "save the image with 8 or 16 bits",
                 )
             return to_eight_bits(samples, 1.0)
-        if layout.kind == "i":
-            return to_eight_bits(samples, 2.0 ** (layout.bits - 1) - 1)
+        if page.sampleformat == SIGNED:
+            return to_eight_bits(samples, 2.0 ** (page.bitspersample - 1) - 1)
         if layout.top is not None and samples.max() > layout.top:
             raise corrupt("TIFF", "it has larger samples than it says there are")
-        return to_eight_bits(samples, layout.top or 2**layout.bits - 1)
+        return to_eight_bits(samples, layout.top or 2**page.bitspersample - 1)
 
     def _from_ycbcr(self, samples: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
         """RGB by the luma coefficients and the reference black and white, as TIFF 6.0 has it."""
@@ -94,12 +94,12 @@ class Colours:
         return np.clip(np.rint(np.stack([r, g, b], axis=-1)), 0, 255).astype(np.uint8)
 
 
-def _palette(directory: Directory, bits: int) -> npt.NDArray[np.uint8]:
+def _palette(page: TiffPage) -> npt.NDArray[np.uint8]:
     """uint8 [2 ** bits, 3]."""
-    values = directory.numbers(320)
-    if len(values) != 3 * 2**bits:
+    values = page.tags.valueof(320)
+    if np.shape(values) != (3, 2**page.bitspersample):
         raise corrupt("TIFF", "its palette has not the colours that it needs")
-    table = np.array(values, np.int64).reshape(3, -1).T
+    table = np.asarray(values, np.int64).T
     # Some programs write 8 bits where 16 are due.
     return (table >> 8 if table.max() > 255 else table).astype(np.uint8)
 

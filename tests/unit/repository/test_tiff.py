@@ -112,6 +112,16 @@ def test_mirrored_bits() -> None:
     np.testing.assert_array_equal(picture(tiff([(tags(t266=(3, [2])), [data])])), RGB)
 
 
+def test_reading_leaves_the_bytes_of_the_file_alone() -> None:
+    """Undoing a predictor in place would change the file under the one who sent it."""
+    coded = imagecodecs.delta_encode(RGB, axis=1).tobytes()
+    file = tiff([(tags(t317=(3, [2])), [coded])])
+    before = bytes(bytearray(file))
+    for _ in range(2):
+        np.testing.assert_array_equal(picture(file), RGB)
+    assert file == before
+
+
 def test_strips_without_their_lengths() -> None:
     """The oldest writers leave them out."""
     file = bytearray(rgb_tiff())
