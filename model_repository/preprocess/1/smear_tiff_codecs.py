@@ -169,7 +169,7 @@ def unpack(
         plain = np.frombuffer(data, dtype, count=height * width * samples)
         return plain.astype(dtype.newbyteorder("="), copy=False).reshape(shape)
     dtype = np.dtype("u1" if bits < 8 else f"{order}u2")
-    values = imagecodecs.packints_decode(data[:size], dtype, bits, runlen=width * samples)
+    values = imagecodecs.packints_decode(bytes(data[:size]), dtype, bits, runlen=width * samples)
     return np.asarray(values).astype(dtype.newbyteorder("="), copy=False).reshape(shape)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import numpy as np
@@ -30,8 +31,9 @@ class Colours:
         if layout.photometric == YCBCR:
             luma = tuple(float(value) for value in directory.numbers(529))
             bounds = tuple(float(value) for value in directory.numbers(532))
-            self._luma = luma if len(luma) == 3 and min(luma) > 0 else _LUMA  # type: ignore[assignment]
-            self._range = bounds if len(bounds) == 6 else _FULL_RANGE  # type: ignore[assignment]
+            finite = all(map(math.isfinite, luma + bounds))
+            self._luma = luma if finite and len(luma) == 3 and min(luma) > 0 else _LUMA
+            self._range = bounds if finite and len(bounds) == 6 else _FULL_RANGE
 
     def image(self, samples: Array) -> Image.Image:
         """One band [h, w, s] in a mode whose samples may be averaged."""
@@ -49,7 +51,7 @@ class Colours:
         count = 1 if kind in GREY else 3
         colours = eight[..., :count]
         if kind == 0:
-            colours = 255 - colours
+            colours = np.subtract(255, colours, dtype=np.uint8)
         if not self._layout.alpha:
             plain = colours[..., 0] if count == 1 else colours
             return from_array(plain, "L" if count == 1 else "RGB")
@@ -91,7 +93,8 @@ class Colours:
         r = y + cr * np.float32(2 - 2 * red)
         b = y + cb * np.float32(2 - 2 * blue)
         g = (y - np.float32(blue) * b - np.float32(red) * r) / np.float32(green)
-        return np.clip(np.rint(np.stack([r, g, b], axis=-1)), 0, 255).astype(np.uint8)
+        rgb = np.clip(np.rint(np.stack([r, g, b], axis=-1)), 0, 255)
+        return np.asarray(rgb, np.uint8)
 
 
 def _palette(directory: Directory, bits: int) -> npt.NDArray[np.uint8]:
@@ -101,7 +104,7 @@ def _palette(directory: Directory, bits: int) -> npt.NDArray[np.uint8]:
         raise corrupt("TIFF", "its palette has not the colours that it needs")
     table = np.array(values, np.int64).reshape(3, -1).T
     # Some programs write 8 bits where 16 are due.
-    return (table >> 8 if table.max() > 255 else table).astype(np.uint8)
+    return np.asarray(table >> 8 if table.max() > 255 else table, np.uint8)
 
 
 def join_subsampled(

@@ -20,7 +20,7 @@ INNER_WORDS = re.compile(
 
 ALLOWED = re.compile(
     r"\d+ x \d+ pixels|\d[\d,]* (?:megapixels|megabytes|segments|chunks|scans|strips|entries|values"
-    r"|bits|components|samples)|\d+-bit|JPEG 2000|\(number \d+\)|RLE[48]|8-bit"
+    r"|bits|components|samples)|0 to 1|8 or 16 bits|\d+-bit|JPEG 2000|\(number \d+\)|RLE[48]|8-bit"
 )
 """Numbers that come with a word that says what they count."""
 
