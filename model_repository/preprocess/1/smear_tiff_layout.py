@@ -5,14 +5,18 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from smear_error import check_size, corrupt, truncated, unsupported
-from smear_tiff_codecs import JPEGS, NAMES, STREAMS, is_read
+from smear_tiff_codecs import JPEGS, NAMES, PICTURES, STREAMS
 from smear_tiff_directory import Directory
 
 MAX_STRIPS: Final = 300_000
 """Strips or tiles; each costs some time and memory of its own."""
 
-MAX_PART: Final = 1024 * 1024 * 1024
+MAX_PART: Final = 600_000_000
 """Unpacked bytes of one strip or tile."""
+
+MAX_PICTURE: Final = 40_000_000
+"""Pixels of a JPEG 2000, JPEG XL or WebP that is one strip or tile; their decoders hold four bytes
+a sample and more."""
 
 _CODED: Final = 64 * 1024 * 1024
 
@@ -103,8 +107,11 @@ def layout_of(directory: Directory, slide: str | None, bits_said: int | None) ->
         counts=(),
         top=_top(directory, bits, kind, bits_said),
     )
+    if found.compression in PICTURES and part[0] * part[1] > MAX_PICTURE:
+        what = f"{PICTURES[found.compression].name} of more than {MAX_PICTURE / 1e6:.0f} megapixels"
+        raise unsupported(f"{what} in one piece inside a TIFF")
     if part_bytes(found, part[1]) > MAX_PART:
-        raise unsupported("a TIFF whose strips or tiles take more than a gigabyte each")
+        raise unsupported("a TIFF whose strips or tiles take more than 600 megabytes each")
     return _with_parts(found, directory)
 
 
@@ -210,7 +217,7 @@ def _alpha(directory: Directory, samples: int, photometric: int) -> int:
 
 def _compression(directory: Directory, bits: int, samples: int) -> int:
     compression = directory.number(259, 1)
-    if not is_read(compression):
+    if not (compression in STREAMS or compression in PICTURES or compression in JPEGS):
         name = NAMES.get(compression, f"an unusual compression (number {compression})")
         raise unsupported(f"{name} inside a TIFF")
     if compression in JPEGS and (bits != 8 or samples > 4):
