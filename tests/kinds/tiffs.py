@@ -106,6 +106,12 @@ SAMPLES: dict[str, Samples] = {
     "grey, floating point 0 to 1": _FLOAT,
     "grey, 64-bit floating point": _FLOAT._replace(values=_FLOAT.values.astype("f8"), bits=64),
     "grey, 32 bits": Samples(scaled(GREY, 2**32 - 1)[..., None].astype("u4"), 32, 1, THREE),
+    "grey, complex numbers": _FLOAT._replace(
+        values=_FLOAT.values.astype("c8"), bits=64, tags={339: (3, [6])}
+    ),
+    "ICC L*a*b*, 8 bits": _lab()._replace(photometric=9),
+    "ITU L*a*b*, 8 bits": _lab()._replace(photometric=10),
+    "transparency mask, 1 bits": _grey(1)._replace(photometric=4),
     "grey with transparency": _grey_alpha(),
     "grey, 12 bits in 16 (a tag says so)": _grey(12)._replace(bits=16, tags={281: (3, [4095])}),
     "grey, 14 bits in 16 (a tag says so)": _grey(14)._replace(bits=16, tags={341: (3, [16383])}),
@@ -179,6 +185,7 @@ PICTURES: dict[str, tuple[int, Encoder, float]] = {
         0,
     ),
     "JPEG XL": (50002, lambda block: imagecodecs.jpegxl_encode(_flat(block), lossless=True), 0),
+    "PNG": (34933, lambda block: imagecodecs.png_encode(_flat(block)), 0),
     "WebP": (50001, lambda block: imagecodecs.webp_encode(_flat(block), lossless=True), 0),
 }
 """Codes, encoders of a strip or tile [h, w, s], and what they cost."""

@@ -1,7 +1,8 @@
 """From an encoded image file to what the backbones see of it, and what the field is like.
 
 Pure functions: no Triton, no files, no state. Training and serving both call ``decode``, so the
-pixels cannot differ between them. Only the standard library, numpy and Pillow are used.
+pixels cannot differ between them. Used are the standard library, numpy, Pillow, simplejpeg
+(libjpeg-turbo), tifffile and imagecodecs (libpng, and what unpacks TIFF).
 
 Decisions, and why
 - The whole image is squashed to 224x224, never cropped or padded: the training images are fields
@@ -12,11 +13,15 @@ Decisions, and why
   result still has at least ``GAP`` times 224 pixels a side.
 - An embedded ICC profile is applied (to sRGB): the same field saved in another colour space means
   the same colours. Without a profile the samples are taken as sRGB, as the training images are.
-- 16-bit samples are scaled by the range of their type, never by the content of one image, so that
-  two fields of one camera stay comparable. 32-bit samples have no agreed range and are refused,
+- 16-bit samples are scaled by the range of their type, or by 10 to 15 bits where a tag says that
+  the type has no more, never by the content of one image, so that two fields of one camera stay
+  comparable. 32-bit samples have no agreed range and are refused,
   but for floating point between 0 and 1.
 - Transparent parts show white, the colour of an empty slide.
 - Of several pages or frames the first is read and all are counted.
+- Damage is refused. Where it cannot be told for certain (a band of one colour at an edge, a block
+  of zeros in plain samples) the picture is answered with a sharpness of 0, which no field has, so
+  that the vote asks for review because of poor quality.
 """
 
 from __future__ import annotations

@@ -153,7 +153,7 @@ def decode(data: bytes, head: Head, scale: int = 1) -> Array:
         )
     except ValueError as error:
         raise _refusal(str(error), is_cut=end < 0) from error
-    return samples[..., 0] if head.components == 1 else samples
+    return np.asarray(samples[..., 0] if head.components == 1 else samples)
 
 
 def _refusal(reason: str, *, is_cut: bool) -> ImageError:

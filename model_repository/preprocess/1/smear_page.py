@@ -91,7 +91,8 @@ def to_eight_bits(samples: Array, top: float | None = None) -> npt.NDArray[np.ui
         return samples
     scale = np.float32(255 / (np.iinfo(samples.dtype).max if top is None else top))
     scaled = np.rint(samples.astype(np.float32) * scale)
-    return np.clip(scaled, 0, 255, out=scaled).astype(np.uint8)
+    eight: npt.NDArray[np.uint8] = np.clip(scaled, 0, 255, out=scaled).astype(np.uint8)
+    return eight
 
 
 def regroup(parts: Iterable[Array], rows: int) -> Iterator[Array]:

@@ -22,7 +22,8 @@ from smear_tiff_bounds import chain, check
 from smear_tiff_codecs import CHECKED, JPEGS, STREAMS, check_stream, jpeg, picture
 from smear_tiff_colour import Colours, join_subsampled
 from smear_tiff_kinds import Stack, refuse_raw, slide_of, stack
-from smear_tiff_layout import GREY, Layout, layout_of, part_bytes
+from smear_tiff_layout import Layout, layout_of, part_bytes
+from smear_tiff_samples import GREY
 from tifffile import TIFF, TiffFile, TiffFileError, TiffPage
 
 # What it would say of a file's content is either refused here or of no account.
@@ -102,8 +103,10 @@ def _opened(data: bytes, first: int) -> Iterator[TiffFile]:
     Kinds for which tifffile would read every directory at once are switched off.
     """
     check(data, first)
-    flags = {"is_lsm": False, "is_ndpi": False, "is_scanimage": False}
-    with io.BytesIO(data) as stream, TiffFile(stream, **flags) as file:
+    with (
+        io.BytesIO(data) as stream,
+        TiffFile(stream, is_lsm=False, is_ndpi=False, is_scanimage=False) as file,
+    ):
         yield file
 
 
@@ -138,23 +141,27 @@ def _part(data: bytes, layout: Layout, index: int) -> Array:
     page, at = layout.page, layout.offsets[index]
     height = layout.part[1] if layout.tiled else layout.rows_of(index)
     shape = (height, layout.part[0], layout.together)
-    packed: bytes | memoryview = memoryview(data)[at : at + layout.counts[index]]
-    if page.compression != 1 or page.fillorder != 1 or page.predictor != 1:
-        packed = bytes(packed)  # tifffile undoes a predictor in the very bytes that it is given.
+    last = height < layout.part[1]
+    stored = memoryview(data)[at : at + layout.counts[index]]
+    if (page.compression, page.fillorder, page.predictor, layout.subsampling) == _PLAIN:
+        return _decoded(page, stored, index, shape, last)
+    packed = bytes(stored)  # A copy: tifffile undoes a predictor in the very bytes it is given.
     if page.compression in JPEGS:
         return jpeg(packed, page.jpegtables or b"", page.photometric, shape)
     if page.compression not in STREAMS:
         return picture(packed, page.compression, shape, page.dtype)
     limit = part_bytes(layout, layout.part[1])
+    check_stream(packed, page.compression, limit)
+    if layout.subsampling == (1, 1):
+        return _decoded(page, packed, index, shape, last)
+    if page.fillorder == 2:
+        packed = bytes(imagecodecs.bitorder_decode(packed))
     if page.compression != 1:
-        check_stream(packed, page.compression, limit)
-    if layout.subsampling != (1, 1):
-        if page.fillorder == 2:
-            packed = bytes(imagecodecs.bitorder_decode(packed))
-        if page.compression != 1:
-            packed = TIFF.DECOMPRESSORS[page.compression](packed, out=limit)
-        return join_subsampled(packed, shape[:2], *layout.subsampling)
-    return _decoded(page, packed, index, shape, shape[0] < layout.part[1])
+        packed = bytes(TIFF.DECOMPRESSORS[page.compression](packed, out=limit))
+    return join_subsampled(packed, shape[:2], *layout.subsampling)
+
+
+_PLAIN = (1, 1, 1, (1, 1))
 
 
 def _decoded(
@@ -169,7 +176,7 @@ def _decoded(
             raise
         # A last strip may be packed with as many rows as the others have.
         found, _, _ = page.decode(packed, 0)
-    samples = np.asarray(found)[0]
+    samples: Array = np.asarray(found)[0]
     if samples.shape[1:] != shape[1:] or len(samples) < shape[0]:
         raise truncated("TIFF", "before its last row")
     return samples.view(np.uint8) if samples.dtype == bool else samples

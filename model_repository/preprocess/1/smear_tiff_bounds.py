@@ -6,6 +6,7 @@ tifffile leaves out tags that make no sense, and takes the time and memory that 
 from __future__ import annotations
 
 import struct
+from contextlib import suppress
 from typing import Final, NamedTuple
 
 from smear_error import corrupt, truncated
@@ -39,40 +40,32 @@ _COUNTS: Final = 50838
 """Lengths of ImageJ's texts: negative ones would be read for ever."""
 
 
-class _Format(NamedTuple):
-    """Byte order, and whether offsets have 8 bytes (BigTIFF)."""
+_FORMATS: Final = {
+    b"II*\0": TIFF.CLASSIC_LE,
+    b"MM\0*": TIFF.CLASSIC_BE,
+    b"II+\0": TIFF.BIG_LE,
+    b"MM\0+": TIFF.BIG_BE,
+}
 
-    order: str
-    big: bool
 
-    @classmethod
-    def of(cls, data: bytes) -> _Format:
-        return cls("<" if data[:2] == b"II" else ">", data[2:4] in (b"+\0", b"\0+"))
+class _Table(NamedTuple):
+    """The entries of a directory, as they are stored."""
 
-    @property
-    def word(self) -> str:
-        return self.order + ("Q" if self.big else "I")
+    length: int
+    entries: list[tuple[int, int, int, bytes]]
+    """The first of them: tag, type, number of values, and the values or where they lie."""
+    following: int
+    """Where the next directory lies."""
 
-    @property
-    def room(self) -> int:
-        """Bytes of a value or of an offset inside an entry."""
-        return 8 if self.big else 4
 
-    def entries(self, data: bytes, at: int, most: int) -> list[tuple[int, int, int, int]]:
-        """Tag, type, count, and value or offset of the first entries."""
-        size = 4 + 2 * self.room
-        start = at + (8 if self.big else 2)
-        table = data[start : start + min(most, self.count(data, at)) * size]
-        letters = self.word[1] * 2
-        return list(struct.iter_unpack(f"{self.order}HH{letters}", table))
-
-    def count(self, data: bytes, at: int) -> int:
-        return int(struct.unpack_from(self.order + ("Q" if self.big else "H"), data, at)[0])
-
-    def following(self, data: bytes, at: int) -> int:
-        """Where the next directory lies."""
-        end = at + (8 if self.big else 2) + self.count(data, at) * (4 + 2 * self.room)
-        return int(struct.unpack_from(self.word, data, end)[0])
+def _table(data: bytes, at: int, most: int) -> _Table:
+    """Raises struct.error where the directory does not lie in the file."""
+    form = _FORMATS[data[:4]]
+    (count,) = struct.unpack_from(form.tagnoformat, data, at)
+    start = at + form.tagnosize
+    (following,) = struct.unpack_from(form.offsetformat, data, start + count * form.tagsize)
+    stored = data[start : start + min(count, most) * form.tagsize]
+    return _Table(count, list(struct.iter_unpack(form.tagheaderformat, stored)), following)
 
 
 class Chain(NamedTuple):
@@ -92,48 +85,40 @@ def chain(data: bytes) -> Chain:
     A chain that runs into itself or out of the file ends there; a first directory that points out
     of the file means that the file was cut.
     """
-    form = _Format.of(data)
-    if form.big and data[4:8] != struct.pack(f"{form.order}HH", 8, 0):
+    form = _FORMATS[data[:4]]
+    if form.is_bigtiff and data[4:8] != struct.pack(f"{form.byteorder}HH", 8, 0):
         raise corrupt("TIFF", "its header is not that of a BigTIFF")
     seen: dict[int, bool] = {}
-    try:
-        (at,) = struct.unpack_from(form.word, data, form.room)
+    with suppress(struct.error, OverflowError):
+        (at,) = struct.unpack_from(form.offsetformat, data, form.offsetsize)
         while at and at not in seen and len(seen) < MAX_PAGES:
-            following = form.following(data, at)
-            seen[at] = _is_copy(form, data, at)
-            at = following
-    except (struct.error, OverflowError):
-        pass
+            table = _table(data, at, 2)
+            seen[at] = any(_is_copy(*entry, form.byteorder) for entry in table.entries)
+            at = table.following
     if not seen:
         raise truncated("TIFF", "before its first directory")
     pages = [place for place, is_copy in seen.items() if not is_copy]
     return Chain(next(iter(seen)), pages, len(seen) - len(pages))
 
 
-def _is_copy(form: _Format, data: bytes, at: int) -> bool:
+def _is_copy(tag: int, kind: int, _: int, stored: bytes, order: str) -> bool:
     """By NewSubfileType or SubfileType, which are the first tags where they stand."""
-    for tag, kind, _, value in form.entries(data, at, 2):
-        if kind == 3 and form.order == ">":
-            value >>= 8 * (form.room - 2)
-        if (tag == 254 and value & 0b101) or (tag == 255 and value & 0xFFFF == 2):
-            return True
-    return False
+    value = int.from_bytes(stored[: 2 if kind == 3 else 4], "little" if order == "<" else "big")
+    return bool(tag == 254 and value & 0b101) or (tag == 255 and value == 2)
 
 
 def check(data: bytes, at: int) -> None:
     """Raise ImageError where a directory, or a value of it that counts, makes no sense, does not
     lie in the file, or is larger than it can be."""
-    form = _Format.of(data)
+    form = _FORMATS[data[:4]]
     try:
-        count = form.count(data, at)
-        if count > MAX_ENTRIES:
-            raise corrupt("TIFF", f"a directory claims {count:,} entries")
-        form.following(data, at)
-        entries = form.entries(data, at, count)
+        table = _table(data, at, MAX_ENTRIES)
     except (struct.error, OverflowError):
         raise truncated("TIFF", "inside its first directory") from None
+    if table.length > MAX_ENTRIES:
+        raise corrupt("TIFF", f"a directory claims {table.length:,} entries")
     total = 0
-    for tag, kind, count, value in entries:
+    for tag, kind, count, stored in table.entries:
         if tag not in _READ:
             continue
         if count > (MAX_BYTES if kind in (1, 2, 7) else _FEW.get(tag, MAX_VALUES)):
@@ -143,7 +128,8 @@ def check(data: bytes, at: int) -> None:
         ):
             raise corrupt("TIFF", "a number is needed where it has something else")
         size = count * _SIZES.get(kind, 1)
-        inside = size <= form.room or 8 <= value <= len(data) - size
+        (place,) = struct.unpack(form.offsetformat, stored)
+        inside = size <= form.offsetsize or 8 <= place <= len(data) - size
         if tag in _NEEDED and not (inside and kind in _SIZES):
             raise truncated("TIFF", "inside its first directory")
         total += size

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import lzma
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 import imagecodecs
 import numpy as np
+import numpy.typing as npt
 import smear_j2k
 import smear_jpeg
 from smear_damage import erased, overwritten
@@ -45,15 +46,26 @@ def check_stream(data: bytes, compression: int, limit: int) -> None:
 
 _J2K: Final = (b"\xff\x4f\xff\x51", b"\0\0\0\x0cjP  \r\n\x87\n")
 _JXL: Final = (b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n")
-_PICTURES: Final[dict[int, tuple[str, tuple[bytes, ...], Callable[..., Array]]]] = {
-    33003: ("JPEG 2000", _J2K, imagecodecs.jpeg2k_decode),
-    33005: ("JPEG 2000", _J2K, imagecodecs.jpeg2k_decode),
-    34712: ("JPEG 2000", _J2K, imagecodecs.jpeg2k_decode),
-    50001: ("WebP", (b"RIFF",), imagecodecs.webp_decode),
-    50002: ("JPEG XL", _JXL, imagecodecs.jpegxl_decode),
-    52546: ("JPEG XL", _JXL, imagecodecs.jpegxl_decode),
+
+
+class Inner(NamedTuple):
+    """A format of pictures that a strip or tile may hold."""
+
+    name: str
+    starts: tuple[bytes, ...]
+    """How such data start."""
+    decode: Callable[..., Array]
+
+
+PICTURES: Final[dict[int, Inner]] = {
+    33003: Inner("JPEG 2000", _J2K, imagecodecs.jpeg2k_decode),
+    33005: Inner("JPEG 2000", _J2K, imagecodecs.jpeg2k_decode),
+    34712: Inner("JPEG 2000", _J2K, imagecodecs.jpeg2k_decode),
+    50001: Inner("WebP", (b"RIFF",), imagecodecs.webp_decode),
+    50002: Inner("JPEG XL", _JXL, imagecodecs.jpegxl_decode),
+    52546: Inner("JPEG XL", _JXL, imagecodecs.jpegxl_decode),
 }
-"""Whole pictures inside a strip or tile: name, how such data start, decoder."""
+"""Whole pictures inside a strip or tile."""
 
 NAMES: Final = {
     2: "CCITT fax",
@@ -75,13 +87,11 @@ NAMES: Final = {
 }
 
 
-def is_read(compression: int) -> bool:
-    return compression in STREAMS or compression in _PICTURES or compression in JPEGS
-
-
-def picture(data: bytes, compression: int, shape: tuple[int, int, int], dtype: str) -> Array:
+def picture(
+    data: bytes, compression: int, shape: tuple[int, int, int], dtype: npt.DTypeLike
+) -> Array:
     """Samples [h, w, s] of a strip or tile that holds a whole picture."""
-    name, starts, decode = _PICTURES[compression]
+    name, starts, decode = PICTURES[compression]
     if not data.startswith(starts) or (name == "WebP" and data[8:12] != b"WEBP"):
         raise unsupported(f"a TIFF that should hold {name} and holds something else")
     if name == "JPEG 2000" and not (smear_j2k.is_sound(data) and not erased(data, least=512)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import numpy as np
@@ -10,7 +11,8 @@ from PIL import Image
 from smear_error import UNSUPPORTED, ImageError, corrupt
 from smear_page import Array, averageable, from_array, to_eight_bits
 from smear_tiff_codecs import STREAMS
-from smear_tiff_layout import CMYK, FLOAT, GREY, LAB, PALETTE, SIGNED, YCBCR, Layout, numbers
+from smear_tiff_layout import Layout
+from smear_tiff_samples import CMYK, FLOAT, GREY, LAB, PALETTE, SIGNED, YCBCR, numbers
 from tifffile import TiffPage
 
 _LUMA: Final[tuple[float, ...]] = (0.299, 0.587, 0.114)
@@ -30,8 +32,9 @@ class Colours:
         self._luma, self._range = _LUMA, _FULL_RANGE
         if page.photometric == YCBCR:
             luma, bounds = numbers(page, 529), numbers(page, 532)
-            self._luma = luma if len(luma) == 3 and min(luma) > 0 else _LUMA
-            self._range = bounds if len(bounds) == 6 else _FULL_RANGE
+            finite = all(map(math.isfinite, luma + bounds))
+            self._luma = luma if finite and len(luma) == 3 and min(luma) > 0 else _LUMA
+            self._range = bounds if finite and len(bounds) == 6 else _FULL_RANGE
 
     def image(self, samples: Array) -> Image.Image:
         """One band [h, w, s] in a mode whose samples may be averaged."""
@@ -49,7 +52,7 @@ class Colours:
         count = 1 if kind in GREY else 3
         colours = eight[..., :count]
         if kind == 0:
-            colours = 255 - colours
+            colours = np.subtract(255, colours, dtype=np.uint8)
         if not self._layout.alpha:
             plain = colours[..., 0] if count == 1 else colours
             return from_array(plain, "L" if count == 1 else "RGB")
@@ -91,7 +94,8 @@ class Colours:
         r = y + cr * np.float32(2 - 2 * red)
         b = y + cb * np.float32(2 - 2 * blue)
         g = (y - np.float32(blue) * b - np.float32(red) * r) / np.float32(green)
-        return np.clip(np.rint(np.stack([r, g, b], axis=-1)), 0, 255).astype(np.uint8)
+        rgb = np.clip(np.rint(np.stack([r, g, b], axis=-1)), 0, 255)
+        return np.asarray(rgb, np.uint8)
 
 
 def _palette(page: TiffPage) -> npt.NDArray[np.uint8]:
@@ -101,7 +105,7 @@ def _palette(page: TiffPage) -> npt.NDArray[np.uint8]:
         raise corrupt("TIFF", "its palette has not the colours that it needs")
     table = np.asarray(values, np.int64).T
     # Some programs write 8 bits where 16 are due.
-    return (table >> 8 if table.max() > 255 else table).astype(np.uint8)
+    return np.asarray(table >> 8 if table.max() > 255 else table, np.uint8)
 
 
 def join_subsampled(
@@ -117,4 +121,5 @@ def join_subsampled(
     luma = blocks[..., :-2].reshape(rows, columns, down, across).transpose(0, 2, 1, 3)
     luma = luma.reshape(rows * down, columns * across)
     chroma = blocks[..., -2:].repeat(down, axis=0).repeat(across, axis=1)
-    return np.concatenate([luma[..., None], chroma], axis=2)[:height, :width]
+    joined: Array = np.concatenate([luma[..., None], chroma], axis=2)
+    return joined[:height, :width]

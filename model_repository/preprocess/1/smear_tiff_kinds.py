@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from collections.abc import Callable
@@ -78,7 +79,8 @@ def _hidden(page: TiffPage) -> int:
     """Pictures that one directory stands for."""
     try:
         if page.imagej_description:
-            return int(imagej_description_metadata(page.imagej_description)["images"])
+            text = page.imagej_description[:100_000]
+            return int(imagej_description_metadata(text)["images"])
         if page.shaped_description:
             sides = shaped_description_metadata(page.shaped_description)["shape"]
             return math.prod(int(side) for side in sides[:16]) // max(math.prod(page.shape), 1)
@@ -120,12 +122,18 @@ def _ome(text: str, counted: int) -> Stack:
 
 Attributes = dict[str, str]
 
+_ELEMENTS: Final = 300_000
+"""OME has four for each of 10,000 planes, and then some."""
+
 
 def _pixels(text: str) -> list[tuple[Attributes, list[Attributes]]]:
     """The attributes of each Pixels element, and of its channels."""
     found: list[tuple[Attributes, list[Attributes]]] = []
+    elements = itertools.count()
 
     def start(name: str, attributes: Attributes) -> None:
+        if next(elements) > _ELEMENTS:
+            raise ValueError
         if name.rpartition(":")[2] == "Pixels" and len(found) < 10_000:
             found.append((attributes, []))
         elif name.rpartition(":")[2] == "Channel" and found and len(found[-1][1]) < 16:

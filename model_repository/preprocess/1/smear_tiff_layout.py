@@ -5,35 +5,22 @@ from __future__ import annotations
 import math
 from typing import Final, NamedTuple
 
-import numpy as np
 from smear_error import check_size, corrupt, truncated, unsupported
-from smear_tiff_codecs import JPEGS, NAMES, STREAMS, is_read
+from smear_tiff_codecs import PICTURES
+from smear_tiff_samples import alpha_of, check_kind, subsampling_of, top_of
 from tifffile import TiffPage
 
 MAX_STRIPS: Final = 300_000
 """Strips or tiles; each costs some time and memory of its own."""
 
-MAX_PART: Final = 1024 * 1024 * 1024
+MAX_PART: Final = 600_000_000
 """Unpacked bytes of one strip or tile."""
 
-_CODED: Final = 64 * 1024 * 1024
+MAX_PICTURE: Final = 40_000_000
+"""Pixels of a JPEG 2000, JPEG XL or WebP that is one strip or tile; their decoders hold four bytes
+a sample and more."""
 
-UNSIGNED, SIGNED, FLOAT = 1, 2, 3
-GREY: Final = (0, 1)
-RGB: Final = 2
-PALETTE: Final = 3
-CMYK: Final = 5
-YCBCR: Final = 6
-LAB: Final = 8
-_COLOURS: Final = {0: 1, 1: 1, RGB: 3, PALETTE: 1, CMYK: 4, YCBCR: 3, LAB: 3}
-"""Samples a pixel without extra ones, for the photometric interpretations that are read."""
-_OTHER_COLOURS: Final = {
-    4: "a transparency mask",
-    9: "ICC L*a*b* colours",
-    10: "ITU L*a*b* colours",
-    32844: "SGI LogL samples",
-    32845: "SGI LogLuv colours",
-}
+_CODED: Final = 64 * 1024 * 1024
 
 
 class Layout(NamedTuple):
@@ -78,9 +65,7 @@ def layout_of(page: TiffPage, slide: str | None, bits_said: int | None, size: in
     """Raises ImageError for what is too large, out of the file's ``size`` bytes, or not read."""
     width, height = page.imagewidth, page.imagelength
     check_size(width, height, what="a whole-slide image: it" if slide else "the image")
-    _check_samples(page)
-    _check_colours(page)
-    _check_coding(page)
+    check_kind(page)
     if 322 in page.tags:
         part = page.tags[322].value, page.tags.valueof(323, 0)
         if not all(0 < side <= 65_536 for side in part):
@@ -91,10 +76,13 @@ def layout_of(page: TiffPage, slide: str | None, bits_said: int | None, size: in
             raise corrupt("TIFF", "its strips have no rows")
     if page.imagedepth != 1 or page.tiledepth != 1:
         raise unsupported("a TIFF that is a block of several layers")
-    found = Layout(page, _alpha(page), part, _subsampling(page), _top(page, bits_said))
+    found = Layout(page, alpha_of(page), part, subsampling_of(page), top_of(page, bits_said))
+    if page.compression in PICTURES and part[0] * part[1] > MAX_PICTURE:
+        what = f"{PICTURES[page.compression].name} of more than {MAX_PICTURE / 1e6:.0f} megapixels"
+        raise unsupported(f"{what} in one piece inside a TIFF")
     wide = part[0] * part[1] * found.together * max(1, page.bitspersample // 8)
     if max(wide, part_bytes(found, part[1])) > MAX_PART:
-        raise unsupported("a TIFF whose strips or tiles take more than a gigabyte each")
+        raise unsupported("a TIFF whose strips or tiles take more than 600 megabytes each")
     return _with_parts(found, size)
 
 
@@ -129,109 +117,3 @@ def _with_parts(layout: Layout, size: int) -> Layout:
     if page.compression != 1 and sum(counts) > max(4 * size, _CODED):
         raise corrupt("TIFF", "its strips or tiles lie over one another")
     return layout._replace(offsets=offsets, counts=counts)
-
-
-def _check_samples(page: TiffPage) -> None:
-    samples, bits, kind = page.samplesperpixel, page.bitspersample, page.sampleformat
-    if not 1 <= samples <= 8:
-        raise unsupported(f"a TIFF with {samples} samples a pixel")
-    if isinstance(bits, tuple) or isinstance(kind, tuple):
-        raise unsupported("a TIFF whose samples are not all of one type")
-    if kind not in (UNSIGNED, SIGNED, FLOAT):
-        raise unsupported("a TIFF with complex numbers")
-    if kind == FLOAT:
-        if page.dtype is None:
-            raise unsupported(f"a TIFF with {bits}-bit floating-point samples")
-    elif bits > 16:
-        raise unsupported(f"a TIFF with {bits}-bit samples, which have no agreed range,")
-    elif bits < 1 or (kind == SIGNED and bits not in (8, 16)):
-        raise unsupported(f"a TIFF with {'signed ' * (kind == SIGNED)}samples of {bits} bits")
-    if page.planarconfig not in (1, 2):
-        raise corrupt("TIFF", "its samples lie in no known order")
-
-
-def _check_colours(page: TiffPage) -> None:
-    photometric, samples = page.photometric, page.samplesperpixel
-    if 262 not in page.tags:
-        raise unsupported("a TIFF that does not say what its samples mean")
-    if photometric in _OTHER_COLOURS:
-        raise unsupported(f"a TIFF with {_OTHER_COLOURS[photometric]}")
-    if photometric not in _COLOURS:
-        raise unsupported("a TIFF with an unusual kind of colours")
-    if samples < _COLOURS[photometric]:
-        raise corrupt("TIFF", "it has fewer samples a pixel than its colours need")
-    is_plain = page.sampleformat == UNSIGNED
-    if photometric == PALETTE and (page.bitspersample > 8 or not is_plain or samples > 1):
-        raise unsupported("a TIFF with a palette of more than 8 bits")
-    if photometric == CMYK and page.tags.valueof(332, 1) != 1:
-        raise unsupported("a TIFF with inks other than CMYK")
-    if photometric in (LAB, YCBCR) and (page.bitspersample, is_plain, samples) != (8, True, 3):
-        raise unsupported("a TIFF with L*a*b* or YCbCr colours of other than 8 bits")
-
-
-def _alpha(page: TiffPage) -> int:
-    """Extra samples of another meaning are left out beside RGB and CMYK; beside grey they may be
-    colours or channels of a fluorescence picture."""
-    extra = page.samplesperpixel - _COLOURS[page.photometric]
-    if not extra:
-        return 0
-    alpha = int(page.extrasamples[0]) if page.extrasamples else 0
-    if page.photometric in GREY:
-        if extra > 1 or alpha not in (1, 2):
-            raise unsupported(f"a grey TIFF with {page.samplesperpixel} samples a pixel")
-        return alpha
-    if page.photometric == CMYK and alpha:
-        raise unsupported("a TIFF with CMYK colours and transparency")
-    return alpha if alpha in (1, 2) else 0
-
-
-def _check_coding(page: TiffPage) -> None:
-    compression, bits = int(page.compression), page.bitspersample
-    if not is_read(compression):
-        name = NAMES.get(compression, f"an unusual compression (number {compression})")
-        raise unsupported(f"{name} inside a TIFF")
-    if compression in JPEGS and (bits != 8 or page.samplesperpixel > 4):
-        raise unsupported(f"JPEG of {bits} bits a sample inside a TIFF")
-    if compression not in STREAMS:
-        if bits not in (8, 16):
-            raise unsupported(f"a packed picture of {bits} bits a sample inside a TIFF")
-        return
-    is_float = page.sampleformat == FLOAT
-    fits = {1: True, 2: bits in (8, 16) and not is_float, 3: is_float and bits != 24}
-    if not fits.get(page.predictor):
-        raise unsupported("a TIFF with an unusual predictor")
-
-
-def _subsampling(page: TiffPage) -> tuple[int, int]:
-    """Of YCbCr colours in byte streams; JPEG says so itself."""
-    if page.photometric != YCBCR or page.compression not in STREAMS:
-        return 1, 1
-    found = page.subsampling or ()
-    if len(found) < 2 or not all(side in (1, 2, 4) for side in found[:2]):
-        raise unsupported("a TIFF with YCbCr colours that does not say how they lie")
-    if page.planarconfig == 2 or page.predictor != 1:
-        raise unsupported("a TIFF with YCbCr colours in separate planes or with a predictor")
-    return int(found[0]), int(found[1])
-
-
-def _top(page: TiffPage, bits_said: int | None) -> int | None:
-    """4095 for 12 bits in 16, where a tag says so; other values are of the content, not of the
-    type, and say nothing."""
-    if page.bitspersample != 16 or page.sampleformat != UNSIGNED:
-        return None
-    said = [2**bits_said - 1] if bits_said else []
-    for tag in (341, 281):
-        said += [int(value) for value in numbers(page, tag)[:1]]
-    return next((top for top in said if top in {2**n - 1 for n in range(9, 16)}), None)
-
-
-def numbers(page: TiffPage, code: int) -> tuple[float, ...]:
-    """The numbers of a tag that may have any type; none where it is not there."""
-    tag = page.tags.get(code)
-    if tag is None:
-        return ()
-    values = np.atleast_1d(np.asarray(tag.value, float))
-    if tag.dtype not in (5, 10):
-        return tuple(values)
-    below = values[1::2]
-    return tuple(np.divide(values[::2], below, out=np.zeros_like(below), where=below != 0))

@@ -78,7 +78,7 @@ def _checksum(packed: Packed) -> int:
     size = len(packed.data)
     body = packed.name + struct.pack("<I", size) + packed.data + bytes(size % 2)
     head = b"RIFF" + struct.pack("<I", 4 + len(body)) + b"WEBP"
-    return zlib.crc32(imagecodecs.webp_decode(head + body))
+    return zlib.crc32(imagecodecs.webp_decode(head + body).tobytes())
 
 
 def _check_header(data: bytes) -> None:

@@ -12,8 +12,10 @@ import pixels
 import pytest
 import smear_error
 import smear_tiff
+import smear_tiff_codecs
 import smear_tiff_layout
 import tifffile
+from PIL import Image
 
 from tests.kinds.kind import GREY, RGB, THREE, picture
 from tests.kinds.tiff_writer import Tags, tiff
@@ -105,6 +107,21 @@ def test_subsampled_ycbcr_without_jpeg(across: int, down: int) -> None:
     )
     apart = np.abs(picture(tiff([(found, [block])])) - np.clip(expected, 0, 255))
     assert apart.max() <= 1
+
+
+def test_ycbcr_inside_jpeg_2000() -> None:
+    """As Aperio's scanners write it."""
+    ycbcr = np.asarray(Image.fromarray(RGB).convert("YCbCr"))
+    block = imagecodecs.jpeg2k_encode(ycbcr, level=0, codecformat="j2k", mct=False)
+    found = picture(tiff([(tags(t259=(3, [33003])), [block])]))
+    assert np.abs(found.astype(int) - RGB).mean() < 1.5
+
+
+@pytest.mark.parametrize("code", [*smear_tiff_codecs.NAMES, 0, 9, 65535])
+def test_other_compressions_are_named(code: int) -> None:
+    found = error(rgb_tiff(t259=(3, [code])))
+    assert found.code == smear_error.UNSUPPORTED
+    assert smear_tiff_codecs.NAMES.get(code, f"(number {code})") in str(found)
 
 
 def test_mirrored_bits() -> None:
