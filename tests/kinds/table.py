@@ -35,10 +35,26 @@ or frames the first is read and all are counted.
 
 TIFF = """
 Each in little-endian and big-endian order, as TIFF and BigTIFF, in strips and in tiles, with and
-without a predictor where one fits. Also read: old subsampled YCbCr, `FillOrder` 2, palettes,
-stacks of ImageJ, MetaMorph and tifffile behind one directory (counted as pages), OME-TIFF (whose
-red, green and blue channels are one picture), reduced copies (not counted). Not read: raw camera
-files, whole-slide images that are larger than the limit or start with a photograph of the label.
+without a predictor where one fits. JPEG 2000, JPEG XL and WebP may have 40 megapixels a strip or
+tile.
+
+Also read: subsampled YCbCr, `FillOrder` 2, palettes of 8-bit colours, stacks behind one directory
+(ImageJ, MetaMorph, tifffile; counted as pages), OME-TIFF, whose red, green and blue channels are
+one picture. Reduced copies are not counted. Not read: raw camera files, whole-slide images that
+are larger than the limit or start with a photograph of the label.
+"""
+
+DAMAGE = """
+## Damage
+
+Refused: what ends early, what a checksum or a strict decoder finds, long runs of zeros or FF where
+packed data cannot have them. Where it cannot be told for certain the answer carries
+`poor_quality`: long runs of 00 or FF, or noise, in plain samples that have nothing like it
+elsewhere; a WebP that does not need its last bytes; a band of one colour along one side; an edge
+across the whole picture in a coding that has no checks.
+
+Not found: single changed bits where nothing checks them (most of those in JPEG, LZW, PackBits and
+plain samples), small changes in JPEG 2000, and what an editor drew over.
 """
 
 
@@ -56,7 +72,7 @@ def text() -> str:
     parts = [HEAD]
     for format in FORMATS:
         parts.append(f"\n## {format}\n{TIFF if format == 'TIFF' else ''}\n{_table(format)}")
-    return "".join(parts)
+    return "".join([*parts, DAMAGE])
 
 
 def _table(format: str) -> str:

@@ -16,7 +16,9 @@ SAVE: Final = "save it as an 8-bit TIFF or PNG"
 """The way out for a whole file of a kind that is not read."""
 
 MAX_PIXELS: Final = 150_000_000
-"""Largest image that is decoded, in pixels."""
+"""Largest image that is decoded, in pixels. Measured at this size beside the file itself: a process
+grows to 0.1 GB for a JPEG, 0.9 GB for a progressive one, 0.6 GB for a PNG, 0.7 GB for a BMP, 0.4 GB
+for a TIFF in tiles, 1.0 GB for one in a single strip with LZW, 1.4 GB in 16-bit planes."""
 
 
 class ImageError(ValueError):

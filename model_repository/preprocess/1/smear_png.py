@@ -8,6 +8,7 @@ import zlib
 from typing import Final, NamedTuple
 
 import imagecodecs
+import numpy as np
 from smear_error import TOO_LARGE, ImageError, check_size, corrupt, truncated
 from smear_exif import orientation
 from smear_page import FirstPage, of_array
@@ -23,12 +24,10 @@ logging.getLogger("imagecodecs").setLevel(logging.CRITICAL)  # It warns of what 
 MAX_RAW: Final = 700_000_000
 """Bytes of the unpacked pixel data; more than the largest picture has with 8 bits."""
 
-MAX_SPARE: Final = 1 << 30
-"""Bytes that may be unpacked in vain."""
+MAX_SPARE: Final = 65_536
+"""Bytes that may follow the picture in its pixel data; some programs write a few."""
 
-_DENSEST: Final = 1032
-"""To so many bytes one packed byte can grow."""
-
+_PALETTE: Final = 3
 _CHANNELS: Final = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _PASSES: Final = (
     (0, 0, 8, 8),
@@ -52,16 +51,20 @@ class Head(NamedTuple):
     kind: int
     interlaced: int
 
-    def raw_size(self) -> int:
-        """Bytes of the unpacked pixel data: rows with a byte before each."""
+    def passes(self) -> list[tuple[int, int]]:
+        """How many rows each pass has, and their bytes: one for the filter, then the samples."""
         bits = self.depth * _CHANNELS[self.kind]
-        total = 0
+        found = []
         for left, top, right, down in _PASSES if self.interlaced else ((0, 0, 1, 1),):
             columns = -(-(self.width - left) // right)
             rows = -(-(self.height - top) // down)
             if columns > 0 and rows > 0:
-                total += rows * (1 + -(-columns * bits // 8))
-        return total
+                found.append((rows, 1 + -(-columns * bits // 8)))
+        return found
+
+    def raw_size(self) -> int:
+        """Bytes of the unpacked pixel data."""
+        return sum(rows * length for rows, length in self.passes())
 
 
 class Chunks(NamedTuple):
@@ -71,22 +74,31 @@ class Chunks(NamedTuple):
     exif: bytes
     xmp: bytes
     profile: bytes | None
+    palette: bytes
+    transparent: bytes
     packed: list[memoryview]
     """The pixel data."""
 
 
 def read(data: bytes) -> FirstPage:
-    """The picture; raises ImageError, and PngError for pixel data that libpng refuses."""
+    """The picture; raises ImageError.
+
+    libpng gets only chunks that were checked before: it loses memory where it meets an error.
+    """
     if len(data) < 33:
         raise truncated("PNG", "inside its header")
     head = _head(data)
     chunks = _walk(data)
-    _check_packed(chunks.packed, head.raw_size())
-    samples = imagecodecs.png_decode(data)
+    packed = b"".join(chunks.packed)
+    _check_packed(packed, head)
+    if head.kind == _PALETTE and not chunks.palette:
+        raise corrupt("PNG", "it has no palette")
+    checked = {b"IHDR": data[16:29], b"PLTE": chunks.palette, b"tRNS": chunks.transparent}
+    checked |= {b"IDAT": packed}
+    body = b"".join(_chunk(name, content) for name, content in checked.items() if content)
+    samples = imagecodecs.png_decode(data[:8] + body + _chunk(b"IEND", b""))
     channels = 1 if samples.ndim == 2 else samples.shape[2]
     image = of_array(samples, ("L", "LA", "RGB", "RGBA")[channels - 1])
-    if image.size != (head.width, head.height):
-        raise corrupt("PNG", "its picture has another size than its header says")
     return FirstPage(
         image=image,
         pages=chunks.frames,
@@ -96,14 +108,26 @@ def read(data: bytes) -> FirstPage:
     )
 
 
-def _check_packed(packed: list[memoryview], size: int) -> None:
-    """Refuse pixel data that unpack to far more than the picture: libpng would unpack all."""
-    if sum(map(len, packed)) <= MAX_SPARE // _DENSEST + size // _DENSEST:
-        return
+def _chunk(name: bytes, content: bytes) -> bytes:
+    checksum = struct.pack(">I", zlib.crc32(content, zlib.crc32(name)))
+    return b"".join([struct.pack(">I", len(content)), name, content, checksum])
+
+
+def _check_packed(packed: bytes, head: Head) -> None:
+    """Refuse pixel data whose checksum does not fit, that are too short, or make no sense."""
+    size = head.raw_size()
     try:
-        imagecodecs.deflate_decode(b"".join(packed), out=size)
+        raw = imagecodecs.deflate_decode(packed, out=size + MAX_SPARE)
     except imagecodecs.DeflateError as error:
-        raise corrupt("PNG", "its pixel data do not unpack to its picture") from error
+        raise corrupt("PNG", "its pixel data cannot be unpacked") from error
+    if len(raw) < size:
+        raise truncated("PNG", "before its last row")
+    filters = np.frombuffer(raw, np.uint8)
+    at = 0
+    for rows, length in head.passes():
+        if filters[at : at + rows * length : length].max() > 4:
+            raise corrupt("PNG", "its pixel data make no sense")
+        at += rows * length
 
 
 def _head(data: bytes) -> Head:
@@ -150,6 +174,8 @@ def _walk(data: bytes) -> Chunks:
             animated_first = True
         elif name == b"acTL" and length >= 8 and not packed:
             (frames,) = struct.unpack_from(">I", data, at + 8)
+        elif name in (b"PLTE", b"tRNS"):
+            found.setdefault(name, data[at + 8 : end - 4])
         elif name in (b"eXIf", b"iCCP", b"zTXt", b"iTXt"):
             unpacked.add(name, data[at + 8 : end - 4], found)
         at = end
@@ -161,8 +187,17 @@ def _walk(data: bytes) -> Chunks:
         exif=b"Exif\0\0" + exif if exif else found.get(b"Raw profile type exif", b""),
         xmp=found.get(b"XML:com.adobe.xmp", b""),
         profile=found.get(b"iCCP"),
+        palette=_palette(found.get(b"PLTE", b"")),
+        transparent=found.get(b"tRNS", b""),
         packed=packed,
     )
+
+
+def _palette(content: bytes) -> bytes:
+    """Whole colours, and no more than an index of 8 bits reaches."""
+    if len(content) % 3 or len(content) > 768:
+        raise corrupt("PNG", "its palette has an impossible length")
+    return content
 
 
 class Unpacked:

@@ -6,8 +6,10 @@ import io
 import struct
 import zlib
 from collections.abc import Callable
+from pathlib import Path
 
 import imagecodecs
+import majority
 import numpy as np
 import pixels
 import pytest
@@ -62,6 +64,12 @@ def seen(data: bytes) -> str | None:
     except pixels.ImageError as error:
         return error.code
     return "review" if quality[SHARPNESS] == 0 else None
+
+
+def test_the_released_policy_asks_for_review_of_a_picture_that_seems_damaged() -> None:
+    released = Path(majority.__file__).with_name("policy.json")
+    limits = {limit.at: limit for limit in majority.Policy.load(released).quality_limits}
+    assert limits[SHARPNESS].low > 0
 
 
 @pytest.mark.parametrize("name", FILES)

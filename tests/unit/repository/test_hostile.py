@@ -77,9 +77,12 @@ def png(width: int, height: int, packed: bytes, depth: int = 8, kind: int = 2) -
 
 
 def test_a_png_of_one_pixel_that_unpacks_to_gigabytes() -> None:
-    bomb = deflated(64)
-    assert code(png(1, 1, bomb)) is None, "64 megabytes are soon passed over"
-    assert code(png(1, 1, bomb * 32)) == smear_error.CORRUPT
+    assert code(png(1, 1, deflated(64) * 32)) == smear_error.CORRUPT
+
+
+def test_a_png_with_a_few_bytes_behind_its_picture() -> None:
+    assert code(png(2, 2, zlib.compress(bytes(14 + 500)))) is None
+    assert code(png(2, 2, zlib.compress(bytes(13)))) == smear_error.TRUNCATED
 
 
 def test_a_png_that_needs_more_memory_than_any_of_8_bits() -> None:
