@@ -65,7 +65,8 @@ def _table(data: bytes, at: int, most: int) -> _Table:
     start = at + form.tagnosize
     (following,) = struct.unpack_from(form.offsetformat, data, start + count * form.tagsize)
     stored = data[start : start + min(count, most) * form.tagsize]
-    return _Table(count, list(struct.iter_unpack(form.tagheaderformat, stored)), following)
+    entry = f"{form.byteorder}HH{form.offsetformat[-1]}{form.offsetsize}s"
+    return _Table(count, list(struct.iter_unpack(entry, stored)), following)
 
 
 class Chain(NamedTuple):
