@@ -139,7 +139,7 @@ def _edit_tag(out: bytearray, rng: random.Random) -> None:
     try:
         (at,) = struct.unpack_from(order + word, out, 8 if big else 4)
         (count,) = struct.unpack_from(order + ("Q" if big else "H"), out, at)
-    except struct.error:
+    except (struct.error, OverflowError):
         return None
     place = at + (8 if big else 2) + rng.randrange(max(1, min(count, 40))) * (4 + 2 * room)
     if place + 4 + 2 * room > len(out):

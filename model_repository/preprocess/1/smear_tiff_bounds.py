@@ -22,7 +22,7 @@ MAX_VALUES: Final = 1_000_000
 """Values of one entry; strips are bounded further."""
 
 MAX_BYTES: Final = 16_000_000
-"""Bytes of one entry, and of all that are read together."""
+"""Bytes of one entry."""
 
 _SIZES: Final = {kind: struct.calcsize(code) for kind, code in TIFF.DATA_FORMATS.items()}
 _INTEGERS: Final = frozenset({1, 3, 4, 6, 8, 9, 13, 16, 17, 18})
@@ -33,12 +33,11 @@ _NEEDED: Final = _NUMBERS | {281, 341, 347, 529, 532, 34675}
 _READ: Final = _NEEDED | TIFF.TAG_LOAD | {700, 33629, 65426, 65432}
 """Tags whose values tifffile or this program may read."""
 
-_FEW: Final = {347: 1_000_000, 33628: 256, 33629: 10_000}
-"""Values of tags for which less than MAX_VALUES is plenty."""
+_MOST: Final = {347: 1_000_000, 33628: 256, 33629: 10_000, 50839: 1 << 32}
+"""Values of tags for which there is another limit; ImageJ keeps drawings of any size."""
 
 _COUNTS: Final = 50838
 """Lengths of ImageJ's texts: negative ones would be read for ever."""
-
 
 _FORMATS: Final = {
     b"II*\0": TIFF.CLASSIC_LE,
@@ -122,7 +121,7 @@ def check(data: bytes, at: int) -> None:
     for tag, kind, count, stored in table.entries:
         if tag not in _READ:
             continue
-        if count > (MAX_BYTES if kind in (1, 2, 7) else _FEW.get(tag, MAX_VALUES)):
+        if count > _MOST.get(tag, MAX_BYTES if kind in (1, 2, 7) else MAX_VALUES):
             raise corrupt("TIFF", f"it claims {count:,} values where no TIFF has so many")
         if (tag in _NUMBERS and (kind not in _INTEGERS or not count)) or (
             (tag in _SINGLE and count > 1) or (tag == _COUNTS and kind not in (3, 4))
@@ -134,5 +133,5 @@ def check(data: bytes, at: int) -> None:
         if tag in _NEEDED and not (inside and kind in _SIZES):
             raise truncated("TIFF", "inside its first directory")
         total += size
-    if total > 2 * MAX_BYTES:
+    if total > 2 * max(MAX_BYTES, len(data)):
         raise corrupt("TIFF", "its directory claims more than any TIFF has")

@@ -201,6 +201,16 @@ def test_texts_of_imagej_that_go_back_and_forth(kind: int) -> None:
     assert code(made + counts + head + bytes(16 << 20)) in (None, *BAD)
 
 
+def test_large_drawings_of_imagej_are_no_damage() -> None:
+    base = with_entries([bytes(12)] * 2)
+    counts, drawing = struct.pack("<II", 12, 20_000_000), b"JIJIrevo" + struct.pack("<I", 1)
+    entries = [
+        struct.pack("<HHII", 50838, 4, 2, len(base)),
+        struct.pack("<HHII", 50839, 1, 20_000_012, len(base) + 8),
+    ]
+    assert code(with_entries(entries) + counts + drawing + bytes(20_000_000)) is None
+
+
 # -- texts ----------------------------------------------------------------------------------------
 
 
