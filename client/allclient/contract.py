@@ -91,6 +91,7 @@ class ReviewReason(str, Enum):
     LOW_CONFIDENCE = "low_confidence"
     OUT_OF_DISTRIBUTION = "out_of_distribution"
     POOR_QUALITY = "poor_quality"
+    """Blurred, blank, too dark or too bright; or a part of it seems damaged or filled in."""
     NO_LEUKOCYTES = "no_leukocytes"
     """No nucleus of a white cell was found: there is nothing in the field to answer about."""
     FIRST_PAGE_ONLY = "first_page_only"

@@ -1,7 +1,8 @@
 """From an encoded image file to what the backbones see of it, and what the field is like.
 
 Pure functions: no Triton, no files, no state. Training and serving both call ``decode``, so the
-pixels cannot differ between them. Only the standard library, numpy and Pillow are used.
+pixels cannot differ between them. Used are the standard library, numpy, Pillow, simplejpeg
+(libjpeg-turbo), tifffile and imagecodecs (libpng, and what unpacks TIFF).
 
 Decisions, and why
 - The whole image is squashed to 224x224, never cropped or padded: the training images are fields
@@ -12,27 +13,33 @@ Decisions, and why
   result still has at least ``GAP`` times 224 pixels a side.
 - An embedded ICC profile is applied (to sRGB): the same field saved in another colour space means
   the same colours. Without a profile the samples are taken as sRGB, as the training images are.
-- 16-bit samples are scaled by the range of their type, never by the content of one image, so that
-  two fields of one camera stay comparable. 32-bit samples have no agreed range and are refused,
+- 16-bit samples are scaled by the range of their type, or by 10 to 15 bits where a tag says that
+  the type has no more, never by the content of one image, so that two fields of one camera stay
+  comparable. 32-bit samples have no agreed range and are refused,
   but for floating point between 0 and 1.
 - Transparent parts show white, the colour of an empty slide.
 - Of several pages or frames the first is read and all are counted.
+- Damage is refused. Where it cannot be told for certain (a band of one colour at an edge, a block
+  of zeros in plain samples) the picture is answered with a sharpness of 0, which no field has, so
+  that the vote asks for review because of poor quality.
 """
 
 from __future__ import annotations
 
 import io
-import struct
 from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import smear_nuclei
-from PIL import Image, ImageCms, ImageFile, TiffImagePlugin
+from PIL import Image, ImageCms
+from smear_damage import filled, torn
 from smear_density import MASKED, render
-from smear_file import MAX_PIXELS, UNSUPPORTED, FirstPage, ImageError, identify, read, refusal
+from smear_error import MAX_PIXELS, ImageError, refusal
+from smear_file import identify, read
 from smear_frame import MASK_FROM, SIDE
-from smear_quality import measure
+from smear_page import FirstPage
+from smear_quality import QUALITY_FIELDS, measure
 
 __all__ = [
     "MASKED",
@@ -72,6 +79,8 @@ class Field(NamedTuple):
     """uint8 [224, 224, 3], upright, the scale-bar corner masked."""
     pages: int
     """How many pages or frames the file has; the field is the first."""
+    suspect: bool = False
+    """Whether a part of it seems to be overwritten or filled in, which cannot be told for sure."""
 
 
 def decode(data: bytes) -> Decoded:
@@ -81,7 +90,10 @@ def decode(data: bytes) -> Decoded:
     """
     seen = field(data)
     found = smear_nuclei.find(seen.rgb)
-    return Decoded(render(seen.rgb, found.mask, found.levels), measure(seen.rgb, seen.pages, found))
+    quality = measure(seen.rgb, seen.pages, found)
+    if seen.suspect:
+        quality[QUALITY_FIELDS.index("sharpness")] = 0
+    return Decoded(render(seen.rgb, found.mask, found.levels), quality)
 
 
 def rgb(data: bytes) -> npt.NDArray[np.uint8]:
@@ -94,91 +106,55 @@ def field(data: bytes) -> Field:
     kind = identify(data)
     try:
         page = read(data, kind, side=GAP * SIDE)
-        upright = _orient(_squash(page), page.image)
-    except ImageError:
-        raise
+        stored = _squash(page)
     except Exception as error:
         # Whatever a decoder trips over in a broken file concerns this file alone.
         raise refusal(kind, error) from error
-    colours = upright.copy()
+    turn = _TURNS.get(page.orientation)
+    colours = (turn(stored) if turn else stored).copy()
+    suspect = page.suspect or filled(colours) or (page.unchecked and torn(colours))
     colours[MASK_FROM:, MASK_FROM:] = MASKED
-    return Field(colours, page.pages)
+    return Field(colours, page.pages, suspect)
 
 
 def _squash(page: FirstPage) -> npt.NDArray[np.uint8]:
     """The whole decoded image, antialiased, as uint8 [224, 224, 3] sRGB on white."""
+    if page.image.rgb is not None and page.image.size == (SIDE, SIDE) and not page.profile:
+        return page.image.rgb
     small = _reduce(page)
     if small.mode == "RGBa":
         samples = np.asarray(small).astype(np.int16)
         # Premultiplied by alpha: adding what is missing to full cover puts it on white.
         on_white = samples[..., :3] + (255 - samples[..., 3:])
         small = Image.fromarray(np.minimum(on_white, 255).astype(np.uint8))
-    return np.asarray(_to_srgb(small, page.image.info.get("icc_profile")))
+    return np.asarray(_to_srgb(small, page.profile))
 
 
 def _reduce(page: FirstPage) -> Image.Image:
     """Resample to 224x224 in a mode whose samples may be averaged: L, RGB, RGBa or CMYK."""
-    image = page.image
-    width, height = image.size
+    width, height = page.image.size
     fx, fy = max(1, width // (GAP * SIDE)), max(1, height // (GAP * SIDE))
-    if fx == fy == 1:
-        small = _averageable(image, image)
-    else:
-        rows = max(1, STRIP_BYTES // (4 * width * fy)) * fy
-        small = Image.new("1", (0, 0))
-        for top in range(0, height, rows):
-            strip = image.crop((0, top, width, min(top + rows, height)))
-            strip = _averageable(strip, image).reduce((fx, fy))
-            if top == 0:
-                small = Image.new(strip.mode, (strip.width, -(-height // fy)))
-            small.paste(strip, (0, top // fy))
+    rows = max(1, STRIP_BYTES // (4 * width * fy)) * fy
+    small = Image.new("1", (0, 0))
+    top = 0
+    for band in page.image.bands(rows):
+        part = band if fx == fy == 1 else band.reduce((fx, fy))
+        if top == 0:
+            if part.height * fy >= height:
+                small = part
+                break
+            small = Image.new(part.mode, (part.width, -(-height // fy)))
+        small.paste(part, (0, top))
+        top += part.height
     if small.size == (SIDE, SIDE):
         return small
     box = (0.0, 0.0, page.extent[0] / fx, page.extent[1] / fy)
     return small.resize((SIDE, SIDE), Image.Resampling.LANCZOS, box=box)
 
 
-def _averageable(strip: Image.Image, image: ImageFile.ImageFile) -> Image.Image:
-    """A part of the image in a mode whose 8-bit samples may be averaged."""
-    mode = strip.mode
-    if mode.startswith(("I", "F")):
-        return Image.fromarray(_to_eight_bits(np.asarray(strip), image))
-    if mode in ("RGB", "L", "CMYK") and "transparency" not in strip.info:
-        return strip
-    if strip.has_transparency_data:
-        return strip.convert("RGBA").convert("RGBa")
-    return strip.convert("L" if mode == "1" else "RGB")
-
-
-def _to_eight_bits(
-    samples: npt.NDArray[np.generic], image: ImageFile.ImageFile
-) -> npt.NDArray[np.uint8]:
-    """Grey samples [h, w] of more than 8 bits, scaled by the range of their type."""
-    tags = image.tag_v2 if isinstance(image, TiffImagePlugin.TiffImageFile) else {}
-    bits = int(tags.get(258, (16,))[0])
-    if samples.dtype.kind == "f":
-        if not (samples.min() >= 0 and samples.max() <= 1):  # also false for NaN
-            raise ImageError(
-                UNSUPPORTED,
-                "floating-point samples outside 0 to 1 have no agreed range; save 8 or 16 bits",
-            )
-        top = 1.0
-    elif bits > 16:
-        raise ImageError(
-            UNSUPPORTED, "32-bit samples have no agreed range; save the image with 8 or 16 bits"
-        )
-    else:
-        signed = tags.get(339, (1,))[0] == 2
-        top = float(2 ** (bits - signed) - 1)
-    grey = np.clip(np.rint(samples.astype(np.float32) * np.float32(255 / top)), 0, 255)
-    if tags.get(262) == 0:  # white is zero; Pillow turns only up to 8 bits round
-        grey = 255 - grey
-    return grey.astype(np.uint8)
-
-
-def _to_srgb(image: Image.Image, profile: object) -> Image.Image:
+def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     """L, RGB or CMYK to sRGB, by the embedded ICC profile where there is a usable one."""
-    if isinstance(profile, bytes) and profile:
+    if profile:
         try:
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
             space = source.profile.xcolor_space.strip()
@@ -190,7 +166,7 @@ def _to_srgb(image: Image.Image, profile: object) -> Image.Image:
                 return converted
         except (ImageCms.PyCMSError, OSError):
             pass  # An unreadable profile says nothing: the samples count as sRGB.
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 _TURNS: Final = {
@@ -202,13 +178,3 @@ _TURNS: Final = {
     7: lambda a: a.transpose(1, 0, 2)[::-1, ::-1],
     8: lambda a: a.transpose(1, 0, 2)[::-1],
 }
-
-
-def _orient(pixels: npt.NDArray[np.uint8], image: ImageFile.ImageFile) -> npt.NDArray[np.uint8]:
-    """Turn upright by the EXIF orientation. After the squash, where it costs nothing."""
-    try:
-        # Pillow has already turned a TIFF and taken the tag away.
-        turn = _TURNS.get(image.getexif().get(0x0112, 1))
-    except (SyntaxError, ValueError, TypeError, KeyError, OSError, struct.error):
-        return pixels  # Unreadable EXIF: the pixels are whole, their orientation stays as stored.
-    return turn(pixels) if turn else pixels

@@ -40,10 +40,11 @@ def measure(
 
     pixels: uint8 [224, 224, 3] RGB; everything is measured outside the scale-bar corner.
     Grey is ITU-R BT.601 luma. Sharpness is the variance of the 4-neighbour Laplacian of the grey
-    image, 0..255 scale; brightness and contrast are mean and standard deviation of grey / 255;
-    clipped_dark and clipped_bright are the shares of pixels with grey <= 5 and >= 250. background_*
-    is the mean RGB / 255 of pixels above the Otsu threshold of the green channel, cells_* of those
-    at or below it; both are the whole mean where the green channel is flat. The rest is what
+    image, 0..255 scale (``pixels.decode`` puts 0 where a part of the image seems damaged);
+    brightness and contrast are mean and standard deviation of grey / 255; clipped_dark and
+    clipped_bright are the shares of pixels with grey <= 5 and >= 250. background_* is the mean
+    RGB / 255 of pixels above the Otsu threshold of the green channel, cells_* of those at or below
+    it; both are the whole mean where the green channel is flat. The rest is what
     ``smear_cells.describe`` says. ``found`` is ``smear_nuclei.find(pixels)`` where that is known.
     """
     # Histograms carry all there is to know here and are far quicker than sums over pixels.

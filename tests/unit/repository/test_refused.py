@@ -218,7 +218,9 @@ def test_a_jpeg_with_thousands_of_scans() -> None:
 
 
 def test_uncompressed_ycbcr_tiff_is_not_taken_for_rgb() -> None:
-    assert refusal(encode("TIFF", LUMPS.convert("YCbCr"))).code == smear_file.UNSUPPORTED
+    data = encode("TIFF", LUMPS.convert("YCbCr"))
+    apart = np.abs(pixels.rgb(data).astype(int) - pixels.rgb(encode("TIFF")))
+    assert apart.mean() < 2
 
 
 CODES = {

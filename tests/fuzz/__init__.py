@@ -1,0 +1,1 @@
+"""Mutated image files, each made from its number, sent through the decoders or a real server."""
