@@ -18,27 +18,33 @@ from allclient.result import Result
 from allclient.transport.cancellation import Cancellation
 from allclient.transport.codec import decode, encode
 from allclient.transport.health import Health, ServerMetadata, contract_problems
-from allclient.transport.options import Connection
-from allclient.transport.status import is_unavailable, translate
+from allclient.transport.options import Connection, check_seconds
+from allclient.transport.owned import Owned
+from allclient.transport.status import is_unavailable, translate, translate_local
 
 _T = TypeVar("_T")
 
 _log = logging.getLogger(__name__)
 
 
-class Transport:
+class Transport(Owned):
     """One gRPC channel to one server."""
 
     def __init__(self, connection: Connection) -> None:
+        super().__init__()
         self.connection = connection
         self._headers = connection.metadata()
-        self._client: Any = InferenceServerClient(**connection.client_arguments())
+        try:
+            self._client: Any = InferenceServerClient(**connection.client_arguments())
+        except Exception as error:
+            raise translate_local(error, connection.address) from error
         self._issuing = threading.Lock()
         self._closed = False
 
     def close(self) -> None:
         self._closed = True
-        self._client.close()
+        if self.is_owner:  # the channel of a forked child has no threads that could end it
+            self._client.close()
 
     def infer(self, image: bytes, cancellation: Cancellation | None = None) -> Result:
         """The answer for one encoded image.
@@ -84,11 +90,14 @@ class Transport:
         )
 
     def _ask(self, method: Callable[..., Any], timeout: float, *arguments: str) -> Any:
-        self._check_open()
+        self.check_open()
+        check_seconds(timeout)
         try:
             return method(*arguments, headers=self._headers, client_timeout=timeout)
         except InferenceServerException as error:
             raise self._translated(error) from error
+        except Exception as error:
+            raise self._translated_local(error) from error
 
     def _persist(self, attempt: Callable[[float], _T], cancellation: Cancellation) -> _T:
         """Try, and try again while the server is unavailable and time is left."""
@@ -110,7 +119,7 @@ class Transport:
     def _call(
         self, inputs: list[Any], request_id: str, timeout: float, cancellation: Cancellation
     ) -> Any:
-        self._check_open()
+        self.check_open()
         answered: Future[Any] = Future()
 
         def settle(result: Any, error: InferenceServerException | None) -> None:
@@ -122,14 +131,19 @@ class Transport:
         # async_infer, because infer() cannot be cancelled. It parks its call in an attribute of
         # the client before it hooks in the callback: two threads at once would swap their calls.
         with self._issuing:
-            call = self._client.async_infer(
-                self.connection.model,
-                inputs,
-                settle,
-                request_id=request_id,
-                client_timeout=timeout,
-                headers=self._headers,
-            )
+            try:
+                call = self._client.async_infer(
+                    self.connection.model,
+                    inputs,
+                    settle,
+                    request_id=request_id,
+                    client_timeout=timeout,
+                    headers=self._headers,
+                )
+            except InferenceServerException:
+                raise
+            except Exception as error:
+                raise self._translated_local(error) from error
         with cancellation.guard(call.cancel):
             try:
                 return answered.result()
@@ -137,9 +151,17 @@ class Transport:
                 call.cancel()
                 raise
 
-    def _check_open(self) -> None:
+    def check_open(self) -> None:
+        self.check_owner()
         if self._closed:
             raise ConfigurationError("this client is closed")
 
     def _translated(self, error: InferenceServerException) -> AllclientError:
+        if self._closed:  # which cancels what is in flight
+            return ConfigurationError("this client is closed")
         return translate(error, self.connection.address, self.connection.model)
+
+    def _translated_local(self, error: Exception) -> AllclientError:
+        if self._closed:  # just now
+            return ConfigurationError("this client is closed")
+        return translate_local(error, self.connection.address)

@@ -70,6 +70,15 @@ def refusal(text: str) -> ImageRejectedError | None:
     return None
 
 
+def translate_local(error: Exception, address: str) -> AllclientError:
+    """Our error for what gRPC or tritonclient raises before a call leaves this process."""
+    if isinstance(error, MemoryError):
+        return ImageRejectedError(
+            "there is not enough memory to send it", code=ImageErrorCode.TOO_LARGE.value
+        )
+    return ConfigurationError(f"a call to {address} cannot be made here: {error or repr(error)}")
+
+
 def translate(error: InferenceServerException, address: str, model: str) -> AllclientError:
     """Our error for theirs, with a sentence that names the server and the way out."""
     status = status_name(error)
