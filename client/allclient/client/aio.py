@@ -10,10 +10,10 @@ from allclient.client.budget import AsyncBudget
 from allclient.client.ledger import FATAL, Ledger
 from allclient.client.reading import iterate, read_image, size_of
 from allclient.client.sync import HEALTH_TIMEOUT, IN_FLIGHT
-from allclient.client.threads import DaemonThreads
 from allclient.contract import ENSEMBLE
 from allclient.errors import AllclientError
 from allclient.result import Outcome, Pipe, Result, Source
+from allclient.threads import DaemonThreads
 from allclient.transport import Connection, Health, Retry, ServerMetadata, TlsOptions
 from allclient.transport.aio import AsyncTransport
 from allclient.transport.owned import Owned

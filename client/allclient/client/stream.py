@@ -9,9 +9,9 @@ from concurrent.futures import CancelledError
 from allclient.client.budget import Budget
 from allclient.client.ledger import FATAL, Ledger
 from allclient.client.reading import iterate, read_image, size_of
-from allclient.client.threads import no_thread
 from allclient.errors import AllclientError
 from allclient.result import Outcome, Pipe, Result, Source
+from allclient.threads import no_thread
 from allclient.transport.cancellation import Cancellation
 from allclient.transport.owned import Owned
 

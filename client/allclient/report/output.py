@@ -6,22 +6,31 @@ end. A run that stops early leaves ``FILE.partial`` with all it finished; resumi
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from allclient.errors import ConfigurationError
 from allclient.report.formats import Csv, Format, JsonLines, Resumable
+from allclient.report.restore import is_foreign, restore
+from allclient.report.rowfile import RowFile, opening, writing
 from allclient.report.rows import Row
+
+
+class Stream(Protocol):
+    """What takes bytes."""
+
+    def write(self, data: bytes, /) -> object: ...
+    def flush(self) -> object: ...
 
 
 class StreamOutput:
     """Rows to an open stream, each as soon as it is there."""
 
-    def __init__(self, stream: BinaryIO, form: Format) -> None:
+    def __init__(self, stream: Stream, form: Format) -> None:
         self._stream = stream
         self._form = form
         self._write(form.head())
@@ -50,29 +59,27 @@ class FileOutput:
     failed are to be tried again, and their old rows go once there is a new one. With
     ``overwrite`` what is there is replaced at the end. With neither, an existing file is an error.
 
-    Raises ConfigurationError when the file exists, is of another format or cannot be written.
+    Raises ConfigurationError when the file exists, is of another format or cannot be one by its
+    name; OutputError, here and later, when it cannot be written.
     """
 
     def __init__(
         self, path: Path, form: Format, *, resume: bool = False, overwrite: bool = False
     ) -> None:
-        self.path = path.resolve()  # a link stays one, and its target is written
+        with opening(path):
+            self.path = path.resolve()  # a link stays one, and its target is written
         self.partial = self.path.with_name(self.path.name + ".partial")
         self._form = form
-        self._file: BinaryIO
+        self._file: RowFile
         self._done: set[bytes] = set()
         self._failed: set[bytes] = set()
         self._retried: set[bytes] = set()
         self._old_end = 0
-        try:
+        with opening(self.partial):
             if resume:
                 self._resume()
             else:
                 self._begin(overwrite)
-        except OSError as error:
-            raise ConfigurationError(
-                f"cannot write {str(self.partial)!r}: {error.strerror or error}"
-            ) from error
 
     @property
     def resumed(self) -> int:
@@ -93,10 +100,10 @@ class FileOutput:
         """Make it permanent under its name."""
         if self._retried:
             self._drop_superseded()
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        self._file.sync()
         self._file.close()
-        self.partial.replace(self.path)
+        with writing(repr(str(self.path))):
+            self.partial.replace(self.path)
 
     def abandon(self) -> str | None:
         """Keep what there is for a later run; returns where it is."""
@@ -114,7 +121,7 @@ class FileOutput:
                     f"an earlier run left {str(self.partial)!r}: --resume goes on with it, "
                     "--overwrite starts anew"
                 )
-        self._file = self.partial.open("wb")
+        self._file = RowFile(self.partial, "wb")
         self._file.write(self._form.head())
         self._file.flush()
 
@@ -123,18 +130,36 @@ class FileOutput:
             if not self.path.exists():
                 self._begin(overwrite=False)
                 return
-            copy = self.partial.with_name(self.partial.name + ".new")
-            shutil.copyfile(self.path, copy)
-            copy.replace(self.partial)
+            with self._replacing() as copy:
+                shutil.copyfile(self.path, copy)
         form = _resumable(self._form)
+        if is_foreign(self.partial, form):
+            try:
+                with self._replacing() as copy:
+                    restore(self.partial, copy, form)
+            except ValueError as error:
+                raise self._mixed(f" ({error})") from error
         with self.partial.open("rb") as file:
             end, head_found = self._read_old(file, form)
-        self._file = self.partial.open("r+b")
+        self._file = RowFile(self.partial, "r+b")
         self._file.truncate(end)  # a row that a crash tore is not a row
         self._file.seek(end)
         if not head_found:
             self._file.write(form.head())
         self._old_end = self._file.tell()
+
+    @contextlib.contextmanager
+    def _replacing(self) -> Iterator[Path]:
+        """A new file, which takes the place of the partial one if all goes well."""
+        new = self.partial.with_name(self.partial.name + ".new")
+        try:
+            yield new
+            with writing(repr(str(self.partial))):
+                new.replace(self.partial)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                new.unlink(missing_ok=True)
+            raise
 
     def _read_old(self, file: BinaryIO, form: Resumable) -> tuple[int, bool]:
         """Take in the rows; returns where the last whole one ends, and if the head is there."""
@@ -158,10 +183,10 @@ class FileOutput:
         self._failed -= self._done
         return end, True
 
-    def _mixed(self) -> ConfigurationError:
+    def _mixed(self, reason: str = "") -> ConfigurationError:
         where = self.partial if self.partial.exists() else self.path
         return ConfigurationError(
-            f"{str(where)!r} does not hold rows of the format asked for: "
+            f"{str(where)!r} does not hold rows of the format asked for{reason}: "
             "resume with the --format of the first run"
         )
 
@@ -169,8 +194,12 @@ class FileOutput:
         """Leave out the old rows of files that failed then and have a new row now."""
         form = _resumable(self._form)
         self._file.close()
-        copy = self.partial.with_name(self.partial.name + ".new")
-        with self.partial.open("rb") as old, copy.open("wb") as new:
+        with (
+            self._replacing() as copy,
+            writing(repr(str(copy))),
+            self.partial.open("rb") as old,
+            RowFile(copy, "wb") as new,
+        ):
             head = old.read(len(form.head()))
             new.write(head)
             position = len(head)
@@ -182,10 +211,9 @@ class FileOutput:
                 position += len(line)
                 if not superseded:
                     new.write(line)
-            new.flush()
-            os.fsync(new.fileno())
-        copy.replace(self.partial)
-        self._file = self.partial.open("r+b")
+            new.sync()
+        with writing(repr(str(self.partial))):
+            self._file = RowFile(self.partial, "r+b")
 
     def _seen_as(self, file: str) -> str:
         """The name as reading a row back gives it: CSV cannot keep bytes that are no UTF-8."""

@@ -15,11 +15,10 @@ from typing import Any
 import grpc
 import pytest
 
-from allclient import AsyncClient, Client
-from allclient.client import threads
-from allclient.client.threads import DaemonThreads
+from allclient import AsyncClient, Client, threads
 from allclient.errors import ConfigurationError, ModelNotReadyError
 from allclient.result import Pipe
+from allclient.threads import DaemonThreads
 from tests.unit.client.kserve import KServe, Refused
 
 WAIT = 60
