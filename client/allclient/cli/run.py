@@ -145,7 +145,10 @@ def _close(
         return codes.SOME_FAILED if tally.failed else codes.CLASSIFIED
     if failure is None:
         screen.say("allclient: stopped before the end")
-    _keep(output, screen, signals)
+    try:
+        _keep(output, screen, signals)
+    except OutputError as error:
+        failure = failure or error
     if failure is not None:
         raise failure
     return signals.exit_code

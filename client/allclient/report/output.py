@@ -126,27 +126,37 @@ class FileOutput:
         self._file.flush()
 
     def _resume(self) -> None:
-        if not self.partial.exists():
-            if not self.path.exists():
-                self._begin(overwrite=False)
-                return
-            with self._replacing() as copy:
-                shutil.copyfile(self.path, copy)
+        if not self.partial.exists() and not self.path.exists():
+            self._begin(overwrite=False)
+            return
         form = _resumable(self._form)
-        if is_foreign(self.partial, form):
-            try:
-                with self._replacing() as copy:
-                    restore(self.partial, copy, form)
-            except ValueError as error:
-                raise self._mixed(f" ({error})") from error
-        with self.partial.open("rb") as file:
-            end, head_found = self._read_old(file, form)
+        source = self.partial if self.partial.exists() else self.path
+        try:
+            end, head_found = self._take_over(source, form)
+        except ValueError as error:
+            reason = f" ({error})" if str(error) else ""
+            raise ConfigurationError(
+                f"{str(source)!r} does not hold rows of the format asked for{reason}: "
+                "resume with the --format of the first run"
+            ) from error
         self._file = RowFile(self.partial, "r+b")
         self._file.truncate(end)  # a row that a crash tore is not a row
         self._file.seek(end)
         if not head_found:
             self._file.write(form.head())
         self._old_end = self._file.tell()
+
+    def _take_over(self, source: Path, form: Resumable) -> tuple[int, bool]:
+        """Have the rows of ``source`` in the partial file, and take them in, as ``_read_old``."""
+        foreign = is_foreign(source, form)
+        if source == self.partial and not foreign:
+            return self._read_old(source, form)
+        with self._replacing() as copy:
+            if foreign:
+                restore(source, copy, form)
+            else:
+                shutil.copyfile(source, copy)
+            return self._read_old(copy, form)
 
     @contextlib.contextmanager
     def _replacing(self) -> Iterator[Path]:
@@ -161,34 +171,31 @@ class FileOutput:
                 new.unlink(missing_ok=True)
             raise
 
-    def _read_old(self, file: BinaryIO, form: Resumable) -> tuple[int, bool]:
-        """Take in the rows; returns where the last whole one ends, and if the head is there."""
+    def _read_old(self, path: Path, form: Resumable) -> tuple[int, bool]:
+        """Take in the rows; returns where the last whole one ends, and if the head is there.
+
+        Raises ValueError where these are no rows of the format.
+        """
         head = form.head()
-        found = file.read(len(head))
-        if found != head:
-            if head.startswith(found):  # torn within the head, or empty
-                return 0, False
-            raise self._mixed()
-        end = file.tell()
-        for line, whole in _records(file, form):
-            if not whole:  # only the last one can be
-                break
-            try:
-                name, classified = form.read(line)
-            except ValueError as error:
-                raise self._mixed() from error
-            end += len(line)
-            (self._done if classified else self._failed).add(_mark(name))
+        with path.open("rb") as file:
+            found = file.read(len(head))
+            if found != head:
+                if head.startswith(found):  # torn within the head, or empty
+                    return 0, False
+                raise ValueError
+            end = file.tell()
+            for line, whole in _records(file, form):
+                if not whole:  # only the last one can be
+                    break
+                try:
+                    name, classified = form.read(line)
+                except ValueError as error:
+                    raise ValueError from error  # what is wrong with the bytes helps nobody
+                end += len(line)
+                (self._done if classified else self._failed).add(_mark(name))
         # A later row of the same file decides.
         self._failed -= self._done
         return end, True
-
-    def _mixed(self, reason: str = "") -> ConfigurationError:
-        where = self.partial if self.partial.exists() else self.path
-        return ConfigurationError(
-            f"{str(where)!r} does not hold rows of the format asked for{reason}: "
-            "resume with the --format of the first run"
-        )
 
     def _drop_superseded(self) -> None:
         """Leave out the old rows of files that failed then and have a new row now."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,6 +58,11 @@ def _cannot_write(
     return kind(f"cannot write {name}: {reason}")
 
 
+def open_raw(path: Path, mode: str) -> io.FileIO:
+    """The file itself, with no buffer above it."""
+    return io.FileIO(path, mode)
+
+
 class RowFile:
     """A binary file that holds nothing back: a row is in it, whole, when ``write`` returns.
 
@@ -66,7 +72,7 @@ class RowFile:
 
     def __init__(self, path: Path, mode: str) -> None:
         self._name = repr(str(path))
-        self._file = path.open(mode, buffering=0)
+        self._file = open_raw(path, mode)
 
     def write(self, data: bytes) -> None:
         left = memoryview(data)
@@ -103,7 +109,7 @@ class RowFile:
                     raise
 
     def close(self) -> None:
-        """Some file systems tell only now that there was no room."""
+        """Some file systems tell only now that there was no room. A second call does nothing."""
         with writing(self._name):
             self._file.close()
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import os
 import pickle
+import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable
@@ -226,53 +226,59 @@ def test_outcomes_and_errors_can_be_pickled(server: KServe) -> None:
     ]
 
 
-def in_fork(call: Callable[[], object]) -> str:
-    """What a forked child says of it; a child that waits for ever fails the test by its alarm."""
-    reading, writing = os.pipe()
+FORKING = """
+import asyncio, os, signal, sys
+from allclient import AsyncClient, Client
+
+def in_fork(call):
+    sys.stdout.flush()
     if (child := os.fork()) == 0:
-        import signal
-
-        signal.alarm(WAIT)
+        signal.alarm(60)  # a child that waits for ever is a failure
         try:
-            said = f"fine: {call()!r}"
+            print("fine:", call())
         except BaseException as error:
-            said = f"{type(error).__name__}: {error}"
-        os.write(writing, said.encode())
+            print(f"{{type(error).__name__}}: {{error}}")
+        sys.stdout.flush()
         os._exit(0)
-    os.close(writing)
-    with open(reading, "rb") as pipe:  # noqa: PTH123  a descriptor
-        said = pipe.read().decode()
     assert os.waitpid(child, 0)[1] == 0
-    return said
+
+client = Client({address!r})
+client.classify(b"benign")
+stream = client.classify_many(b"benign" for _ in range(10**6))
+next(stream)
+in_fork(lambda: client.classify(b"benign"))
+in_fork(lambda: client.health())
+in_fork(lambda: list(client.classify_many([b"benign"])))
+in_fork(lambda: next(stream))
+in_fork(stream.close)
+in_fork(stream.__del__)
+in_fork(client.close)
+assert next(stream).result is not None  # the parent's goes on
+stream.close()
+client.close()
+
+asynchronous = AsyncClient({address!r})
+asyncio.run(asynchronous.classify(b"benign"))
+in_fork(lambda: asyncio.run(asynchronous.classify(b"benign")))
+in_fork(lambda: asyncio.run(asynchronous.close()))
+asyncio.run(asynchronous.close())
+"""
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no fork")
-def test_forked_client_says_so(server: KServe, release: threading.Event) -> None:
-    client = Client(server.address)
-    assert client.classify(b"benign").label.value == "benign"
-    stream = client.classify_many(b"benign" for _ in range(10**6))
-    next(stream)
-    for call in (
-        lambda: client.classify(b"benign"),
-        lambda: client.health(),
-        lambda: list(client.classify_many([b"benign"])),
-        lambda: next(stream),
-    ):
-        assert in_fork(call).startswith("ConfigurationError: this ")
-        assert "make a client in each process, after the fork" in in_fork(call)
-    # Nor does leaving one wait for threads that the child does not have.
-    assert in_fork(stream.close) == in_fork(client.close) == "fine: None"
-    assert in_fork(stream.__del__) == "fine: None"
-    assert next(stream).result is not None  # the parent's goes on
-    stream.close()
-    client.close()
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="no fork")
-def test_forked_async_client_says_so(server: KServe) -> None:
-    client = AsyncClient(server.address)
-    asyncio.run(client.classify(b"benign"))
-    said = in_fork(lambda: asyncio.run(client.classify(b"benign")))
-    assert said.startswith("ConfigurationError: this client belongs to process")
-    assert in_fork(lambda: asyncio.run(client.close())) == "fine: None"
-    asyncio.run(client.close())
+def test_forked_clients_say_so_and_leave_without_waiting(server: KServe) -> None:
+    """A child has no threads of its parent's client: calls would wait for ever."""
+    done = subprocess.run(
+        [sys.executable, "-c", FORKING.format(address=server.address)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=WAIT * 5,
+    )
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    for line in (*lines[:4], lines[7]):
+        assert line.startswith("ConfigurationError: this ")
+        assert line.endswith("make a client in each process, after the fork")
+    assert lines[4:7] == ["fine: None"] * 3
+    assert lines[8:] == ["fine: None"]
