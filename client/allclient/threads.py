@@ -78,5 +78,6 @@ class DaemonThreads:
 def no_thread() -> ConfigurationError:
     """The error for a machine that has no thread left for this process."""
     return ConfigurationError(
-        "no thread can be started: the limit of processes and threads is reached (ulimit -u)"
+        "no thread can be started: a limit of this machine is reached, of threads and processes "
+        "(ulimit -u) or of memory"
     )

@@ -23,6 +23,9 @@ _NO_DESCRIPTOR: Final = {errno.EMFILE, errno.ENFILE}
 _PATIENCE: Final = 10.0
 """Seconds to wait for a descriptor: other readers of this process give theirs back soon."""
 
+_LEAST_ROOM: Final = 64 * 1024
+_MOST_ROOM: Final = 16 * 1024 * 1024
+
 _KINDS: Final = (
     (stat.S_ISFIFO, "a pipe"),
     (stat.S_ISSOCK, "a socket"),
@@ -35,7 +38,8 @@ def read_image(source: Source, *, pipes: bool = True) -> bytes:
     """The bytes of one encoded image; of a pipe only with ``pipes``, since its end may never come.
 
     Raises ImageReadError with the code file_not_found, file_unreadable, image_empty or
-    image_too_large (above contract.MAX_IMAGE_BYTES, or more than there is memory for).
+    image_too_large (above contract.MAX_IMAGE_BYTES, or more than there is memory for);
+    ConfigurationError when this process may open no file.
     """
     try:
         data = bytes(source) if isinstance(source, bytes) else _read_file(path_of(source), pipes)
@@ -91,7 +95,7 @@ def _read_file(path: str, pipes: bool) -> bytes:
                 _check_regular(path, status.st_mode)
                 if status.st_size > MAX_IMAGE_BYTES:
                     raise _too_large(status.st_size)
-            return _read_up_to(descriptor, MAX_IMAGE_BYTES + 1)
+            return _read_up_to(descriptor, MAX_IMAGE_BYTES + 1, status.st_size)
         finally:
             os.close(descriptor)
     except FileNotFoundError as error:
@@ -123,8 +127,10 @@ def _opened(path: str, flags: int) -> int:
             if error.errno not in _NO_DESCRIPTOR:
                 raise
             if time.monotonic() > deadline:
-                reason = f"{error.strerror}; raise the limit (ulimit -n) or lower --in-flight"
-                raise _unreadable(reason) from error
+                raise ConfigurationError(
+                    f"{path!r} cannot be opened: {error.strerror}; raise the limit (ulimit -n), "
+                    "or have fewer images in flight"
+                ) from error
         time.sleep(0.02)
 
 
@@ -137,9 +143,11 @@ def _check_regular(path: str, mode: int) -> None:
     raise _unreadable(f"is {kind}, not a regular file")
 
 
-def _read_up_to(descriptor: int, limit: int) -> bytes:
+def _read_up_to(descriptor: int, limit: int, expected: int) -> bytes:
+    """All there is, or more than ``limit - 1``; ``expected`` says how much to make room for."""
     chunks: list[bytes] = []
-    while limit > 0 and (chunk := os.read(descriptor, min(limit, 16 * 1024 * 1024))):
+    room = min(max(expected + 1, _LEAST_ROOM), _MOST_ROOM)
+    while limit > 0 and (chunk := os.read(descriptor, min(limit, room))):
         chunks.append(chunk)
         limit -= len(chunk)
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)

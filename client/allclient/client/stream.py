@@ -13,6 +13,7 @@ from allclient.errors import AllclientError
 from allclient.result import Outcome, Pipe, Result, Source
 from allclient.threads import no_thread
 from allclient.transport.cancellation import Cancellation
+from allclient.transport.limits import may_take_a_thread
 from allclient.transport.owned import Owned
 
 Infer = Callable[[bytes, Cancellation], Result]
@@ -156,6 +157,7 @@ def _start_worker(work: _Work, more: int) -> bool:
 def _run_worker(work: _Work, more: int) -> None:
     """Work through images; the first one starts the next worker, so three images make few."""
     while (pulled := work.pull()) is not None:
-        if more and _start_worker(work, more):  # else those that run do all, and it tries again
+        # Where no thread is to be had, those that run do all, and this one tries again.
+        if more and may_take_a_thread() and _start_worker(work, more):
             more = 0
         work.finish(*pulled)

@@ -17,6 +17,7 @@ from allclient.errors import AllclientError, ConfigurationError
 from allclient.result import Result
 from allclient.transport.codec import decode, encode
 from allclient.transport.health import Health, ServerMetadata, contract_problems
+from allclient.transport.limits import check_limits
 from allclient.transport.options import Connection, check_seconds
 from allclient.transport.owned import Owned
 from allclient.transport.status import is_unavailable, translate, translate_local
@@ -61,6 +62,7 @@ class AsyncTransport(Owned):
             if loop not in self._clients:
                 for ended in [other for other in self._clients if other.is_closed()]:
                     del self._clients[ended]
+                check_limits()
                 try:
                     made = InferenceServerClient(**self.connection.client_arguments())
                 except Exception as error:

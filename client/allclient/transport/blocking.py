@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
 import uuid
 from collections.abc import Callable
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import CancelledError, Future, InvalidStateError, wait
 from typing import Any, TypeVar
 
 from tritonclient.grpc import InferenceServerClient
@@ -18,11 +19,15 @@ from allclient.result import Result
 from allclient.transport.cancellation import Cancellation
 from allclient.transport.codec import decode, encode
 from allclient.transport.health import Health, ServerMetadata, contract_problems
+from allclient.transport.limits import check_limits
 from allclient.transport.options import Connection, check_seconds
 from allclient.transport.owned import Owned
 from allclient.transport.status import is_unavailable, translate, translate_local
 
 _T = TypeVar("_T")
+
+_PATIENCE = 5.0
+"""Seconds beyond its deadline that gRPC may take to say so."""
 
 _log = logging.getLogger(__name__)
 
@@ -34,16 +39,19 @@ class Transport(Owned):
         super().__init__()
         self.connection = connection
         self._headers = connection.metadata()
+        check_limits()
         try:
             self._client: Any = InferenceServerClient(**connection.client_arguments())
         except Exception as error:
             raise translate_local(error, connection.address) from error
         self._issuing = threading.Lock()
         self._closed = False
+        self._stuck = False
 
     def close(self) -> None:
         self._closed = True
-        if self.is_owner:  # the channel of a forked child has no threads that could end it
+        # A forked child's channel has no threads that could end it: closing would wait for them.
+        if self.is_owner and not self._stuck:
             self._client.close()
 
     def infer(self, image: bytes, cancellation: Cancellation | None = None) -> Result:
@@ -123,10 +131,11 @@ class Transport(Owned):
         answered: Future[Any] = Future()
 
         def settle(result: Any, error: InferenceServerException | None) -> None:
-            if error is not None:
-                answered.set_exception(error)
-            else:
-                answered.set_result(result)
+            with contextlib.suppress(InvalidStateError):  # given up meanwhile
+                if error is not None:
+                    answered.set_exception(error)
+                else:
+                    answered.set_result(result)
 
         # async_infer, because infer() cannot be cancelled. It parks its call in an attribute of
         # the client before it hooks in the callback: two threads at once would swap their calls.
@@ -144,8 +153,17 @@ class Transport(Owned):
                 raise
             except Exception as error:
                 raise self._translated_local(error) from error
-        with cancellation.guard(call.cancel):
+
+        def give_up(status: str, reason: str) -> None:
+            call.cancel()
+            # gRPC says so itself, but not when it had no thread for it.
+            settle(None, InferenceServerException(reason, f"StatusCode.{status}"))
+
+        with cancellation.guard(lambda: give_up("CANCELLED", "cancelled")):
             try:
+                wait([answered], timeout + _PATIENCE)
+                if not answered.done():
+                    give_up("DEADLINE_EXCEEDED", "no answer, and no word from gRPC")
                 return answered.result()
             except KeyboardInterrupt:
                 call.cancel()
@@ -162,6 +180,8 @@ class Transport(Owned):
         return translate(error, self.connection.address, self.connection.model)
 
     def _translated_local(self, error: Exception) -> AllclientError:
+        # Without its thread gRPC forgets the call, and would wait for its end when it is closed.
+        self._stuck = self._stuck or isinstance(error, RuntimeError)
         if self._closed:  # just now
             return ConfigurationError("this client is closed")
         return translate_local(error, self.connection.address)

@@ -18,6 +18,7 @@ from allclient.errors import (
     ServerTimeoutError,
     ServerUnavailableError,
 )
+from allclient.threads import no_thread
 
 BY_STATUS: Final[dict[str, type[AllclientError]]] = {
     "OK": ProtocolError,  # an error that says "fine" fits no contract
@@ -76,6 +77,8 @@ def translate_local(error: Exception, address: str) -> AllclientError:
         return ImageRejectedError(
             "there is not enough memory to send it", code=ImageErrorCode.TOO_LARGE.value
         )
+    if isinstance(error, RuntimeError) and "thread" in str(error):
+        return no_thread()
     return ConfigurationError(f"a call to {address} cannot be made here: {error or repr(error)}")
 
 
