@@ -8,7 +8,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
-from concurrent.futures import CancelledError, Future, InvalidStateError, wait
+from concurrent.futures import CancelledError, Future, InvalidStateError
 from typing import Any, TypeVar
 
 from tritonclient.grpc import InferenceServerClient
@@ -16,10 +16,11 @@ from tritonclient.utils import InferenceServerException
 
 from allclient.errors import AllclientError, ConfigurationError
 from allclient.result import Result
+from allclient.threads import no_thread
 from allclient.transport.cancellation import Cancellation
 from allclient.transport.codec import decode, encode
 from allclient.transport.health import Health, ServerMetadata, contract_problems
-from allclient.transport.limits import check_limits
+from allclient.transport.limits import check_limits, never_collect
 from allclient.transport.options import Connection, check_seconds
 from allclient.transport.owned import Owned
 from allclient.transport.status import is_unavailable, translate, translate_local
@@ -140,6 +141,8 @@ class Transport(Owned):
         # async_infer, because infer() cannot be cancelled. It parks its call in an attribute of
         # the client before it hooks in the callback: two threads at once would swap their calls.
         with self._issuing:
+            if self._stuck:
+                raise no_thread()
             try:
                 call = self._client.async_infer(
                     self.connection.model,
@@ -161,9 +164,9 @@ class Transport(Owned):
 
         with cancellation.guard(lambda: give_up("CANCELLED", "cancelled")):
             try:
-                wait([answered], timeout + _PATIENCE)
-                if not answered.done():
-                    give_up("DEADLINE_EXCEEDED", "no answer, and no word from gRPC")
+                return answered.result(timeout + _PATIENCE)
+            except TimeoutError:
+                give_up("DEADLINE_EXCEEDED", "no answer, and no word from gRPC")
                 return answered.result()
             except KeyboardInterrupt:
                 call.cancel()
@@ -180,8 +183,11 @@ class Transport(Owned):
         return translate(error, self.connection.address, self.connection.model)
 
     def _translated_local(self, error: Exception) -> AllclientError:
-        # Without its thread gRPC forgets the call, and would wait for its end when it is closed.
-        self._stuck = self._stuck or isinstance(error, RuntimeError)
+        if isinstance(error, RuntimeError) and not self._stuck:
+            # gRPC has the call and no thread for it. Ending or collecting the channel would wait
+            # for that call, for ever and with the interpreter's lock held.
+            self._stuck = True
+            never_collect(self._client)
         if self._closed:  # just now
             return ConfigurationError("this client is closed")
         return translate_local(error, self.connection.address)

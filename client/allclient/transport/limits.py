@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import threading
 from typing import Final
@@ -31,6 +32,11 @@ def check_limits() -> None:
 def may_take_a_thread() -> bool:
     """Whether enough are left for gRPC after that: a call that finds none never ends."""
     return _can_start(_SPARE + 1)
+
+
+def never_collect(thing: object) -> None:
+    """Keep it until the process ends, and through its end."""
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(thing))
 
 
 def _check_descriptors() -> None:
