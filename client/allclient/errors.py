@@ -1,7 +1,8 @@
 """Every exception that allclient raises.
 
 AllclientError
-├── ConfigurationError        an option, a file or an address that cannot work as given
+├── ConfigurationError        an option, a file, an address or a call that cannot work as given
+├── OutputError               results cannot be written (a full disk, a closed stream)
 ├── ImageError                one image has no answer; the others go on
 │   ├── ImageReadError        the client could not read the file
 │   └── ImageRejectedError    the server refused the image (truncated, not an image, too large, ...)
@@ -33,6 +34,10 @@ class AllclientError(Exception):
 
 class ConfigurationError(AllclientError):
     code = "configuration"
+
+
+class OutputError(AllclientError):
+    code = "output_unwritable"
 
 
 class ImageError(AllclientError):

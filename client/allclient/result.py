@@ -53,6 +53,16 @@ Source = str | os.PathLike[str] | bytes
 """One image: a path, or the encoded file itself as bytes."""
 
 
+class Pipe(str):
+    """The path of a pipe that a user named, to be read to its end however long that takes.
+
+    Of many sources, any other path that turns out to be a pipe is refused: its writer may never
+    come.
+    """
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of one image of many: either ``result`` or ``error``, never both."""

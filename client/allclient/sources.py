@@ -10,12 +10,14 @@ from __future__ import annotations
 import glob
 import hashlib
 import os
+import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO
 
 from allclient.contract import IMAGE_SUFFIXES
+from allclient.pathlist import read_list
+from allclient.result import Pipe
 
 
 @dataclass(slots=True)
@@ -53,7 +55,10 @@ def expand(
     A path is a file (taken whatever its ending), a folder (its files that end like images, with
     ``recursive`` those of its folders too), a pattern such as ``"slides/**/*.jpg"`` (when no file
     has that very name), or ``-`` for the list in ``listed``: a path a line, or ended by a zero
-    byte each with ``null``. In a list, patterns are plain names.
+    byte each with ``null``. In a list, patterns are plain names. A pipe is a ``Pipe`` where it is
+    named itself, and a file like others where it is found.
+
+    Raises ConfigurationError when the list cannot be read.
     """
     arguments = list(paths)
     search = _Search(recursive, skipped if skipped is not None else Skipped())
@@ -76,6 +81,8 @@ def _arguments(
             matches = sorted(glob.glob(argument, recursive=True), key=os.fsencode)  # noqa: PTH207  keeps spelling
             for match in matches or [argument]:
                 yield from search.path(match)
+        elif stat.S_ISFIFO(_mode(argument)):
+            yield Pipe(argument)
         else:
             yield from search.path(argument)
 
@@ -87,59 +94,57 @@ class _Search:
         self._searched: set[tuple[int, int]] = set()
 
     def path(self, path: str) -> Iterator[str]:
-        if _is_folder(path):
+        if stat.S_ISDIR(_mode(path)):
             yield from self._folder(path)
         else:
             yield path
 
-    def _folder(self, folder: str) -> Iterator[str]:
-        try:
-            status = Path(folder).stat()
-            identity = (status.st_dev, status.st_ino)
-            if identity in self._searched:  # a loop of links, or the same folder named twice
-                self.skipped.repeated += 1
-                return
-            self._searched.add(identity)
-            with os.scandir(folder) as listing:
-                names = sorted((entry.name for entry in listing), key=os.fsencode)
-        except OSError:
-            yield folder
+    def _folder(self, top: str) -> Iterator[str]:
+        """Depth first, without recursion: folders can be nested more deeply than calls."""
+        listing = self._listing(top)
+        if listing is None:
+            yield top
             return
-        for name in names:
+        levels = [(top, iter(listing))]
+        while levels:
+            folder, entries = levels[-1]
+            name, is_folder = next(entries, ("", False))
             path = os.path.join(folder, name)  # noqa: PTH118  Path() would rewrite the user's path
-            if _is_folder(path):
-                if self.recursive and not name.startswith("."):
-                    yield from self._folder(path)
-                else:
+            if not name:
+                levels.pop()
+            elif is_folder:
+                if not self.recursive or name.startswith("."):
                     self.skipped.folders += 1
+                elif (listing := self._listing(path)) is None:
+                    yield path
+                else:
+                    levels.append((path, iter(listing)))
             elif name.startswith(".") or not _is_image_name(name):
                 self.skipped.other_files += 1
             else:
                 yield path
 
-
-def read_list(stream: BinaryIO, *, null: bool = False) -> Iterator[str]:
-    """Paths from a stream as they come: a line each, or ended by a zero byte with ``null``."""
-    # The raw file below gives what a pipe holds now; the buffer above it would wait for more.
-    raw = getattr(stream, "raw", stream)
-    end = b"\0" if null else b"\n"
-    rest = b""
-    while chunk := raw.read(65536):
-        *entries, rest = (rest + chunk).split(end)
-        yield from (_list_entry(entry, null) for entry in entries if entry.strip(b"\r"))
-    if rest.strip(b"\r"):
-        yield _list_entry(rest, null)
-
-
-def _list_entry(entry: bytes, null: bool) -> str:
-    return os.fsdecode(entry if null else entry.removesuffix(b"\r"))
+    def _listing(self, folder: str) -> list[tuple[str, bool]] | None:
+        """Names, and whether each is a folder, in order; None when it cannot be listed."""
+        try:
+            status = os.stat(folder)  # noqa: PTH116
+            identity = (status.st_dev, status.st_ino)
+            if identity in self._searched:  # a loop of links, or the same folder named twice
+                self.skipped.repeated += 1
+                return []
+            self._searched.add(identity)
+            with os.scandir(folder) as entries:
+                found = [(entry.name, _is_folder(entry)) for entry in entries]
+        except OSError:
+            return None
+        return sorted(found, key=lambda entry: os.fsencode(entry[0]))
 
 
 def _once(paths: Iterator[str], skipped: Skipped) -> Iterator[str]:
     seen: set[bytes] = set()
     for path in paths:
         # Only the spelling is compared (a/b, ./a/b): two links to one file are two names.
-        spelling = os.fsencode(os.path.abspath(path))  # noqa: PTH100
+        spelling = os.fsencode(_absolute(path))
         # 15 bytes and Python's own 33 fill 48; one more would take 64, for each of a million paths.
         mark = hashlib.blake2b(spelling, digest_size=15).digest()
         if mark in seen:
@@ -149,10 +154,25 @@ def _once(paths: Iterator[str], skipped: Skipped) -> Iterator[str]:
             yield path
 
 
-def _is_folder(path: str) -> bool:
+def _absolute(path: str) -> str:
     try:
-        return Path(path).is_dir()
+        return os.path.abspath(path)  # noqa: PTH100
+    except OSError:  # the working folder is gone
+        return os.path.normpath(path)
+
+
+def _mode(path: str) -> int:
+    """What a path leads to, as ``stat`` has it; 0 when that is not known."""
+    try:
+        return os.stat(path).st_mode  # noqa: PTH116  a path that is no file name is no error here
     except (OSError, ValueError):
+        return 0
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
         return False
 
 

@@ -11,6 +11,7 @@ import click
 
 from allclient.cli import codes
 from allclient.cli.options import (
+    AnyPath,
     ConnectionOptions,
     check_server,
     connection_options,
@@ -20,6 +21,8 @@ from allclient.cli.options import (
     server_option,
 )
 from allclient.contract import CASCADE, ENSEMBLE
+from allclient.errors import ImageReadError
+from allclient.result import Pipe
 
 if TYPE_CHECKING:
     from allclient.load import Load
@@ -45,7 +48,7 @@ def _numbers(ctx: click.Context, param: click.Parameter, text: str) -> tuple[int
 
 @click.command(
     short_help="Measure a server's throughput and latency.",
-    epilog="""\b
+    epilog=f"""\b
 Examples:
   allclient bench slides/
   allclient bench slides/ --server triton.example:8001 --in-flight 1,8,32,128
@@ -66,9 +69,10 @@ The answers are not looked at; allclient classify does that.
 
 Exit codes: 0 when every request was answered, 1 when some failed, 2 for a
 wrong option or no image, 3 when no server answers.
+{codes.OTHERS}
 """,
 )
-@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path())
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=AnyPath())
 @click.option("-r", "--recursive", is_flag=True, help="Search folders in folders too.")
 @server_option
 @click.option(
@@ -181,14 +185,22 @@ def bench(
 
 
 def _images(paths: tuple[str, ...], recursive: bool, limit: int) -> list[bytes]:
-    from allclient.client.reading import read_image
     from allclient.sources import expand
 
     found = list(expand(paths, recursive=recursive))
     if not found:
         raise click.UsageError("no image was found; folders are searched for image files")
     step = max(len(found) / limit, 1.0)
-    return [read_image(found[int(i * step)]) for i in range(min(limit, len(found)))]
+    return [_image(found[int(i * step)]) for i in range(min(limit, len(found)))]
+
+
+def _image(path: str) -> bytes:
+    from allclient.client.reading import read_image
+
+    try:
+        return read_image(path, pipes=isinstance(path, Pipe))
+    except ImageReadError as error:
+        raise ImageReadError(f"{path}: {error}", code=error.code) from error
 
 
 def _start(stack: ExitStack, model_repository: Path | None, flavour: str | None, model: str) -> str:

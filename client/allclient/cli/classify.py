@@ -8,7 +8,7 @@ from typing import Any, Final
 import click
 
 from allclient.cli import codes
-from allclient.cli.options import connection_options, embedded_options, server_option
+from allclient.cli.options import AnyPath, connection_options, embedded_options, server_option
 from allclient.contract import CASCADE, ENSEMBLE
 
 _FORMATS: Final = ["table", "csv", "jsonl"]
@@ -42,7 +42,7 @@ A path named twice is classified once.
 Every answer needs a reading by a pathologist; this is not a medical device.
 """,
 )
-@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path())
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=AnyPath())
 @click.option(
     "-r", "--recursive", is_flag=True, help="Search folders in folders too; links once only."
 )
@@ -59,7 +59,8 @@ Every answer needs a reading by a pathologist; this is not a medical device.
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=AnyPath(),
+    callback=lambda _ctx, _param, value: None if value is None else Path(value),
     metavar="FILE",
     help="Write to FILE, whole or not at all; a run that stops early leaves FILE.partial.",
 )

@@ -1,4 +1,4 @@
-"""Exit codes, as ``allclient --help`` documents them."""
+"""Exit codes, their one home: README and every ``--help`` say what stands here."""
 
 from __future__ import annotations
 
@@ -8,9 +8,13 @@ CLASSIFIED: Final = 0
 SOME_FAILED: Final = 1
 USAGE: Final = 2
 NO_SERVER: Final = 3
+NO_OUTPUT: Final = 4
 INTERRUPTED: Final = 130
 BROKEN_PIPE: Final = 141
 TERMINATED: Final = 143
+
+OTHERS: Final = "The others, 4, 130, 141 and 143, are those of allclient --help."
+"""For the help of commands that tell their own codes alone."""
 
 HELP: Final = """\b
 Exit codes:
@@ -19,6 +23,8 @@ Exit codes:
   2    the command cannot be done as written, or no image was found
   3    no server answers, it does not serve the model, or the embedded
        server cannot start
+  4    the results cannot be written (a full disk, a closed stream, no right
+       to); what was finished is in FILE.partial, and --resume goes on there
   130  stopped by Ctrl-C (143: by SIGTERM); what was finished is kept
   141  the reader of the output went away, as in "| head"
 """

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import importlib
+import io
 import logging
+import os
 import sys
 from typing import Any, Final
 
 import click
 
-from allclient.cli import codes
-from allclient.errors import AllclientError, ConfigurationError, LocalServerError, ServerError
+from allclient.cli import codes, streams
+from allclient.errors import (
+    AllclientError,
+    ConfigurationError,
+    LocalServerError,
+    OutputError,
+    ServerError,
+)
 
 COMMANDS: Final = {
     "bench": "allclient.cli.bench:bench",
@@ -19,6 +27,8 @@ COMMANDS: Final = {
     "health": "allclient.cli.health:health",
     "serve": "allclient.cli.serve:serve",
 }
+
+_COMPLETION: Final = "_ALLCLIENT_COMPLETE"
 
 EPILOG: Final = f"""\b
 Examples:
@@ -86,29 +96,51 @@ def cli(verbose: bool) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit the process with one of ``codes``."""
+    streams.open_closed()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names of files may be no text
     sys.exit(run(arguments))
 
 
 def run(arguments: list[str] | None = None) -> int:
     """Run the command line; the exit code."""
-    try:
-        code: Any = cli.main(arguments, prog_name="allclient", standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except click.exceptions.Exit as stop:
-        return stop.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("stopped", err=True)
-        return codes.INTERRUPTED
-    except AllclientError as error:
-        click.echo(f"allclient: {error}", err=True)
-        return exit_code(error)
-    return code if isinstance(code, int) else codes.CLASSIFIED
+    with streams.guarded():
+        try:
+            code = _invoke(sys.argv[1:] if arguments is None else arguments)
+        except click.ClickException as error:
+            error.show()
+            return error.exit_code
+        except click.exceptions.Exit as stop:
+            return stop.exit_code
+        except (click.Abort, KeyboardInterrupt):
+            click.echo("stopped", err=True)
+            return codes.INTERRUPTED
+        except BrokenPipeError:
+            return codes.BROKEN_PIPE
+        except AllclientError as error:
+            click.echo(f"allclient: {error}", err=True)
+            return exit_code(error)
+        except (OSError, MemoryError) as error:
+            logging.getLogger(__name__).debug("", exc_info=True)
+            click.echo(f"allclient: this machine refuses: {error or 'no memory'}", err=True)
+            return codes.USAGE
+        return code if isinstance(code, int) else codes.CLASSIFIED
+
+
+def _invoke(arguments: list[str]) -> Any:
+    """As ``cli.main``, which would have a broken pipe end the process with a code of its own."""
+    if instruction := os.environ.get(_COMPLETION):
+        from click.shell_completion import shell_complete
+
+        return shell_complete(cli, {}, "allclient", _COMPLETION, instruction)
+    with cli.make_context("allclient", list(arguments)) as context:
+        return cli.invoke(context)
 
 
 def exit_code(error: AllclientError) -> int:
     """The exit code for an error that ended a command."""
+    if isinstance(error, OutputError):
+        return codes.NO_OUTPUT
     if isinstance(error, ConfigurationError):
         return codes.USAGE
     if isinstance(error, (ServerError, LocalServerError)):

@@ -11,8 +11,11 @@ import click
 
 from allclient.contract import ENSEMBLE
 from allclient.errors import ConfigurationError
+from allclient.textfile import decoded
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from allclient.client import Client
     from allclient.transport import Connection, TlsOptions
 
@@ -20,6 +23,18 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 
 SERVER_VARIABLE: Final = "ALLCLIENT_SERVER"
 TOKEN_VARIABLE: Final = "ALLCLIENT_TOKEN"  # noqa: S105  the name of a variable
+
+
+class AnyPath(click.ParamType[Any]):
+    """A path of which nothing is asked yet: a network folder may be dead, and never answer."""
+
+    name = "path"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        return click.Path().shell_complete(ctx, param, incomplete)
+
 
 _EXISTING_FILE: Final = click.Path(path_type=Path, dir_okay=False)
 
@@ -158,6 +173,6 @@ def _token(file: Path | None) -> str | None:
     if file is None:
         return os.environ.get(TOKEN_VARIABLE) or None
     try:
-        return file.read_text(encoding="ascii").strip()
+        return decoded(file.read_bytes()).strip()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"token file {str(file)!r} cannot be read: {error}") from error

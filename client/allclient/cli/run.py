@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -15,19 +14,21 @@ import click
 
 from allclient.cli import codes
 from allclient.cli.options import ConnectionOptions, check_server, make_client
-from allclient.cli.screen import Screen, TerminalTable, standard_output
+from allclient.cli.screen import Screen, TerminalTable
 from allclient.cli.signals import StopSignals
 from allclient.cli.tally import NOTICE, Tally
 from allclient.contract import IMAGE_SUFFIXES, ReviewReason
-from allclient.errors import AllclientError, ConfigurationError, ModelNotReadyError
+from allclient.errors import AllclientError, ModelNotReadyError, OutputError
 from allclient.report import (
     SUFFIXES,
     Csv,
     FileOutput,
     JsonLines,
     Row,
+    RowFile,
     StreamOutput,
     Table,
+    opening,
     row_of,
 )
 from allclient.report.formats import Format, printable
@@ -87,15 +88,15 @@ def run(options: Options) -> int:
     _check(options)
     skipped = Skipped()
     files = _search(options, skipped)
-    first = next(files, None)
-    if first is None:
-        click.echo(_nothing_found(options.paths, skipped), err=True)
-        return codes.USAGE
     tally = Tally()
     with Screen() as screen, StopSignals() as signals:
-        output = _open_output(options, screen)
+        first = signals.call(next, files, None)
+        if first is None:
+            click.echo(_nothing_found(options.paths, skipped), err=True)
+            return codes.USAGE
+        output = signals.call(_open_output, options, screen)
         todo = (file for file in chain([first], files) if not output.is_done(file))
-        first_todo = next(todo, None)
+        first_todo = signals.call(next, todo, None)
         failure: AllclientError | None = None
         if first_todo is not None:
             try:
@@ -109,15 +110,11 @@ def run(options: Options) -> int:
                         in_flight=options.in_flight,
                     )
                     signals.watch(stream)
-                    _write_all(stream, output, tally, screen)
-            except BrokenPipeError:
-                output.abandon()
-                _forget_standard_output()
-                return codes.BROKEN_PIPE
+                    _write_all(stream, output, tally, screen, signals)
             except AllclientError as error:
                 failure = error
             except BaseException:
-                _keep(output, screen)
+                _keep(output, screen, signals)
                 raise
         screen.stop()
         return _close(options, output, tally, skipped, screen, signals, failure)
@@ -133,9 +130,12 @@ def _close(
     failure: AllclientError | None,
 ) -> int:
     """Say how it went, and finish the output or keep it for later; the exit code."""
+    if failure is None and signals.received is None:
+        try:
+            signals.call(output.finish)
+        except OutputError as error:
+            failure = error
     complete = failure is None and signals.received is None
-    if complete:
-        output.finish()
     if said := skipped.sentence():
         screen.say(said)
     before = output.resumed if isinstance(output, FileOutput) else 0
@@ -145,23 +145,28 @@ def _close(
         return codes.SOME_FAILED if tally.failed else codes.CLASSIFIED
     if failure is None:
         screen.say("allclient: stopped before the end")
-    _keep(output, screen)
+    try:
+        _keep(output, screen, signals)
+    except OutputError as error:
+        failure = failure or error
     if failure is not None:
         raise failure
     return signals.exit_code
 
 
-def _keep(output: Output, screen: Screen) -> None:
-    if partial := output.abandon():
+def _keep(output: Output, screen: Screen, signals: StopSignals) -> None:
+    if partial := signals.call(output.abandon):
         screen.say(f"allclient: what was finished is in {partial}; --resume goes on from there")
 
 
-def _write_all(stream: Stream, output: Output, tally: Tally, screen: Screen) -> None:
+def _write_all(
+    stream: Stream, output: Output, tally: Tally, screen: Screen, signals: StopSignals
+) -> None:
     said_by_row = isinstance(output, TerminalTable)
     with stream:
         for outcome in stream:
             row = row_of(outcome)
-            output.write(row)
+            signals.call(output.write, row)
             tally.count(row)
             screen.advance()
             if row.error is not None and not said_by_row:
@@ -224,9 +229,10 @@ def _open_output(options: Options, screen: Screen) -> Output:
     if options.output is None or str(options.output) == "-":
         if name == "table" and screen.interactive and sys.stdout.isatty():
             return TerminalTable(screen)
-        return StreamOutput(standard_output(), form)
-    if options.output.exists() and not options.output.is_file():
-        return StreamOutput(options.output.open("wb"), form)  # a named pipe, /dev/null
+        return StreamOutput(sys.stdout.buffer, form)
+    with opening(options.output):
+        if options.output.exists() and not options.output.is_file():
+            return StreamOutput(RowFile(options.output, "wb"), form)  # a named pipe, /dev/null
     return FileOutput(options.output, form, resume=options.resume, overwrite=options.overwrite)
 
 
@@ -267,11 +273,3 @@ def _require_model(client: Client) -> None:
     if not health.ok:
         problem = "; ".join(health.problems) or f"{health.model} is not ready"
         raise ModelNotReadyError(f"the server at {health.address} cannot classify: {problem}")
-
-
-def _forget_standard_output() -> None:
-    # The interpreter flushes standard output once more at its end: let that go nowhere.
-    try:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (OSError, ValueError) as error:
-        raise ConfigurationError(f"standard output is gone: {error}") from error

@@ -5,12 +5,13 @@ Progress and notes go to standard error. In a pipe there is no bar, no colour an
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import sys
 import threading
 from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 import click
 
@@ -36,13 +37,19 @@ class Screen:
             return
         progress = _progress_bar()
         self._task = task = progress.add_task("classifying", total=None)
+        try:
+            progress.start()
+        except RuntimeError:  # no thread is left for it: no bar then
+            with contextlib.suppress(RuntimeError):
+                progress.stop()
+            return
         self._progress = progress
-        progress.start()
 
         def find_total() -> None:
             progress.update(task, total=count())
 
-        threading.Thread(target=find_total, daemon=True).start()
+        with contextlib.suppress(RuntimeError):  # no thread is left: no total then
+            threading.Thread(target=find_total, daemon=True).start()
 
     def advance(self) -> None:
         if self._progress is not None and self._task is not None:
@@ -106,10 +113,6 @@ class TerminalTable:
 
     def is_done(self, file: str) -> bool:
         return False
-
-
-def standard_output() -> BinaryIO:
-    return sys.stdout.buffer
 
 
 def _style(row: Row) -> str:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from typing import Final
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping
+from typing import Final, ParamSpec, TypeVar
 
 from allclient.client.budget import AsyncBudget
 from allclient.client.ledger import FATAL, Ledger
-from allclient.client.reading import read_image, size_of
+from allclient.client.reading import iterate, read_image, size_of
 from allclient.client.sync import HEALTH_TIMEOUT, IN_FLIGHT
 from allclient.contract import ENSEMBLE
 from allclient.errors import AllclientError
-from allclient.result import Outcome, Result, Source
+from allclient.result import Outcome, Pipe, Result, Source
+from allclient.threads import DaemonThreads
 from allclient.transport import Connection, Health, Retry, ServerMetadata, TlsOptions
 from allclient.transport.aio import AsyncTransport
+from allclient.transport.owned import Owned
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 _READERS: Final = 8
 """Threads that read files, and no more: the event loop itself never waits for a disk."""
@@ -23,8 +27,10 @@ _READERS: Final = 8
 _END: Final = object()
 
 
-class AsyncClient:
-    """As ``Client``, for asyncio; made and used inside one running event loop.
+class AsyncClient(Owned):
+    """As ``Client``, for asyncio. It may be made anywhere, also before an event loop runs.
+
+    Each event loop that uses it gets a connection of its own, which ends with ``close()``.
 
     >>> async with AsyncClient("127.0.0.1:8001") as client:
     ...     async for outcome in client.classify_many(paths):
@@ -42,11 +48,12 @@ class AsyncClient:
         headers: Mapping[str, str] | None = None,
         token: str | None = None,
     ) -> None:
+        super().__init__()
         connection = Connection(
             address, model, timeout, tls, retry or Retry(), headers or {}, token
         )
         self._transport = AsyncTransport(connection)
-        self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="allclient-read")
+        self._readers = DaemonThreads(_READERS, "allclient-read")
 
     @property
     def address(self) -> str:
@@ -55,8 +62,7 @@ class AsyncClient:
     async def classify(self, source: Source) -> Result:
         """As ``Client.classify``. Cancelling the task cancels the request."""
         self._transport.check_open()
-        loop = asyncio.get_running_loop()
-        image = await loop.run_in_executor(self._readers, read_image, source)
+        image = await asyncio.wrap_future(self._readers.submit(read_image, source))
         return await self._transport.infer(image)
 
     async def classify_many(
@@ -71,7 +77,8 @@ class AsyncClient:
         When leaving the loop early, ``aclose()`` the generator (``contextlib.aclosing``): Python
         does that for a dropped generator only at its next occasion.
         """
-        work = _Work(self, sources, Ledger(ordered=ordered, in_flight=in_flight), self._readers)
+        ledger = Ledger(ordered=ordered, in_flight=in_flight)
+        work = _Work(self._transport, self._readers, sources, ledger)
         workers = [asyncio.create_task(work.run()) for _ in range(in_flight)]
         try:
             while (outcome := await work.next()) is not None:
@@ -94,7 +101,7 @@ class AsyncClient:
         return await self._transport.server_metadata(timeout)
 
     async def close(self) -> None:
-        self._readers.shutdown(wait=False, cancel_futures=True)
+        self._readers.close()
         await self._transport.close()
 
     async def __aenter__(self) -> AsyncClient:
@@ -112,12 +119,14 @@ class _Work:
 
     def __init__(
         self,
-        client: AsyncClient,
+        transport: AsyncTransport,
+        readers: DaemonThreads,
         sources: Iterable[Source] | AsyncIterable[Source],
         ledger: Ledger,
-        readers: ThreadPoolExecutor,
     ) -> None:
-        self._classify = client.classify
+        transport.check_open()
+        self._transport = transport
+        self._readers = readers
         self._sources = _pulling(sources, readers)
         self._ledger = ledger
         self._budget = AsyncBudget()
@@ -142,10 +151,10 @@ class _Work:
             outcome: Outcome | None = None
             failure: BaseException | None = None
             try:
-                outcome = await self._outcome(source)
-            except asyncio.CancelledError:
-                raise  # classify_many is being closed: nobody reads the books any more
+                outcome = await self._outcome(number, source)
             except BaseException as error:
+                if _is_cancelled():
+                    raise  # classify_many is being closed: nobody reads the books any more
                 failure = error
             async with self._changed:
                 if outcome is None:
@@ -164,34 +173,51 @@ class _Work:
                     return None
             try:
                 source = await anext(self._sources)
-            except asyncio.CancelledError:
-                raise
             except BaseException as error:
+                if _is_cancelled():
+                    raise
                 async with self._changed:
                     ledger.exhaust(None if isinstance(error, StopAsyncIteration) else error)
                     self._changed.notify_all()
                 return None
             return None if ledger.stopped else (ledger.begin(), source)
 
-    async def _outcome(self, source: Source) -> Outcome:
+    async def _outcome(self, number: int, source: Source) -> Outcome | None:
+        """None where the stream stopped without waiting for the image to be read."""
         try:
-            async with self._budget.hold(size_of(source)):
-                return Outcome(source, await self._classify(source))
+            size = len(source) if isinstance(source, bytes) else await self._aside(size_of, source)
+            async with self._budget.hold(size):
+                image = await self._aside(read_image, source, pipes=isinstance(source, Pipe))
+                if not self._ledger.has_read(number):
+                    return None
+                return Outcome(source, await self._transport.infer(image))
         except FATAL:
             raise
         except AllclientError as error:
             return Outcome(source, error=error)
 
+    def _aside(
+        self, function: Callable[_P, _T], *arguments: _P.args, **options: _P.kwargs
+    ) -> asyncio.Future[_T]:
+        """In a thread: no disk stops the event loop."""
+        return asyncio.wrap_future(self._readers.submit(function, *arguments, **options))
 
-async def _pulling(
-    sources: Iterable[Source] | AsyncIterable[Source], readers: ThreadPoolExecutor
+
+def _is_cancelled() -> bool:
+    """Whether this task is; a source can raise CancelledError because another one was."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _pulling(
+    sources: Iterable[Source] | AsyncIterable[Source], readers: DaemonThreads
 ) -> AsyncIterator[Source]:
     if isinstance(sources, AsyncIterable):
-        async for source in sources:
-            yield source
-        return
-    loop = asyncio.get_running_loop()
-    iterator = iter(sources)
+        return aiter(sources)
+    return _pulled_aside(iterate(sources), readers)
+
+
+async def _pulled_aside(sources: Iterator[Source], readers: DaemonThreads) -> AsyncIterator[Source]:
     # In a thread: a folder search or a pipe would stop the event loop.
-    while (item := await loop.run_in_executor(readers, next, iterator, _END)) is not _END:
+    while (item := await asyncio.wrap_future(readers.submit(next, sources, _END))) is not _END:
         yield item  # type: ignore[misc]  # mypy cannot tell the sentinel from a source

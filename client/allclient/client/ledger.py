@@ -36,13 +36,16 @@ class Ledger:
     """
 
     def __init__(self, *, ordered: bool, in_flight: int) -> None:
-        if in_flight < 1:
-            raise ConfigurationError(f"in_flight must be at least 1, not {in_flight}")
+        if not isinstance(in_flight, int) or in_flight < 1:
+            raise ConfigurationError(
+                f"in_flight must be at least 1 and a whole number, not {in_flight!r}"
+            )
         self._ordered = ordered
         self._window = in_flight * _AHEAD
         self._patience = max(_LEAST_PATIENCE, in_flight * 2)
         self._begun = 0
-        self._working = 0
+        self._at_work: set[int] = set()
+        self._reading: set[int] = set()
         self._handed_over = 0
         self._finished: dict[int, Outcome] = {}
         self._arrived: deque[int] = deque()
@@ -60,13 +63,19 @@ class Ledger:
     @property
     def over(self) -> bool:
         """Nothing more will finish; what has finished may still be there to take."""
-        return (self.stopped or self.exhausted) and self._working == 0
+        return (self.stopped or self.exhausted) and not self._at_work
 
     def begin(self) -> int:
         number = self._begun
         self._begun += 1
-        self._working += 1
+        self._at_work.add(number)
+        self._reading.add(number)
         return number
+
+    def has_read(self, number: int) -> bool:
+        """Note that the image is in memory; False where the stream stopped without it."""
+        self._reading.discard(number)
+        return number in self._at_work
 
     def exhaust(self, failure: BaseException | None = None) -> None:
         """The source has no more, or failed; what is in flight goes on."""
@@ -74,16 +83,24 @@ class Ledger:
         self.failure = self.failure or failure
 
     def stop(self, failure: BaseException | None = None) -> None:
+        """Begin no more, and wait for no file: a pipe or a dead network folder may never answer."""
         self.stopped = True
         self.failure = self.failure or failure
+        for number in tuple(self._reading):
+            self.abandon(number)
 
     def abandon(self, number: int) -> None:
         """The image has no outcome, since the stream ended first."""
-        self._working -= 1
-        self._abandoned += 1
+        if number in self._at_work:
+            self._at_work.remove(number)
+            self._reading.discard(number)
+            self._abandoned += 1
 
     def settle(self, number: int, outcome: Outcome) -> None:
-        self._working -= 1
+        if number not in self._at_work:
+            return  # abandoned meanwhile
+        self._at_work.remove(number)
+        self._reading.discard(number)
         self._finished[number] = outcome
         if not self._ordered:
             self._arrived.append(number)

@@ -2,23 +2,51 @@
 
 from __future__ import annotations
 
+import errno
 import glob
 import os
 import stat
+import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Final
 
 from allclient.contract import MAX_IMAGE_BYTES, ImageErrorCode
-from allclient.errors import ImageReadError
+from allclient.errors import ConfigurationError, ImageReadError
 from allclient.result import Source
 
+_OPEN: Final = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_AT_ONCE: Final = _OPEN | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
+"""Never waits for the writer of a pipe, and takes no terminal."""
 
-def read_image(source: Source) -> bytes:
-    """The bytes of one encoded image.
+_NO_DESCRIPTOR: Final = {errno.EMFILE, errno.ENFILE}
+_PATIENCE: Final = 10.0
+"""Seconds to wait for a descriptor: other readers of this process give theirs back soon."""
+
+_LEAST_ROOM: Final = 64 * 1024
+_MOST_ROOM: Final = 16 * 1024 * 1024
+
+_KINDS: Final = (
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
+def read_image(source: Source, *, pipes: bool = True) -> bytes:
+    """The bytes of one encoded image; of a pipe only with ``pipes``, since its end may never come.
 
     Raises ImageReadError with the code file_not_found, file_unreadable, image_empty or
-    image_too_large (above contract.MAX_IMAGE_BYTES).
+    image_too_large (above contract.MAX_IMAGE_BYTES, or more than there is memory for);
+    ConfigurationError when this process may open no file.
     """
-    data = bytes(source) if isinstance(source, bytes) else _read_file(os.fspath(source))
+    try:
+        data = bytes(source) if isinstance(source, bytes) else _read_file(path_of(source), pipes)
+    except MemoryError as error:
+        raise ImageReadError(
+            "there is not enough memory to read it", code=ImageErrorCode.TOO_LARGE.value
+        ) from error
     if not data:
         raise ImageReadError("the file is empty (0 bytes)", code=ImageErrorCode.EMPTY.value)
     if len(data) > MAX_IMAGE_BYTES:
@@ -26,44 +54,112 @@ def read_image(source: Source) -> bytes:
     return data
 
 
+def iterate(sources: Iterable[Source]) -> Iterator[Source]:
+    """As ``iter()``. Raises ConfigurationError for one image, and for what is no iterable."""
+    if isinstance(sources, str | bytes | os.PathLike):
+        raise ConfigurationError("sources is one image: give a list of images, or use classify()")
+    try:
+        return iter(sources)
+    except TypeError as error:
+        raise ConfigurationError(
+            f"sources must be an iterable of paths or bytes, not {type(sources).__name__}"
+        ) from error
+
+
+def path_of(source: Source) -> str:
+    """The path that a source names. Raises ImageReadError where it is none."""
+    try:
+        return os.fsdecode(os.fspath(source))
+    except Exception as error:  # a caller's own __fspath__ may raise anything
+        kind = type(source).__name__
+        reason = "" if isinstance(error, TypeError) else f" ({error!r})"
+        raise _unreadable(f"an image is a path or bytes, not {kind}{reason}") from error
+
+
 def size_of(source: Source) -> int:
     """Bytes that reading ``source`` will take; 0 where nobody can tell before."""
     if isinstance(source, bytes):
         return len(source)
     try:
-        return Path(source).stat().st_size
-    except (OSError, ValueError):
+        return Path(path_of(source)).stat().st_size
+    except (OSError, ValueError, ImageReadError):
         return 0
 
 
-def _read_file(path: str) -> bytes:
+def _read_file(path: str, pipes: bool) -> bytes:
     try:
-        with Path(path).open("rb", buffering=0) as file:
-            status = os.fstat(file.fileno())
-            if stat.S_ISREG(status.st_mode):
+        descriptor = _open(path, pipes)
+        try:
+            status = os.fstat(descriptor)
+            if not (pipes and stat.S_ISFIFO(status.st_mode)):
+                _check_regular(path, status.st_mode)
                 if status.st_size > MAX_IMAGE_BYTES:
                     raise _too_large(status.st_size)
-            elif not stat.S_ISFIFO(status.st_mode):
-                # /dev/zero has no end; a pipe, as the shell's <(...) makes, has one.
-                raise _unreadable("not a regular file")
-            return _read_up_to(file.fileno(), MAX_IMAGE_BYTES + 1)
+            return _read_up_to(descriptor, MAX_IMAGE_BYTES + 1, status.st_size)
+        finally:
+            os.close(descriptor)
     except FileNotFoundError as error:
-        what = "no file matches the pattern" if glob.has_magic(path) else "no such file"
-        raise ImageReadError(what, code=ImageErrorCode.FILE_NOT_FOUND.value) from error
-    except IsADirectoryError as error:
-        raise _unreadable(_why_no_listing(path)) from error
+        raise ImageReadError(_not_found(path), code=ImageErrorCode.FILE_NOT_FOUND.value) from error
     except OSError as error:
         raise _unreadable(error.strerror or str(error)) from error
     except ValueError as error:  # a zero byte in the name
         raise _unreadable(str(error)) from error
 
 
-def _read_up_to(descriptor: int, limit: int) -> bytes:
+def _open(path: str, pipes: bool) -> int:
+    kind = Path(path).stat().st_mode
+    if pipes and stat.S_ISFIFO(kind):
+        return _opened(path, _OPEN)
+    # Before it is opened: opening a device (a tape, a terminal) already does something.
+    _check_regular(path, kind)
+    try:
+        return _opened(path, _AT_ONCE)  # meanwhile a pipe may have come under this name
+    except BlockingIOError:
+        return _opened(path, _OPEN)  # a file server has to give up its lease first
+
+
+def _opened(path: str, flags: int) -> int:
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            return os.open(path, flags)
+        except OSError as error:
+            if error.errno not in _NO_DESCRIPTOR:
+                raise
+            if time.monotonic() > deadline:
+                raise ConfigurationError(
+                    f"{path!r} cannot be opened: {error.strerror}; raise the limit (ulimit -n), "
+                    "or have fewer images in flight"
+                ) from error
+        time.sleep(0.02)
+
+
+def _check_regular(path: str, mode: int) -> None:
+    if stat.S_ISREG(mode):
+        return
+    if stat.S_ISDIR(mode):
+        raise _unreadable(_why_no_listing(path))
+    kind = next((name for test, name in _KINDS if test(mode)), "something else")
+    raise _unreadable(f"is {kind}, not a regular file")
+
+
+def _read_up_to(descriptor: int, limit: int, expected: int) -> bytes:
+    """All there is, or more than ``limit - 1``; ``expected`` says how much to make room for."""
     chunks: list[bytes] = []
-    while limit > 0 and (chunk := os.read(descriptor, min(limit, 16 * 1024 * 1024))):
+    room = min(max(expected + 1, _LEAST_ROOM), _MOST_ROOM)
+    while limit > 0 and (chunk := os.read(descriptor, min(limit, room))):
         chunks.append(chunk)
         limit -= len(chunk)
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def _not_found(path: str) -> str:
+    what = "no file matches the pattern" if glob.has_magic(path) else "no such file"
+    if "\\" in path and os.sep == "/":
+        return f"{what}; on this system folders are parted by /, not by a backslash"
+    if any("\udc80" <= char <= "\udcff" for char in path):  # bytes that Python could not decode
+        return f"{what}; the name is not UTF-8: was the list saved in another encoding?"
+    return what
 
 
 def _why_no_listing(path: str) -> str:

@@ -8,10 +8,13 @@ from concurrent.futures import CancelledError
 
 from allclient.client.budget import Budget
 from allclient.client.ledger import FATAL, Ledger
-from allclient.client.reading import read_image, size_of
+from allclient.client.reading import iterate, read_image, size_of
 from allclient.errors import AllclientError
-from allclient.result import Outcome, Result, Source
+from allclient.result import Outcome, Pipe, Result, Source
+from allclient.threads import no_thread
 from allclient.transport.cancellation import Cancellation
+from allclient.transport.limits import may_take_a_thread
+from allclient.transport.owned import Owned
 
 Infer = Callable[[bytes, Cancellation], Result]
 
@@ -20,7 +23,7 @@ class _Work:
     """What the threads share. They never hold the stream itself, so that dropping it ends them."""
 
     def __init__(self, sources: Iterable[Source], infer: Infer, ledger: Ledger) -> None:
-        self.sources = iter(sources)
+        self.sources = iterate(sources)
         self.infer = infer
         self.ledger = ledger
         self.budget = Budget()
@@ -57,7 +60,7 @@ class _Work:
         outcome: Outcome | None = None
         failure: BaseException | None = None
         try:
-            outcome = self._classify(source)
+            outcome = self._classify(number, source)
         except CancelledError:
             pass  # the stream has ended already, and knows why
         except BaseException as error:
@@ -72,17 +75,21 @@ class _Work:
         if failure is not None or given_up:
             self.stop(failure)
 
-    def _classify(self, source: Source) -> Outcome:
+    def _classify(self, number: int, source: Source) -> Outcome:
         try:
             with self.budget.hold(size_of(source)):
-                return Outcome(source, self.infer(read_image(source), self.cancellation))
+                image = read_image(source, pipes=isinstance(source, Pipe))
+                with self.changed:
+                    if not self.ledger.has_read(number):
+                        raise CancelledError
+                return Outcome(source, self.infer(image, self.cancellation))
         except FATAL:
             raise
         except AllclientError as error:
             return Outcome(source, error=error)
 
 
-class Stream(Iterator[Outcome]):
+class Stream(Owned, Iterator[Outcome]):
     """The outcomes of ``Client.classify_many``.
 
     ``stop()`` cancels what is in flight; iterating on then gives what had finished before.
@@ -92,13 +99,17 @@ class Stream(Iterator[Outcome]):
     def __init__(
         self, sources: Iterable[Source], infer: Infer, *, ordered: bool, in_flight: int
     ) -> None:
-        self._work = _Work(sources, infer, Ledger(ordered=ordered, in_flight=in_flight))
-        _start_worker(self._work, in_flight)
+        super().__init__()
+        work = _Work(sources, infer, Ledger(ordered=ordered, in_flight=in_flight))
+        if not _start_worker(work, in_flight):
+            raise no_thread()
+        self._work = work
 
     def __iter__(self) -> Stream:
         return self
 
     def __next__(self) -> Outcome:
+        self.check_owner()
         work = self._work
         with work.changed:
             while (outcome := work.ledger.take()) is None:
@@ -113,7 +124,8 @@ class Stream(Iterator[Outcome]):
 
     def stop(self) -> None:
         """Take no more images and cancel those in flight. Safe from any thread."""
-        self._work.stop()
+        if self.is_owner:  # in a forked child nobody would give back the locks
+            self._work.stop()
 
     def close(self) -> None:
         self.stop()
@@ -125,21 +137,27 @@ class Stream(Iterator[Outcome]):
         self.close()
 
     def __del__(self) -> None:
-        if work := getattr(self, "_work", None):
-            work.stop()
+        if hasattr(self, "_work"):
+            self.stop()
 
 
-def _start_worker(work: _Work, more: int) -> None:
+def _start_worker(work: _Work, more: int) -> bool:
+    """Whether this machine had a thread for it."""
     # Daemons: a source that blocks for ever, such as a silent pipe, must not keep the program up.
-    threading.Thread(
+    thread = threading.Thread(
         target=_run_worker, args=(work, more - 1), name="allclient-classify", daemon=True
-    ).start()
+    )
+    try:
+        thread.start()
+    except RuntimeError:  # "can't start new thread"
+        return False
+    return True
 
 
 def _run_worker(work: _Work, more: int) -> None:
     """Work through images; the first one starts the next worker, so three images make few."""
     while (pulled := work.pull()) is not None:
-        if more:
-            _start_worker(work, more)
+        # Where no thread is to be had, those that run do all, and this one tries again.
+        if more and may_take_a_thread() and _start_worker(work, more):
             more = 0
         work.finish(*pulled)

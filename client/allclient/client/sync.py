@@ -10,6 +10,7 @@ from allclient.contract import ENSEMBLE
 from allclient.result import Result, Source
 from allclient.transport import Connection, Health, Retry, ServerMetadata, TlsOptions
 from allclient.transport.blocking import Transport
+from allclient.transport.owned import Owned
 
 IN_FLIGHT = 32
 """Images at the server at once: enough for its dynamic batcher to fill batches."""
@@ -17,7 +18,7 @@ IN_FLIGHT = 32
 HEALTH_TIMEOUT = 10.0
 
 
-class Client:
+class Client(Owned):
     """Classifies smear images with the ensemble of one server. Safe to share between threads.
 
     >>> with Client("127.0.0.1:8001") as client:
@@ -45,6 +46,7 @@ class Client:
         headers: Mapping[str, str] | None = None,
         token: str | None = None,
     ) -> None:
+        super().__init__()
         connection = Connection(
             address, model, timeout, tls, retry or Retry(), headers or {}, token
         )
@@ -60,6 +62,7 @@ class Client:
         Raises ImageReadError when the file cannot be read, ImageRejectedError when the server
         refuses it, and a ServerError when there is no answer.
         """
+        self._transport.check_open()
         return self._transport.infer(read_image(source))
 
     def classify_many(

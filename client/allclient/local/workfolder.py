@@ -7,6 +7,7 @@ folders of the dead from those of the living.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import tempfile
@@ -90,5 +91,7 @@ def _lock(handle: int) -> None:
 
 
 def _bases() -> Iterator[Path]:
-    places = (tempfile.gettempdir(), "/tmp", "/var/tmp", "/dev/shm")  # noqa: S108
+    places = ["/tmp", "/var/tmp", "/dev/shm"]  # noqa: S108
+    with contextlib.suppress(OSError):  # no folder takes a file, which each will say itself
+        places.insert(0, tempfile.gettempdir())
     yield from (Path(place) for place in dict.fromkeys(places))

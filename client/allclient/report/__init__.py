@@ -2,6 +2,7 @@
 
 from allclient.report.formats import FORMATS, SUFFIXES, TABLE_WIDTH, Csv, JsonLines, Table
 from allclient.report.output import FileOutput, StreamOutput
+from allclient.report.rowfile import RowFile, opening, writing
 from allclient.report.rows import Row, row_of
 
 __all__ = [
@@ -12,7 +13,10 @@ __all__ = [
     "FileOutput",
     "JsonLines",
     "Row",
+    "RowFile",
     "StreamOutput",
     "Table",
+    "opening",
     "row_of",
+    "writing",
 ]

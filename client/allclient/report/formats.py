@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+from collections.abc import Iterable
 from typing import Final, Protocol
 
 from allclient.contract import BACKBONES, SUBTYPES
@@ -88,7 +89,7 @@ class Csv:
     """
 
     def head(self) -> bytes:
-        return self._encode(CSV_COLUMNS)
+        return csv_line(CSV_COLUMNS)
 
     def line(self, row: Row) -> bytes:
         code, message = row.error or ("", "")
@@ -96,7 +97,7 @@ class Csv:
         cells += [_number((row.probabilities or {}).get(subtype.value)) for subtype in SUBTYPES]
         cells += [(row.votes or {}).get(backbone.value, "") for backbone in BACKBONES]
         cells += [";".join(row.review or ()), _number(row.ood_score), code, message]
-        return self._encode(guard_cell(cell) for cell in cells)
+        return csv_line(guard_cell(cell) for cell in cells)
 
     def read(self, line: bytes) -> tuple[str, bool]:
         text = io.StringIO(line.decode("utf-8"), newline="")
@@ -108,11 +109,13 @@ class Csv:
             raise ValueError("not a line of allclient's CSV")
         return unguard_cell(cells[0]), not cells[CSV_COLUMNS.index("error_code")]
 
-    def _encode(self, cells: object) -> bytes:
-        text = io.StringIO(newline="")
-        # With this line end, and no other, csv quotes a carriage return in a file name.
-        csv.writer(text, lineterminator="\r\n").writerow(cells)  # type: ignore[arg-type]
-        return text.getvalue().removesuffix("\r\n").encode("utf-8", "backslashreplace") + b"\n"
+
+def csv_line(cells: Iterable[str]) -> bytes:
+    """One row of ``Csv``, of cells that are text for a spreadsheet already."""
+    text = io.StringIO(newline="")
+    # With this line end, and no other, csv quotes a carriage return in a file name.
+    csv.writer(text, lineterminator="\r\n").writerow(cells)
+    return text.getvalue().removesuffix("\r\n").encode("utf-8", "backslashreplace") + b"\n"
 
 
 def _number(value: float | None) -> str:

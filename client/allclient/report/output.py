@@ -6,22 +6,31 @@ end. A run that stops early leaves ``FILE.partial`` with all it finished; resumi
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from allclient.errors import ConfigurationError
 from allclient.report.formats import Csv, Format, JsonLines, Resumable
+from allclient.report.restore import is_foreign, restore
+from allclient.report.rowfile import RowFile, opening, writing
 from allclient.report.rows import Row
+
+
+class Stream(Protocol):
+    """What takes bytes."""
+
+    def write(self, data: bytes, /) -> object: ...
+    def flush(self) -> object: ...
 
 
 class StreamOutput:
     """Rows to an open stream, each as soon as it is there."""
 
-    def __init__(self, stream: BinaryIO, form: Format) -> None:
+    def __init__(self, stream: Stream, form: Format) -> None:
         self._stream = stream
         self._form = form
         self._write(form.head())
@@ -50,29 +59,27 @@ class FileOutput:
     failed are to be tried again, and their old rows go once there is a new one. With
     ``overwrite`` what is there is replaced at the end. With neither, an existing file is an error.
 
-    Raises ConfigurationError when the file exists, is of another format or cannot be written.
+    Raises ConfigurationError when the file exists, is of another format or cannot be one by its
+    name; OutputError, here and later, when it cannot be written.
     """
 
     def __init__(
         self, path: Path, form: Format, *, resume: bool = False, overwrite: bool = False
     ) -> None:
-        self.path = path.resolve()  # a link stays one, and its target is written
+        with opening(path):
+            self.path = path.resolve()  # a link stays one, and its target is written
         self.partial = self.path.with_name(self.path.name + ".partial")
         self._form = form
-        self._file: BinaryIO
+        self._file: RowFile
         self._done: set[bytes] = set()
         self._failed: set[bytes] = set()
         self._retried: set[bytes] = set()
         self._old_end = 0
-        try:
+        with opening(self.partial):
             if resume:
                 self._resume()
             else:
                 self._begin(overwrite)
-        except OSError as error:
-            raise ConfigurationError(
-                f"cannot write {str(self.partial)!r}: {error.strerror or error}"
-            ) from error
 
     @property
     def resumed(self) -> int:
@@ -93,10 +100,10 @@ class FileOutput:
         """Make it permanent under its name."""
         if self._retried:
             self._drop_superseded()
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        self._file.sync()
         self._file.close()
-        self.partial.replace(self.path)
+        with writing(repr(str(self.path))):
+            self.partial.replace(self.path)
 
     def abandon(self) -> str | None:
         """Keep what there is for a later run; returns where it is."""
@@ -114,63 +121,92 @@ class FileOutput:
                     f"an earlier run left {str(self.partial)!r}: --resume goes on with it, "
                     "--overwrite starts anew"
                 )
-        self._file = self.partial.open("wb")
+        self._file = RowFile(self.partial, "wb")
         self._file.write(self._form.head())
         self._file.flush()
 
     def _resume(self) -> None:
-        if not self.partial.exists():
-            if not self.path.exists():
-                self._begin(overwrite=False)
-                return
-            copy = self.partial.with_name(self.partial.name + ".new")
-            shutil.copyfile(self.path, copy)
-            copy.replace(self.partial)
+        if not self.partial.exists() and not self.path.exists():
+            self._begin(overwrite=False)
+            return
         form = _resumable(self._form)
-        with self.partial.open("rb") as file:
-            end, head_found = self._read_old(file, form)
-        self._file = self.partial.open("r+b")
+        source = self.partial if self.partial.exists() else self.path
+        try:
+            end, head_found = self._take_over(source, form)
+        except ValueError as error:
+            reason = f" ({error})" if str(error) else ""
+            raise ConfigurationError(
+                f"{str(source)!r} does not hold rows of the format asked for{reason}: "
+                "resume with the --format of the first run"
+            ) from error
+        self._file = RowFile(self.partial, "r+b")
         self._file.truncate(end)  # a row that a crash tore is not a row
         self._file.seek(end)
         if not head_found:
             self._file.write(form.head())
         self._old_end = self._file.tell()
 
-    def _read_old(self, file: BinaryIO, form: Resumable) -> tuple[int, bool]:
-        """Take in the rows; returns where the last whole one ends, and if the head is there."""
+    def _take_over(self, source: Path, form: Resumable) -> tuple[int, bool]:
+        """Have the rows of ``source`` in the partial file, and take them in, as ``_read_old``."""
+        foreign = is_foreign(source, form)
+        if source == self.partial and not foreign:
+            return self._read_old(source, form)
+        with self._replacing() as copy:
+            if foreign:
+                restore(source, copy, form)
+            else:
+                shutil.copyfile(source, copy)
+            return self._read_old(copy, form)
+
+    @contextlib.contextmanager
+    def _replacing(self) -> Iterator[Path]:
+        """A new file, which takes the place of the partial one if all goes well."""
+        new = self.partial.with_name(self.partial.name + ".new")
+        try:
+            yield new
+            with writing(repr(str(self.partial))):
+                new.replace(self.partial)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                new.unlink(missing_ok=True)
+            raise
+
+    def _read_old(self, path: Path, form: Resumable) -> tuple[int, bool]:
+        """Take in the rows; returns where the last whole one ends, and if the head is there.
+
+        Raises ValueError where these are no rows of the format.
+        """
         head = form.head()
-        found = file.read(len(head))
-        if found != head:
-            if head.startswith(found):  # torn within the head, or empty
-                return 0, False
-            raise self._mixed()
-        end = file.tell()
-        for line, whole in _records(file, form):
-            if not whole:  # only the last one can be
-                break
-            try:
-                name, classified = form.read(line)
-            except ValueError as error:
-                raise self._mixed() from error
-            end += len(line)
-            (self._done if classified else self._failed).add(_mark(name))
+        with path.open("rb") as file:
+            found = file.read(len(head))
+            if found != head:
+                if head.startswith(found):  # torn within the head, or empty
+                    return 0, False
+                raise ValueError
+            end = file.tell()
+            for line, whole in _records(file, form):
+                if not whole:  # only the last one can be
+                    break
+                try:
+                    name, classified = form.read(line)
+                except ValueError as error:
+                    raise ValueError from error  # what is wrong with the bytes helps nobody
+                end += len(line)
+                (self._done if classified else self._failed).add(_mark(name))
         # A later row of the same file decides.
         self._failed -= self._done
         return end, True
-
-    def _mixed(self) -> ConfigurationError:
-        where = self.partial if self.partial.exists() else self.path
-        return ConfigurationError(
-            f"{str(where)!r} does not hold rows of the format asked for: "
-            "resume with the --format of the first run"
-        )
 
     def _drop_superseded(self) -> None:
         """Leave out the old rows of files that failed then and have a new row now."""
         form = _resumable(self._form)
         self._file.close()
-        copy = self.partial.with_name(self.partial.name + ".new")
-        with self.partial.open("rb") as old, copy.open("wb") as new:
+        with (
+            self._replacing() as copy,
+            writing(repr(str(copy))),
+            self.partial.open("rb") as old,
+            RowFile(copy, "wb") as new,
+        ):
             head = old.read(len(form.head()))
             new.write(head)
             position = len(head)
@@ -182,10 +218,9 @@ class FileOutput:
                 position += len(line)
                 if not superseded:
                     new.write(line)
-            new.flush()
-            os.fsync(new.fileno())
-        copy.replace(self.partial)
-        self._file = self.partial.open("r+b")
+            new.sync()
+        with writing(repr(str(self.partial))):
+            self._file = RowFile(self.partial, "r+b")
 
     def _seen_as(self, file: str) -> str:
         """The name as reading a row back gives it: CSV cannot keep bytes that are no UTF-8."""

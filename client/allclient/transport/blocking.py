@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
 import uuid
 from collections.abc import Callable
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import CancelledError, Future, InvalidStateError
 from typing import Any, TypeVar
 
 from tritonclient.grpc import InferenceServerClient
@@ -15,30 +16,44 @@ from tritonclient.utils import InferenceServerException
 
 from allclient.errors import AllclientError, ConfigurationError
 from allclient.result import Result
+from allclient.threads import no_thread
 from allclient.transport.cancellation import Cancellation
 from allclient.transport.codec import decode, encode
 from allclient.transport.health import Health, ServerMetadata, contract_problems
-from allclient.transport.options import Connection
-from allclient.transport.status import is_unavailable, translate
+from allclient.transport.limits import check_limits, never_collect
+from allclient.transport.options import Connection, check_seconds
+from allclient.transport.owned import Owned
+from allclient.transport.status import is_unavailable, translate, translate_local
 
 _T = TypeVar("_T")
+
+_PATIENCE = 5.0
+"""Seconds beyond its deadline that gRPC may take to say so."""
 
 _log = logging.getLogger(__name__)
 
 
-class Transport:
+class Transport(Owned):
     """One gRPC channel to one server."""
 
     def __init__(self, connection: Connection) -> None:
+        super().__init__()
         self.connection = connection
         self._headers = connection.metadata()
-        self._client: Any = InferenceServerClient(**connection.client_arguments())
+        check_limits()
+        try:
+            self._client: Any = InferenceServerClient(**connection.client_arguments())
+        except Exception as error:
+            raise translate_local(error, connection.address) from error
         self._issuing = threading.Lock()
         self._closed = False
+        self._stuck = False
 
     def close(self) -> None:
         self._closed = True
-        self._client.close()
+        # A forked child's channel has no threads that could end it: closing would wait for them.
+        if self.is_owner and not self._stuck:
+            self._client.close()
 
     def infer(self, image: bytes, cancellation: Cancellation | None = None) -> Result:
         """The answer for one encoded image.
@@ -84,11 +99,14 @@ class Transport:
         )
 
     def _ask(self, method: Callable[..., Any], timeout: float, *arguments: str) -> Any:
-        self._check_open()
+        self.check_open()
+        check_seconds(timeout)
         try:
             return method(*arguments, headers=self._headers, client_timeout=timeout)
         except InferenceServerException as error:
             raise self._translated(error) from error
+        except Exception as error:
+            raise self._translated_local(error) from error
 
     def _persist(self, attempt: Callable[[float], _T], cancellation: Cancellation) -> _T:
         """Try, and try again while the server is unavailable and time is left."""
@@ -110,36 +128,66 @@ class Transport:
     def _call(
         self, inputs: list[Any], request_id: str, timeout: float, cancellation: Cancellation
     ) -> Any:
-        self._check_open()
+        self.check_open()
         answered: Future[Any] = Future()
 
         def settle(result: Any, error: InferenceServerException | None) -> None:
-            if error is not None:
-                answered.set_exception(error)
-            else:
-                answered.set_result(result)
+            with contextlib.suppress(InvalidStateError):  # given up meanwhile
+                if error is not None:
+                    answered.set_exception(error)
+                else:
+                    answered.set_result(result)
 
         # async_infer, because infer() cannot be cancelled. It parks its call in an attribute of
         # the client before it hooks in the callback: two threads at once would swap their calls.
         with self._issuing:
-            call = self._client.async_infer(
-                self.connection.model,
-                inputs,
-                settle,
-                request_id=request_id,
-                client_timeout=timeout,
-                headers=self._headers,
-            )
-        with cancellation.guard(call.cancel):
+            if self._stuck:
+                raise no_thread()
             try:
+                call = self._client.async_infer(
+                    self.connection.model,
+                    inputs,
+                    settle,
+                    request_id=request_id,
+                    client_timeout=timeout,
+                    headers=self._headers,
+                )
+            except InferenceServerException:
+                raise
+            except Exception as error:
+                raise self._translated_local(error) from error
+
+        def give_up(status: str, reason: str) -> None:
+            call.cancel()
+            # gRPC says so itself, but not when it had no thread for it.
+            settle(None, InferenceServerException(reason, f"StatusCode.{status}"))
+
+        with cancellation.guard(lambda: give_up("CANCELLED", "cancelled")):
+            try:
+                return answered.result(timeout + _PATIENCE)
+            except TimeoutError:
+                give_up("DEADLINE_EXCEEDED", "no answer, and no word from gRPC")
                 return answered.result()
             except KeyboardInterrupt:
                 call.cancel()
                 raise
 
-    def _check_open(self) -> None:
+    def check_open(self) -> None:
+        self.check_owner()
         if self._closed:
             raise ConfigurationError("this client is closed")
 
     def _translated(self, error: InferenceServerException) -> AllclientError:
+        if self._closed:  # which cancels what is in flight
+            return ConfigurationError("this client is closed")
         return translate(error, self.connection.address, self.connection.model)
+
+    def _translated_local(self, error: Exception) -> AllclientError:
+        if isinstance(error, RuntimeError) and not self._stuck:
+            # gRPC has the call and no thread for it. Ending or collecting the channel would wait
+            # for that call, for ever and with the interpreter's lock held.
+            self._stuck = True
+            never_collect(self._client)
+        if self._closed:  # just now
+            return ConfigurationError("this client is closed")
+        return translate_local(error, self.connection.address)

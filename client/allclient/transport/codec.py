@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import struct
 from typing import Any, Final, TypeVar
 
@@ -17,30 +18,50 @@ from allclient.contract import (
     NOT_RUN,
     SUBTYPES,
     Backbone,
+    ImageErrorCode,
     Label,
     ReviewReason,
     Subtype,
 )
-from allclient.errors import ProtocolError
+from allclient.errors import ImageRejectedError, ProtocolError
 from allclient.result import Result
 
 _SUM_TOLERANCE: Final = 1e-3
 _TIE: Final = 1e-6
 _MAJORITY: Final = 2
 _ANSWER: Final = MODELS[ENSEMBLE].outputs
+_LARGE: Final = 16 * 1024 * 1024
+_COPIES: Final = 5
+
 _NUMPY_KIND: Final = {"BYTES": "O", "FP32": "f"}
 
 _Word = TypeVar("_Word", Label, Subtype, ReviewReason)
 
 
 def encode(image: bytes) -> list[Any]:
-    """The IMAGE tensor, BYTES [1, 1]: a batch of one encoded file."""
+    """The IMAGE tensor, BYTES [1, 1]: a batch of one encoded file.
+
+    Raises ImageRejectedError (image_too_large) where there is no memory to send it.
+    """
+    _check_memory(len(image))
     # dtype object: numpy's own bytes type would drop trailing zero bytes of the file.
     tensor = np.empty((1, 1), dtype=np.object_)
     tensor[0, 0] = image
     image_input = InferInput("IMAGE", [1, 1], "BYTES")
     image_input.set_data_from_numpy(tensor)
     return [image_input]
+
+
+def _check_memory(size: int) -> None:
+    # On its way into a message of gRPC the image is copied, and protobuf crashes without memory.
+    if size > _LARGE:
+        try:
+            mmap.mmap(-1, size * _COPIES).close()  # reserved, and never touched
+        except (OSError, OverflowError) as error:
+            raise ImageRejectedError(
+                f"there is not enough memory to send its {size:,} bytes",
+                code=ImageErrorCode.TOO_LARGE.value,
+            ) from error
 
 
 def decode(answer: Any, request_id: str) -> Result:

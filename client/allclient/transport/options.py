@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
+import math
 import random
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +15,11 @@ from allclient.errors import ConfigurationError
 
 DEFAULT_PORT = 8001
 """Triton's own default for gRPC."""
+
+_LONGEST_WAIT = 1e9
+"""Seconds; gRPC's clock has an end."""
+
+_HEADER_NAME = re.compile(r"[0-9a-z_.-]+(?<!-bin)")
 
 _MESSAGE_OVERHEAD = 1024 * 1024
 _LARGEST_ANSWER = 16 * 1024 * 1024
@@ -40,17 +47,22 @@ class TlsOptions:
             )
         for role, path in (("ca", self.ca), ("cert", self.cert), ("key", self.key)):
             if path is not None:
-                _check_pem(role, Path(path))
+                _check_pem(role, path)
 
 
-def _check_pem(role: str, path: Path) -> None:
+def _check_pem(role: str, path: str | Path) -> None:
     # gRPC reports a bad file only as "failed to connect", minutes later and without its name.
     try:
-        content = path.read_bytes()
-    except OSError as error:
+        content = Path(path).read_bytes()
+    except (OSError, ValueError, TypeError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise ConfigurationError(
-            f"TLS {role} file {str(path)!r} cannot be read: {error.strerror or error}"
+            f"TLS {role} file {str(path)!r} cannot be read: {reason}"
         ) from error
+    if content.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
+        raise ConfigurationError(
+            f"TLS {role} file {str(path)!r} begins with a mark of order (BOM): save it without"
+        )
     if b"-----BEGIN " not in content:
         raise ConfigurationError(
             f"TLS {role} file {str(path)!r} is not PEM: it holds no line '-----BEGIN ...-----'"
@@ -70,8 +82,11 @@ class Retry:
     longest: float = 4.0
 
     def __post_init__(self) -> None:
-        if self.tries < 1 or self.first < 0 or self.longest < 0:
-            raise ConfigurationError("retry: at least one try, and no negative pause")
+        if not isinstance(self.tries, int) or self.tries < 1:
+            raise ConfigurationError(f"retry: at least one try, not {self.tries!r}")
+        for pause in (self.first, self.longest):
+            if not (_is_number(pause) and pause >= 0):
+                raise ConfigurationError(f"retry: a pause is in seconds, 0 or more, not {pause!r}")
 
     def pauses(self) -> Iterator[float]:
         """Seconds to wait before the second, third, ... try; ``tries - 1`` of them."""
@@ -81,8 +96,23 @@ class Retry:
             pause *= 2
 
 
+def check_seconds(seconds: float, name: str = "timeout") -> float:
+    """``seconds``. Raises ConfigurationError where they are no time that can be waited."""
+    if not (_is_number(seconds) and 0 < seconds <= _LONGEST_WAIT):
+        raise ConfigurationError(
+            f"{name} must be above 0 seconds and at most {_LONGEST_WAIT:.0f}, not {seconds!r}"
+        )
+    return seconds
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
 def parse_address(text: str) -> str:
     """``host``, ``host:port`` or ``[ipv6]:port``, with or without ``grpc://``, as host:port."""
+    if not isinstance(text, str) or not text.strip().isprintable():
+        raise ConfigurationError(f"server address {text!r} is not host:port")
     address = text.strip()
     scheme, separator, rest = address.partition("://")
     if separator:
@@ -119,6 +149,10 @@ def is_loopback(address: str) -> bool:
         return False
 
 
+def _is_header(text: object) -> bool:
+    return isinstance(text, str) and text.isascii() and text.isprintable()
+
+
 @dataclass(frozen=True, slots=True)
 class Connection:
     """Everything a transport needs to know, checked.
@@ -136,16 +170,23 @@ class Connection:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "address", parse_address(self.address))
-        if not self.timeout > 0:
-            raise ConfigurationError(f"timeout must be above 0 seconds, not {self.timeout}")
+        check_seconds(self.timeout)
+        for name, kind in (("model", str), ("retry", Retry), ("headers", Mapping)):
+            value = getattr(self, name)
+            if not isinstance(value, kind) or value == "":
+                raise ConfigurationError(
+                    f"{name} must be a {kind.__name__}, not {type(value).__name__}"
+                )
+        if not isinstance(self.tls, TlsOptions | None):
+            raise ConfigurationError(f"tls must be TlsOptions, not {type(self.tls).__name__}")
         for name, value in self.headers.items():
             # The value may be a secret: name the header alone.
-            if not name or name != name.lower() or not (name + value).isascii():
+            if not (_is_header(name) and _HEADER_NAME.fullmatch(name) and _is_header(value)):
                 raise ConfigurationError(
                     f"header {name!r}: gRPC wants a lower-case ASCII name and an ASCII value"
                 )
         if self.token is not None:
-            if not self.token or not self.token.isascii() or not self.token.isprintable():
+            if not (self.token and _is_header(self.token)):
                 raise ConfigurationError("the token is empty or holds characters no header may")
             if self.tls is None and not is_loopback(self.address):
                 raise ConfigurationError(

@@ -18,6 +18,7 @@ from allclient.errors import (
     ServerTimeoutError,
     ServerUnavailableError,
 )
+from allclient.threads import no_thread
 
 BY_STATUS: Final[dict[str, type[AllclientError]]] = {
     "OK": ProtocolError,  # an error that says "fine" fits no contract
@@ -68,6 +69,17 @@ def refusal(text: str) -> ImageRejectedError | None:
             message = " ".join(match["message"].split())
             return ImageRejectedError(message or "refused by the server", code=match["code"])
     return None
+
+
+def translate_local(error: Exception, address: str) -> AllclientError:
+    """Our error for what gRPC or tritonclient raises before a call leaves this process."""
+    if isinstance(error, MemoryError):
+        return ImageRejectedError(
+            "there is not enough memory to send it", code=ImageErrorCode.TOO_LARGE.value
+        )
+    if isinstance(error, RuntimeError) and "thread" in str(error):
+        return no_thread()
+    return ConfigurationError(f"a call to {address} cannot be made here: {error or repr(error)}")
 
 
 def translate(error: InferenceServerException, address: str, model: str) -> AllclientError:

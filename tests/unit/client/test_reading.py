@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import contextlib
+import errno
+import io
 import os
+import socket
 import threading
 from pathlib import Path
 
@@ -8,7 +12,7 @@ import pytest
 
 from allclient.client import reading
 from allclient.client.reading import read_image, size_of
-from allclient.errors import ImageReadError
+from allclient.errors import ConfigurationError, ImageReadError
 
 
 def code_and_message(source: object) -> tuple[str, str]:
@@ -68,12 +72,175 @@ def test_refused_open_is_told_with_its_reason(
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "open", refuse)
+    (tmp_path / "x.jpg").touch()
+    monkeypatch.setattr(os, "open", refuse)
     assert code_and_message(tmp_path / "x.jpg") == ("file_unreadable", "Permission denied")
 
 
 def test_endless_device() -> None:
-    assert code_and_message("/dev/zero") == ("file_unreadable", "not a regular file")
+    assert code_and_message("/dev/zero") == ("file_unreadable", "is a device, not a regular file")
+
+
+def test_socket(tmp_path: Path) -> None:
+    path = tmp_path / "s.jpg"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        assert code_and_message(path) == ("file_unreadable", "is a socket, not a regular file")
+
+
+@pytest.mark.parametrize("linked", [False, True])
+def test_pipe_that_nobody_named_is_refused_and_not_opened(tmp_path: Path, linked: bool) -> None:
+    path = pipe = tmp_path / "pipe.jpg"
+    os.mkfifo(pipe)
+    if linked:
+        path = tmp_path / "link.jpg"
+        path.symlink_to(pipe)
+    with pytest.raises(ImageReadError, match="is a pipe, not a regular file") as caught:
+        read_image(path, pipes=False)
+    assert caught.value.code == "file_unreadable"
+
+
+@pytest.mark.parametrize("becomes", ["pipe", "folder", "device"])
+def test_file_that_is_another_thing_when_it_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, becomes: str
+) -> None:
+    """Between listing and opening, the file is taken away and something else put in its place."""
+    path = tmp_path / "field.jpg"
+    path.write_bytes(b"x")
+    real = os.open
+
+    def swap(name: str, flags: int) -> int:
+        Path(name).unlink()
+        if becomes == "pipe":
+            os.mkfifo(name)
+        elif becomes == "folder":
+            Path(name).mkdir()
+        else:
+            Path(name).symlink_to("/dev/zero")
+        return real(name, flags)
+
+    monkeypatch.setattr(os, "open", swap)
+    reason = {
+        "pipe": "is a pipe, not a regular file",
+        "folder": "is a folder, not an image file",
+        "device": "is a device, not a regular file",
+    }[becomes]
+    with pytest.raises(ImageReadError) as caught:
+        read_image(str(path), pipes=False)
+    assert (caught.value.code, str(caught.value)) == ("file_unreadable", reason)
+
+
+def test_file_whose_bytes_may_never_come_is_not_waited_for(tmp_path: Path) -> None:
+    """/proc/kmsg is such a regular file: it is read without waiting."""
+    try:
+        descriptor = os.open("/proc/kmsg", os.O_RDONLY | os.O_NONBLOCK)
+    except OSError:
+        pytest.skip("this user may not read /proc/kmsg")
+    os.close(descriptor)
+    with contextlib.suppress(ImageReadError):
+        read_image("/proc/kmsg")
+
+
+def test_file_under_lease_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file server's lease refuses only those who do not wait."""
+    path = tmp_path / "field.jpg"
+    path.write_bytes(b"image")
+    real = os.open
+
+    def leased(name: str, flags: int) -> int:
+        if flags & os.O_NONBLOCK:
+            raise BlockingIOError(11, "Resource temporarily unavailable")
+        return real(name, flags)
+
+    monkeypatch.setattr(os, "open", leased)
+    assert read_image(path, pipes=False) == b"image"
+
+
+def test_descriptor_that_is_free_a_moment_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "field.jpg"
+    path.write_bytes(b"image")
+    real = os.open
+    refusals = [OSError(errno.EMFILE, "Too many open files"), OSError(errno.ENFILE, "No file")]
+
+    def scarce(name: str, flags: int) -> int:
+        if refusals:
+            raise refusals.pop()
+        return real(name, flags)
+
+    monkeypatch.setattr(os, "open", scarce)
+    assert read_image(path) == b"image"
+
+
+def test_descriptor_that_never_comes_is_told_with_the_way_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "field.jpg").touch()
+
+    def refuse(*_: object) -> int:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(reading, "_PATIENCE", 0.05)
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(ConfigurationError, match=r"field.jpg' cannot .* raise the limit"):
+        read_image(tmp_path / "field.jpg")
+
+
+def test_too_little_memory_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> bytes:
+        raise MemoryError
+
+    (tmp_path / "field.jpg").touch()
+    monkeypatch.setattr(os, "read", full)
+    assert code_and_message(tmp_path / "field.jpg") == (
+        "image_too_large",
+        "there is not enough memory to read it",
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("slides\\a.jpg", "no such file; on this system folders are parted by /, not by a back"),
+        ("C:\\slides\\*.jpg", "no file matches the pattern; on this system folders are parted"),
+        (b"Gr\xfc\xdfe.jpg", "no such file; the name is not UTF-8: was the list saved in another"),
+    ],
+)
+def test_name_from_another_system_is_hinted_at(name: str | bytes, reason: str) -> None:
+    code, message = code_and_message(os.fsdecode(name))
+    assert code == "file_not_found"
+    assert message.startswith(reason)
+
+
+class Broken:
+    def __fspath__(self) -> str:
+        raise RuntimeError("no path today")
+
+
+class AsBytes:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __fspath__(self) -> bytes:
+        return os.fsencode(self.path)
+
+
+@pytest.mark.parametrize("source", [None, 5, float("nan"), ["a.jpg"], object(), io.BytesIO(b"x")])
+def test_what_is_no_image_is_told_as_that(source: object) -> None:
+    code, message = code_and_message(source)
+    assert code == "file_unreadable"
+    assert message == f"an image is a path or bytes, not {type(source).__name__}"
+    assert size_of(source) == 0  # type: ignore[arg-type]
+
+
+def test_path_likes(tmp_path: Path) -> None:
+    (tmp_path / "field.jpg").write_bytes(b"image")
+    assert read_image(AsBytes(tmp_path / "field.jpg")) == b"image"  # type: ignore[arg-type]
+    assert code_and_message(Broken()) == (
+        "file_unreadable",
+        "an image is a path or bytes, not Broken (RuntimeError('no path today'))",
+    )
 
 
 def test_too_large_is_refused_before_reading(

@@ -2,13 +2,17 @@ from __future__ import annotations
 
 import io
 import os
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from allclient.client.reading import read_image
 from allclient.errors import ImageReadError
-from allclient.sources import Skipped, expand, read_list
+from allclient.result import Pipe
+from allclient.sources import Skipped, expand
 
 
 @pytest.fixture
@@ -138,26 +142,75 @@ def test_list_ended_by_zero_bytes(tree: Path) -> None:
     assert found("-", listed=listed, null=True) == ["two\nlines.jpg", "b.jpg"]
 
 
-def test_list_keeps_bytes_that_are_no_utf8() -> None:
-    (name,) = read_list(io.BytesIO(b"\xff\xfe.jpg\n"))
-    assert os.fsencode(name) == b"\xff\xfe.jpg"
-
-
-def test_list_comes_as_it_is_written() -> None:
-    """The first line is there while the writer still holds the pipe open."""
-    reading_end, writing_end = os.pipe()
-    with open(reading_end, "rb") as stream:  # noqa: PTH123  a descriptor
-        os.write(writing_end, b"first.jpg\nsec")
-        paths = read_list(stream)
-        assert next(paths) == "first.jpg"
-        os.write(writing_end, b"ond.jpg\n")
-        assert next(paths) == "second.jpg"
-        os.close(writing_end)
-        assert list(paths) == []
-
-
 def test_the_search_is_lazy(tree: Path) -> None:
     files = expand(["b.jpg", "sub"], recursive=True)
     assert next(files) == "b.jpg"
     Path("sub/aa.jpg").touch()
     assert next(files) == "sub/aa.jpg"
+
+
+def test_pipe_is_marked_only_where_it_is_named(tree: Path) -> None:
+    os.mkfifo("pipe.jpg")
+    Path("link.jpg").symlink_to("pipe.jpg")
+
+    def pipes(*paths: str, **options: object) -> list[str]:
+        return [path for path in found(*paths, **options) if isinstance(path, Pipe)]
+
+    assert pipes("pipe.jpg") == ["pipe.jpg"]
+    assert pipes("link.jpg", "b.jpg") == ["link.jpg"]
+    assert pipes(".") == pipes("*.jpg") == pipes(str(tree), recursive=True) == []
+    assert pipes("-", listed=io.BytesIO(b"pipe.jpg\n")) == []
+    assert {"./pipe.jpg", "./link.jpg"} < set(found("."))
+
+
+def test_sockets_and_devices_come_out_to_be_named(tree: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind("s.jpg")
+        Path("zero.jpg").symlink_to("/dev/zero")
+        assert found(".") == ["./a.PNG", "./b.jpg", "./s.jpg", "./zero.jpg"]
+
+
+def test_folders_deeper_than_calls_can_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    depth = sys.getrecursionlimit() + 200
+    monkeypatch.chdir(tmp_path)
+    for _ in range(depth):
+        Path("d").mkdir()
+        os.chdir("d")
+    Path("deep.jpg").touch()
+    os.chdir(tmp_path)
+    assert found(".", recursive=True) == ["./" + "d/" * depth + "deep.jpg"]
+    subprocess.run(["rm", "-r", "d"], check=True)  # shutil.rmtree calls itself
+
+
+def test_folders_deeper_than_a_path_can_be_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for _ in range(20):
+        Path("d" * 250).mkdir()
+        os.chdir("d" * 250)
+    os.chdir(tmp_path)
+    (path,) = found(".", recursive=True)
+    with pytest.raises(ImageReadError, match="File name too long"):
+        read_image(path)
+    subprocess.run(["rm", "-r", "d" * 250], check=True)
+
+
+def test_order_across_levels(tree: Path) -> None:
+    for name in ("sub/a.jpg", "sub/z.jpg", "sub/deep/e.jpg", "zoo/x.jpg"):
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).touch()
+    assert found(".", recursive=True) == [
+        "./a.PNG", "./b.jpg", "./sub/a.jpg", "./sub/c.tiff", "./sub/deep/d.webp",
+        "./sub/deep/e.jpg", "./sub/z.jpg", "./zoo/x.jpg",
+    ]  # fmt: skip
+
+
+def test_working_folder_that_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = tmp_path / "a.jpg"
+    image.touch()
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert found(str(image), "b.jpg", str(image)) == [str(image), "b.jpg"]

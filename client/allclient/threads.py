@@ -1,0 +1,83 @@
+"""Threads for what may never return: reading a file of a dead network folder, for one."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import ParamSpec, TypeVar
+
+from allclient.errors import ConfigurationError
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+class DaemonThreads:
+    """As ThreadPoolExecutor, but nobody waits for its threads: not the end of the program either.
+
+    Threads start as they are needed, ``count`` at most, and end after ``close()``.
+    """
+
+    def __init__(self, count: int, name: str) -> None:
+        self._count = count
+        self._name = name
+        self._lock = threading.Lock()
+        self._started = 0
+        self._unfinished = 0
+        self._closed = False
+        self._calls: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+
+    def submit(
+        self, function: Callable[_P, _T], /, *arguments: _P.args, **options: _P.kwargs
+    ) -> Future[_T]:
+        """Raises ConfigurationError after ``close()``, and where this machine has no thread."""
+        future: Future[_T] = Future()
+
+        def call() -> None:
+            if future.set_running_or_notify_cancel():
+                try:
+                    future.set_result(function(*arguments, **options))
+                except BaseException as error:
+                    future.set_exception(error)
+
+        with self._lock:
+            if self._closed:
+                raise ConfigurationError("this client is closed")
+            if self._unfinished >= self._started < self._count:
+                self._start()
+            self._unfinished += 1
+        self._calls.put(call)
+        return future
+
+    def close(self) -> None:
+        """Let the threads end once they have done what was submitted before."""
+        with self._lock:
+            self._closed = True
+            for _ in range(self._started):
+                self._calls.put(None)
+
+    def _start(self) -> None:
+        try:
+            threading.Thread(target=self._work, name=self._name, daemon=True).start()
+        except RuntimeError as error:  # "can't start new thread"
+            if self._started == 0:
+                raise no_thread() from error
+        else:
+            self._started += 1
+
+    def _work(self) -> None:
+        while (call := self._calls.get()) is not None:
+            call()
+            call = None  # what it holds, such as an image, is not kept until the next
+            with self._lock:
+                self._unfinished -= 1
+
+
+def no_thread() -> ConfigurationError:
+    """The error for a machine that has no thread left for this process."""
+    return ConfigurationError(
+        "no thread can be started: a limit of this machine is reached, of threads and processes "
+        "(ulimit -u) or of memory"
+    )

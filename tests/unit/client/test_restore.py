@@ -1,0 +1,140 @@
+"""Answers that Excel, Notepad or PowerShell saved can be resumed, or the message says why not."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from allclient.errors import ConfigurationError
+from allclient.report import Csv, FileOutput, JsonLines
+from allclient.report.formats import CSV_COLUMNS
+from tests.unit.client.test_report import bad, files_in, good
+
+FIRST_RUN = [good("a, b.jpg"), bad("torn.jpg"), good('Größe "2".jpg'), good("=two\nlines.jpg")]
+MARK = "\ufeff"
+
+
+def written(path: Path, form: Csv | JsonLines) -> bytes:
+    output = FileOutput(path, form)
+    for row in FIRST_RUN:
+        output.write(row)
+    output.finish()
+    return path.read_bytes()
+
+
+def as_excel(data: bytes, delimiter: str, comma: str = ".") -> str:
+    """The same table as a spreadsheet saves it; numbers as its language writes them."""
+    rows = list(csv.reader(io.StringIO(data.decode(), newline="")))
+    for row in rows[1:]:
+        row[3:8] = [cell.replace(".", comma) for cell in row[3:8]]
+        row[12] = row[12].replace(".", comma)
+    text = io.StringIO(newline="")
+    csv.writer(text, delimiter=delimiter, lineterminator="\r\n").writerows(rows)
+    return text.getvalue()
+
+
+def with_mark(text: str) -> bytes:
+    return (MARK + text).encode()
+
+
+TABLES = {
+    "Excel": lambda data: with_mark(as_excel(data, ",")),
+    "Excel, German": lambda data: with_mark(as_excel(data, ";", ",")),
+    "Excel, Unicode text": lambda data: (MARK + as_excel(data, "\t", ",")).encode("utf-16-le"),
+    "rows without their empty end": lambda data: "\r\n".join(
+        line.rstrip(";") for line in as_excel(data, ";").split("\r\n")
+    ).encode(),
+    "rows that are empty": lambda data: (as_excel(data, ";") + ";" * 14 + "\r\n").encode(),
+    "PowerShell": lambda data: as_excel(data, ",").encode("utf-16"),
+    "only the line ends": lambda data: as_excel(data, ",").encode(),
+}
+LINES = {
+    "Notepad": lambda data: with_mark(data.decode()),
+    "PowerShell": lambda data: data.decode().replace("\n", "\r\n").encode("utf-16"),
+    "big-endian": lambda data: codecs.BOM_UTF16_BE + data.decode().encode("utf-16-be"),
+    "UTF-16 without a mark": lambda data: data.decode().encode("utf-16-le"),
+    "empty lines": lambda data: with_mark(data.decode().replace("\n", "\r\n\r\n")),
+}
+SAVED = [(Csv, how) for how in TABLES] + [(JsonLines, how) for how in LINES]
+
+
+@pytest.mark.parametrize("partial", [False, True])
+@pytest.mark.parametrize(("form", "how"), SAVED)
+def test_resumed(tmp_path: Path, form: type[Csv | JsonLines], how: str, partial: bool) -> None:
+    path = tmp_path / "answers"
+    before = written(path, form())
+    saved = (TABLES if form is Csv else LINES)[how](before)
+    path.write_bytes(saved)
+    if partial:
+        path.rename(tmp_path / "answers.partial")
+    output = FileOutput(path, form(), resume=True)
+    assert output.resumed == 3
+    assert [output.is_done(row.file) for row in FIRST_RUN] == [True, False, True, True]
+    if not partial:
+        assert path.read_bytes() == saved  # as it was, until the new one is whole
+    output.write(good("torn.jpg"))
+    output.finish()
+    assert sorted(files_in(path, form())) == sorted((row.file, True) for row in FIRST_RUN)
+    # Nothing of the other program is left in it.
+    assert path.read_bytes().startswith(before[:100])
+    assert [name.name for name in tmp_path.iterdir()] == ["answers"]
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda text: text.encode("cp1252"), "it is not UTF-8: in Excel, save it as 'CSV UTF-8'"),
+        (lambda text: text.replace("label", "Label", 1).encode(), "does not name the columns"),
+        (lambda text: text.replace("0.949600", "95%", 1).encode(), "row 2: could not convert"),
+        (lambda text: text.replace("\r\n", ";x;x\r\n", 2).encode(), "its first line does not"),
+        (
+            lambda text: "\r\n".join([*text.split("\r\n")[:2], "x;" * 20, ""]).encode(),
+            "row 3: ",
+        ),
+    ],
+)
+def test_what_cannot_be_read_back_is_told_and_left_alone(
+    tmp_path: Path, change: object, reason: str
+) -> None:
+    path = tmp_path / "answers.csv"
+    text = as_excel(written(path, Csv()), ";")
+    saved = change(text)  # type: ignore[operator]
+    path.write_bytes(saved)
+    with pytest.raises(ConfigurationError) as caught:
+        FileOutput(path, Csv(), resume=True)
+    assert reason in str(caught.value)
+    assert "resume with the --format of the first run" in str(caught.value)
+    assert path.read_bytes() == saved
+    assert list(tmp_path.iterdir()) == [path]  # and nothing is left beside it
+
+
+def test_a_last_row_that_is_torn_is_done_again(tmp_path: Path) -> None:
+    path = tmp_path / "answers.jsonl"
+    data = written(path, JsonLines())
+    path.write_bytes(codecs.BOM_UTF8 + data.rstrip(b"\n"))
+    output = FileOutput(path, JsonLines(), resume=True)
+    assert output.resumed == 2
+    assert not output.is_done(FIRST_RUN[-1].file)
+
+
+def test_wrong_line_of_json_lines_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "answers.jsonl"
+    first, *_ = written(path, JsonLines()).splitlines(keepends=True)
+    path.write_bytes(codecs.BOM_UTF8 + first + b'{"dear": "colleague"}\n' + first)
+    with pytest.raises(ConfigurationError, match="row 2: not a line of allclient's JSON Lines"):
+        FileOutput(path, JsonLines(), resume=True)
+
+
+def test_numbers_keep_their_digits(tmp_path: Path) -> None:
+    path = tmp_path / "answers.csv"
+    path.write_bytes((MARK + as_excel(written(path, Csv()), ";", ",")).encode())
+    FileOutput(path, Csv(), resume=True).finish()
+    first = next(csv.DictReader(path.open(newline="", encoding="utf-8")))
+    assert list(first) == list(CSV_COLUMNS)
+    assert (first["probability"], first["ood_score"]) == ("0.949600", "0.250000")
+    assert json.loads(first["probability_pre_b"]) == 0.8
