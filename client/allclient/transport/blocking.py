@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
-from typing import Any, TypeVar
+from typing import Any
 
 from tritonclient.grpc import InferenceServerClient
 from tritonclient.utils import InferenceServerException
@@ -17,11 +16,11 @@ from allclient.errors import AllclientError, ConfigurationError
 from allclient.result import Result
 from allclient.transport.cancellation import Cancellation
 from allclient.transport.codec import decode, encode
+from allclient.transport.gate import Gate
 from allclient.transport.health import Health, ServerMetadata, contract_problems
 from allclient.transport.options import Connection
-from allclient.transport.status import is_unavailable, translate
-
-_T = TypeVar("_T")
+from allclient.transport.riding import Presence, Tries
+from allclient.transport.status import translate
 
 _log = logging.getLogger(__name__)
 
@@ -34,6 +33,8 @@ class Transport:
         self._headers = connection.metadata()
         self._client: Any = InferenceServerClient(**connection.client_arguments())
         self._issuing = threading.Lock()
+        self._presence = Presence()
+        self._gate = Gate()
         self._closed = False
 
     def close(self) -> None:
@@ -41,21 +42,45 @@ class Transport:
         self._client.close()
 
     def infer(self, image: bytes, cancellation: Cancellation | None = None) -> Result:
-        """The answer for one encoded image.
+        """The answer for one encoded image, tried again while the server is away.
 
         Raises ImageRejectedError, a ServerError, or CancelledError when cancelled.
         """
         cancellation = cancellation or Cancellation()
         request_id = uuid.uuid4().hex
         inputs = encode(image)
-        answer = self._persist(
-            lambda left: self._call(inputs, request_id, left, cancellation), cancellation
-        )
-        return decode(answer, request_id)
+        tries = Tries(self.connection, self._presence)
+        while True:
+            try:
+                with self._gate.passing(tries.alone, cancellation):
+                    answer = self._call(inputs, request_id, cancellation)
+            except InferenceServerException as error:
+                if cancellation.cancelled:
+                    raise CancelledError from error
+                pause = tries.pause_after(error)
+                _log.info("%s: next try in %.1f s (%s)", self.connection.address, pause, error)
+            else:
+                self._presence.answered()
+                return decode(answer, request_id)
+            if cancellation.wait(pause):
+                raise CancelledError
 
     def server_metadata(self, timeout: float) -> ServerMetadata:
         metadata = self._ask(self._client.get_server_metadata, timeout)
         return ServerMetadata(metadata.name, metadata.version, tuple(metadata.extensions))
+
+    def models(self, timeout: float) -> dict[str, str]:
+        """The version of each model that is ready, by name; for who may see the repository."""
+        index = self._ask(self._client.get_model_repository_index, timeout)
+        return {model.name: model.version for model in index.models if model.state == "READY"}
+
+    def counts(self, timeout: float) -> dict[str, tuple[int, int]]:
+        """How many requests each of the server's models has answered, and failed at, by name."""
+        statistics = self._ask(self._client.get_inference_statistics, timeout).model_stats
+        return {
+            model.name: (model.inference_stats.success.count, model.inference_stats.fail.count)
+            for model in statistics
+        }
 
     def health(self, timeout: float) -> Health:
         """Raises ServerUnavailableError when nobody answers at all."""
@@ -86,30 +111,13 @@ class Transport:
     def _ask(self, method: Callable[..., Any], timeout: float, *arguments: str) -> Any:
         self._check_open()
         try:
-            return method(*arguments, headers=self._headers, client_timeout=timeout)
+            answer = method(*arguments, headers=self._headers, client_timeout=timeout)
         except InferenceServerException as error:
             raise self._translated(error) from error
+        self._presence.answered()
+        return answer
 
-    def _persist(self, attempt: Callable[[float], _T], cancellation: Cancellation) -> _T:
-        """Try, and try again while the server is unavailable and time is left."""
-        deadline = time.monotonic() + self.connection.timeout
-        pauses = self.connection.retry.pauses()
-        while True:
-            try:
-                return attempt(deadline - time.monotonic())
-            except InferenceServerException as error:
-                if cancellation.cancelled:
-                    raise CancelledError from error
-                pause = next(pauses, None) if is_unavailable(error) else None
-                if pause is None or time.monotonic() + pause >= deadline:
-                    raise self._translated(error) from error
-            _log.info("%s is unavailable, next try in %.1f s", self.connection.address, pause)
-            if cancellation.wait(pause):
-                raise CancelledError
-
-    def _call(
-        self, inputs: list[Any], request_id: str, timeout: float, cancellation: Cancellation
-    ) -> Any:
+    def _call(self, inputs: list[Any], request_id: str, cancellation: Cancellation) -> Any:
         self._check_open()
         answered: Future[Any] = Future()
 
@@ -127,7 +135,7 @@ class Transport:
                 inputs,
                 settle,
                 request_id=request_id,
-                client_timeout=timeout,
+                client_timeout=self.connection.timeout,
                 headers=self._headers,
             )
         with cancellation.guard(call.cancel):
