@@ -2,6 +2,7 @@
 
 A file is written as ``FILE.partial`` beside it, a row at a time and flushed, and renamed at the
 end. A run that stops early leaves ``FILE.partial`` with all it finished; resuming goes on there.
+One that stops before its first row leaves things as they were.
 """
 
 from __future__ import annotations
@@ -24,10 +25,11 @@ class StreamOutput:
     def __init__(self, stream: BinaryIO, form: Format) -> None:
         self._stream = stream
         self._form = form
-        self._write(form.head())
+        self._head = form.head()
 
     def write(self, row: Row) -> None:
-        self._write(self._form.line(row))
+        head, self._head = self._head, b""  # with the first row: a run may fail before it
+        self._write(head + self._form.line(row))
 
     def finish(self) -> None:
         self._stream.flush()
@@ -64,6 +66,9 @@ class FileOutput:
         self._failed: set[bytes] = set()
         self._retried: set[bytes] = set()
         self._old_end = 0
+        self._head = b""
+        self._made = False
+        self._written = 0
         try:
             if resume:
                 self._resume()
@@ -86,11 +91,16 @@ class FileOutput:
         mark = _mark(self._seen_as(row.file))
         if mark in self._failed:
             self._retried.add(mark)
+        if not self._written:
+            self._begin_rows()
         self._file.write(self._form.line(row))
         self._file.flush()
+        self._written += 1
 
     def finish(self) -> None:
         """Make it permanent under its name."""
+        if not self._written:
+            self._begin_rows()
         if self._retried:
             self._drop_superseded()
         self._file.flush()
@@ -99,9 +109,14 @@ class FileOutput:
         self.partial.replace(self.path)
 
     def abandon(self) -> str | None:
-        """Keep what there is for a later run; returns where it is."""
+        """Keep what there is for a later run; returns where it is, None where there is nothing."""
         self._file.close()
-        return str(self.partial)
+        earlier = not self._made and (self._done or self._failed)
+        if self._written or earlier:
+            return str(self.partial)
+        if self._made:
+            self.partial.unlink(missing_ok=True)
+        return None
 
     def _begin(self, overwrite: bool) -> None:
         if not overwrite:
@@ -114,11 +129,20 @@ class FileOutput:
                     f"an earlier run left {str(self.partial)!r}: --resume goes on with it, "
                     "--overwrite starts anew"
                 )
-        self._file = self.partial.open("wb")
-        self._file.write(self._form.head())
-        self._file.flush()
+        self._made = not self.partial.exists()
+        # What an earlier run left goes with the first row of this one.
+        self._file = self.partial.open("wb" if self._made else "r+b")
+        self._head = self._form.head()
+
+    def _begin_rows(self) -> None:
+        """Make the file end where its next row goes, behind a head."""
+        self._file.truncate(self._old_end)  # a row that a crash tore is not a row
+        self._file.seek(self._old_end)
+        self._file.write(self._head)
+        self._old_end += len(self._head)
 
     def _resume(self) -> None:
+        form = _resumable(self._form)
         if not self.partial.exists():
             if not self.path.exists():
                 self._begin(overwrite=False)
@@ -126,15 +150,16 @@ class FileOutput:
             copy = self.partial.with_name(self.partial.name + ".new")
             shutil.copyfile(self.path, copy)
             copy.replace(self.partial)
-        form = _resumable(self._form)
-        with self.partial.open("rb") as file:
-            end, head_found = self._read_old(file, form)
+            self._made = True
+        try:
+            with self.partial.open("rb") as file:
+                self._old_end, head_found = self._read_old(file, form)
+        except BaseException:
+            if self._made:
+                self.partial.unlink()
+            raise
         self._file = self.partial.open("r+b")
-        self._file.truncate(end)  # a row that a crash tore is not a row
-        self._file.seek(end)
-        if not head_found:
-            self._file.write(form.head())
-        self._old_end = self._file.tell()
+        self._head = b"" if head_found else form.head()
 
     def _read_old(self, file: BinaryIO, form: Resumable) -> tuple[int, bool]:
         """Take in the rows; returns where the last whole one ends, and if the head is there."""
