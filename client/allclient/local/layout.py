@@ -8,7 +8,7 @@
     │   └── onnxruntime/   the same, where the flavour needs it
     ├── environment/       a virtual environment with the client's packages
     ├── lib/               libpython of this Python, where the wheel has none
-    ├── models             link to the model repository
+    ├── models             link to the model repository, or to those of its models that are served
     └── server.log
 
 Triton's Python backend pastes paths into a shell command without quotes, so every path it gets
@@ -21,6 +21,7 @@ import importlib.metadata
 import os
 import shutil
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,6 +41,8 @@ class Layout:
     binaries: Binaries
     repository: Path
     needs: Needs
+    served: Sequence[str] | None = None
+    """The models to serve; None for all of the repository."""
 
     @property
     def backends(self) -> Path:
@@ -67,7 +70,7 @@ class Layout:
         if self.binaries.libpython is not None:
             name = self.binaries.libpython.name
             (libraries / name).symlink_to(self.binaries.libpython)
-        self.models.symlink_to(self.repository)
+        self._create_models()
 
     @property
     def stub(self) -> Path:
@@ -90,6 +93,16 @@ class Layout:
     def readable(self, text: str) -> str:
         """Text of the log with the user's own path of the repository in it."""
         return text.replace(str(self.models), str(self.repository))
+
+    def _create_models(self) -> None:
+        if self.served is None:
+            self.models.symlink_to(self.repository)
+            return
+        # Not Triton's own choice of models at the start: that lets clients load more.
+        self.models.mkdir()
+        for name in self.served:
+            if (self.repository / name).is_dir():
+                (self.models / name).symlink_to(self.repository / name)
 
     def _create_python_backend(self) -> None:
         python = self.backends / "python"
