@@ -18,7 +18,7 @@ Exit codes:
   1    some files failed, each named on standard error and in the output
   2    the command cannot be done as written, or no image was found
   3    no server answers, it does not serve the model, or the embedded
-       server cannot start
+       server cannot start or dies again and again
   130  stopped by Ctrl-C (143: by SIGTERM); what was finished is kept
   141  the reader of the output went away, as in "| head"
 """
