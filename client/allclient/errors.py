@@ -9,13 +9,15 @@ AllclientError
 ├── ServerError               the server did not do its part
 │   ├── ServerUnavailableError    no server answers at the address
 │   ├── ServerTimeoutError        no answer within the timeout
+│   ├── ServerLostError           the server was lost each time it had this image
 │   ├── ModelNotReadyError        the server answers, but does not serve the model
 │   ├── InferenceError            the server failed at an inference
 │   └── ProtocolError             the answer does not fit the tensor contract
 └── LocalServerError          the embedded server cannot be found, started or kept running
     ├── ServerNotInstalledError   no tritonserver, stub, libpython or backend library here
     ├── PortInUseError            the port asked for is taken
-    └── ServerStartError          tritonserver started and failed, or a model did not load
+    ├── ServerStartError          tritonserver started and failed, or a model did not load
+    └── ServerDiedError           tritonserver died again and again
 """
 
 from __future__ import annotations
@@ -64,6 +66,10 @@ class ServerTimeoutError(ServerError):
     code = "server_timeout"
 
 
+class ServerLostError(ServerError):
+    code = "server_lost"
+
+
 class ModelNotReadyError(ServerError):
     code = "model_not_ready"
 
@@ -90,3 +96,7 @@ class PortInUseError(LocalServerError):
 
 class ServerStartError(LocalServerError):
     code = "server_start_failed"
+
+
+class ServerDiedError(LocalServerError):
+    code = "server_died"

@@ -21,4 +21,4 @@ EXPOSE 8000 8001 8002
 HEALTHCHECK --interval=30s --timeout=30s --start-period=120s --retries=3 \
     CMD ["allclient", "health", "--infer", "--server", "127.0.0.1:8001"]
 ENTRYPOINT ["allclient"]
-CMD ["serve", "--host", "0.0.0.0"]
+CMD ["serve", "--host", "0.0.0.0", "--http-port", "8000", "--metrics-port", "8002"]

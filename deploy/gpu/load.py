@@ -110,7 +110,10 @@ def summary(work: Work, concurrency: int, measured: Measured) -> dict[str, Any]:
 
 @contextmanager
 def region(address: str, pixels: np.ndarray) -> Iterator[Region]:
-    """``pixels`` uint8 [n, h, w, 3] in shared memory, known to the server on this machine."""
+    """``pixels`` uint8 [n, h, w, 3] in shared memory, known to the server on this machine.
+
+    `allclient serve` lets clients share memory with ``--allow shared-memory`` alone.
+    """
     memory = shared_memory.SharedMemory(create=True, size=pixels.nbytes)
     client = blocking.InferenceServerClient(address)
     try:

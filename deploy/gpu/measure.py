@@ -5,7 +5,8 @@
     python deploy/gpu/measure.py --models models --images FOLDER --output gpu.json
 
 For a machine with one NVIDIA GPU, driver 580 or newer and CUDA 13, and an environment with
-'allclient[gpu]'. It installs nothing. Without `--server` it starts the embedded server.
+'allclient[gpu]'. It installs nothing. Without `--server` it starts the embedded server; one that
+runs has to share memory with its clients (`allclient serve --allow shared-memory`).
 """
 
 from __future__ import annotations
@@ -50,7 +51,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         address = options.server
         if address is None:
             server = stack.enter_context(
-                LocalServer(options.models, options.flavour, ready_timeout=options.ready_timeout)
+                LocalServer(
+                    options.models,
+                    options.flavour,
+                    ready_timeout=options.ready_timeout,
+                    allow=["shared-memory"],
+                )
             )
             address = server.grpc_address
             found["server"] = {"flavour": options.flavour, "runs_on": server.providers()}

@@ -16,7 +16,7 @@ import pytest
 
 from allclient import Client
 from allclient.errors import LocalServerError, PortInUseError, ServerUnavailableError
-from allclient.local import LocalServer
+from allclient.local import LocalServer, ports
 from samples import render
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ def test_a_with_block_ends_everything_also_by_an_exception() -> None:
 
 
 def test_a_server_that_dies_is_noticed_and_leaves_its_log() -> None:
-    with LocalServer(MODELS) as server:
+    with LocalServer(MODELS, restart=False) as server:
         assert server.log_path is not None
         traces = Traces.of(server.pid, server.log_path)
         assert server.exit_status() is None
@@ -176,19 +176,20 @@ def test_a_server_that_dies_is_noticed_and_leaves_its_log() -> None:
     server.log_path.unlink()
 
 
-def test_given_ports_and_log_file_are_used(tmp_path: Path, server: LocalServer) -> None:
-    grpc, http, metrics = (
-        int(address.rpartition(":")[2])
-        for address in (server.grpc_address, server.http_address, server.metrics_address)
-    )
-    for name, port in (("grpc", grpc), ("http", http), ("metrics", metrics)):
-        with pytest.raises(PortInUseError, match=rf"port {port} .*--{name}-port"):
-            LocalServer(MODELS, **{f"{name}_port": port}).start()
+def test_given_ports_and_log_file_are_used(tmp_path: Path) -> None:
+    chosen = ports.choose("127.0.0.1", ports.Ports(0, 0, 0))
+    options = {f"{name}_port": port for name, port in chosen._asdict().items()}
     log = tmp_path / "a log"
-    with LocalServer(MODELS, log_file=log) as other:
-        assert other.log_path == log
-        assert other.pid != server.pid
-        assert other.models().keys() == server.models().keys()
+    with LocalServer(MODELS, log_file=log, **options) as server:
+        addresses = (server.grpc_address, server.http_address, server.metrics_address)
+        assert addresses == tuple(f"127.0.0.1:{port}" for port in chosen)
+        for name, port in options.items():
+            with pytest.raises(PortInUseError, match=rf"port {port} .*--{name.replace('_', '-')}"):
+                LocalServer(MODELS, **{name: port}).start()
+        assert server.log_path == log
+        with LocalServer(MODELS) as other:
+            assert other.pid != server.pid
+            assert other.models().keys() == server.models().keys()
     assert "successfully loaded 'all_ensemble'" in log.read_text()
     assert log.stat().st_mode & 0o077 == 0
 
@@ -200,7 +201,7 @@ def test_serve_reports_serves_and_stops(number: signal.Signals) -> None:
         "from allclient.cli import main; main(sys.argv[1:])"
     )
     command = [sys.executable, "-c", code, "serve", "--model-repository", str(MODELS)]
-    command += ["--grpc-port", "0", "--http-port", "0", "--metrics-port", "0"]
+    command += ["--grpc-port", "0", "--metrics-port", "0"]
     serve = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
     )
@@ -217,6 +218,8 @@ def test_serve_reports_serves_and_stops(number: signal.Signals) -> None:
         traces = Traces.of(int(report["process"]), Path(report["log"]))
         assert "not a medical device" in "\n".join(words)
         assert "all_ensemble (version 1)" in report["models"]
+        assert report["metrics"].startswith("http://127.0.0.1:")
+        assert "HTTP" not in report
         with Client(report["gRPC"]) as client:
             assert client.health().ok
             assert client.classify(render.encoded(count=1, seed=1)[0]).votes

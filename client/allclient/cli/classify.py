@@ -94,7 +94,17 @@ Every answer needs a reading by a pathologist; this is not a medical device.
     default=60.0,
     show_default=True,
     metavar="SECONDS",
-    help="The longest wait for one image, retries included.",
+    help="The longest wait for the answer to one image.",
+)
+@click.option(
+    "--retry-for",
+    type=click.FloatRange(min=0),
+    default=60.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long --server may be away once it has answered, as when it is started again, before "
+    "the run ends; its images are sent again. One started here is waited for until it is given up. "
+    "0: the run ends at once.",
 )
 @click.option("--unordered", is_flag=True, help="Results as they come, not in order of the paths.")
 @embedded_options

@@ -22,7 +22,7 @@ Exit codes:
   1    some files failed, each named on standard error and in the output
   2    the command cannot be done as written, or no image was found
   3    no server answers, it does not serve the model, or the embedded
-       server cannot start
+       server cannot start or dies again and again
   4    the results cannot be written (a full disk, a closed stream, no right
        to); what was finished is in FILE.partial, and --resume goes on there
   130  stopped by Ctrl-C (143: by SIGTERM); what was finished is kept

@@ -24,6 +24,8 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 SERVER_VARIABLE: Final = "ALLCLIENT_SERVER"
 TOKEN_VARIABLE: Final = "ALLCLIENT_TOKEN"  # noqa: S105  the name of a variable
 
+_EMBEDDED_MAY_BE_AWAY: Final = 3600.0
+"""Seconds, far more than its restarts take until it is given up."""
 
 class AnyPath(click.ParamType[Any]):
     """A path of which nothing is asked yet: a network folder may be dead, and never answer."""
@@ -134,13 +136,22 @@ def make_client(
     options: ConnectionOptions,
     *,
     timeout: float,
+    retry_for: float = 0.0,
     model: str = ENSEMBLE,
     local: bool = False,
 ) -> Client:
-    """A client for ``address``; ``local`` for the embedded server, which gets no secrets."""
-    from allclient.client import Client
+    """A client for ``address``; ``local`` for the embedded server, which gets no secrets.
 
-    return Client(address, model=model, timeout=timeout, **_secrets(options, local))
+    The embedded server has answered before, though not this client, and says itself when it is
+    given up.
+    """
+    from allclient.client import Client
+    from allclient.transport import Retry
+
+    retry = Retry(retry_for)
+    if local and retry_for > 0:
+        retry = Retry(_EMBEDDED_MAY_BE_AWAY, first_contact=_EMBEDDED_MAY_BE_AWAY)
+    return Client(address, model=model, timeout=timeout, retry=retry, **_secrets(options, local))
 
 
 def make_connection(

@@ -36,6 +36,7 @@ from allclient.sources import Skipped, expand
 
 if TYPE_CHECKING:
     from allclient.client import Client, Stream
+    from allclient.local import LocalServer
 
 _FORMATS: Final[dict[str, Callable[[], Format]]] = {"csv": Csv, "jsonl": JsonLines, "table": Table}
 
@@ -55,6 +56,7 @@ class Options:
     model: str
     in_flight: int
     timeout: float
+    retry_for: float
     unordered: bool
     model_repository: Path | None
     flavour: str | None
@@ -101,7 +103,8 @@ def run(options: Options) -> int:
         if first_todo is not None:
             try:
                 with ExitStack() as stack:
-                    client = stack.enter_context(_client(options, stack, screen))
+                    server = _start_server(options, stack, screen)
+                    client = stack.enter_context(_client(options, server))
                     tally.begin()
                     screen.start(lambda: _count(options, output))
                     stream = client.classify_many(
@@ -110,6 +113,8 @@ def run(options: Options) -> int:
                         in_flight=options.in_flight,
                     )
                     signals.watch(stream)
+                    if server is not None:
+                        server.when_lost(stream.stop)
                     _write_all(stream, output, tally, screen, signals)
             except AllclientError as error:
                 failure = error
@@ -130,6 +135,9 @@ def _close(
     failure: AllclientError | None,
 ) -> int:
     """Say how it went, and finish the output or keep it for later; the exit code."""
+    if failure is not None and not tally.begun:
+        _keep(output, screen, signals)
+        raise failure
     if failure is None and signals.received is None:
         try:
             signals.call(output.finish)
@@ -236,18 +244,11 @@ def _open_output(options: Options, screen: Screen) -> Output:
     return FileOutput(options.output, form, resume=options.resume, overwrite=options.overwrite)
 
 
-def _client(options: Options, stack: ExitStack, screen: Screen) -> Client:
+def _start_server(options: Options, stack: ExitStack, screen: Screen) -> LocalServer | None:
+    """The embedded server, which ends with ``stack``; None where --server names another."""
     if options.server:
-        client = make_client(
-            options.server, options.connection(), timeout=options.timeout, model=options.model
-        )
-        try:
-            _require_model(client)
-        except BaseException:
-            client.close()
-            raise
-        return client
-    from allclient.local import LocalServer
+        return None
+    from allclient.local import LocalServer, sharedmemory
 
     if screen.interactive:
         screen.say("starting a server here (--server uses one that runs) ...")
@@ -256,15 +257,30 @@ def _client(options: Options, stack: ExitStack, screen: Screen) -> Client:
             model_repository=options.model_repository,
             flavour=options.flavour,
             model=options.model,
+            notify=lambda text: screen.say(printable(f"allclient: {text}")),
         )
     )
-    return make_client(
-        server.grpc_address,
+    if shortage := sharedmemory.shortage():
+        screen.say(f"allclient: {shortage}")
+    return server
+
+
+def _client(options: Options, server: LocalServer | None) -> Client:
+    client = make_client(
+        server.grpc_address if server is not None else str(options.server),
         options.connection(),
         timeout=options.timeout,
+        retry_for=options.retry_for,
         model=options.model,
-        local=True,
+        local=server is not None,
     )
+    if server is None:
+        try:
+            _require_model(client)
+        except BaseException:
+            client.close()
+            raise
+    return client
 
 
 def _require_model(client: Client) -> None:

@@ -13,6 +13,8 @@ import click
 
 from allclient.cli import codes
 from allclient.cli.tally import NOTICE
+from allclient.local.access import RESTRICTED
+from allclient.local.restarts import MOST_DEATHS, SHORT_LIFE
 
 if TYPE_CHECKING:
     from allclient.local import LocalServer
@@ -25,15 +27,20 @@ _PORT: Final = click.IntRange(0, 65535)
 
 @click.command(
     short_help="Run a server on this machine for other clients.",
-    epilog="""\b
+    epilog=f"""\b
 Examples:
   allclient serve
   allclient serve --log-file triton.log
-  allclient serve --grpc-port 0 --http-port 0 --metrics-port 0
+  allclient serve --http-port 8000 --metrics-port 8002
+  allclient serve --grpc-port 0
   allclient classify slides/ --server 127.0.0.1:8001
 
-Exit codes: 0 when stopped by Ctrl-C, SIGTERM or SIGHUP, 2 for a wrong option, 3 when the server
-cannot start or has died.
+A server that dies or hangs is started again on the same ports, and standard
+error says why; clients wait for it (classify --retry-for). It is given up when
+it dies {MOST_DEATHS} times in a row, each time within {SHORT_LIFE:.0f} seconds.
+
+Exit codes: 0 when stopped by Ctrl-C, SIGTERM or SIGHUP, 2 for a wrong option,
+3 when the server cannot start or was given up.
 """,
 )
 @click.option(
@@ -55,9 +62,20 @@ cannot start or has died.
     help="IPv4 address to listen on; 0.0.0.0 for all of this machine's.",
 )
 @click.option("--grpc-port", type=_PORT, default=8001, show_default=True, help="0 for a free one.")
-@click.option("--http-port", type=_PORT, default=8000, show_default=True, help="0 for a free one.")
 @click.option(
-    "--metrics-port", type=_PORT, default=8002, show_default=True, help="0 for a free one."
+    "--http-port", type=_PORT, help="Listen for HTTP, too; 0 for a free port. Default: not at all."
+)
+@click.option(
+    "--metrics-port",
+    type=_PORT,
+    help="Listen for requests of metrics, too; 0 for a free port. Default: not at all.",
+)
+@click.option(
+    "--allow",
+    type=click.Choice(RESTRICTED),
+    multiple=True,
+    help="Let every client use this; may be repeated. Default: none of them, since each lets one "
+    "client change something for all others.",
 )
 @click.option(
     "--log-file",
@@ -81,17 +99,20 @@ def serve(
     flavour: str | None,
     host: str,
     grpc_port: int,
-    http_port: int,
-    metrics_port: int,
+    http_port: int | None,
+    metrics_port: int | None,
+    allow: tuple[str, ...],
     log_file: Path | None,
     ready_timeout: float,
 ) -> None:
     """Run Triton with the project's models until Ctrl-C.
 
-    It has answered a first image when it says that it is ready. Requests that run when it is
-    stopped fail, and their clients try again. It knows neither encryption nor passwords.
+    It listens for gRPC and answers every KServe v2 client; it has answered a first image when it
+    says that it is ready. Requests that run when it is stopped fail, and their clients try again.
+    It knows neither encryption nor passwords.
     """
     from allclient.local import LocalServer
+    from allclient.report.formats import printable
 
     server = LocalServer(
         model_repository=model_repository,
@@ -102,8 +123,9 @@ def serve(
         metrics_port=metrics_port,
         ready_timeout=ready_timeout,
         log_file=log_file,
+        allow=allow,
+        notify=lambda text: click.echo(printable(f"allclient: {text}"), err=True),
     )
-    status = None
     with _signals_interrupt():
         try:
             click.echo(f"starting Triton with {server.model_repository} ...")
@@ -111,17 +133,14 @@ def serve(
             server.start()
             click.echo(_report(server, host, time.monotonic() - begun))
             # Not for ever at once: a signal that comes just before a wait begins does not end it.
-            while (status := server.wait(_LONGEST_WAIT)) is None:
-                pass
+            while server.failure is None:
+                server.wait(_LONGEST_WAIT)
         except KeyboardInterrupt:
             click.echo("stopping ...")
         finally:
             server.stop()
-    if status is not None:
-        click.echo(
-            f"allclient: tritonserver died with status {status}; its log is {server.log_path}",
-            err=True,
-        )
+    if server.failure is not None:
+        click.echo(f"allclient: {server.failure}", err=True)
         ctx.exit(codes.NO_SERVER)
     click.echo("stopped")
 
@@ -134,8 +153,8 @@ def _report(server: LocalServer, host: str, seconds: float) -> str:
         f"ready after {seconds:.1f} s",
         "",
         f"  gRPC      {server.grpc_address}",
-        f"  HTTP      http://{server.http_address}",
-        f"  metrics   http://{server.metrics_address}/metrics",
+        *_opened("HTTP", server.http_address, ""),
+        *_opened("metrics", server.metrics_address, "/metrics"),
         f"  flavour   {server.flavour or 'default'}",
         f"  models    {models}",
         *(f"  runs on   {how}: {', '.join(who)}" for how, who in _by_provider(server).items()),
@@ -157,6 +176,10 @@ def _report(server: LocalServer, host: str, seconds: float) -> str:
     if shortage := sharedmemory.shortage():
         lines.append(f"Warning: {shortage}.")
     return "\n".join([*lines, "Ctrl-C stops it."])
+
+
+def _opened(what: str, address: str | None, path: str) -> list[str]:
+    return [] if address is None else [f"  {what:<9} http://{address}{path}"]
 
 
 def _by_provider(server: LocalServer) -> dict[str, list[str]]:

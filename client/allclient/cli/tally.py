@@ -18,6 +18,7 @@ class Tally:
 
     def __init__(self) -> None:
         self.benign = self.malignant = self.review = self.failed = 0
+        self.begun = False
         self._since = time.monotonic()
 
     @property
@@ -26,6 +27,7 @@ class Tally:
 
     def begin(self) -> None:
         """The clock starts with the first image, not with the server's start."""
+        self.begun = True
         self._since = time.monotonic()
 
     def count(self, row: Row) -> None:

@@ -18,6 +18,9 @@ from allclient.transport.owned import Owned
 
 Infer = Callable[[bytes, Cancellation], Result]
 
+_LONGEST_WAIT = 0.5
+"""Seconds that a signal may be left unnoticed."""
+
 
 class _Work:
     """What the threads share. They never hold the stream itself, so that dropping it ends them."""
@@ -92,7 +95,8 @@ class _Work:
 class Stream(Owned, Iterator[Outcome]):
     """The outcomes of ``Client.classify_many``.
 
-    ``stop()`` cancels what is in flight; iterating on then gives what had finished before.
+    ``stop()`` cancels what is in flight; iterating on then gives what had finished before, and at
+    last raises ``failure``, if one was given.
     ``close()``, or dropping the stream, stops it too.
     """
 
@@ -118,14 +122,16 @@ class Stream(Owned, Iterator[Outcome]):
                     if failure is not None:
                         raise failure
                     raise StopIteration
-                work.changed.wait()
+                # Not for ever at once: a signal that comes just before a wait begins does not end
+                # it, and in an outage nothing else would for a long time.
+                work.changed.wait(_LONGEST_WAIT)
             work.changed.notify_all()
             return outcome
 
-    def stop(self) -> None:
+    def stop(self, failure: BaseException | None = None) -> None:
         """Take no more images and cancel those in flight. Safe from any thread."""
         if self.is_owner:  # in a forked child nobody would give back the locks
-            self._work.stop()
+            self._work.stop(failure)
 
     def close(self) -> None:
         self.stop()

@@ -25,8 +25,9 @@ class Client(Owned):
     ...     result = client.classify("field.jpg")
     ...     print(result.label.value, result.probability, result.needs_review)
 
-    ``address`` is host:port of Triton's gRPC endpoint. ``timeout`` is the most seconds one image
-    may take, tries after UNAVAILABLE included (``retry``). ``tls`` encrypts, and with a client
+    ``address`` is host:port of Triton's gRPC endpoint. ``timeout`` is the most seconds to wait for
+    one answer. ``retry`` says how long a server that has answered may be away, as when it is
+    restarted; images that it had are sent again. ``tls`` encrypts, and with a client
     certificate is mutual TLS. ``headers`` go with every request; ``token`` as a bearer token,
     and never unencrypted over a network.
 
@@ -72,10 +73,11 @@ class Client(Owned):
 
         It streams: at most ``in_flight`` images are worked on at once and at most twice as many
         taken from ``sources`` ahead of the outcomes taken away. ``sources`` is iterated in
-        another thread. An image without an answer is an Outcome with ``error``. When the server
-        is gone (ServerUnavailableError, ModelNotReadyError), refuses this client
-        (ConfigurationError) or fails at many images in a row, the outcomes that were finished
-        come first and then the error is raised; so is an error of ``sources``.
+        another thread. An image without an answer is an Outcome with ``error``, one that the
+        server is lost over each time among them (ServerLostError). When the server is away for
+        longer than ``retry`` allows (ServerUnavailableError, ModelNotReadyError), refuses this
+        client (ConfigurationError) or fails at many images in a row, the outcomes that were
+        finished come first and then the error is raised; so is an error of ``sources``.
 
         Leaving the loop early cancels what is in flight, once the iterator is dropped or closed.
         """

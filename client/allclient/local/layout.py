@@ -9,7 +9,7 @@
     │   └── onnxruntime/   the same, where the flavour needs it
     ├── environment/       a virtual environment with the client's packages
     ├── lib/               libpython of this Python, where the wheel has none
-    ├── models             link to the model repository
+    ├── models             link to the model repository, or to those of its models that are served
     ├── wheel/             mended copies of tritonserver and its library, a link to all the others
     └── server.log
 
@@ -23,10 +23,11 @@ import importlib.metadata
 import os
 import shutil
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from allclient.errors import LocalServerError
+from allclient import heap
 from allclient.local import mend, numpy2
 from allclient.local.binaries import Binaries
 from allclient.local.flavours import Needs
@@ -39,8 +40,6 @@ _LIBRARIES = "wheel/nvidia_pytriton.libs"
 """As they lie in the wheel, because the program looks for its libraries from where it is itself:
 first in ../lib, where there is one of ours, and then in these."""
 
-_SPACE = "60 MB"
-
 
 @dataclass(frozen=True, slots=True)
 class Layout:
@@ -50,6 +49,8 @@ class Layout:
     binaries: Binaries
     repository: Path
     needs: Needs
+    served: Sequence[str] | None = None
+    """The models to serve; None for all of the repository."""
 
     @property
     def backends(self) -> Path:
@@ -70,16 +71,6 @@ class Layout:
         return copy if copy.exists() else self.binaries.server
 
     def create(self) -> None:
-        """Raises LocalServerError where that is not possible, as on a full disk."""
-        try:
-            self._create()
-        except OSError as error:
-            raise LocalServerError(
-                f"cannot make the embedded server's folder {self.work}: {error}; "
-                f"set TMPDIR to a folder with {_SPACE} free, where programs may run"
-            ) from error
-
-    def _create(self) -> None:
         self._create_server()
         self._create_python_backend()
         for model in sorted(_BACKENDS.glob("*/model.py")):
@@ -94,7 +85,7 @@ class Layout:
         if self.binaries.libpython is not None:
             name = self.binaries.libpython.name
             (libraries / name).symlink_to(self.binaries.libpython)
-        self.models.symlink_to(self.repository)
+        self._create_models()
 
     @property
     def stub(self) -> Path:
@@ -116,7 +107,7 @@ class Layout:
         else:
             variables["CUDA_VISIBLE_DEVICES"] = ""  # looking for one costs start time
         variables["LD_LIBRARY_PATH"] = ":".join(filter(None, libraries))
-        return variables
+        return variables | heap.variables(variables)
 
     def readable(self, text: str) -> str:
         """Text of the log with the user's own path of the repository in it."""
@@ -137,6 +128,16 @@ class Layout:
             shutil.copyfile(given, path)
             program.change(path)
         server.chmod(0o700)
+
+    def _create_models(self) -> None:
+        if self.served is None:
+            self.models.symlink_to(self.repository)
+            return
+        # Not Triton's own choice of models at the start: that lets clients load more.
+        self.models.mkdir()
+        for name in self.served:
+            if (self.repository / name).is_dir():
+                (self.models / name).symlink_to(self.repository / name)
 
     def _create_python_backend(self) -> None:
         python = self.backends / "python"

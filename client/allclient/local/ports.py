@@ -1,4 +1,4 @@
-"""Three TCP ports on one IPv4 address."""
+"""The TCP ports of one server on one IPv4 address."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from allclient.errors import ConfigurationError, PortInUseError
 
 
 class Ports(NamedTuple):
+    """HTTP and metrics are None where they are not open."""
+
     grpc: int
-    http: int
-    metrics: int
+    http: int | None = None
+    metrics: int | None = None
 
 
 def resolve(host: str) -> str:
@@ -42,12 +44,31 @@ def choose(address: str, asked: Ports) -> Ports:
     given = [port for port in asked if port]
     if len(given) != len(set(given)):
         raise ConfigurationError(
-            f"gRPC, HTTP and metrics need three different ports, not {', '.join(map(str, asked))}"
+            f"gRPC, HTTP and metrics need different ports, not {', '.join(map(str, given))}"
         )
     with ExitStack() as held:
         # Given ones first: a free one must not be one of them. All held until all are known.
-        chosen = {port: _bind(held, address, port, name) for name, port in _named(asked) if port}
-        return Ports(*(chosen[port] if port else _bind(held, address, 0, "") for port in asked))
+        chosen = {name: _bind(held, address, port, name) for name, port in _named(asked) if port}
+        for name, port in _named(asked):
+            if port == 0:
+                chosen[name] = _bind(held, address, 0, name)
+        return Ports(**chosen)
+
+
+def hold(address: str, ports: Ports) -> ExitStack:
+    """Keep the ports from other programs until the stack is closed, also while no server runs.
+
+    They are bound and never listen, so a connection to them is refused; Triton, which like this
+    sets SO_REUSEADDR, binds them nevertheless. No program gets them by chance, as it could one that
+    nobody has.
+
+    Raises PortInUseError.
+    """
+    with ExitStack() as held:
+        for name, port in _named(ports):
+            if port is not None:
+                _bind(held, address, port, name, listen=False)
+        return held.pop_all()
 
 
 def in_use(address: str, port: int, name: str) -> PortInUseError:
@@ -57,17 +78,18 @@ def in_use(address: str, port: int, name: str) -> PortInUseError:
     )
 
 
-def _named(asked: Ports) -> list[tuple[str, int]]:
+def _named(asked: Ports) -> list[tuple[str, int | None]]:
     return list(asked._asdict().items())
 
 
-def _bind(held: ExitStack, address: str, port: int, name: str) -> int:
+def _bind(held: ExitStack, address: str, port: int, name: str, *, listen: bool = True) -> int:
     listener = held.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
     # As Triton does: a connection that lingers from a server just stopped is no hindrance.
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((address, port))
-        listener.listen(1)
+        if listen:
+            listener.listen(1)
     except (OSError, OverflowError) as error:
         code = getattr(error, "errno", None)
         if code == errno.EADDRINUSE:

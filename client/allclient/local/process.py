@@ -44,6 +44,8 @@ class ServerProcess:
         self._said = b""
         self._exit: int | None = None
         self._reading = threading.Lock()
+        self._ending = threading.Lock()
+        self._ended = False
         # A session of its own: Ctrl-C in the terminal is for the client, which then stops it.
         with log.open("ab") as words:
             self._supervisor = subprocess.Popen(
@@ -79,9 +81,19 @@ class ServerProcess:
         return self._exit
 
     def stop(self) -> None:
-        """End it, and return when nothing of it is left."""
+        """End it, and return when nothing of it is left. Safe from any thread, and more than once.
+
+        A thread that waits in ``wait`` returns.
+        """
         if os.getpid() != self._owner:
             return  # a forked child has a copy of the leash, and no say
+        with self._ending:
+            if self._ended:
+                return
+            self._ended = True
+            self._end()
+
+    def _end(self) -> None:
         assert self._supervisor.stdin is not None
         assert self._supervisor.stdout is not None
         with contextlib.suppress(BrokenPipeError):
@@ -93,7 +105,8 @@ class ServerProcess:
         except subprocess.TimeoutExpired:
             self._supervisor.kill()  # and with it, by the kernel, the server
             self._supervisor.wait()
-        self._supervisor.stdout.close()
+        with self._reading:
+            self._supervisor.stdout.close()
         # The supervisor has done this, unless it was killed.
         self._folder.remove()
 
@@ -101,9 +114,16 @@ class ServerProcess:
         """Take in what the supervisor says; False when there was nothing in time, or the end."""
         stream = self._supervisor.stdout
         assert stream is not None
-        if stream.closed or not select.select([stream], [], [], timeout)[0]:
-            return False
+        try:
+            waiting = select.poll()  # select() knows no descriptors above 1023
+            waiting.register(stream, select.POLLIN)
+            if not waiting.poll(None if timeout is None else timeout * 1000):
+                return False
+        except (OSError, ValueError):
+            return False  # closed by stop()
         with self._reading:
+            if stream.closed:
+                return False
             try:
                 said = os.read(stream.fileno(), 4096)
             except BlockingIOError:

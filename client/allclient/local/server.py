@@ -1,29 +1,27 @@
-"""``LocalServer``: a real Triton on this machine, started, waited for and always stopped."""
+"""``TritonServer``: one real Triton on this machine, started, waited for and always stopped."""
 
 from __future__ import annotations
 
 import contextlib
-import http.client
-import json
-import os
-import shutil
 import socket
-import tempfile
 import threading
 import time
+from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 
 from allclient.client import Client
 from allclient.contract import CASCADE, CLASSES, ENSEMBLE, MODELS
 from allclient.errors import (
     AllclientError,
-    ConfigurationError,
     LocalServerError,
+    PortInUseError,
     ServerStartError,
+    ServerUnavailableError,
 )
 from allclient.local import (
     binaries,
+    causes,
     flavours,
     ports,
     repository,
@@ -31,34 +29,34 @@ from allclient.local import (
     triton_log,
     workfolder,
 )
+from allclient.local.access import Access
 from allclient.local.layout import Layout
+from allclient.local.logfile import ServerLog
 from allclient.local.probe import tiny_png
 from allclient.local.process import ServerProcess
+from allclient.transport import Connection, Retry
+from allclient.transport.blocking import Transport
 
 _TRIES = 3
-"""Starts, when another program takes a port between its choice and Triton's binding it."""
+"""Starts, when another program takes a port between its choice and Triton's binding it, or when
+tritonserver crashes: on an overloaded machine it can lose patience with a model's process."""
 
 _POLL = 0.05
 
 
-class LocalServer:
-    """tritonserver as a child of this process, serving one model repository on this machine.
+class NotReadyInTimeError(ServerStartError):
+    """The server runs, and has not answered a first image within the time given."""
 
-        with LocalServer() as server, Client(server.grpc_address) as client:
-            result = client.classify("smear.jpg")
 
-    A port of 0 takes a free one. The server, all its processes and its shared memory are gone
-    after ``stop()``, at the end of the ``with`` block, and when this process ends in any way,
-    also when it is killed.
+class _CrashedError(ServerStartError):
+    """A signal ended it before it was ready."""
 
-    With ``model``, ``all_ensemble`` or ``all_cascade``, that one is loaded and what it asks, and
-    nothing else, which makes the start shorter. Without it all of the repository is.
 
-    Triton's log goes to ``log_file``, or to a private file that is removed after a good stop and
-    kept when the server failed; ``log_path`` names it.
+class TritonServer:
+    """tritonserver as a child of this process, from one start to the next.
 
-    Raises, at the start: ServerNotInstalledError, ConfigurationError (repository, flavour, host),
-    PortInUseError, ServerStartError (with the reason of each model that did not load).
+    Its folder, its log and its processes are new with every start; its ports and the key to what
+    is restricted stay the same until ``stop()``. See ``LocalServer`` for the options.
     """
 
     def __init__(
@@ -67,46 +65,71 @@ class LocalServer:
         flavour: str | None = None,
         host: str = "127.0.0.1",
         grpc_port: int = 0,
-        http_port: int = 0,
-        metrics_port: int = 0,
+        http_port: int | None = None,
+        metrics_port: int | None = None,
         ready_timeout: float = 120.0,
         log_file: str | Path | None = None,
         model: str | None = None,
+        allow: Iterable[str] = (),
     ) -> None:
         self.model_repository = repository.find(model_repository)
         self.flavour = repository.check_flavour(self.model_repository, flavour)
         self._needs = flavours.needs(self.model_repository, self.flavour)
-        self._answering = repository.answering(self.model_repository, model)
+        self.answering = repository.answering(self.model_repository, model)
         self._model = model
+        self._access = Access(allow)
         self._address = ports.resolve(host)
         self._asked = ports.Ports(grpc_port, http_port, metrics_port)
         self._ready_timeout = ready_timeout
-        self._log_file = None if log_file is None else Path(log_file).absolute()
+        self._binaries: binaries.Binaries | None = None
         self._layout: Layout | None = None
         self._ports: ports.Ports | None = None
+        self._held = ExitStack()
+        self._oom_kills = 0
         self._process: ServerProcess | None = None
-        self._stopping = threading.Lock()
-        self.log_path: Path | None = self._log_file
+        self._changing = threading.Lock()
+        self._stopped = threading.Event()
+        self._log = ServerLog(None if log_file is None else Path(log_file).absolute())
 
     @property
     def grpc_address(self) -> str:
         """HOST:PORT for a client on this machine."""
-        return self._at(self._running().grpc)
+        return self._at(self._open_ports().grpc)
 
     @property
-    def http_address(self) -> str:
-        return self._at(self._running().http)
+    def http_address(self) -> str | None:
+        port = self._open_ports().http
+        return None if port is None else self._at(port)
 
     @property
-    def metrics_address(self) -> str:
-        return self._at(self._running().metrics)
+    def metrics_address(self) -> str | None:
+        port = self._open_ports().metrics
+        return None if port is None else self._at(port)
+
+    @property
+    def process(self) -> ServerProcess:
+        if self._process is None:
+            raise LocalServerError("the embedded server is not running")
+        return self._process
 
     @property
     def pid(self) -> int:
         """Of tritonserver itself."""
-        if self._process is None:
-            raise LocalServerError("the embedded server is not running")
-        return self._process.pid
+        return self.process.pid
+
+    @property
+    def started(self) -> bool:
+        """Whether it has its ports, though tritonserver may be dead."""
+        return self._ports is not None
+
+    @property
+    def log_path(self) -> Path | None:
+        return self._log.path
+
+    @property
+    def admin_headers(self) -> dict[str, str]:
+        """What a gRPC client sends to be let in where others are not. A secret."""
+        return self._access.headers
 
     @property
     def is_loopback(self) -> bool:
@@ -115,57 +138,62 @@ class LocalServer:
 
     def models(self) -> dict[str, str]:
         """The version served of each model, by name."""
-        connection = http.client.HTTPConnection(self.http_address, timeout=10.0)
+        transport = Transport(Connection(self.grpc_address, headers=self.admin_headers))
         try:
-            connection.request("POST", "/v2/repository/index", body='{"ready": true}')
-            index = json.loads(connection.getresponse().read())
-        except (OSError, ValueError) as error:
+            return transport.models(10.0)
+        except AllclientError as error:
             raise LocalServerError(
                 f"the embedded server does not list its models: {error}"
             ) from error
         finally:
-            connection.close()
-        return {model["name"]: model["version"] for model in index}
+            transport.close()
 
     def providers(self) -> dict[str, str]:
         """What each model of the onnxruntime backend runs on, in words, by model name."""
-        self._running()
-        return triton_log.providers(self._log())
+        self._open_ports()
+        return triton_log.providers(self.log_text())
 
-    def __enter__(self) -> LocalServer:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.stop()
+    def log_text(self) -> str:
+        """Triton's log since the last start."""
+        return self._log.text()
 
     def start(self) -> None:
         """Start the server and return when it has answered a first inference."""
-        if self._process is not None:
+        if self.started:
             raise LocalServerError("the embedded server is already running")
-        found = binaries.find(self._needs.backends)
+        self._binaries = binaries.find(self._needs.backends)
         workfolder.sweep()
         sharedmemory.check()
+        self._stopped.clear()
         for last in (*[False] * (_TRIES - 1), True):
             self._ports = ports.choose(self._address, self._asked)
             try:
-                self._launch(found)
+                self._held = ports.hold(self._address, self._ports)
+                self._launch()
                 self._wait_until_ready()
                 return
-            except _PortTakenError as taken:
-                self._discard(keep_log=False)
-                name = dict(zip(self._ports, ports.Ports._fields, strict=True))[taken.port]
-                if last or taken.port in self._asked:
-                    raise ports.in_use(self._address, taken.port, name) from None
-            except BaseException as error:
+            except (PortInUseError, _CrashedError) as error:
+                # A port that was asked for is refused at the next choice.
+                self._discard(keep_log=isinstance(error, _CrashedError))
+                if last:
+                    raise
+            except BaseException as failure:
                 # Also for Ctrl-C: nothing may stay behind.
-                self._discard(keep_log=isinstance(error, LocalServerError))
+                self._discard(keep_log=isinstance(failure, LocalServerError))
                 raise
+
+    def clear(self) -> Path | None:
+        """End what is left of a server that died or hangs; where its log is kept now."""
+        with self._changing:
+            self._log.keep()
+            if self._process is not None:
+                self._process.stop()
+        return self.log_path
+
+    def start_again(self) -> None:
+        """After ``clear``: as ``start``, on the same ports. Raises LocalServerError."""
+        self._launch()
+        self._wait_until_ready()
 
     def stop(self) -> None:
         """End the server and all its processes, and return when they are gone.
@@ -174,58 +202,54 @@ class LocalServer:
         later steps it refuses from the moment it is told to stop. Stopping twice, or what never
         started, does nothing. A server that had died by itself leaves its log (``log_path``).
         """
-        with self._stopping:
-            if self._process is not None:
-                self._discard(keep_log=self._process.exit_status() is not None)
+        self._stopped.set()
+        if self.started:
+            self._discard(keep_log=self.exit_status() is not None)
 
     def exit_status(self) -> int | None:
         """None while the server runs; how it ended, as subprocess has it, when it died."""
-        return None if self._process is None else self._process.exit_status()
+        process = self._process  # another thread may change it
+        return None if process is None else process.exit_status()
 
     def wait(self, timeout: float | None = None) -> int | None:
         """Wait until the server dies by itself; its exit status, or None after ``timeout``."""
-        return None if self._process is None else self._process.wait(timeout)
+        process = self._process
+        return None if process is None else process.wait(timeout)
 
-    def _running(self) -> ports.Ports:
-        if self._process is None or self._ports is None:
+    def _open_ports(self) -> ports.Ports:
+        if self._ports is None:
             raise LocalServerError("the embedded server is not running")
         return self._ports
 
     def _at(self, port: int) -> str:
         return f"{ports.reachable(self._address)}:{port}"
 
-    def _launch(self, found: binaries.Binaries) -> None:
-        folder = workfolder.create()
-        layout = Layout(folder.path, found, self.model_repository, self._needs)
-        try:
-            layout.create()
-            variables = layout.variables()
-            binaries.check(layout.stub, variables)
-            self.log_path = self._log_file or layout.log
-            self._open_log()
-            self._process = ServerProcess(
-                self._command(layout, folder.shm_prefix),
-                variables=variables,
-                log=self.log_path,
-                folder=folder,
+    def _launch(self) -> None:
+        assert self._binaries is not None
+        with self._changing:
+            if self._stopped.is_set():
+                raise LocalServerError("the embedded server was stopped")
+            folder = workfolder.create()
+            layout = Layout(
+                folder.path, self._binaries, self.model_repository, self._needs, self._served()
             )
-        except BaseException:
-            folder.remove()
-            raise
-        self._layout = layout
-
-    def _open_log(self) -> None:
-        assert self.log_path is not None
-        try:
-            # 0600: paths and addresses are nobody else's business.
-            os.close(os.open(self.log_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
-        except OSError as error:
-            raise ConfigurationError(
-                f"the log file {self.log_path} cannot be written: {error.strerror}"
-            ) from error
+            try:
+                layout.create()
+                variables = layout.variables()
+                self._oom_kills = causes.oom_kills()
+                binaries.check(layout.stub, variables)
+                self._process = ServerProcess(
+                    self._command(layout, folder.shm_prefix),
+                    variables=variables,
+                    log=self._log.begin(layout.log),
+                    folder=folder,
+                )
+            except BaseException:
+                folder.remove()
+                raise
+            self._layout = layout
 
     def _command(self, layout: Layout, shm_prefix: str) -> list[str]:
-        assert self._ports is not None
         options = {
             "model-repository": layout.models,
             "backend-directory": layout.backends,
@@ -233,12 +257,7 @@ class LocalServer:
             # Else every model is started twice, once to ask it for what config.pbtxt says.
             "disable-auto-complete-config": None,
             "model-load-thread-count": 8,
-            "grpc-address": self._address,
-            "grpc-port": self._ports.grpc,
-            "http-address": self._address,
-            "http-port": self._ports.http,
-            "metrics-address": self._address,
-            "metrics-port": self._ports.metrics,
+            **self._access.options(self._address, self._open_ports()),
             "allow-gpu-metrics": "false",
             "pinned-memory-pool-byte-size": 0,
         }
@@ -246,92 +265,85 @@ class LocalServer:
             options["model-config-name"] = self.flavour
         return [
             str(layout.server),
-            *self._selection(),
             *(
                 f"--{key}" if value is None else f"--{key}={value}"
                 for key, value in options.items()
             ),
         ]
 
-    def _selection(self) -> list[str]:
-        """Triton's options to load one model and what it asks."""
+    def _served(self) -> list[str] | None:
+        """The model asked for and what it asks; None for all of the repository."""
         if self._model is None:
-            return []
+            return None
         others = {ENSEMBLE, CASCADE, CLASSES} - {self._model}
-        wanted = [name for name in MODELS if name not in others]
-        return ["--model-control-mode=explicit", *(f"--load-model={name}" for name in wanted)]
+        return [name for name in MODELS if name not in others]
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + self._ready_timeout
-        waiting = list(self._running())
+        waiting = [port for port in self._open_ports() if port is not None]
         while waiting:
             self._check_alive(deadline, "its models did not load")
             if _listens(ports.reachable(self._address), waiting[0]):
                 waiting.pop(0)
-            elif self._process is not None:
-                self._process.wait(_POLL)
+            else:
+                self.wait(_POLL)
         # Triton can say ready while every inference fails; only an answer proves one.
-        for model in self._answering:
-            left = max(deadline - time.monotonic(), 1.0)
-            try:
-                with Client(self.grpc_address, model=model, timeout=left) as client:
-                    client.classify(tiny_png())
-            except AllclientError as error:
-                self._check_alive(deadline, "it did not answer the first image")
-                raise self._failure(f"{model} did not answer the first image: {error}") from error
+        for model in self.answering:
+            while not self._answers(model, deadline):
+                self.wait(_POLL)
+
+    def _answers(self, model: str, deadline: float) -> bool:
+        late = "it did not answer the first image"
+        left = max(deadline - time.monotonic(), 1.0)
+        try:
+            with Client(
+                self.grpc_address, model=model, timeout=left, retry=Retry(seconds=0)
+            ) as client:
+                client.classify(tiny_png())
+        except ServerUnavailableError:
+            self._check_alive(deadline, late)
+            return False
+        except AllclientError as error:
+            self._check_alive(deadline, late)
+            raise self._failure(f"{model} did not answer the first image: {error}") from error
+        return True
 
     def _check_alive(self, deadline: float, otherwise: str) -> None:
-        assert self._process is not None
-        status = self._process.exit_status()
-        log = self._log()
+        if self._stopped.is_set():
+            raise LocalServerError("the embedded server was stopped")
+        status = self.exit_status()
+        log = self.log_text()
         if status is not None or triton_log.gave_up(log):
             if taken := triton_log.port_in_use(log):
-                raise _PortTakenError(taken)
-            why = triton_log.reasons(log)
-            raise self._failure(
-                "; ".join(why)
-                or f"tritonserver ended with status {status}: {triton_log.last_words(log)}"
-            )
+                names = dict(zip(self._open_ports(), ports.Ports._fields, strict=True))
+                raise ports.in_use(self._address, taken, names[taken])
+            why = "; ".join(triton_log.reasons(log))
+            kind = _CrashedError if status is not None and status < 0 and not why else None
+            if status is not None and not why:
+                why = causes.of("tritonserver", status, oom_kills_before=self._oom_kills, log=log)
+            raise self._failure(why or triton_log.last_words(log), kind or ServerStartError)
         if time.monotonic() > deadline:
-            raise self._failure(f"{otherwise} within {self._ready_timeout:g} s")
+            late = f"{otherwise} within {self._ready_timeout:g} s"
+            raise self._failure(late, NotReadyInTimeError)
 
-    def _log(self) -> str:
-        assert self.log_path is not None
-        with contextlib.suppress(FileNotFoundError):
-            return self.log_path.read_text("utf-8", errors="replace")
-        return ""
-
-    def _failure(self, why: str) -> ServerStartError:
-        self._keep_log()
+    def _failure(
+        self, why: str, kind: type[ServerStartError] = ServerStartError
+    ) -> ServerStartError:
+        self._log.keep()
         readable = why if self._layout is None else self._layout.readable(why)
-        return ServerStartError(
-            f"the embedded server did not start: {readable} (log: {self.log_path})"
-        )
-
-    def _keep_log(self) -> None:
-        """Save the private log from the folder that goes with the server."""
-        if self._layout is not None and self.log_path == self._layout.log:
-            handle, name = tempfile.mkstemp(prefix="allclient-server-", suffix=".log")
-            os.close(handle)
-            with contextlib.suppress(FileNotFoundError):
-                shutil.copyfile(self.log_path, name)
-            self.log_path = Path(name)
+        return kind(f"the embedded server did not start: {readable} (log: {self.log_path})")
 
     def _discard(self, *, keep_log: bool) -> None:
-        if keep_log:
-            self._keep_log()
-        process, self._process = self._process, None
-        if process is not None:
-            process.stop()
-        if self._layout is not None and self.log_path == self._layout.log:
-            self.log_path = None
-        self._layout = None
-
-
-class _PortTakenError(Exception):
-    def __init__(self, port: int) -> None:
-        super().__init__(port)
-        self.port = port
+        with self._changing:
+            if keep_log:
+                self._log.keep()
+            process, self._process = self._process, None
+            if process is not None:
+                process.stop()
+            self._log.end()
+            self._layout = None
+            self._held.close()
+            self._ports = None
 
 
 def _listens(address: str, port: int) -> bool:

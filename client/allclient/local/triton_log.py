@@ -14,6 +14,7 @@ _KIND = re.compile(
     r"^(Internal|Invalid argument|Not found|Unavailable|Unsupported|Unknown|Already exists): "
 )
 _RUNS_ON = re.compile(r"\[onnxruntime\] (?P<model>[\w.-]+) runs on (?P<how>.*?)\"?$")
+_SIGNAL = re.compile(r"^Signal \((\d+)\) received", re.MULTILINE)
 _TRACEBACK = re.compile(r"\s*(\\n|\n)+At:(\\n|\n).*$", re.DOTALL)
 
 
@@ -52,6 +53,12 @@ def providers(log: str) -> dict[str, str]:
     """What each model of the onnxruntime backend says it runs on, by model name."""
     found = (_RUNS_ON.search(line) for line in log.splitlines())
     return {match["model"]: match["how"] for match in found if match}
+
+
+def signal_received(log: str) -> int | None:
+    """The signal that Triton says it got: it can leave with status 0 for one that ends it."""
+    found = _SIGNAL.search(log)
+    return int(found[1]) if found else None
 
 
 def last_words(log: str) -> str:

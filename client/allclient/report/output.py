@@ -2,6 +2,7 @@
 
 A file is written as ``FILE.partial`` beside it, a row at a time and flushed, and renamed at the
 end. A run that stops early leaves ``FILE.partial`` with all it finished; resuming goes on there.
+One that stops before its first row leaves things as they were.
 """
 
 from __future__ import annotations
@@ -33,10 +34,11 @@ class StreamOutput:
     def __init__(self, stream: Stream, form: Format) -> None:
         self._stream = stream
         self._form = form
-        self._write(form.head())
+        self._head = form.head()
 
     def write(self, row: Row) -> None:
-        self._write(self._form.line(row))
+        head, self._head = self._head, b""  # with the first row: a run may fail before it
+        self._write(head + self._form.line(row))
 
     def finish(self) -> None:
         self._stream.flush()
@@ -75,6 +77,9 @@ class FileOutput:
         self._failed: set[bytes] = set()
         self._retried: set[bytes] = set()
         self._old_end = 0
+        self._head = b""
+        self._made = False
+        self._written = 0
         with opening(self.partial):
             if resume:
                 self._resume()
@@ -93,11 +98,16 @@ class FileOutput:
         mark = _mark(self._seen_as(row.file))
         if mark in self._failed:
             self._retried.add(mark)
+        if not self._written:
+            self._begin_rows()
         self._file.write(self._form.line(row))
         self._file.flush()
+        self._written += 1
 
     def finish(self) -> None:
         """Make it permanent under its name."""
+        if not self._written:
+            self._begin_rows()
         if self._retried:
             self._drop_superseded()
         self._file.sync()
@@ -106,9 +116,14 @@ class FileOutput:
             self.partial.replace(self.path)
 
     def abandon(self) -> str | None:
-        """Keep what there is for a later run; returns where it is."""
+        """Keep what there is for a later run; returns where it is, None where there is nothing."""
         self._file.close()
-        return str(self.partial)
+        earlier = not self._made and (self._done or self._failed)
+        if self._written or earlier:
+            return str(self.partial)
+        if self._made:
+            self.partial.unlink(missing_ok=True)
+        return None
 
     def _begin(self, overwrite: bool) -> None:
         if not overwrite:
@@ -121,18 +136,27 @@ class FileOutput:
                     f"an earlier run left {str(self.partial)!r}: --resume goes on with it, "
                     "--overwrite starts anew"
                 )
-        self._file = RowFile(self.partial, "wb")
-        self._file.write(self._form.head())
-        self._file.flush()
+        self._made = not self.partial.exists()
+        # What an earlier run left goes with the first row of this one.
+        self._file = RowFile(self.partial, "wb" if self._made else "r+b")
+        self._head = self._form.head()
+
+    def _begin_rows(self) -> None:
+        """Make the file end where its next row goes, behind a head."""
+        self._file.truncate(self._old_end)  # a row that a crash tore is not a row
+        self._file.seek(self._old_end)
+        self._file.write(self._head)
+        self._old_end += len(self._head)
 
     def _resume(self) -> None:
         if not self.partial.exists() and not self.path.exists():
             self._begin(overwrite=False)
             return
         form = _resumable(self._form)
-        source = self.partial if self.partial.exists() else self.path
+        self._made = not self.partial.exists()
+        source = self.path if self._made else self.partial
         try:
-            end, head_found = self._take_over(source, form)
+            self._old_end, head_found = self._take_over(source, form)
         except ValueError as error:
             reason = f" ({error})" if str(error) else ""
             raise ConfigurationError(
@@ -140,11 +164,7 @@ class FileOutput:
                 "resume with the --format of the first run"
             ) from error
         self._file = RowFile(self.partial, "r+b")
-        self._file.truncate(end)  # a row that a crash tore is not a row
-        self._file.seek(end)
-        if not head_found:
-            self._file.write(form.head())
-        self._old_end = self._file.tell()
+        self._head = b"" if head_found else form.head()
 
     def _take_over(self, source: Path, form: Resumable) -> tuple[int, bool]:
         """Have the rows of ``source`` in the partial file, and take them in, as ``_read_old``."""

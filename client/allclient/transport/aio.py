@@ -16,11 +16,13 @@ from tritonclient.utils import InferenceServerException
 from allclient.errors import AllclientError, ConfigurationError
 from allclient.result import Result
 from allclient.transport.codec import decode, encode
+from allclient.transport.gate import AsyncGate
 from allclient.transport.health import Health, ServerMetadata, contract_problems
 from allclient.transport.limits import check_limits
 from allclient.transport.options import Connection, check_seconds
 from allclient.transport.owned import Owned
-from allclient.transport.status import is_unavailable, translate, translate_local
+from allclient.transport.riding import Presence, Tries
+from allclient.transport.status import translate, translate_local
 
 _log = logging.getLogger(__name__)
 
@@ -37,6 +39,8 @@ class AsyncTransport(Owned):
         self._headers = connection.metadata()
         self._clients: dict[asyncio.AbstractEventLoop, Any] = {}
         self._changing = threading.Lock()
+        self._presence = Presence()
+        self._gate = AsyncGate()
         self._closed = False
 
     async def close(self) -> None:
@@ -71,29 +75,28 @@ class AsyncTransport(Owned):
             return self._clients[loop]
 
     async def infer(self, image: bytes) -> Result:
-        """The answer for one encoded image. Raises ImageRejectedError or a ServerError."""
+        """As ``blocking.Transport.infer``. Raises ImageRejectedError or a ServerError."""
         request_id = uuid.uuid4().hex
         inputs = encode(image)
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + self.connection.timeout
-        pauses = self.connection.retry.pauses()
+        tries = Tries(self.connection, self._presence)
         while True:
             try:
-                with self._foreign_translated():
-                    answer = await self._client().infer(
-                        self.connection.model,
-                        inputs,
-                        request_id=request_id,
-                        client_timeout=deadline - loop.time(),
-                        headers=self._headers,
-                    )
+                async with self._gate.passing(tries.alone):
+                    with self._foreign_translated():
+                        answer = await self._client().infer(
+                            self.connection.model,
+                            inputs,
+                            request_id=request_id,
+                            client_timeout=self.connection.timeout,
+                            headers=self._headers,
+                        )
             except InferenceServerException as error:
-                pause = next(pauses, None) if is_unavailable(error) else None
-                if pause is None or loop.time() + pause >= deadline:
-                    raise self._translated(error) from error
+                self.check_open()  # closing a client fails the calls in flight
+                pause = tries.pause_after(error)
+                _log.info("%s: next try in %.1f s (%s)", self.connection.address, pause, error)
             else:
+                self._presence.answered()
                 return decode(answer, request_id)
-            _log.info("%s is unavailable, next try in %.1f s", self.connection.address, pause)
             await asyncio.sleep(pause)
 
     async def server_metadata(self, timeout: float) -> ServerMetadata:  # noqa: ASYNC109  gRPC's own
@@ -132,9 +135,11 @@ class AsyncTransport(Owned):
         check_seconds(seconds)
         try:
             with self._foreign_translated():
-                return await method(*arguments, headers=self._headers, client_timeout=seconds)
+                answer = await method(*arguments, headers=self._headers, client_timeout=seconds)
         except InferenceServerException as error:
             raise self._translated(error) from error
+        self._presence.answered()
+        return answer
 
     def check_open(self) -> None:
         self.check_owner()

@@ -5,11 +5,10 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future, InvalidStateError
-from typing import Any, TypeVar
+from typing import Any
 
 from tritonclient.grpc import InferenceServerClient
 from tritonclient.utils import InferenceServerException
@@ -19,13 +18,13 @@ from allclient.result import Result
 from allclient.threads import no_thread
 from allclient.transport.cancellation import Cancellation
 from allclient.transport.codec import decode, encode
+from allclient.transport.gate import Gate
 from allclient.transport.health import Health, ServerMetadata, contract_problems
 from allclient.transport.limits import check_limits, never_collect
 from allclient.transport.options import Connection, check_seconds
 from allclient.transport.owned import Owned
-from allclient.transport.status import is_unavailable, translate, translate_local
-
-_T = TypeVar("_T")
+from allclient.transport.riding import Presence, Tries
+from allclient.transport.status import translate, translate_local
 
 _PATIENCE = 5.0
 """Seconds beyond its deadline that gRPC may take to say so."""
@@ -46,6 +45,8 @@ class Transport(Owned):
         except Exception as error:
             raise translate_local(error, connection.address) from error
         self._issuing = threading.Lock()
+        self._presence = Presence()
+        self._gate = Gate()
         self._closed = False
         self._stuck = False
 
@@ -56,21 +57,46 @@ class Transport(Owned):
             self._client.close()
 
     def infer(self, image: bytes, cancellation: Cancellation | None = None) -> Result:
-        """The answer for one encoded image.
+        """The answer for one encoded image, tried again while the server is away.
 
         Raises ImageRejectedError, a ServerError, or CancelledError when cancelled.
         """
         cancellation = cancellation or Cancellation()
         request_id = uuid.uuid4().hex
         inputs = encode(image)
-        answer = self._persist(
-            lambda left: self._call(inputs, request_id, left, cancellation), cancellation
-        )
-        return decode(answer, request_id)
+        tries = Tries(self.connection, self._presence)
+        while True:
+            try:
+                with self._gate.passing(tries.alone, cancellation):
+                    answer = self._call(inputs, request_id, cancellation)
+            except InferenceServerException as error:
+                if cancellation.cancelled:
+                    raise CancelledError from error
+                self.check_open()  # closing a client fails the calls in flight
+                pause = tries.pause_after(error)
+                _log.info("%s: next try in %.1f s (%s)", self.connection.address, pause, error)
+            else:
+                self._presence.answered()
+                return decode(answer, request_id)
+            if cancellation.wait(pause):
+                raise CancelledError
 
     def server_metadata(self, timeout: float) -> ServerMetadata:
         metadata = self._ask(self._client.get_server_metadata, timeout)
         return ServerMetadata(metadata.name, metadata.version, tuple(metadata.extensions))
+
+    def models(self, timeout: float) -> dict[str, str]:
+        """The version of each model that is ready, by name; for who may see the repository."""
+        index = self._ask(self._client.get_model_repository_index, timeout)
+        return {model.name: model.version for model in index.models if model.state == "READY"}
+
+    def counts(self, timeout: float) -> dict[str, tuple[int, int]]:
+        """How many requests each of the server's models has answered, and failed at, by name."""
+        statistics = self._ask(self._client.get_inference_statistics, timeout).model_stats
+        return {
+            model.name: (model.inference_stats.success.count, model.inference_stats.fail.count)
+            for model in statistics
+        }
 
     def health(self, timeout: float) -> Health:
         """Raises ServerUnavailableError when nobody answers at all."""
@@ -102,32 +128,15 @@ class Transport(Owned):
         self.check_open()
         check_seconds(timeout)
         try:
-            return method(*arguments, headers=self._headers, client_timeout=timeout)
+            answer = method(*arguments, headers=self._headers, client_timeout=timeout)
         except InferenceServerException as error:
             raise self._translated(error) from error
         except Exception as error:
             raise self._translated_local(error) from error
+        self._presence.answered()
+        return answer
 
-    def _persist(self, attempt: Callable[[float], _T], cancellation: Cancellation) -> _T:
-        """Try, and try again while the server is unavailable and time is left."""
-        deadline = time.monotonic() + self.connection.timeout
-        pauses = self.connection.retry.pauses()
-        while True:
-            try:
-                return attempt(deadline - time.monotonic())
-            except InferenceServerException as error:
-                if cancellation.cancelled:
-                    raise CancelledError from error
-                pause = next(pauses, None) if is_unavailable(error) else None
-                if pause is None or time.monotonic() + pause >= deadline:
-                    raise self._translated(error) from error
-            _log.info("%s is unavailable, next try in %.1f s", self.connection.address, pause)
-            if cancellation.wait(pause):
-                raise CancelledError
-
-    def _call(
-        self, inputs: list[Any], request_id: str, timeout: float, cancellation: Cancellation
-    ) -> Any:
+    def _call(self, inputs: list[Any], request_id: str, cancellation: Cancellation) -> Any:
         self.check_open()
         answered: Future[Any] = Future()
 
@@ -149,7 +158,7 @@ class Transport(Owned):
                     inputs,
                     settle,
                     request_id=request_id,
-                    client_timeout=timeout,
+                    client_timeout=self.connection.timeout,
                     headers=self._headers,
                 )
             except InferenceServerException:
@@ -164,7 +173,7 @@ class Transport(Owned):
 
         with cancellation.guard(lambda: give_up("CANCELLED", "cancelled")):
             try:
-                return answered.result(timeout + _PATIENCE)
+                return answered.result(self.connection.timeout + _PATIENCE)
             except TimeoutError:
                 give_up("DEADLINE_EXCEEDED", "no answer, and no word from gRPC")
                 return answered.result()

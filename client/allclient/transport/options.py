@@ -71,29 +71,33 @@ def _check_pem(role: str, path: str | Path) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """What to do when the server is unavailable: ``tries`` in all, with growing pauses.
+    """How long to wait for a server that is away: restarting, stopping or not reached.
 
-    Pauses are in seconds and doubled each time up to ``longest``; each is shortened by a random
-    part of up to a half, so that many clients do not come back at the same moment.
+    ``seconds`` is how long a server that has answered this client may be away before it is given
+    up; 0 never tries again. A server that has never answered is given up after ``first_contact``
+    seconds: a wrong address should be told soon. Pauses between tries are in seconds, and doubled
+    each time up to ``longest``; each is shortened by a random part of up to a half, so that many
+    clients do not come back at the same moment.
     """
 
-    tries: int = 6
+    seconds: float = 60.0
+    first_contact: float = 5.0
     first: float = 0.25
-    longest: float = 4.0
+    longest: float = 2.0
 
     def __post_init__(self) -> None:
-        if not isinstance(self.tries, int) or self.tries < 1:
-            raise ConfigurationError(f"retry: at least one try, not {self.tries!r}")
-        for pause in (self.first, self.longest):
-            if not (_is_number(pause) and pause >= 0):
-                raise ConfigurationError(f"retry: a pause is in seconds, 0 or more, not {pause!r}")
+        for seconds in (self.seconds, self.first_contact, self.first, self.longest):
+            if not (_is_number(seconds) and seconds >= 0):
+                raise ConfigurationError(
+                    f"retry: every time is in seconds, 0 or more, not {seconds!r}"
+                )
 
     def pauses(self) -> Iterator[float]:
-        """Seconds to wait before the second, third, ... try; ``tries - 1`` of them."""
+        """Seconds to wait before the second, third, ... try, without end."""
         pause = self.first
-        for _ in range(self.tries - 1):
+        while True:
             yield min(pause, self.longest) * random.uniform(0.5, 1.0)  # noqa: S311  not a secret
-            pause *= 2
+            pause = min(pause * 2, self.longest)
 
 
 def check_seconds(seconds: float, name: str = "timeout") -> float:
@@ -157,7 +161,8 @@ def _is_header(text: object) -> bool:
 class Connection:
     """Everything a transport needs to know, checked.
 
-    ``timeout`` is in seconds and is the whole time for one image, all tries included.
+    ``timeout`` is in seconds, for one answer of a server that is there; ``retry`` is about one
+    that is not.
     """
 
     address: str
@@ -225,8 +230,9 @@ class Connection:
             # gRPC's own pause between connection tries grows to two minutes, far beyond ours:
             # every try in between would fail without having been one.
             ("grpc.initial_reconnect_backoff_ms", 100),
-            ("grpc.min_reconnect_backoff_ms", 100),
-            ("grpc.max_reconnect_backoff_ms", 2_000),
+            ("grpc.max_reconnect_backoff_ms", 1_000),
+            # This one is the time that a connection may take, whatever its name.
+            ("grpc.min_reconnect_backoff_ms", 5_000),
             # Two clients of one process must not share a connection: closing one is final.
             ("grpc.use_local_subchannel_pool", 1),
         ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from enum import Enum, auto
 from typing import Final
 
 from tritonclient.utils import InferenceServerException
@@ -49,7 +50,37 @@ _REFUSALS: Final = {
 _REFUSAL: Final = re.compile(r"\[(?P<code>[a-z_]+)\]\s*(?P<message>.*)", re.DOTALL)
 _REFUSING_STATUSES: Final = {"INVALID_ARGUMENT", "INTERNAL", "UNKNOWN"}
 _LAST_REASON: Final = re.compile(r"^.*last error: [A-Z_]+: (?:ipv[46]:\S+: )?")
-_NOT_SERVED: Final = re.compile(r"not at ready state|no available versions")
+_NOT_SERVED: Final = re.compile(
+    r"not at ready state|no available versions|stopped accepting new inference requests"
+)
+
+_RESTRICTED: Final = re.compile(r"This (protocol|API) is restricted")
+_NOT_REACHED: Final = re.compile(r"failed to connect|errors resolving", re.IGNORECASE)
+_CUT_OFF: Final = re.compile(
+    r"socket closed|connection (reset|closed|termination)|broken pipe|stream removed|goaway|"
+    r"keepalive",
+    re.IGNORECASE,
+)
+_STUB_GONE: Final = re.compile(r"Stub process .*is not healthy")
+_SHORT: Final = re.compile(
+    r"Failed to increase the shared memory pool|Failed to create new mapped region"
+)
+"""What Triton's Python backend says where /dev/shm has no room for the tensors of a batch."""
+
+
+class Trouble(Enum):
+    """What an error says about another try."""
+
+    FINAL = auto()
+    """It would meet the same error."""
+    AWAY = auto()
+    """The server is away or not ready yet, and did not have the image."""
+    LOST = auto()
+    """The server was lost while it had the image."""
+    SICK = auto()
+    """The process of a model was lost, or starved, while it may have had the image."""
+    SHORT = auto()
+    """Shared memory was short, which may pass with the requests that hold it."""
 
 
 def status_name(error: InferenceServerException) -> str:
@@ -57,9 +88,30 @@ def status_name(error: InferenceServerException) -> str:
     return str(error.status() or "UNKNOWN").rpartition(".")[2]
 
 
-def is_unavailable(error: InferenceServerException) -> bool:
-    """True for the one status that is worth another try."""
-    return status_name(error) == "UNAVAILABLE"
+def detail_of(error: InferenceServerException) -> str:
+    """Their words in one line."""
+    return " ".join(str(error.message() or "no further word").split())
+
+
+def trouble_of(error: InferenceServerException) -> Trouble:
+    """Whether another try is worth while, and what it has to mind."""
+    status, detail = status_name(error), detail_of(error)
+    if status == "UNAVAILABLE":
+        if _RESTRICTED.search(detail):
+            return Trouble.FINAL
+        if _CUT_OFF.search(detail) and not _NOT_REACHED.search(detail):
+            return Trouble.LOST
+        return Trouble.AWAY
+    if status in ("NOT_FOUND", "INTERNAL") and _NOT_SERVED.search(detail):
+        return Trouble.AWAY  # as a server says while it stops, and a model of one that asks another
+    if status in ("INTERNAL", "UNKNOWN"):
+        if _STUB_GONE.search(detail):
+            return Trouble.SICK
+        if status == "UNKNOWN" and _CUT_OFF.search(detail):
+            return Trouble.LOST
+        if _SHORT.search(detail):
+            return Trouble.SHORT
+    return Trouble.FINAL
 
 
 def refusal(text: str) -> ImageRejectedError | None:
@@ -84,13 +136,14 @@ def translate_local(error: Exception, address: str) -> AllclientError:
 
 def translate(error: InferenceServerException, address: str, model: str) -> AllclientError:
     """Our error for theirs, with a sentence that names the server and the way out."""
-    status = status_name(error)
-    detail = " ".join(str(error.message() or "no further word").split())
+    status, detail = status_name(error), detail_of(error)
     if status in _REFUSING_STATUSES and (rejected := refusal(detail)):
         return rejected
     kind = BY_STATUS.get(status, InferenceError)
     if kind is ServerUnavailableError and _NOT_SERVED.search(detail):
         kind = ModelNotReadyError
+    elif kind is ServerUnavailableError and _RESTRICTED.search(detail):
+        kind = ConfigurationError
     return kind(_SENTENCES[kind].format(address=address, model=model, detail=_plain(detail)))
 
 

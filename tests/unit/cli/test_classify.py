@@ -265,8 +265,9 @@ def test_server_gone_before(server: KServe, write: Run, allclient: Run, folder: 
     server.stop()
     done = allclient("classify", *write(a="benign"), "-o", "o.csv")
     assert done.code == 3
-    assert f"allclient: no server answers at {server.address}" in done.err
-    assert not (folder / "o.csv").exists()
+    (only,) = done.err.splitlines()  # no summary of what never began
+    assert only.startswith(f"allclient: no server answers at {server.address} (")
+    assert [path.name for path in folder.iterdir()] == ["a.jpg"]
 
 
 def test_server_gone_meanwhile_keeps_what_was_finished(
@@ -280,7 +281,7 @@ def test_server_gone_meanwhile_keeps_what_was_finished(
         return MALIGNANT_ANSWER
 
     server.respond = respond
-    arguments = ["classify", *files, "-o", "o.jsonl", "--in-flight", "1", "--timeout", "0.4"]
+    arguments = ["classify", *files, "-o", "o.jsonl", "--in-flight", "1", "--retry-for", "0.4"]
     done = allclient(*arguments)
     assert done.code == 3
     assert "going down" in done.err
@@ -336,47 +337,115 @@ def test_token(
     assert "secret-word" not in done.out + done.err
 
 
-def test_without_a_server_one_is_started_used_and_stopped(
-    write: Run, allclient: Run, monkeypatch: pytest.MonkeyPatch, folder: Path
-) -> None:
-    """The real one is for tests/serving; here only what this command does with it."""
-    events = []
+class Local:
+    """In the place of LocalServer, which is for tests/serving: what this command does with it."""
 
-    class Local:
-        def __init__(self, **options: Any) -> None:
-            events.append(options)
+    events: list[Any]
 
-        def __enter__(self) -> Local:
-            self.server = KServe().start()
-            self.grpc_address = self.server.address
-            return self
+    def __init__(self, **options: Any) -> None:
+        self.notify = options.pop("notify")
+        self.events.append(options)
+        self.server = KServe()
 
-        def __exit__(self, *_: object) -> None:
-            events.append("stopped")
-            self.server.stop()
+    def __enter__(self) -> Local:
+        self.server.start()
+        self.grpc_address = self.server.address
+        return self
 
+    def __exit__(self, *_: object) -> None:
+        self.events.append("stopped")
+        self.server.stop()
+
+    def when_lost(self, callback: Any) -> None:
+        self.lost = callback
+
+
+@pytest.fixture
+def local(monkeypatch: pytest.MonkeyPatch) -> type[Local]:
     monkeypatch.delenv("ALLCLIENT_SERVER", raising=False)
     monkeypatch.setattr("allclient.local.LocalServer", Local)
+    monkeypatch.setattr(Local, "events", [], raising=False)
+    return Local
+
+
+def test_without_a_server_one_is_started_used_and_stopped(
+    write: Run, allclient: Run, local: type[Local]
+) -> None:
     done = allclient("classify", *write(a="benign"), "--model-repository", ".", "--flavour", "x")
     assert done.code == 0
     asked = {"model_repository": Path(), "flavour": "x", "model": "all_ensemble"}
-    assert events == [asked, "stopped"]
+    assert local.events == [asked, "stopped"]
     assert done.err.startswith("1 classified")
 
 
-def test_embedded_server_that_cannot_start(
-    write: Run, allclient: Run, monkeypatch: pytest.MonkeyPatch
+def test_little_shared_memory_is_said(
+    write: Run, allclient: Run, local: type[Local], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from allclient.local import sharedmemory
+
+    monkeypatch.setattr(sharedmemory, "_free", lambda: 64 * 1024**2)
+    done = allclient("classify", *write(a="benign"))
+    assert done.code == 0
+    assert done.err.startswith("allclient: /dev/shm has 64 MB free: large images, or many at once")
+
+
+def test_a_server_given_up_ends_the_run_and_keeps_what_was_finished(
+    write: Run,
+    allclient: Run,
+    local: type[Local],
+    monkeypatch: pytest.MonkeyPatch,
+    folder: Path,
+    release: threading.Event,
+) -> None:
+    from allclient.errors import ServerDiedError
+
+    class Dying(Local):
+        def __enter__(self) -> Dying:
+            super().__enter__()
+            self.server.respond = self.respond
+            return self
+
+        def respond(self, image: bytes) -> Any:
+            if image == b"1 x":
+                self.notify("tritonserver was ended by SIGSEGV")
+                threading.Timer(0.1, self.lost, [ServerDiedError("died again and again")]).start()
+                release.wait()
+            return MALIGNANT_ANSWER
+
+    monkeypatch.setattr("allclient.local.LocalServer", Dying)
+    files = write(**{f"f{number}": f"{number} x" for number in range(3)})
+    done = allclient("classify", *files, "-o", "o.jsonl", "--in-flight", "1")
+    assert done.code == 3
+    lines = done.err.splitlines()
+    assert lines[0] == "allclient: tritonserver was ended by SIGSEGV"
+    assert lines[1].startswith("1 classified")
+    assert lines[-2].endswith("o.jsonl.partial; --resume goes on from there")
+    assert lines[-1] == "allclient: died again and again"
+    assert [r["file"] for r in records((folder / "o.jsonl.partial").read_text())] == files[:1]
+
+
+@pytest.mark.parametrize("output", [[], ["-o", "o.csv"], ["-o", "o.jsonl"]])
+def test_a_start_that_fails_leaves_nothing_behind(
+    write: Run,
+    allclient: Run,
+    local: type[Local],
+    monkeypatch: pytest.MonkeyPatch,
+    folder: Path,
+    output: list[str],
 ) -> None:
     from allclient.errors import ServerNotInstalledError
 
     def missing(**_: Any) -> None:
         raise ServerNotInstalledError("no tritonserver here: use --server")
 
-    monkeypatch.delenv("ALLCLIENT_SERVER", raising=False)
     monkeypatch.setattr("allclient.local.LocalServer", missing)
-    done = allclient("classify", *write(a="benign"), "-o", "o.csv")
+    done = allclient("classify", *write(a="benign"), *output)
     assert done.code == 3
-    assert "allclient: no tritonserver here: use --server" in done.err
+    assert (done.out, done.err) == ("", "allclient: no tritonserver here: use --server\n")
+    assert [path.name for path in folder.iterdir()] == ["a.jpg"]
+    # So the next try is not refused.
+    monkeypatch.setattr("allclient.local.LocalServer", local)
+    assert allclient("classify", "a.jpg", *output).code == 0
 
 
 def test_health(server: KServe, allclient: Run) -> None:

@@ -98,6 +98,8 @@ def by_content(image: bytes) -> Answer:
     if word == b"torn":
         raise rejected("image_truncated", "the JPEG ends before its last row")
     if word == b"gone":
+        raise Refused(grpc.StatusCode.UNAVAILABLE, "Server is stopping")
+    if word == b"deadly":
         raise Refused(grpc.StatusCode.UNAVAILABLE, "Socket closed")
     if word == b"fails":
         raise Refused(grpc.StatusCode.INTERNAL, "a step failed")

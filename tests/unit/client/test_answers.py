@@ -35,7 +35,7 @@ from tests.unit.client.kserve import (
     words,
 )
 
-QUICK = Retry(tries=3, first=0.01, longest=0.02)
+QUICK = Retry(seconds=0.2, first=0.01, longest=0.02)
 
 
 def test_result(server: KServe, connect: Any, images: Callable[..., list[str]]) -> None:
@@ -118,10 +118,10 @@ def test_unavailable_is_tried_again_until_it_works(server: KServe, connect: Any)
     assert len(set(server.request_ids)) == 1
 
 
-def test_unavailable_ends_after_the_tries(server: KServe, connect: Any) -> None:
+def test_unavailable_ends_after_the_time(server: KServe, connect: Any) -> None:
     with pytest.raises(ServerUnavailableError, match=re.escape(server.address)):
         connect(server, retry=QUICK).classify(b"gone")
-    assert server.asked == 3
+    assert server.asked > 1
 
 
 @pytest.mark.parametrize(
@@ -137,10 +137,10 @@ def test_nothing_else_is_tried_again(server: KServe, connect: Any, status: Any) 
     assert server.asked == 1
 
 
-def test_no_try_begins_that_the_timeout_would_cut_off(server: KServe, connect: Any) -> None:
-    patient = Retry(tries=100, first=600, longest=600)
+def test_no_try_begins_after_the_time(server: KServe, connect: Any) -> None:
+    patient = Retry(seconds=30, first=600, longest=600)
     with pytest.raises(ServerUnavailableError):
-        connect(server, retry=patient, timeout=30).classify(b"gone")
+        connect(server, retry=patient).classify(b"gone")
     assert server.asked == 1
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -53,18 +54,28 @@ def test_loopback() -> None:
 
 
 def test_pauses_grow_to_a_limit_and_differ() -> None:
-    pauses = [list(Retry(tries=5, first=1, longest=3).pauses()) for _ in range(50)]
-    assert {len(row) for row in pauses} == {4}
+    pauses = [list(islice(Retry(first=1, longest=3).pauses(), 4)) for _ in range(50)]
     for row in pauses:
         for pause, whole in zip(row, (1, 2, 3, 3), strict=True):
             assert whole / 2 <= pause <= whole
     assert len({row[0] for row in pauses}) > 1
-    assert list(Retry(tries=1).pauses()) == []
 
 
-def test_retry_needs_one_try() -> None:
-    with pytest.raises(ConfigurationError, match="at least one try"):
-        Retry(tries=0)
+def test_pauses_stay_numbers_for_ever() -> None:
+    assert next(islice(Retry().pauses(), 5000, None)) <= 2.0
+
+
+@pytest.mark.parametrize("name", ["seconds", "first_contact", "first", "longest"])
+def test_retry_knows_no_negative_time(name: str) -> None:
+    with pytest.raises(ConfigurationError, match="negative"):
+        Retry(**{name: -1.0})
+
+
+def test_a_lost_connection_is_made_again_within_a_second_and_given_time() -> None:
+    """gRPC alone waits up to two minutes between tries. Its "min" bounds one try, not a pause."""
+    arguments = dict(Connection("localhost").client_arguments()["channel_args"])  # type: ignore[call-overload]
+    assert arguments["grpc.max_reconnect_backoff_ms"] <= 1000
+    assert arguments["grpc.min_reconnect_backoff_ms"] >= 5000
 
 
 def test_missing_tls_file_is_named(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -278,6 +279,7 @@ def test_formats_are_never_mixed(tmp_path: Path, first: type, second: type) -> N
     with pytest.raises(ConfigurationError, match="rows of the format asked for"):
         FileOutput(path, second(), resume=True)
     assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_foreign_file_is_left_alone(tmp_path: Path) -> None:
@@ -309,9 +311,66 @@ def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:
 
 def test_leftover_of_an_interrupted_run_is_not_overwritten_unasked(tmp_path: Path) -> None:
     path = tmp_path / "out.csv"
-    FileOutput(path, Csv()).abandon()
+    first = FileOutput(path, Csv())
+    first.write(good("a.jpg"))
+    first.abandon()
     with pytest.raises(ConfigurationError, match=r"earlier run left .*out\.csv\.partial"):
         FileOutput(path, Csv())
+
+
+@FORMS
+@pytest.mark.parametrize(
+    ("before", "options"),
+    [
+        ("nothing", {}),
+        *product(("nothing", "finished", "partial"), ({"resume": True}, {"overwrite": True})),
+    ],
+)
+def test_a_run_without_a_row_leaves_things_as_they_were(
+    tmp_path: Path, form: type[JsonLines | Csv], options: dict[str, bool], before: str
+) -> None:
+    path = tmp_path / "out"
+    if before != "nothing":
+        earlier = FileOutput(path, form())
+        earlier.write(good("a.jpg"))
+        _ = earlier.finish() if before == "finished" else earlier.abandon()
+    there = {file: file.read_bytes() for file in tmp_path.iterdir()}
+    output = FileOutput(path, form(), **options)
+    kept = before == "partial" and "resume" in options
+    assert output.abandon() == (f"{path}.partial" if kept else None)
+    assert {file: file.read_bytes() for file in tmp_path.iterdir()} == there
+
+
+def test_a_partial_without_rows_is_no_hindrance(tmp_path: Path) -> None:
+    """As a run leaves it that is killed before its first row."""
+    output = FileOutput(tmp_path / "out.csv", Csv())
+    assert output.partial.read_bytes() == b""
+    second = FileOutput(tmp_path / "out.csv", Csv(), resume=True)
+    second.write(good("a.jpg"))
+    second.finish()
+    assert files_in(tmp_path / "out.csv", Csv()) == [("a.jpg", True)]
+
+
+def test_overwriting_takes_the_place_of_an_earlier_partial(tmp_path: Path) -> None:
+    path = tmp_path / "out.csv"
+    first = FileOutput(path, Csv())
+    for name in ("a.jpg", "b.jpg", "c.jpg"):
+        first.write(good(name))
+    first.abandon()
+    second = FileOutput(path, Csv(), overwrite=True)
+    second.write(good("d.jpg"))
+    second.finish()
+    assert files_in(path, Csv()) == [("d.jpg", True)]
+
+
+def test_the_head_comes_with_the_first_row() -> None:
+    stream = io.BytesIO()
+    output = StreamOutput(stream, Table())
+    assert stream.getvalue() == b""
+    for name in ("a.jpg", "b.jpg"):
+        output.write(good(name))
+    assert stream.getvalue().startswith(b"LABEL ")
+    assert stream.getvalue().count(b"LABEL ") == 1
 
 
 def test_folder_that_does_not_exist(tmp_path: Path) -> None:

@@ -6,13 +6,14 @@ from tritonclient.utils import InferenceServerException
 
 from allclient.contract import ImageErrorCode
 from allclient.errors import (
+    ConfigurationError,
     ImageRejectedError,
     InferenceError,
     ModelNotReadyError,
     ProtocolError,
     ServerUnavailableError,
 )
-from allclient.transport.status import BY_STATUS, is_unavailable, refusal, translate
+from allclient.transport.status import BY_STATUS, Trouble, refusal, translate, trouble_of
 
 
 def foreign(status: grpc.StatusCode | None, message: str | None) -> InferenceServerException:
@@ -32,9 +33,61 @@ def test_every_grpc_status_becomes_its_error_with_its_reason(status: grpc.Status
     assert "some detail" in str(error)
 
 
-def test_only_unavailable_is_worth_another_try() -> None:
-    tried_again = [s for s in grpc.StatusCode if is_unavailable(foreign(s, ""))]
+def test_only_unavailable_is_worth_another_try_whatever_it_says() -> None:
+    tried_again = [s for s in grpc.StatusCode if trouble_of(foreign(s, "")) is not Trouble.FINAL]
     assert tried_again == [grpc.StatusCode.UNAVAILABLE]
+
+
+REFUSED = (
+    "failed to connect to all addresses; last error: UNKNOWN: ipv4:127.0.0.1:8001: Failed to "
+    "connect to remote host: connect: Connection refused (111)"
+)
+NO_GRPC = (
+    "failed to connect to all addresses; last error: UNAVAILABLE: ipv4:1.2.3.4:1: Socket closed"
+)
+STUB = "in ensemble 'all_ensemble', Stub process 'preprocess_0_1' is not healthy."
+NO_ROOM = (
+    "in ensemble 'all_ensemble', Failed to process the request(s) for model 'preprocess_0_0', "
+    "message: Failed to increase the shared memory pool size for key 'x' to 18874368 bytes. If you "
+    "are running Triton inside docker, use '--shm-size' flag to control the shared memory region "
+    "size. Error: No space left on device"
+)
+STOPPING = "Server is stopping, scheduler for model has stopped accepting new inference requests"
+NO_VERSIONS = "Request for unknown model: 'all_ensemble' has no available versions"
+
+
+@pytest.mark.parametrize(
+    ("status", "detail", "trouble"),
+    [
+        ("UNAVAILABLE", REFUSED, Trouble.AWAY),
+        ("UNAVAILABLE", NO_GRPC, Trouble.AWAY),
+        ("UNAVAILABLE", STOPPING, Trouble.AWAY),
+        ("INTERNAL", f"[StatusCode.UNAVAILABLE] {STOPPING}", Trouble.AWAY),
+        ("UNAVAILABLE", "'all_ensemble' is not at ready state", Trouble.AWAY),
+        ("UNAVAILABLE", "Received http2 header with status: 502", Trouble.AWAY),
+        ("NOT_FOUND", NO_VERSIONS, Trouble.AWAY),
+        ("NOT_FOUND", "Request for unknown model: 'x' is not found", Trouble.FINAL),
+        ("UNAVAILABLE", "Socket closed", Trouble.LOST),
+        ("UNAVAILABLE", "Stream removed (Socket closed)", Trouble.LOST),
+        ("UNAVAILABLE", "recvmsg:Connection reset by peer", Trouble.LOST),
+        ("UNAVAILABLE", "keepalive watchdog timeout", Trouble.LOST),
+        ("UNKNOWN", "Stream removed", Trouble.LOST),
+        ("INTERNAL", STUB, Trouble.SICK),
+        ("INTERNAL", NO_ROOM, Trouble.SHORT),
+        ("UNAVAILABLE", "This protocol is restricted, expecting header 'x'", Trouble.FINAL),
+        ("INTERNAL", "a step failed", Trouble.FINAL),
+        ("DEADLINE_EXCEEDED", "Deadline Exceeded", Trouble.FINAL),
+    ],
+)
+def test_what_is_worth_another_try(status: str, detail: str, trouble: Trouble) -> None:
+    assert trouble_of(foreign(grpc.StatusCode[status], detail)) is trouble
+
+
+def test_a_restricted_protocol_refuses_the_client() -> None:
+    detail = "This protocol is restricted, expecting header 'triton-grpc-protocol-x'"
+    error = translate(foreign(grpc.StatusCode.UNAVAILABLE, detail), "t:1", "m")
+    assert type(error) is ConfigurationError
+    assert "refuses this client" in str(error)
 
 
 def test_error_without_status_or_message() -> None:

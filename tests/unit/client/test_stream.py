@@ -25,7 +25,7 @@ from allclient.errors import (
 from allclient.transport import Retry
 from tests.unit.client.kserve import BENIGN_ANSWER, MALIGNANT_ANSWER, KServe, Refused
 
-QUICK = Retry(tries=2, first=0.01)
+QUICK = Retry(seconds=0.02, first=0.01)
 
 
 def numbered(count: int) -> Iterator[bytes]:
@@ -301,7 +301,8 @@ def test_stop_reaches_a_pause_between_tries(server: KServe) -> None:
         raise Refused(grpc.StatusCode.UNAVAILABLE, "later")
 
     server.respond = respond
-    with Client(server.address, timeout=3600, retry=Retry(5, 600, 600)) as client:
+    patient = Retry(3600, first_contact=3600, first=600, longest=600)
+    with Client(server.address, retry=patient) as client:
         stream = client.classify_many(numbered(1))
         assert asked.wait(timeout=60)
         stream.stop()

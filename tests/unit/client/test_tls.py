@@ -15,7 +15,7 @@ from allclient.errors import ServerUnavailableError
 from allclient.transport import Retry
 from tests.unit.client.kserve import KServe
 
-ONCE = Retry(tries=1)
+ONCE = Retry(seconds=0)
 
 
 @pytest.fixture(scope="module")

@@ -125,6 +125,25 @@ class TestPorts:
         assert chosen.http == given.http
         assert len(set(chosen)) == 3
 
+    def test_what_is_not_asked_for_gets_none(self) -> None:
+        assert ports.choose("127.0.0.1", Ports(0))[1:] == (None, None)
+
+    def test_held_ones_are_refused_to_others_and_taken_by_who_may_share(self) -> None:
+        chosen = ports.choose("127.0.0.1", Ports(0, None, 0))
+        with ports.hold("127.0.0.1", chosen), socket.socket() as other:
+            with pytest.raises(ConnectionRefusedError):
+                socket.create_connection(("127.0.0.1", chosen.grpc))
+            with pytest.raises(OSError, match="in use"):
+                other.bind(("127.0.0.1", chosen.grpc))
+            # As Triton does.
+            other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            other.bind(("127.0.0.1", chosen.grpc))
+            other.listen()
+            socket.create_connection(("127.0.0.1", chosen.grpc)).close()
+            with pytest.raises(PortInUseError, match=rf"port {chosen.grpc} .*--grpc-port"):
+                ports.hold("127.0.0.1", chosen)
+        ports.hold("127.0.0.1", chosen).close()
+
     def test_one_in_use_is_named_with_the_way_out(self) -> None:
         with socket.socket() as other:
             other.bind(("127.0.0.1", 0))
@@ -134,7 +153,7 @@ class TestPorts:
                 ports.choose("127.0.0.1", Ports(0, port, 0))
 
     def test_the_same_twice(self) -> None:
-        with pytest.raises(ConfigurationError, match="three different ports"):
+        with pytest.raises(ConfigurationError, match="need different ports, not 9001, 9001"):
             ports.choose("127.0.0.1", Ports(9001, 9001, 0))
 
     @pytest.mark.parametrize("port", [-1, 65536])

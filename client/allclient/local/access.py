@@ -1,0 +1,60 @@
+"""What a server opens to its clients: only what is asked for."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+from typing import Final
+
+from allclient.errors import ConfigurationError
+from allclient.local.ports import Ports
+
+RESTRICTED: Final = ("shared-memory", "model-repository", "logging", "trace")
+"""What any client could change for all others, in Triton's words."""
+
+_HEADER: Final = "allclient-admin"
+"""Opens what is restricted; for gRPC Triton puts a prefix of its own before it."""
+
+
+class Access:
+    """``allow`` opens to everybody what it names; all else of RESTRICTED needs ``headers``.
+
+    Raises ConfigurationError for a name that is not in RESTRICTED.
+    """
+
+    def __init__(self, allow: Iterable[str] = ()) -> None:
+        allowed = set(allow)
+        if unknown := allowed.difference(RESTRICTED):
+            raise ConfigurationError(
+                f"{', '.join(sorted(unknown))} cannot be allowed; what can: {', '.join(RESTRICTED)}"
+            )
+        self._closed = [name for name in RESTRICTED if name not in allowed]
+        self._key = secrets.token_hex(16)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Of a gRPC call that is let in where others are not. A secret."""
+        return {f"triton-grpc-protocol-{_HEADER}": self._key}
+
+    def options(self, address: str, ports: Ports) -> dict[str, str | int]:
+        """Triton's options, by name."""
+        options: dict[str, str | int] = {
+            "grpc-address": address,
+            "grpc-port": ports.grpc,
+            "allow-http": "false",
+            "allow-metrics": "false",
+        }
+        if ports.http is not None:
+            options |= {"allow-http": "true", "http-address": address, "http-port": ports.http}
+        if ports.metrics is not None:
+            options |= {
+                "allow-metrics": "true",
+                "metrics-address": address,
+                "metrics-port": ports.metrics,
+            }
+        if self._closed:
+            closed = f"{','.join(self._closed)}:{_HEADER}={self._key}"
+            options["grpc-restricted-protocol"] = closed
+            if ports.http is not None:
+                options["http-restricted-api"] = closed
+        return options

@@ -1,0 +1,108 @@
+"""When one image is tried again, and when it is not: no network and no threads here.
+
+A server may be away for a while: it restarts, stops or cannot be reached. Its clients wait for it,
+for a bounded time. An image that was at the server when that was lost may be the reason: after the
+second loss it is sent with nothing else in flight, and after the fourth it is an error of its own,
+so that neither the image stops the run nor its neighbours are blamed for it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+from tritonclient.utils import InferenceServerException
+
+from allclient.errors import ServerLostError
+from allclient.transport.options import Connection
+from allclient.transport.status import Trouble, detail_of, status_name, translate, trouble_of
+
+ALONE_FROM: Final = 2
+"""Setbacks after which an image is sent alone."""
+
+MOST_SETBACKS: Final = 4
+"""Setbacks after which an image is an error."""
+
+
+SICK_PAUSE: Final = 3.0
+"""Seconds, doubled with each setback, for the server to heal the process of a model."""
+
+
+class Presence:
+    """Whether one server was ever there for its client, and since when it is away.
+
+    All calls of a client share one: an answer to any of them shows that the server is there.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.known = False
+        self._clock = clock
+        self._away_since: float | None = None
+
+    def answered(self) -> None:
+        self.known = True
+        self._away_since = None
+
+    def lost(self) -> None:
+        """It was lost at its work, so there had been one."""
+        self.known = True
+
+    def missed(self) -> float:
+        """Note that the server did not answer; the seconds since it first did not."""
+        now = self._clock()
+        if self._away_since is None:
+            self._away_since = now
+        return now - self._away_since
+
+
+class Tries:
+    """The tries of one image."""
+
+    def __init__(self, connection: Connection, presence: Presence) -> None:
+        self._connection = connection
+        self._presence = presence
+        self._pauses = connection.retry.pauses()
+        self._setbacks = 0
+
+    @property
+    def alone(self) -> bool:
+        """Whether the next try needs the server for itself."""
+        return self._setbacks >= ALONE_FROM
+
+    def pause_after(self, error: InferenceServerException) -> float:
+        """Seconds to wait before the next try. Raises the error that ends them."""
+        retry = self._connection.retry
+        trouble = trouble_of(error)
+        if trouble is Trouble.FINAL or retry.seconds == 0:
+            if trouble is Trouble.FINAL and status_name(error) != "DEADLINE_EXCEEDED":
+                self._presence.answered()
+            raise self._translated(error) from error
+        pause = next(self._pauses)
+        if trouble is not Trouble.AWAY:
+            self._setbacks += 1
+            if self._setbacks >= MOST_SETBACKS:
+                raise self._given_up(trouble, error) from error
+        if trouble is Trouble.SHORT:
+            self._presence.answered()
+            return pause
+        if trouble is Trouble.SICK:
+            # The server is there, and takes this long to notice and to start anew.
+            pause = max(pause, SICK_PAUSE * 2 ** (self._setbacks - 1))
+        if trouble is not Trouble.AWAY:
+            self._presence.lost()
+        limit = retry.seconds if self._presence.known else min(retry.seconds, retry.first_contact)
+        if self._presence.missed() + pause > limit:
+            raise self._translated(error) from error
+        return pause
+
+    def _given_up(self, trouble: Trouble, error: InferenceServerException) -> Exception:
+        if trouble is Trouble.SHORT:
+            return self._translated(error)
+        return ServerLostError(
+            f"the server at {self._connection.address} was lost {self._setbacks} times while it "
+            f"had this image, at last with no other from this client ({detail_of(error)})"
+        )
+
+    def _translated(self, error: InferenceServerException) -> Exception:
+        return translate(error, self._connection.address, self._connection.model)

@@ -1,0 +1,392 @@
+"""tritonserver dies, loses a process or hangs, and clients get every answer all the same."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+import pytest
+from PIL import Image, PngImagePlugin
+
+from allclient import AsyncClient, Client
+from allclient.local import LocalServer, liveness, restarts, stubs
+from samples import render
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+ROOT = Path(__file__).resolve().parents[2]
+MODELS = ROOT / "model_repository"
+PATIENCE = 240
+
+FILES = 240
+DEATHS = (20, 90, 160)
+"""Rows written when the server is killed."""
+
+pytestmark = pytest.mark.timeout(600)
+
+
+@pytest.fixture(scope="module")
+def images() -> list[bytes]:
+    return render.encoded(count=8, seed=5)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, images: list[bytes]) -> Path:
+    """Long enough to be interrupted three times."""
+    folder = tmp_path / "slides"
+    folder.mkdir()
+    for number in range(FILES):
+        (folder / f"{number:04d}.png").write_bytes(images[number % len(images)])
+    return folder
+
+
+def until(ask: Callable[[], Any], what: str) -> Any:
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        if found := ask():
+            return found
+        time.sleep(0.02)
+    raise AssertionError(f"{what} did not come")
+
+
+def servers_under(pid: int) -> list[psutil.Process]:
+    """The tritonservers that a process has started."""
+    found = []
+    with suppress(psutil.NoSuchProcess):
+        for process in psutil.Process(pid).children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                if process.name() == "tritonserver" and process.status() != psutil.STATUS_ZOMBIE:
+                    found.append(process)
+    return found
+
+
+def rows(output: Path) -> int:
+    partial = output.with_name(output.name + ".partial")
+    return partial.read_bytes().count(b"\n") if partial.exists() else 0
+
+
+@contextmanager
+def command(*arguments: str, **options: Any) -> Iterator[subprocess.Popen[str]]:
+    """``allclient`` in a process of its own, ended with the block; signals as in a terminal."""
+    code = (
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler);"
+        "from allclient.cli import main; main(sys.argv[1:])"
+    )
+    environment = {**os.environ, "ALLCLIENT_MODEL_REPOSITORY": str(MODELS)}
+    environment.pop("ALLCLIENT_SERVER", None)
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, *arguments],
+        text=True,
+        start_new_session=True,
+        env=environment,
+        **options,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@contextmanager
+def serving(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str, list[str]]]:
+    """``allclient serve``, once it is ready: process, address, and its words as they come."""
+    with command(
+        "serve", "--grpc-port", "0", *arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as process:
+        words: list[str] = []
+
+        def read() -> None:
+            assert process.stdout is not None
+            for line in process.stdout:
+                words.append(line.strip())
+
+        threading.Thread(target=read, daemon=True).start()
+        until(lambda: "Ctrl-C stops it." in words, f"readiness: {words}")
+        (address,) = [line.split()[1] for line in words if line.startswith("gRPC ")]
+        yield process, address, words
+
+
+def check_each_once(output: Path, folder: Path) -> None:
+    with output.open(newline="") as lines:
+        found = list(csv.DictReader(lines))
+    assert [row["file"] for row in found] == [str(path) for path in sorted(folder.iterdir())]
+    assert [row["error_message"] for row in found if row["error_code"]] == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
+def test_a_folder_run_lives_through_three_deaths_of_its_own_server(
+    folder: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    output = tmp_path / "o.csv"
+    with command("classify", str(folder), "-o", str(output), stderr=subprocess.PIPE) as run:
+        seen: set[int] = set()
+        for enough in DEATHS:
+            until(lambda enough=enough: rows(output) > enough or run.poll() is not None, "rows")
+            (server,) = until(
+                lambda: [p for p in servers_under(run.pid) if p.pid not in seen], "a server"
+            )
+            seen.add(server.pid)
+            server.send_signal(number)
+        _, errors = run.communicate(timeout=PATIENCE)
+    assert run.returncode == 0, errors
+    check_each_once(output, folder)
+    died = re.findall(rf"tritonserver was ended by {number.name}.*starting it again", errors)
+    assert len(died) == errors.count("the server is ready again") == 3
+    for log in re.findall(r"\(log: (\S+)\)", errors):
+        Path(log).unlink()
+
+
+def test_clients_live_through_three_deaths_of_a_server_that_all_share(
+    folder: Path, tmp_path: Path, images: list[bytes]
+) -> None:
+    """A folder run in order, the library unordered, and asyncio, at once."""
+    output = tmp_path / "o.csv"
+    source = [images[number % len(images)] for number in range(FILES)]
+    found: dict[str, list[Any]] = {}
+
+    def library(address: str) -> None:
+        with Client(address) as client:
+            found["library"] = list(client.classify_many(source, ordered=False))
+
+    async def asynchronous(address: str) -> None:
+        async with AsyncClient(address) as client:
+            found["asyncio"] = [outcome async for outcome in client.classify_many(source)]
+
+    with serving("--log-file", str(tmp_path / "log")) as (serve, address, words):
+        threads = [
+            threading.Thread(target=library, args=(address,)),
+            threading.Thread(target=lambda: asyncio.run(asynchronous(address))),
+        ]
+        for thread in threads:
+            thread.start()
+        with command(
+            "classify", str(folder), "-o", str(output), "--server", address, stderr=subprocess.PIPE
+        ) as run:
+            seen: set[int] = set()
+            for enough in DEATHS:
+                until(lambda enough=enough: rows(output) > enough or run.poll() is not None, "rows")
+                (server,) = until(
+                    lambda: [p for p in servers_under(serve.pid) if p.pid not in seen], "a server"
+                )
+                seen.add(server.pid)
+                server.kill()
+            _, errors = run.communicate(timeout=PATIENCE)
+        for thread in threads:
+            thread.join(PATIENCE)
+        assert run.returncode == 0, errors
+        check_each_once(output, folder)
+        assert [outcome.source for outcome in found["asyncio"]] == source
+        assert sorted(outcome.source for outcome in found["library"]) == sorted(source)
+        for outcomes in found.values():
+            assert [outcome.error for outcome in outcomes if outcome.error] == []
+        assert sum("ready again" in line for line in words) == 3
+        # The same ports, one server, one log.
+        with Client(address) as client:
+            assert client.health().ok
+        assert len(servers_under(serve.pid)) == 1
+        assert (tmp_path / "log").read_text().count("Started GRPCInferenceService") == 4
+
+
+def test_dying_again_and_again_ends_serve_and_its_clients(tmp_path: Path) -> None:
+    stopping = threading.Event()
+
+    def kill_all(pid: int) -> None:
+        while not stopping.is_set():
+            for server in servers_under(pid):
+                with suppress(psutil.NoSuchProcess):
+                    server.kill()
+            time.sleep(0.2)
+
+    with serving() as (serve, address, words):
+        killer = threading.Thread(target=kill_all, args=(serve.pid,))
+        killer.start()
+        try:
+            assert serve.wait(PATIENCE) == 3
+        finally:
+            stopping.set()
+            killer.join()
+        until(lambda: "it is not started again" in words[-1], "last words")
+    said = words[-1]
+    assert f"tritonserver died {restarts.MOST_DEATHS} times in a row, each time within 60 s" in said
+    assert "SIGKILL" in said
+    for line in words:
+        for log in re.findall(r"\(log: ([^)]+)\)", line):
+            Path(log).unlink()
+    with Client(address, timeout=5) as client, pytest.raises(Exception, match="no server answers"):
+        client.health()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_pause_between_starts_at_once(number: signal.Signals) -> None:
+    with serving() as (serve, _, words):
+        for count in range(1, 5):  # the fourth pause lasts 4 s
+            (server,) = until(lambda: servers_under(serve.pid), "a server")
+            server.kill()
+            until(
+                lambda count=count: sum("starting it again" in line for line in words) == count,
+                "a pause",
+            )
+        serve.send_signal(number)
+        assert serve.wait(PATIENCE) == 0
+        until(lambda: words[-1] == "stopped", "last words")
+        assert sum("ready again" in line for line in words) < 4
+    for line in words:
+        for log in re.findall(r"\(log: ([^)]+)\)", line):
+            Path(log).unlink()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_a_run_whose_server_is_away(
+    folder: Path, tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    output, errors = tmp_path / "o.csv", tmp_path / "errors"
+    with (
+        errors.open("w") as file,
+        command("classify", str(folder), "-o", str(output), stderr=file) as run,
+    ):
+        until(lambda: rows(output) > 5, "rows")
+        (server,) = servers_under(run.pid)
+        family = [run, *psutil.Process(run.pid).children(recursive=True)]
+        server.kill()
+        until(lambda: "starting it again" in errors.read_text(), "a pause")
+        run.send_signal(number)
+        assert run.wait(PATIENCE) == code
+    said = errors.read_text()
+    assert "ready again" not in said
+    assert "--resume goes on from there" in said
+    assert psutil.wait_procs(family[1:], timeout=PATIENCE)[1] == []
+    for log in re.findall(r"\(log: ([^)]+)\)", said):
+        Path(log).unlink()
+
+
+def test_stopping_while_it_starts_again_leaves_nothing() -> None:
+    said: list[str] = []
+    server = LocalServer(MODELS, notify=said.append)
+    server.start()
+    try:
+        first = server.pid
+        os.kill(first, signal.SIGKILL)
+        (again,) = until(
+            lambda: [p for p in servers_under(os.getpid()) if p.pid == _pid(server) != first],
+            "a new start",
+        )
+        family = [again, again.parent(), *again.children(recursive=True)]
+        prefix = re.findall(r"shm-region-prefix-name=(\S+)", " ".join(again.cmdline()))[0]
+        until(lambda: list(Path("/dev/shm").glob(f"{prefix}*")), "shared memory")
+    finally:
+        server.stop()
+    _, alive = psutil.wait_procs(family, timeout=PATIENCE)
+    assert alive == []
+    assert list(Path("/dev/shm").glob(f"{prefix}*")) == []
+    assert not Path(f"/tmp/{prefix.rstrip('-')}").exists()
+    assert len(said) == 1
+    assert server.failure is None
+    Path(re.findall(r"\(log: ([^)]+)\)", said[0])[0]).unlink()
+
+
+def _pid(server: LocalServer) -> int | None:
+    with suppress(Exception):
+        return server.pid
+    return None
+
+
+@pytest.mark.parametrize("what", ["stub dies", "stub hangs", "server hangs"])
+def test_a_server_that_lives_and_does_not_work_is_noticed_and_healed(
+    what: str, images: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(liveness, "IDLE_LIMIT", 3.0)
+    said: list[str] = []
+    with LocalServer(MODELS, notify=said.append, model="all_ensemble") as server:
+        with Client(server.grpc_address) as client:
+            assert client.classify(images[0]).votes
+            first = server.pid
+            (vote,) = [stub for stub in stubs.find(first) if stub.model == "vote"]
+            if what == "stub dies":
+                os.kill(vote.pid, signal.SIGSEGV)
+            elif what == "stub hangs":
+                os.kill(vote.pid, signal.SIGSTOP)
+            else:
+                os.kill(first, signal.SIGSTOP)
+            outcomes = list(client.classify_many(images * 5))
+        assert [outcome.error for outcome in outcomes if outcome.error] == []
+        until(lambda: len(said) == 2, "a new start")
+        assert server.pid != first
+    expected = {
+        "stub dies": r"a process of the model vote was ended by SIGSEGV \(a crash\)",
+        "stub hangs": r"tritonserver runs, and all_ensemble failed at 3 images \(.*vote_0_0.* not",
+        "server hangs": "tritonserver runs, and has answered nothing for 3 s",
+    }
+    assert re.match(expected[what], said[0])
+    Path(re.findall(r"\(log: ([^)]+)\)", said[0])[-1]).unlink()
+
+
+def test_an_image_that_kills_a_process_each_time_is_an_error_and_the_rest_goes_on(
+    tmp_path: Path, folder: Path
+) -> None:
+    models = tmp_path / "models"
+    shutil.copytree(MODELS, models, ignore=shutil.ignore_patterns("__pycache__"))
+    with (models / "preprocess" / "1" / "pixels.py").open("a") as code:
+        code.write(
+            "\n\n_decode = decode\n\n\ndef decode(data):\n    import os, signal\n\n"
+            "    if b'deadly' in data:\n        os.kill(os.getpid(), signal.SIGSEGV)\n"
+            "    return _decode(data)\n"
+        )
+    deadly = folder / "0050.png"
+    note = PngImagePlugin.PngInfo()
+    note.add_text("note", "deadly")
+    with Image.open(deadly) as image:
+        image.save(deadly, pnginfo=note)
+    output = tmp_path / "o.csv"
+    arguments = ("classify", str(folder), "-o", str(output), "--model-repository", str(models))
+    with command(*arguments, stderr=subprocess.PIPE) as run:
+        _, errors = run.communicate(timeout=PATIENCE)
+    assert run.returncode == 1, errors
+    with output.open(newline="") as lines:
+        found = list(csv.DictReader(lines))
+    assert [row["file"] for row in found] == [str(path) for path in sorted(folder.iterdir())]
+    assert {row["file"]: row["error_code"] for row in found if row["error_code"]} == {
+        str(deadly): "server_lost"
+    }
+    assert errors.count("a process of the model preprocess was ended by SIGSEGV (a crash)") == 4
+    for log in re.findall(r"\(log: ([^)]+)\)", errors):
+        Path(log).unlink()
+
+
+def test_without_restart_a_dead_server_stays_dead() -> None:
+    with LocalServer(MODELS, model="all_ensemble", restart=False) as server:
+        os.kill(server.pid, signal.SIGKILL)
+        assert server.wait(PATIENCE) == -signal.SIGKILL
+        assert server.exit_status() == -signal.SIGKILL
+    assert server.log_path is not None
+    server.log_path.unlink()
+
+
+def test_json_lines_of_an_interrupted_run_are_whole(folder: Path, tmp_path: Path) -> None:
+    """Unordered: every file once, whatever was in flight when the server died."""
+    output = tmp_path / "o.jsonl"
+    arguments = ("classify", str(folder), "-o", str(output), "--unordered", "--in-flight", "64")
+    with command(*arguments, stderr=subprocess.PIPE) as run:
+        until(lambda: rows(output) > 50 or run.poll() is not None, "rows")
+        servers_under(run.pid)[0].kill()
+        _, errors = run.communicate(timeout=PATIENCE)
+    assert run.returncode == 0, errors
+    found = [json.loads(line) for line in output.read_text().splitlines()]
+    assert sorted(record["file"] for record in found) == sorted(map(str, folder.iterdir()))
+    assert all(record["error"] is None for record in found)
+    for log in re.findall(r"\(log: (\S+)\)", errors):
+        Path(log).unlink()
