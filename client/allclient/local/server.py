@@ -23,6 +23,7 @@ from allclient.errors import (
     ServerStartError,
 )
 from allclient.local import (
+    allocation,
     binaries,
     flavours,
     ports,
@@ -241,6 +242,7 @@ class LocalServer:
             "metrics-port": self._ports.metrics,
             "allow-gpu-metrics": "false",
             "pinned-memory-pool-byte-size": 0,
+            **allocation.OPTIONS,
         }
         if self.flavour is not None:
             options["model-config-name"] = self.flavour
