@@ -24,7 +24,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from allclient.local import allocation, numpy2
+from allclient import heap
+from allclient.local import numpy2
 from allclient.local.binaries import Binaries
 from allclient.local.flavours import Needs
 
@@ -85,7 +86,7 @@ class Layout:
         variables["LD_LIBRARY_PATH"] = f"{self.work / 'lib'}:{self.binaries.libraries}"
         if not self.needs.gpu:
             variables["CUDA_VISIBLE_DEVICES"] = ""  # looking for one costs start time
-        return variables | allocation.variables(variables)
+        return variables | heap.variables(variables)
 
     def readable(self, text: str) -> str:
         """Text of the log with the user's own path of the repository in it."""

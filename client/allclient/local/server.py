@@ -23,7 +23,6 @@ from allclient.errors import (
     ServerStartError,
 )
 from allclient.local import (
-    allocation,
     binaries,
     flavours,
     ports,
@@ -242,7 +241,8 @@ class LocalServer:
             "metrics-port": self._ports.metrics,
             "allow-gpu-metrics": "false",
             "pinned-memory-pool-byte-size": 0,
-            **allocation.OPTIONS,
+            # Else each of its two threads keeps its last eight requests, with the files in them.
+            "grpc-infer-allocation-pool-size": 0,
         }
         if self.flavour is not None:
             options["model-config-name"] = self.flavour
