@@ -43,8 +43,11 @@ def images(
         yield Drawn(f"drawn-{index:03d}-{kind}-{name}", image)
 
 
-def encode(image: Image.Image, format: str = "JPEG") -> bytes:
-    """The bytes of a file in one of SUFFIXES, with MARK in its metadata where it has a place."""
+def encode(image: Image.Image, format: str = "JPEG", **other: Any) -> bytes:
+    """The bytes of a file in one of SUFFIXES, with MARK in its metadata where it has a place.
+
+    other: options of Pillow's ``save`` that replace those used here.
+    """
     exif = Image.Exif()
     exif[ExifTags.Base.ImageDescription] = MARK
     options: dict[str, dict[str, Any]] = {
@@ -55,7 +58,7 @@ def encode(image: Image.Image, format: str = "JPEG") -> bytes:
         "BMP": {},
     }
     file = io.BytesIO()
-    image.save(file, format, **options[format])
+    image.save(file, format, **{**options[format], **other})
     return file.getvalue()
 
 

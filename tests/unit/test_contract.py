@@ -65,6 +65,11 @@ def test_backbones_batch_and_run_in_openvino(model: str) -> None:
     assert config.HasField("dynamic_batching")
 
 
+def test_preprocess_gets_one_file_at_a_time() -> None:
+    """A batch of files of 15 MB took 600 MB in each of its processes."""
+    assert not read_config(REPOSITORY / "preprocess" / "config.pbtxt").HasField("dynamic_batching")
+
+
 def test_the_ensemble_connects_equal_tensors() -> None:
     config = read_config(REPOSITORY / contract.ENSEMBLE / "config.pbtxt")
     known = dict(contract.MODELS[contract.ENSEMBLE].inputs)

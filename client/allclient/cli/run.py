@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import click
 
+from allclient import heap
 from allclient.cli import codes
 from allclient.cli.options import ConnectionOptions, check_server, make_client
 from allclient.cli.screen import Screen, TerminalTable
@@ -88,6 +89,7 @@ class Output(Protocol):
 def run(options: Options) -> int:
     """Classify; the exit code. Raises AllclientError when it could not even begin."""
     _check(options)
+    heap.limit()
     skipped = Skipped()
     files = _search(options, skipped)
     tally = Tally()

@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Final
 
-BYTES_IN_FLIGHT: Final = 256 * 1024 * 1024
-"""A larger image goes alone."""
+BYTES_IN_FLIGHT: Final = 128 * 1024 * 1024
+"""A larger image goes alone. One that is being sent takes six times its size: copies of NumPy,
+protobuf and gRPC."""
 
 
 class Budget:

@@ -260,6 +260,8 @@ class TritonServer:
             **self._access.options(self._address, self._open_ports()),
             "allow-gpu-metrics": "false",
             "pinned-memory-pool-byte-size": 0,
+            # Else each of its two threads keeps its last eight requests, with the files in them.
+            "grpc-infer-allocation-pool-size": 0,
         }
         if self.flavour is not None:
             options["model-config-name"] = self.flavour

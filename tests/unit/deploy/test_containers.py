@@ -14,6 +14,7 @@ from typing import Any
 import click
 import pytest
 
+from allclient import heap
 from allclient.cli.group import cli
 from convert.cli import main as convert
 from convert.repository.flavours import FLAVOURS
@@ -163,6 +164,13 @@ def test_tritonserver_knows_the_options_it_is_given(services: dict[str, Any]) ->
     assert {option.partition("=")[0] for option in given} <= known
     (name,) = (one.partition("=")[2] for one in given if "model-config-name" in one)
     assert name in FLAVOURS
+
+
+def test_the_gpu_server_gives_memory_back_as_the_embedded_one_does(
+    services: dict[str, Any],
+) -> None:
+    assert services["gpu"]["environment"] == heap.variables({})
+    assert "--grpc-infer-allocation-pool-size=0" in services["gpu"]["command"]
 
 
 def test_image_and_compose_say_the_same(services: dict[str, Any]) -> None:

@@ -223,6 +223,7 @@ class TestEnvironment:
         for name in ("PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "BASH_ENV"):
             monkeypatch.setenv(name, "/hostile")
         monkeypatch.setenv("OMP_NUM_THREADS", "1")
+        monkeypatch.delenv("MALLOC_ARENA_MAX", raising=False)
         found = Binaries(*[tmp_path / name for name in ("s", "p", "stub", "libs")], None, ())
         needs = Needs(frozenset({"openvino"}), gpu=False)
         layout = Layout(tmp_path / "work", found, tmp_path, needs)
@@ -231,6 +232,9 @@ class TestEnvironment:
         assert variables["OMP_NUM_THREADS"] == "1"
         assert variables["PATH"].startswith(f"{layout.work}/environment/bin{os.pathsep}")
         assert variables["CUDA_VISIBLE_DEVICES"] == ""
+        assert variables["MALLOC_ARENA_MAX"] == "2"
+        monkeypatch.setenv("MALLOC_ARENA_MAX", "16")
+        assert layout.variables()["MALLOC_ARENA_MAX"] == "16"
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
         on_gpu = Layout(tmp_path / "work", found, tmp_path, Needs(frozenset(), gpu=True))
         assert on_gpu.variables()["CUDA_VISIBLE_DEVICES"] == "1"
