@@ -28,7 +28,7 @@ def write(out: Path, *, count: int, seed: int = 1, height: int = render.HEIGHT) 
 
     Returns the images' paths. The same seed gives the same pictures.
     """
-    rows = []
+    rows: list[dict[str, str]] = []
     for path, patient, stain in _planned(count):
         kind = path.parts[0]
         rng = np.random.default_rng([seed, len(rows)])

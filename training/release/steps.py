@@ -109,29 +109,19 @@ def steps(o: Options) -> Iterator[Step]:
         (*trained, converted, policy, served.MODEL_REPOSITORY),
         (models,),
     )
+    served_by = {"model_repository": models, "output": o.answers}
     yield Step(
         "serve",
         "load it in the embedded server and classify test images",
-        command(
-            "allclient classify",
-            *tested(split, o.proof),
-            model_repository=models,
-            output=o.answers,
-        ),
+        command("allclient classify", *proof_images(split, o.proof), **served_by),
         (split, models),
         (o.answers,),
     )
+    written = {"policy": policy, "out": report, "card": card}
     yield Step(
         "report",
         "write the report and the model card",
-        command(
-            "training report",
-            predictions=predictions,
-            policy=policy,
-            out=report,
-            card=card,
-            own_images=True,
-        ),
+        command("training report", predictions=predictions, own_images=True, **written),
         (predictions, policy, *trained),
         (report, card),
     )
@@ -147,7 +137,7 @@ def command(text: str, *arguments: object, **options: object) -> Command:
     return tuple(words)
 
 
-def tested(split: Path, count: int) -> list[Path]:
+def proof_images(split: Path, count: int) -> list[Path]:
     """``count`` test images, evenly over the listing and so over the classes."""
     with split.open(newline="", encoding="utf-8") as lines:
         rows = [row["path"] for row in csv.DictReader(lines) if row["split"] == "test"]
