@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
+from training.data import gathered
 from training.release import conduct
 from training.release.conduct import release
 from training.release.options import PHASES, RECORDS, Options, ReleaseError
@@ -189,3 +193,38 @@ def test_test_images_are_taken_from_all_over_the_listing(tmp_path: Path) -> None
     split.write_text(LISTING + "Pre/1.jpg,train\n")
     assert [path.parent.name for path in proof_images(split, 2)] == ["Benign", "Pro"]
     assert len(proof_images(split, 100)) == 8
+
+
+def test_the_images_behind_the_links_are_never_removed(
+    folders: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    root = tmp_path_factory.mktemp("release") / "links"
+    images = sorted(folders.rglob("*.jpg"))
+    names = [path.relative_to(folders).as_posix() for path in images]
+    gathered.write(folders, root, [{"path": name, "split": "train"} for name in names])
+    assert (root / names[0]).read_bytes() == images[0].read_bytes()
+    step = Step("split", "", ("training", "split"), (), (root,))
+    Stamps(root.parent / RECORDS).begin(step)
+    assert not root.exists()
+    assert sorted(folders.rglob("*.jpg")) == images
+
+
+SLEEPS = """
+from training.release import conduct
+from training.release.steps import Step
+with conduct._ended_by_sigterm():
+    words = ("timeit", "-n", "1", "-r", "1", "print(flush=True); __import__('time').sleep(600)")
+    conduct.started(Step("fit-mobilenet", "", words, (), ()))
+"""
+
+
+def test_sigterm_ends_the_running_step_too() -> None:
+    words = [sys.executable, "-c", SLEEPS]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, cwd=conduct.ROOT) as process:
+        assert process.stdout is not None
+        process.stdout.readline()  # the step runs
+        (step,) = psutil.Process(process.pid).children()
+        process.terminate()
+        assert process.wait(60) == 143
+        step.wait(60)
+        assert not step.is_running()
