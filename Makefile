@@ -10,13 +10,15 @@ TRITON_WHEEL := nvidia-pytriton==0.7.0
 SAMPLES := samples/out
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint package types-tensorrt unit convert report bench clean
+.PHONY: help demo test lint package types-tensorrt unit models convert report bench clean
 
 help:
 	@echo "make demo   set up, draw sample smears and classify them with the embedded server"
 	@echo "make test   set up, check style, types and imports, run all tests"
 	@echo "make unit   the fast tests alone (no server)"
 	@echo "make lint   style, types and imports alone"
+	@echo "make models DATA=FOLDER  train on your own images: from class folders to a model repository"
+	@echo "              that is served, in build/release (OUT=FOLDER elsewhere); docs/howto/train.md"
 	@echo "make convert  rebuild SavedModel, ONNX and OpenVINO IR from the masters and compare them"
 	@echo "              (half an hour on two cores);"
 	@echo "              DATA=FOLDER takes real images (with split.csv), else fields are drawn"
@@ -55,6 +57,14 @@ types-tensorrt: $(VENV)/.ready-test
 	if [ $$code -eq 3 ]; then exit 0; elif [ $$code -ne 0 ]; then exit $$code; fi; \
 	MYPYPATH=build/stubs $(BIN)/mypy --config-file= --strict --follow-imports=silent \
 	  --cache-dir .mypy_cache/tensorrt convert/tensorrt/tensorrt_api.py
+
+# The same command again goes on where it was stopped. More options of `python -m training release`:
+#   make models DATA=ours RELEASE='--patients patients.csv'
+models: $(if $(DATA),$(VENV)/.ready-demo $(VENV)/.ready-convert)
+	@if [ -z "$(DATA)" ]; then \
+	  echo "Name the folder of your images: make models DATA=FOLDER (docs/howto/train.md)." >&2; \
+	  echo "To try it without images: $(BIN)/python -m samples dataset --out drawn" >&2; exit 2; fi
+	@$(BIN)/python -m training release --data "$(DATA)" --out "$(or $(OUT),build/release)" $(RELEASE)
 
 # Everything lands in build/convert; the served model_repository is left alone. Real images:
 #   make convert DATA=all-smears OTHERS=fields-of-other-laboratories

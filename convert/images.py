@@ -23,8 +23,8 @@ from toolkit import served
 CLASSES: Final = ("benign", "early", "pre", "pro")
 """Names of the classes in split.csv, in the order of the logits."""
 
-DRAWN: Final = "drawn"
-"""Source of fields that no laboratory took."""
+DRAWN: Final = "samples/render"
+"""Source of fields that no laboratory took. It has a slash, so that no data folder is called so."""
 
 DRAWN_SEEDS: Final = {"train": 101, "val": 102, "test": 103}
 DRAWN_COUNTS: Final = {"train": 240, "val": 400, "test": 600}

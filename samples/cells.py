@@ -6,7 +6,7 @@ be drawn larger and scaled down.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -104,9 +104,29 @@ def hematogone(rng: np.random.Generator, radius: float, softness: float) -> Nucl
     return Nucleated(inside * chromatin, body.inside(softness) * (1 - inside))
 
 
-def blast(rng: np.random.Generator, radius: float, softness: float) -> Nucleated:
+class Blasts(NamedTuple):
+    """What blasts of one look have in common; the defaults are of many looks."""
+
+    size: tuple[float, float] = (1.25, 1.95)
+    """Radius of the cell, in radii of a red cell."""
+    core: tuple[float, float] = (0.78, 0.90)
+    """Radius of the nucleus, as a share of the cell's."""
+    nucleoli: tuple[int, int] = (1, 3)
+    """The fewest and the most."""
+    cleft: float = 0.4
+    """Share of nuclei with a cleft."""
+    chromatin: float = 0.86
+    """Mean density of the nucleus."""
+
+
+ANY_BLASTS: Final = Blasts()
+
+
+def blast(
+    rng: np.random.Generator, radius: float, softness: float, look: Blasts = ANY_BLASTS
+) -> Nucleated:
     """Larger and less regular: finer, paler chromatin, nucleoli, often a cleft, a blue rim."""
-    size = radius * rng.uniform(1.25, 1.95)
+    size = radius * rng.uniform(*look.size)
     half = int(size * 1.5 + softness * 3) + 2
     side = 2 * half + 1
     body = outline(rng, half, size, stretch=0.09, wobble=0.03)
@@ -114,23 +134,23 @@ def blast(rng: np.random.Generator, radius: float, softness: float) -> Nucleated
     core = outline(
         rng,
         half,
-        size * rng.uniform(0.78, 0.90),
+        size * rng.uniform(*look.core),
         centre=(float(shift[0]), float(shift[1])),
         stretch=0.10,
         wobble=0.045,
     )
     inside: Density = np.minimum(core.inside(softness), body.inside(softness))
     chromatin: Density = (
-        0.86 + 0.07 * texture(rng, side, size * 0.14) + 0.05 * texture(rng, side, size)
+        look.chromatin + 0.07 * texture(rng, side, size * 0.14) + 0.05 * texture(rng, side, size)
     )
     grid = _grid(half)
-    for _ in range(rng.integers(1, 4)):
+    for _ in range(rng.integers(look.nucleoli[0], look.nucleoli[1] + 1)):
         spot = size * rng.uniform(0.09, 0.16)
         away = np.abs(grid - np.complex64(complex(*rng.normal(0, size * 0.32, 2)))) / spot
         near = np.exp(-(away**2))
         ring = np.exp(-(((away - 1.6) / 0.6) ** 2))
         chromatin += 0.10 * ring - 0.26 * near
-    if rng.random() < 0.4:
+    if rng.random() < look.cleft:
         turned = grid * np.complex64(np.exp(1j * rng.uniform(0, np.pi)))
         across = (turned.real - size * rng.normal(0.15, 0.2)) / (0.07 * size)
         chromatin -= 0.22 * np.exp(-(across**2)) * (turned.imag > 0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -12,6 +14,28 @@ from samples.stains import STAINS
 
 KINDS: Final = ("hematogones", "blasts", "red-cells")
 """Hematogone-like cells, blast-like cells, or red cells and platelets alone."""
+
+LABELLED: Final = ("benign", "early_pre_b", "pre_b", "pro_b")
+"""Kinds for a data set with labels: small round cells, and blasts of three looks that a program can
+tell apart. The looks are invented; they do not show what the three stages look like."""
+
+_WHITE_CELLS: Final[dict[str, Callable[..., cells.Nucleated]]] = {
+    "hematogones": cells.hematogone,
+    "blasts": cells.blast,
+    "benign": cells.hematogone,
+    "early_pre_b": partial(
+        cells.blast,
+        look=cells.Blasts((1.2, 1.4), (0.88, 0.94), nucleoli=(0, 0), cleft=0.0, chromatin=0.66),
+    ),
+    "pre_b": partial(
+        cells.blast,
+        look=cells.Blasts((1.7, 2.0), (0.60, 0.70), nucleoli=(0, 1), cleft=0.0, chromatin=0.95),
+    ),
+    "pro_b": partial(
+        cells.blast,
+        look=cells.Blasts((1.6, 1.9), (0.86, 0.92), nucleoli=(3, 5), cleft=1.0, chromatin=0.86),
+    ),
+}
 
 RED_CELL: Final = 0.043
 """Radius of a red cell as a share of the field's height."""
@@ -24,7 +48,7 @@ def draw(
 ) -> Image.Image:
     """One field as an RGB image of ``width`` x ``height`` pixels; the same rng state, same field.
 
-    kind: one of KINDS; stain: a name in ``stains.STAINS``.
+    kind: one of KINDS or LABELLED; stain: a name in ``stains.STAINS``.
     """
     colours = STAINS[stain]
     radius = RED_CELL * height * rng.uniform(0.85, 1.15)
@@ -38,8 +62,7 @@ def draw(
             place = _free(rng, shape, 1.9 * radius, white, overlap=0.85)
             if place is None:
                 break
-            make = cells.hematogone if kind == "hematogones" else cells.blast
-            cell = make(rng, radius, softness)
+            cell = _WHITE_CELLS[kind](rng, radius, softness)
             _add(nuclei, cell.nucleus, place, top=1.35)
             _add(bodies, cell.cytoplasm, place, top=1.2)
             white.append((*place, 1.5 * radius))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import importlib
 import os
 import pkgutil
@@ -105,4 +106,7 @@ def clear_errors(*also: type[Exception]) -> Iterator[None]:
     except Exception as error:
         if not isinstance(error, (OSError, ValueError, *also)):
             raise
-        raise click.ClickException(str(error)) from error
+        text = str(error)
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            text = f"the disk is full: {text}; free some space and give the same command again"
+        raise click.ClickException(text) from error

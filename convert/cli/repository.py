@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from convert.repository.flavours import FLAVOURS
-from toolkit.commands import NEW_FOLDER, clear_errors
+from toolkit.commands import FILE, NEW_FOLDER, clear_errors
 
 
 @click.command()
@@ -31,9 +31,15 @@ from toolkit.commands import NEW_FOLDER, clear_errors
 @click.option(
     "--masters", type=NEW_FOLDER, help="Folder of <backbone>.keras.  [default: the checkout's]"
 )
+@click.option("--policy", type=FILE, help="Review policy of the vote.  [default: the checkout's]")
 @click.option("--check", is_flag=True, help="Load it in the embedded server, as far as it can.")
 def repository(
-    names: tuple[str, ...], out: Path, artifacts: Path | None, masters: Path | None, check: bool
+    names: tuple[str, ...],
+    out: Path,
+    artifacts: Path | None,
+    masters: Path | None,
+    policy: Path | None,
+    check: bool,
 ) -> None:
     """Write a complete model repository for the flavours given.
 
@@ -48,7 +54,9 @@ def repository(
 
     chosen = [FLAVOURS[name] for name in dict.fromkeys(names)]
     with clear_errors():
-        repositories.write(out, chosen, artifacts, masters=masters or repositories.MASTERS)
+        repositories.write(
+            out, chosen, artifacts, masters=masters or repositories.MASTERS, policy=policy
+        )
     click.echo(f"{out} written for {', '.join(flavour.name for flavour in chosen)}")
     if check:
         for flavour in chosen:

@@ -17,6 +17,7 @@ from convert import artifacts
 from convert.repository import inspection
 from convert.repository.flavours import DEFAULT, FLAVOURS, Flavour, config
 from convert.tensorrt import engine_build, engines
+from toolkit import served
 from toolkit.served import MODEL_REPOSITORY
 
 BUILD = Path("build/convert")
@@ -43,6 +44,7 @@ def write(
     *,
     source: Path = MODEL_REPOSITORY,
     masters: Path = MASTERS,
+    policy: Path | None = None,
 ) -> None:
     """Copy ``source`` to ``out`` and put the artifacts of ``flavours`` where they belong.
 
@@ -51,12 +53,16 @@ def write(
             model by model.
         built: where the commands put the artifacts; by default BUILD, and for the default
             flavour the version folders of ``source`` itself.
+        policy: review policy of the vote instead of the one in ``source``.
 
     Raises:
         ArtifactError, EngineError: one is missing, wrong, of another master, of drawn fields, or
             a plan for another machine; nothing was written.
         RepositoryError: ``out`` holds something else.
+        PolicyError: the vote would not load ``policy``.
     """
+    if policy is not None:
+        served.majority.Policy.load(policy)
     found = {
         (flavour, backbone): locate(flavour, backbone, built, source, masters)
         for flavour in flavours
@@ -75,6 +81,8 @@ def write(
         for (_, backbone), files in found.items():
             for name, path in files.items():
                 _copy(path, stage / backbone.value / VERSION / name)
+        if policy is not None:
+            shutil.copyfile(policy, stage / "vote" / VERSION / "policy.json")
         for model in MODELS:
             if (out / model).exists():
                 shutil.rmtree(out / model)

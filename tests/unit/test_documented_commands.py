@@ -12,6 +12,8 @@ from typing import NamedTuple
 import click
 import pytest
 
+from samples import __main__ as samples
+
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
     path
@@ -108,6 +110,13 @@ def test_the_command_exists_with_its_options(command: Shown) -> None:
 def test_the_make_target_exists(command: Shown) -> None:
     targets = [word for word in command.words[1:] if "=" not in word and not word.startswith("-")]
     assert set(targets) <= TARGETS
+
+
+@pytest.mark.parametrize(
+    "command", [one for one in COMMANDS if one.words[:3] == ("python", "-m", "samples")], ids=str
+)
+def test_the_command_that_draws_exists_with_its_options(command: Shown) -> None:
+    samples.parser().parse_args(command.words[3:])
 
 
 SCRIPTS = [

@@ -29,6 +29,13 @@ from training.cli._options import data_option
     "that the model repository serves.",
 )
 @click.option(
+    "--artifacts",
+    "networks",
+    type=FOLDER,
+    help="Fit with the networks in <backbone>/openvino_int8/ of this folder, as python -m convert "
+    "openvino writes them, instead of those that the model repository serves.",
+)
+@click.option(
     "--right",
     type=click.Choice(["class", "label"]),
     default="label",
@@ -42,7 +49,12 @@ from training.cli._options import data_option
     show_default=True,
 )
 def calibrate(
-    root: Path, folder: Path | None, places: tuple[Path, ...], right: str, out: Path
+    root: Path,
+    folder: Path | None,
+    places: tuple[Path, ...],
+    networks: Path | None,
+    right: str,
+    out: Path,
 ) -> None:
     """Fit temperatures, OOD score, limits and thresholds of the vote.
 
@@ -51,6 +63,8 @@ def calibrate(
       python -m training calibrate --data all-smears --predictions docs/evaluation/predictions
       python -m training calibrate --data all-smears --keras runs
     """
+    if places and networks:
+        raise click.UsageError("give either --keras or --artifacts")
     from training import record
     from training.evaluation import predictions
     from training.review import fit_policy, fold_policies
@@ -62,7 +76,9 @@ def calibrate(
                 name: predictions.load(predictions.place(folder, "slides", name))
                 for name in BACKBONES
             }
-        found = fit_policy.fit(root, keras=places, predictions=left_out, right=right)
+        found = fit_policy.fit(
+            root, keras=places, networks=networks, predictions=left_out, right=right
+        )
         record.write(out, found.policy)
         if folder is not None:
             fold_policies.save(folder, found.folds)

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from toolkit.commands import BACKBONES, FOLDER, NEW_FILE, NEW_FOLDER, clear_errors
+from toolkit.commands import BACKBONES, FILE, FOLDER, NEW_FILE, NEW_FOLDER, clear_errors
 from training.cli._options import PROTOCOLS
 
 
@@ -70,6 +70,11 @@ from training.cli._options import PROTOCOLS
     type=NEW_FOLDER,
     help="Store the predictions in FOLDER/<protocol>/, instead of earlier ones.",
 )
+@click.option(
+    "--policy",
+    type=FILE,
+    help="With --keras: the review policy that is shown.  [default: the one that is served]",
+)
 @click.option("--server", metavar="ADDRESS", help="Ask a running server, for example HOST:8001.")
 @click.option("--split", "part", help="With --server: train, val or test.  [default: test]")
 @click.option(
@@ -89,6 +94,7 @@ def evaluate(
     seed: int,
     cost: bool,
     save: Path | None,
+    policy: Path | None,
     server: str | None,
     part: str | None,
     output: Path | None,
@@ -125,7 +131,7 @@ def evaluate(
         changed = {"left_out": left_out or None, "sample": sample, "seed": seed}
         with clear_errors():
             plan = _plan(folder, runs, protocol, subtype, backbones, **changed)
-            failed = _run_masters(plan, cost, save)
+            failed = _run_masters(plan, cost, save, policy)
         if failed:
             raise SystemExit(1)
 
@@ -148,7 +154,7 @@ def _plan(
     return planning.outside(runs, root, samples, backbones=backbones)
 
 
-def _run_masters(plan: Any, cost: bool, save: Path | None) -> bool:
+def _run_masters(plan: Any, cost: bool, save: Path | None, policy: Path | None) -> bool:
     """Answer, store and show; returns whether an image could not be read."""
     from rich.console import Console
 
@@ -167,7 +173,7 @@ def _run_masters(plan: Any, cost: bool, save: Path | None) -> bool:
         for each in found.values():
             click.echo(f"{predictions.save(each, save)} written")
     # Without a folder: policies of slides left out that lie in it belong to earlier predictions.
-    study = Study(found, served.majority.Policy.load(figures.POLICY))
+    study = Study(found, served.majority.Policy.load(policy or figures.POLICY))
     if plan.protocol.startswith(predictions.OUTSIDE):
         show.outside(plan.protocol, study.outside(), Console())
     else:

@@ -38,7 +38,13 @@ from toolkit.commands import FILE, FOLDER, NEW_FILE, NEW_FOLDER, clear_errors
     show_default=True,
     help="The model card; training records are read from its folder.",
 )
-def report(predictions: Path, policy: Path, out: Path, card: Path) -> None:
+@click.option(
+    "--own-images",
+    is_flag=True,
+    help="The masters were trained on other images than the released ones: page and card say "
+    "nothing of those, and the project's goals are left out.",
+)
+def report(predictions: Path, policy: Path, out: Path, card: Path, own_images: bool) -> None:
     """Rebuild the whole report from saved predictions, without images and networks.
 
     Unchanged predictions give unchanged files. What was not evaluated is shown as not measured.
@@ -50,5 +56,5 @@ def report(predictions: Path, policy: Path, out: Path, card: Path) -> None:
     from training.report import build
 
     with clear_errors():
-        for path in build.build(predictions, policy, out, card):
+        for path in build.build(predictions, policy, out, card, own_images=own_images):
             click.echo(f"{path} written")

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from toolkit.commands import FILE, clear_errors
+from toolkit.commands import FILE, NEW_FOLDER, clear_errors
 from training.cli._options import data_option
+
+if TYPE_CHECKING:
+    from training.data.relatives.search import Relatives
+    from training.data.sample import Sample
 
 
 @click.command()
@@ -25,7 +30,27 @@ from training.cli._options import data_option
 )
 @click.option("--column", default="patient", show_default=True, help="Patients' column in there.")
 @click.option("--seed", default=0, show_default=True)
-def split(root: Path, level: str | None, patients: Path | None, column: str, seed: int) -> None:
+@click.option(
+    "--out",
+    type=NEW_FOLDER,
+    help="Write split.csv and links to the images into this folder instead, and nothing into DATA. "
+    "A split.csv of DATA is followed; files in it that cannot be read are left out.",
+)
+@click.option(
+    "--min-images",
+    default=0,
+    metavar="N",
+    help="Refuse a data set with fewer than N readable images of any of the four classes.",
+)
+def split(
+    root: Path,
+    level: str | None,
+    patients: Path | None,
+    column: str,
+    seed: int,
+    out: Path | None,
+    min_images: int,
+) -> None:
     """Write DATA/split.csv: train 70%, val 12%, test 18% of each class, by whole units.
 
     Fields of one slide share its stain and often cells. A split by images rewards knowing them,
@@ -39,35 +64,72 @@ def split(root: Path, level: str | None, patients: Path | None, column: str, see
     """
     from collections import Counter
 
-    from training.data import dividing, layouts, listing
-    from training.data.patients import identified
-    from training.data.relatives.search import search, steps
+    from training.data import dividing, enough, gathered, listing
     from training.data.sample import DatasetError
 
     with clear_errors():
-        listing.refuse_another(root)
-        found = layouts.find(root)
-        samples = found.samples
-        if patients:
-            samples = identified(samples, root, patients, column)
+        followed = out is not None and (root / listing.FILE).is_file()
+        if followed and (level or patients):
+            raise DatasetError(
+                f"{root / listing.FILE} decides the parts already: leave out --level and "
+                "--patients, or move it away"
+            )
+        if out is None:
+            listing.refuse_another(root)
+        samples, moved = _samples(root, patients, column, followed)
         known = all(sample.patient for sample in samples)
         if level == "patient" and not known:
             raise DatasetError(dividing.NOBODY_KNOWS)
         level = level or ("patient" if known else "group")
-        moved = level != "image" and found.layout != "cnmc"
-        with click.progressbar(length=steps(len(samples), moved=moved), label="compare") as bar:
-            relatives = search(samples, moved=moved, tell=bar.update)
-        for path, why in relatives.unreadable.items():
-            click.echo(f"left out, cannot be read: {path}: {why}", err=True)
-        for name, count in found.passed_over.items():
-            click.echo(f"passed over: {count} images in {name}, no class's folder", err=True)
-        for line in dividing.oddities(root, relatives):
-            click.echo(line, err=True)
-        rows = dividing.rows(root, relatives, level, seed)
-        written = listing.write(root, rows)
+        if min_images:
+            enough.check(samples, min_images)
+        relatives = _compared(root, samples, moved and not followed and level != "image")
+        if min_images:
+            enough.check(relatives.samples, min_images)
+        if followed:
+            hashes = zip(relatives.samples, relatives.sha256, strict=True)
+            rows = gathered.rows(root, {sample.path: sha256 for sample, sha256 in hashes})
+        else:
+            rows = dividing.rows(root, relatives, level, seed)
+        written = gathered.write(root, out, rows) if out else listing.write(root, rows)
     for part in listing.PARTS:
         classes = Counter(row["class"] for row in rows if row["split"] == part)
         told = ", ".join(f"{name} {count}" for name, count in sorted(classes.items()))
         click.echo(f"{part:5} {classes.total():6}  {told}")
     guarded = sum(row["guard"] == "1" for row in rows)
-    click.echo(f"{written} written: split by {level}, {guarded} training images under guard")
+    how = f"as {root / listing.FILE} says" if followed else f"split by {level}"
+    click.echo(f"{written} written: {how}, {guarded} training images under guard")
+
+
+def _samples(
+    root: Path, patients: Path | None, column: str, followed: bool
+) -> tuple[list[Sample], bool]:
+    """Every image of the data set, and whether images may share cells."""
+    from training.data import layouts, listing
+    from training.data.patients import identified
+
+    if followed:
+        return listing.read(root).samples, True
+    found = layouts.find(root)
+    for name, count in found.passed_over.items():
+        click.echo(f"passed over: {count} images in {name}, no class's folder", err=True)
+    samples = found.samples
+    if patients:
+        samples = identified(samples, root, patients, column)
+    return samples, found.layout != "cnmc"
+
+
+def _compared(root: Path, samples: list[Sample], moved: bool) -> Relatives:
+    """Every image read once, and those found that share cells; what cannot be read is said."""
+    from training.data import dividing
+    from training.data.relatives.search import search, steps
+
+    with click.progressbar(length=steps(len(samples), moved=moved), label="compare") as bar:
+        relatives = search(samples, moved=moved, tell=bar.update)
+    for path, why in relatives.unreadable.items():
+        click.echo(f"left out, cannot be read: {path}: {why}", err=True)
+    if relatives.unreadable:
+        click.echo(f"left out: {len(relatives.unreadable)} of {len(samples)} images", err=True)
+    for line in dividing.oddities(root, relatives):
+        click.echo(line, err=True)
+    return relatives

@@ -48,7 +48,8 @@ def _halve(source: Path, target: Path) -> None:
     """Copy a .keras archive with kernels as float16.
 
     Vectors (biases and batch statistics) stay float32: they are small, and a variance may lie
-    outside of what float16 holds.
+    outside of what float16 holds. So does a kernel with a value beyond it, which would be infinite:
+    a head that was fitted on few images can have one.
     """
     scratch = target.with_suffix(".h5")
     temporary = target.with_suffix(".tmp")
@@ -70,8 +71,8 @@ def _halve_kernels(scratch: Path) -> bytes:
             if isinstance(item, h5py.Group):
                 half.require_group(name).attrs.update(item.attrs)
             else:
-                kernel = item.ndim >= 2 and item.dtype == np.float32
-                half[name] = item[()].astype(np.float16) if kernel else item[()]
+                values = item[()]
+                half[name] = values.astype(np.float16) if _fits_half(item) else values
                 half[name].attrs.update(item.attrs)
 
         half.attrs.update(whole.attrs)
@@ -80,6 +81,11 @@ def _halve_kernels(scratch: Path) -> bytes:
     scratch.unlink()
     copy.unlink()
     return content
+
+
+def _fits_half(item: h5py.Dataset) -> bool:
+    kernel = item.ndim >= 2 and item.dtype == np.float32
+    return kernel and bool(np.abs(item[()]).max() <= np.finfo(np.float16).max)
 
 
 def find(places: Sequence[Path]) -> list[Path]:

@@ -11,23 +11,32 @@ from typing import Any, Final
 
 from training.evaluation import figures as computed
 from training.report import card, page, pictures
-from training.report.reading import Figures
+from training.report.reading import OWN_IMAGES, Figures
 
 STAMPS: Final = ("made", "git_commit", "versions")
 """What ``record.stamped`` adds: it changes with every run and says nothing about the figures."""
 
 
-def build(predictions: Path, policy: Path, out: Path, card_path: Path) -> list[Path]:
+def build(
+    predictions: Path, policy: Path, out: Path, card_path: Path, *, own_images: bool = False
+) -> list[Path]:
     """Compute every figure and write all outputs; returns what was written.
 
     The same predictions and policy give the same bytes: figures that have not changed keep the
     stamp of the report.json that is there.
 
+    Args:
+        own_images: the networks were trained on other images than the released ones, of which page
+            and card then say nothing.
+
     Raises:
         PredictionsError, PolicyError: what the figures are computed from cannot be used.
         ValueError: a training record beside the card is no JSON.
     """
-    return write(computed.compute(predictions, policy), out, card_path)
+    figures = computed.compute(predictions, policy)
+    if own_images:
+        figures = {**figures, OWN_IMAGES: True}
+    return write(figures, out, card_path)
 
 
 def write(figures: Figures, out: Path, card_path: Path) -> list[Path]:

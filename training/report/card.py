@@ -14,14 +14,13 @@ from typing import Any
 from training.report import numbers
 from training.report.blocks import Block, Cell, Section, Table, Text
 from training.report.page import environment
-from training.report.reading import Figures, at
+from training.report.reading import OWN_IMAGES, Figures, at
 from training.report.sections import aims, backbones, made, maps, review, shortcuts, slides, verdict
-from training.report.sections.protocols import CHOSEN
+from training.report.sections.protocols import CHOSEN, means
 from training.report.sections.protocols import table as scores
 from training.report.wording import (
     CLASSES,
     MEMBERS,
-    PROTOCOL_MEANS,
     PROTOCOLS,
     VOTERS,
     named,
@@ -36,6 +35,8 @@ def render(figures: Figures, records: Mapping[str, Any]) -> str:
     template = environment(autoescape=False).get_template("card.md.j2")
     text = template.render(
         verdict=verdict,
+        limits=verdict.limits(figures),
+        own=bool(at(figures, OWN_IMAGES)),
         sentences=[plain(each) for each in verdict.sentences(figures)],
         tables={
             "models": markdown(_models(figures, records)),
@@ -53,11 +54,11 @@ def render(figures: Figures, records: Mapping[str, Any]) -> str:
         ways=[
             (
                 title,
-                plain(PROTOCOL_MEANS[protocol]),
+                plain(means(figures)[protocol]),
                 markdown(scores(figures, protocol, CHOSEN, title)),
             )
             if at(figures, "ways", protocol, "voters")
-            else (title, plain(PROTOCOL_MEANS[protocol]), f"{numbers.MISSING.capitalize()}.")
+            else (title, plain(means(figures)[protocol]), f"{numbers.MISSING.capitalize()}.")
             for protocol, title in PROTOCOLS.items()
         ],
     )

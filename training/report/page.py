@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from training.report import canvas, palette
 from training.report.blocks import Section
-from training.report.reading import Figures, at
+from training.report.reading import OWN_IMAGES, Figures, at
 from training.report.sections import (
     aims,
     backbones,
@@ -47,8 +47,12 @@ SECTIONS: Final[tuple[Callable[[Figures], Section], ...]] = (
 
 
 def sections(figures: Figures) -> list[Section]:
-    """All sections, in order; what was not measured is in them as such."""
-    return [make(figures) for make in SECTIONS]
+    """All sections, in order; what was not measured is in them as such.
+
+    The project's goals are for the released networks alone.
+    """
+    left_out = (aims.section,) if at(figures, OWN_IMAGES) else ()
+    return [make(figures) for make in SECTIONS if make not in left_out]
 
 
 def render(figures: Figures) -> str:

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from training.report import numbers
 
 Figures = Mapping[str, Any]
+
+OWN_IMAGES: Final = "own_images"
+"""True in the figures of networks that were trained on other images than the released ones."""
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,12 @@ PROTOCOL_MEANS: Final = {
     "random": "Fields drawn at random. Comparable with the literature and inflated: neighbouring "
     "fields share cells, so test images were partly seen in training.",
 }
+OWN_MEANS: Final = {
+    **PROTOCOL_MEANS,
+    "known": "The test part of split.csv, which no network saw in training. What it shares with "
+    "the rest, a slide or a patient, depends on what the split keeps apart.",
+}
+"""The same for other images than the released ones."""
 CLASSES: Final = {
     "benign": "Benign",
     "early_pre_b": "Early pre-B",

@@ -52,6 +52,7 @@ def fit(
     root: Path,
     *,
     keras: Sequence[Path] = (),
+    networks: Path | None = None,
     predictions: Mapping[str, Answers] | None = None,
     right: str = "label",
 ) -> Result:
@@ -59,6 +60,7 @@ def fit(
 
     Args:
         keras: masters to ask instead of the served networks: files, or folders that hold them.
+        networks: folder of <backbone>/openvino_int8/, whose networks are asked instead.
         predictions: by backbone, of slides left out. They choose the thresholds; without them
             those keep their defaults.
         right: what an answer has to get right, one of ``thresholds.RIGHT``.
@@ -66,7 +68,7 @@ def fit(
     fold = protocols.folds(root, "known")[0]
     train, val = fold.parts["train"], fold.parts["val"]
     measured = Measured()
-    logits, networks = _ask(val, keras)
+    logits, digests = _ask(val, keras, networks)
     known = Rows(
         logits,
         dataset.targets(val),
@@ -79,7 +81,7 @@ def fit(
         "part": "val",
         "images": len(val),
         "sha256": dataset.digest(val, root),
-        "networks": networks,
+        "networks": digests,
     }
     own = gather(known, assemble.loaded(fitted))
     about["ece"] = round(
@@ -112,12 +114,16 @@ def fit(
 
 
 def _ask(
-    val: Sequence[dataset.Sample], keras: Sequence[Path]
+    val: Sequence[dataset.Sample], keras: Sequence[Path], networks: Path | None
 ) -> tuple[npt.NDArray[np.float32], dict[str, str]]:
     """Logits [3, n, 4], and the SHA-256 of every network's file by its name."""
     pixels = dataset.decode(val)[0]
     if not keras:
-        files = served_networks.files(served.MODEL_REPOSITORY)
+        files = (
+            served_networks.files(networks, served_networks.CONVERTED)
+            if networks
+            else served_networks.files(served.MODEL_REPOSITORY)
+        )
         names = {
             f"{file.parents[1].name}/{file.name}": served_networks.digest(file) for file in files
         }

@@ -11,19 +11,21 @@ import numpy.typing as npt
 from allclient.contract import BACKBONES
 
 BATCH = 8
+CONVERTED = "openvino_int8"
+"""Where ``python -m convert openvino`` puts a network, in the folder of its backbone."""
 
 
 class ServedError(ImportError):
     """OpenVINO is missing."""
 
 
-def files(repository: Path) -> list[Path]:
-    """The three networks' ``model.xml``, in the order of BACKBONES.
+def files(folder: Path, below: str = "1") -> list[Path]:
+    """The three networks' ``folder/<backbone>/<below>/model.xml``, in the order of BACKBONES.
 
     Raises:
         FileNotFoundError: one is missing; the message says which.
     """
-    found = [repository / backbone.value / "1" / "model.xml" for backbone in BACKBONES]
+    found = [folder / backbone.value / below / "model.xml" for backbone in BACKBONES]
     for path in found:
         for part in (path, path.with_suffix(".bin")):
             if not part.is_file():

@@ -54,10 +54,15 @@ def test_fields_know_their_classes_and_their_source(data: Path) -> None:
     assert not found.drawn
 
 
+def test_a_data_folder_called_drawn_is_a_data_folder(data: Path) -> None:
+    folder = data.rename(data.parent / "drawn")
+    assert not images.fields(folder, "val").drawn
+
+
 def test_without_data_fields_are_drawn_and_say_so() -> None:
     train, val = images.fields(None, "train", 3), images.fields(None, "val", 3)
     assert train.drawn
-    assert train.record() == {"part": "train", "count": 3, "source": "drawn"}
+    assert train.record() == {"part": "train", "count": 3, "source": images.DRAWN}
     assert set(train.classes) == {-1}, "nobody diagnosed them"
     assert (train.pixels != val.pixels).any(), "parts share no field"
 

@@ -15,6 +15,7 @@ pytest.importorskip("nncf", reason="quantisation needs the extra 'convert'")
 
 from convert import images, master
 from convert.cli import main
+from convert.images import DRAWN
 from convert.openvino import openvino_head, openvino_ir
 from convert.quantise import refit
 
@@ -156,7 +157,7 @@ def test_without_data_the_record_says_drawn_and_nothing_is_installed(
     assert "drawn" in result.output
     record = json.loads((out / "metadata.json").read_text())
     assert record["for_serving"] is False
-    assert record["calibration_images"]["source"] == "drawn"
+    assert record["calibration_images"]["source"] == DRAWN
     assert record["held_back"] == []
     refused = CliRunner().invoke(main, ["openvino", str(master_file), "--install"])
     assert refused.exit_code == 2

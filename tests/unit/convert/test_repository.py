@@ -151,6 +151,24 @@ def test_several_flavours_share_a_repository_and_a_second_run_replaces_it(
     assert {path.name for path in (out / "mobilenet" / "1").iterdir()} == default
 
 
+def test_another_policy_is_put_in_and_a_broken_one_writes_nothing(
+    tmp_path: Path, built: Path
+) -> None:
+    own = json.loads((MODEL_REPOSITORY / "vote/1/policy.json").read_text())
+    own["temperature"]["mobilenet"] = 3.25
+    policy = tmp_path / "policy.json"
+    policy.write_text(json.dumps(own))
+    out = tmp_path / "models"
+    writer.write(out, [DEFAULT], built, masters=built.parent / "masters", policy=policy)
+    assert (out / "vote/1/policy.json").read_bytes() == policy.read_bytes()
+    policy.write_text('{"version": 0}')
+    with pytest.raises(ValueError, match="the policy has version 0"):
+        writer.write(
+            tmp_path / "other", [DEFAULT], built, masters=built.parent / "masters", policy=policy
+        )
+    assert not (tmp_path / "other").exists()
+
+
 def test_a_folder_of_somebody_else_is_left_alone(tmp_path: Path, built: Path) -> None:
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "mine").touch()

@@ -68,3 +68,13 @@ def test_errors_are_one_sentence_and_a_missing_package_is_told_with_its_extra() 
         raise FloatingPointError
     with pytest.raises(click.ClickException), commands.clear_errors(FloatingPointError):
         raise FloatingPointError("the loss is nan")
+
+
+def test_a_full_disk_is_told_as_such() -> None:
+    full = Path("/dev/full")
+    if not full.exists():
+        pytest.skip("this system has no /dev/full")
+    with pytest.raises(click.ClickException) as told, commands.clear_errors():
+        full.write_text("a record")
+    assert told.value.message.startswith("the disk is full: ")
+    assert "give the same command again" in told.value.message

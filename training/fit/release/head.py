@@ -55,12 +55,14 @@ def fit(
     nets = backbones.build(
         backbone, weights=weights, seed=seed, dtype=recipe.dtype, taps=recipe.taps
     )
-    source = Features(backbones.extractor(nets), recipe, seed, features, _progress)
     head = nets.served.get_layer("head")
-    head.set_weights(discriminant.fit(source.of(train), train, recipe.ridge))
+    with click.progressbar(length=len(train), label=f"features of {len(train)} fields") as bar:
+
+        def report(done: int, _total: int) -> None:
+            bar.update(done - bar.pos)
+
+        source = Features(backbones.extractor(nets), recipe, seed, features, report)
+        found = source.of(train)
+    head.set_weights(discriminant.fit(found, train, recipe.ridge))
     fitted: list[npt.NDArray[Any]] = nets.served.get_weights()
     return fitted
-
-
-def _progress(done: int, total: int) -> None:
-    click.echo(f"\rfeatures of {done} of {total} fields", nl=done == total)

@@ -8,9 +8,10 @@ from training.report import numbers
 from training.report.blocks import Block, Plots, Section, Table, Text, missing
 from training.report.goals import bound
 from training.report.plots.forest import forest
-from training.report.reading import Figures, at, score
+from training.report.reading import OWN_IMAGES, Figures, at, score
 from training.report.wording import (
     CLASSES,
+    OWN_MEANS,
     PROTOCOL_MEANS,
     PROTOCOLS,
     SCORES,
@@ -49,16 +50,26 @@ def section(figures: Figures) -> Section:
 
 def _protocol(figures: Figures, protocol: str, title: str) -> Iterator[Block]:
     yield Text(title, "heading")
-    yield Text(PROTOCOL_MEANS[protocol])
+    yield Text(means(figures)[protocol])
     voters = at(figures, "ways", protocol, "voters")
     if not voters:
         yield missing(title)
         return
     yield Text(_counts(figures, protocol), "note")
     yield from _gaps(figures, protocol)
-    panels = [forest(figures, protocol, name, bound(protocol, name)) for name in plotted(protocol)]
-    yield Plots(panels, "Dots are measured values, bars 95% intervals, dashed lines the goal.")
+    own = at(figures, OWN_IMAGES)
+    panels = [
+        forest(figures, protocol, name, None if own else bound(protocol, name))
+        for name in plotted(protocol)
+    ]
+    lines = "" if own else ", dashed lines the goal"
+    yield Plots(panels, f"Dots are measured values, bars 95% intervals{lines}.")
     yield table(figures, protocol, CHOSEN, f"{title}: scores")
+
+
+def means(figures: Figures) -> dict[str, str]:
+    """What each protocol asks, in words."""
+    return OWN_MEANS if at(figures, OWN_IMAGES) else PROTOCOL_MEANS
 
 
 def plotted(protocol: str) -> tuple[str, str]:

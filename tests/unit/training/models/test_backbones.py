@@ -54,6 +54,16 @@ def test_a_master_is_read_in_float32_and_answers_alike(
     assert all((kernel == kernel.astype(np.float16)).all() for kernel in kernels)
 
 
+def test_a_kernel_beyond_float16_is_stored_whole(tmp_path: Path) -> None:
+    net = backbones.build(Backbone.MOBILENET).served
+    kernel, bias = net.get_layer("head").get_weights()
+    kernel[3, 1] = 123_457.0
+    net.get_layer("head").set_weights([kernel, bias])
+    stored = masters.save(tmp_path / "m.keras", Backbone.MOBILENET, net.get_weights())
+    np.testing.assert_array_equal(stored.get_layer("head").get_weights()[0], kernel)
+    assert all(np.isfinite(each).all() for each in stored.get_weights())
+
+
 def test_starting_weights_are_those_of_a_master(tmp_path: Path) -> None:
     path = tmp_path / "start.keras"
     saved = masters.save(

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from training.report import card, goals, page
+from training.report.reading import OWN_IMAGES
 from training.report.sections import verdict
 from training.report.verdicts import UNKNOWN
 
@@ -188,3 +189,17 @@ def test_the_card_has_its_chapters_and_keeps_its_tables_whole(computed: dict[str
         widths = {len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()}
         assert len(widths) == 1, table
     assert "http" not in text
+
+
+def test_nothing_of_the_released_images_is_said_of_others(computed: dict[str, Any]) -> None:
+    released = (card.render(computed, {}), page.render(computed))
+    other = {**computed, OWN_IMAGES: True}
+    own = (card.render(other, {}), page.render(other))
+    for said in ("Kaggle", "Tehran", "cytometry", "images were published"):
+        assert said in released[0]
+        assert said not in own[0] + own[1]
+    for said in ("ten slides", "Colour features", "Goals of the project", "goals: "):
+        assert said in released[0] + released[1]
+        assert said not in own[0] + own[1]
+    for title in re.findall("^## .*", released[0], re.M):
+        assert title in own[0]

@@ -117,6 +117,24 @@ def test_without_slides_left_out_the_thresholds_keep_their_defaults(
     assert "no predictions" in found.policy["fitted_on"]["thresholds"]["chosen_on"]
 
 
+def test_networks_that_were_just_converted_are_asked_instead(
+    root: Path, network: None, tmp_path: Path
+) -> None:
+    with pytest.raises(FileNotFoundError, match=r"mobilenet/openvino_int8/model\.xml is missing"):
+        fit_policy.fit(root, networks=tmp_path)
+    for each in BACKBONES:
+        folder = tmp_path / each.value / "openvino_int8"
+        folder.mkdir(parents=True)
+        (folder / "model.xml").write_text(each.value)
+        (folder / "model.bin").write_bytes(b"weights")
+    found = fit_policy.fit(root, networks=tmp_path).policy["fitted_on"]["networks"]
+    assert found == {
+        f"{path.parents[1].name}/model.xml": served_networks.digest(path)
+        for path in served_networks.files(tmp_path, served_networks.CONVERTED)
+    }
+    assert len(set(found.values())) == 3
+
+
 def test_slides_left_out_choose_the_thresholds_and_are_judged_without_themselves(
     root: Path, network: None, predictions: dict[str, Answers], tmp_path: Path
 ) -> None:
