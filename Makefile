@@ -10,7 +10,7 @@ TRITON_WHEEL := nvidia-pytriton==0.7.0
 SAMPLES := samples/out
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint package types-tensorrt unit models convert report bench clean
+.PHONY: help demo test lint docs package types-tensorrt unit models convert report bench clean
 
 help:
 	@echo "make demo   set up, draw sample smears and classify them with the embedded server"
@@ -24,6 +24,7 @@ help:
 	@echo "              DATA=FOLDER takes real images (with split.csv), else fields are drawn"
 	@echo "make report   build the evaluation's page, docs/evaluation/report.html, from its predictions"
 	@echo "make bench  measure the speed, peers beside it, into docs/benchmarks (hours; IMAGES=FOLDER)"
+	@echo "make docs   build the documentation site into build/docs"
 	@echo "make clean  remove .venv and what the targets made"
 
 demo: $(VENV)/.ready-demo $(SAMPLES)
@@ -41,8 +42,12 @@ lint: $(VENV)/.ready-test
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/deptry client training convert samples toolkit
-	@$(MAKE) --no-print-directory package
+	@$(MAKE) --no-print-directory package docs
 	@$(MAKE) --no-print-directory types-tensorrt
+
+# The documentation site, into build/docs: offline, and every warning is an error.
+docs: $(VENV)/.ready-test
+	@$(BIN)/python -m sphinx -W --keep-going -q -b html docs build/docs
 
 # The wheel and the source archive, into dist/.
 package: $(VENV)/.ready-test

@@ -1,23 +1,25 @@
-"""Every exception that allclient raises.
+"""Every exception that allclient raises::
 
-AllclientError
-├── ConfigurationError        an option, a file, an address or a call that cannot work as given
-├── OutputError               results cannot be written (a full disk, a closed stream)
-├── ImageError                one image has no answer; the others go on
-│   ├── ImageReadError        the client could not read the file
-│   └── ImageRejectedError    the server refused the image (truncated, not an image, too large, ...)
-├── ServerError               the server did not do its part
-│   ├── ServerUnavailableError    no server answers at the address
-│   ├── ServerTimeoutError        no answer within the timeout
-│   ├── ServerLostError           the server was lost each time it had this image
-│   ├── ModelNotReadyError        the server answers, but does not serve the model
-│   ├── InferenceError            the server failed at an inference
-│   └── ProtocolError             the answer does not fit the tensor contract
-└── LocalServerError          the embedded server cannot be found, started or kept running
-    ├── ServerNotInstalledError   no tritonserver, stub, libpython or backend library here
-    ├── PortInUseError            the port asked for is taken
-    ├── ServerStartError          tritonserver started and failed, or a model did not load
-    └── ServerDiedError           tritonserver died again and again
+    AllclientError
+    ├── ConfigurationError        an option, file, address or call that cannot work as given
+    ├── OutputError               results cannot be written (a full disk, a closed stream)
+    ├── ImageError                one image has no answer; the others go on
+    │   ├── ImageReadError        the client could not read the file
+    │   └── ImageRejectedError    the server refused the image (truncated, too large, ...)
+    ├── ServerError               the server did not do its part
+    │   ├── ServerUnavailableError    no server answers at the address
+    │   ├── ServerTimeoutError        no answer within the timeout
+    │   ├── ServerLostError           the server was lost each time it had this image
+    │   ├── ModelNotReadyError        the server answers, but does not serve the model
+    │   ├── InferenceError            the server failed at an inference
+    │   └── ProtocolError             the answer does not fit the tensor contract
+    └── LocalServerError          the embedded server cannot be found, started or kept running
+        ├── ServerNotInstalledError   no tritonserver, stub, libpython or backend library here
+        ├── PortInUseError            the port asked for is taken
+        ├── ServerStartError          tritonserver started and failed, or a model did not load
+        └── ServerDiedError           tritonserver died again and again
+
+Catching AllclientError catches all of them.
 """
 
 from __future__ import annotations

@@ -117,13 +117,25 @@ def _parts(text: str) -> tuple[str, ...]:
 
 
 def rounds(options: argparse.Namespace, parts: list[str]) -> dict[str, dict[str, Any]]:
-    """The parts that are compared with one another, in turns: {part: {what: [one a round]}}."""
+    """The parts that are compared with one another, in turns: {part: {what: [one a round]}}.
+
+    A peer that does not start is said and left out from then on; the others go on.
+    """
     sent = [path.read_bytes() for path in images.find(options.images, SENT)]
     found: dict[str, dict[str, list[Any]]] = {part: {} for part in parts}
+    left_out: set[str] = set()
     for number in range(options.rounds):
         for part, name, measure in subjects(options, parts, sent):
+            if name in left_out:
+                continue
             say(f"round {number + 1} of {options.rounds}: {name} ...")
-            found[part].setdefault(name, []).append(measure())
+            try:
+                found[part].setdefault(name, []).append(measure())
+            except peer_servers.PeerError as error:
+                say(f"{name} is left out: {error}")
+                left_out.add(name)
+                if not found[part][name]:
+                    del found[part][name]
     return found
 
 

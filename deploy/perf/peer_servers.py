@@ -33,6 +33,10 @@ QUIET = {
 }
 
 
+class PeerError(Exception):
+    """A peer that cannot be measured, and why; the others can."""
+
+
 @dataclass(frozen=True)
 class Peer:
     command: Callable[[int], list[str]]
@@ -72,13 +76,15 @@ PEERS["litserve_one_by_one"] = replace(PEERS["litserve"], variables={"ONE_BY_ONE
 
 
 def environment() -> Path:
-    """The peers' bin/ folder; made and filled on first use."""
+    """The peers' bin/ folder; made and filled on first use. Raises PeerError."""
     ready = ENVIRONMENT / ".ready"
     if not ready.exists() or ready.read_text() != REQUIREMENTS.read_text():
         print(f"setting up {ENVIRONMENT} ...", file=sys.stderr)
         venv.create(ENVIRONMENT, with_pip=True)
         pip = [str(ENVIRONMENT / "bin" / "python"), "-m", "pip", "install", "-q"]
-        subprocess.run([*pip, "--disable-pip-version-check", "-r", str(REQUIREMENTS)], check=True)
+        command = [*pip, "--disable-pip-version-check", "-r", str(REQUIREMENTS)]
+        if code := subprocess.run(command, check=False).returncode:
+            raise PeerError(f"pip could not fill {ENVIRONMENT} (exit code {code})")
         ready.write_text(REQUIREMENTS.read_text())
     return ENVIRONMENT / "bin"
 
@@ -87,7 +93,10 @@ def environment() -> Path:
 def peer(
     name: str, images: list[bytes], repository: Path, masters: Path, log: Path
 ) -> Iterator[Subject]:
-    """The peer, when it has answered a first image; all its processes are ended at the end."""
+    """The peer, when it has answered a first image; all its processes are ended at the end.
+
+    Raises PeerError when it does not start.
+    """
     one = PEERS[name]
     bin_folder = environment()
     with socket.socket() as free:
@@ -95,7 +104,12 @@ def peer(
         port = free.getsockname()[1]
     program, *arguments = one.command(port)
     variables = {
-        **{key: value for key, value in os.environ.items() if not key.startswith("PYTHON")},
+        # RAY_ADDRESS would make Ray Serve join a cluster that is not ours.
+        **{
+            key: value
+            for key, value in os.environ.items()
+            if not key.startswith(("PYTHON", "RAY_"))
+        },
         **QUIET,
         **one.variables,
         "MODELS": str(repository.resolve()),
@@ -125,17 +139,19 @@ def _wait(process: subprocess.Popen[bytes], connect: Callable[[], Callable], log
     deadline = time.monotonic() + PATIENCE
     while True:
         if process.poll() is not None:
-            sys.exit(f"the peer ended with status {process.returncode}; its words are in {log}")
+            raise PeerError(f"it ended with status {process.returncode}; its words are in {log}")
         try:
             answer = json.loads(connect()(0))
         except AllclientError as error:
             if time.monotonic() > deadline:
-                sys.exit(f"the peer gave no answer in {PATIENCE:g} s ({error}); see {log}")
+                raise PeerError(
+                    f"it gave no answer in {PATIENCE:g} s ({error}); see {log}"
+                ) from error
             time.sleep(0.5)
             continue
         answer = answer[0] if isinstance(answer, list) else answer
         if answer.get("label") not in ("benign", "malignant"):
-            sys.exit(f"the peer answers {answer}; see {log}")
+            raise PeerError(f"it answers {answer}; see {log}")
         return
 
 

@@ -20,7 +20,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "client")]
 
-from tests.fuzz import inside, mutants  # noqa: E402
+from tests.fuzz import inside, mutants
 
 
 def main() -> int:

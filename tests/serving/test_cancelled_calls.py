@@ -106,8 +106,10 @@ def test_cancellations_that_meet_the_answer(server: LocalServer, image: bytes) -
 
 
 CLIENT = """
+import signal
 import sys
 from allclient import Client
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
 image = sys.stdin.buffer.read()
 with Client(sys.argv[1], model=sys.argv[2]) as client:
     for outcome in client.classify_many(image for _ in range(100000)):

@@ -11,7 +11,6 @@ import click
 
 from allclient.contract import ENSEMBLE
 from allclient.errors import ConfigurationError
-from allclient.textfile import decoded
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -26,6 +25,7 @@ TOKEN_VARIABLE: Final = "ALLCLIENT_TOKEN"  # noqa: S105  the name of a variable
 
 _EMBEDDED_MAY_BE_AWAY: Final = 3600.0
 """Seconds, far more than its restarts take until it is given up."""
+
 
 class AnyPath(click.ParamType[Any]):
     """A path of which nothing is asked yet: a network folder may be dead, and never answer."""
@@ -184,6 +184,6 @@ def _token(file: Path | None) -> str | None:
     if file is None:
         return os.environ.get(TOKEN_VARIABLE) or None
     try:
-        return decoded(file.read_bytes()).strip()
+        return file.read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"token file {str(file)!r} cannot be read: {error}") from error

@@ -89,7 +89,7 @@ class Retry:
         for seconds in (self.seconds, self.first_contact, self.first, self.longest):
             if not (_is_number(seconds) and seconds >= 0):
                 raise ConfigurationError(
-                    f"retry: every time is in seconds, 0 or more, not {seconds!r}"
+                    f"retry: a time is in seconds and never negative, not {seconds!r}"
                 )
 
     def pauses(self) -> Iterator[float]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import tempfile
 from typing import Any
 
 import ray
@@ -25,9 +27,20 @@ class Classifier:
 
 
 if __name__ == "__main__":
-    ray.init(include_dashboard=False, log_to_driver=False)
-    serve.start(http_options={"host": "127.0.0.1", "port": PORT})
-    serve.run(Classifier.bind())
-    signal.sigwait({signal.SIGTERM, signal.SIGINT})
-    serve.shutdown()
-    ray.shutdown()
+    with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as folder:
+        # A cluster of its own: "local" never joins one that runs. Ray replaces 127.0.0.1 by the
+        # machine's outer address, and may wait for ever with fewer than four CPUs to its name.
+        ray.init(
+            "local",
+            num_cpus=max(4, os.cpu_count() or 1),
+            object_store_memory=200_000_000,
+            include_dashboard=False,
+            log_to_driver=False,
+            _node_ip_address="127.0.0.2",
+            _temp_dir=folder,
+        )
+        serve.start(http_options={"host": "127.0.0.1", "port": PORT})
+        serve.run(Classifier.bind())
+        signal.sigwait({signal.SIGTERM, signal.SIGINT})
+        serve.shutdown()
+        ray.shutdown()

@@ -54,7 +54,7 @@ def test_too_few_descriptors(server: KServe, write: Callable[..., list[str]]) ->
 @pytest.mark.parametrize(
     ("megabytes", "reason"),
     [
-        (1500, "there is not enough memory to read it"),
+        (1000, "there is not enough memory to read it"),
         (2500, "there is not enough memory to send its 419,430,400 bytes"),
     ],
 )

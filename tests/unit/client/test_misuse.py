@@ -64,7 +64,7 @@ def test_options_of_a_client(kind: Any, name: str, nonsense: Any) -> None:
 
 @pytest.mark.parametrize("nonsense", NONSENSE, ids=repr)
 def test_options_of_retry_and_tls(nonsense: Any) -> None:
-    for name in ("tries", "first", "longest"):
+    for name in ("seconds", "first_contact", "first", "longest"):
         ours_or_fine(lambda name=name: Retry(**{name: nonsense}))
     ours_or_fine(lambda: TlsOptions(ca=nonsense))
     ours_or_fine(lambda: TlsOptions(cert=nonsense, key=nonsense))
