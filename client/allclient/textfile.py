@@ -24,3 +24,8 @@ def utf_16_of(start: bytes) -> str | None:
     if max(low, high) < _ASCII_SHARE * (len(start) // 2) or min(low, high) > max(low, high) / 10:
         return None
     return "utf-16-le" if high > low else "utf-16-be"
+
+
+def decoded(data: bytes) -> str:
+    """A whole text, without its mark. Raises UnicodeDecodeError."""
+    return data.decode(utf_16_of(data) or "utf-8").removeprefix("\ufeff")

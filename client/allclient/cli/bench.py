@@ -48,7 +48,7 @@ def _numbers(ctx: click.Context, param: click.Parameter, text: str) -> tuple[int
 
 @click.command(
     short_help="Measure a server's throughput and latency.",
-    epilog="""\b
+    epilog=f"""\b
 Examples:
   allclient bench slides/
   allclient bench slides/ --server triton.example:8001 --in-flight 1,8,32,128
@@ -69,6 +69,7 @@ The answers are not looked at; allclient classify does that.
 
 Exit codes: 0 when every request was answered, 1 when some failed, 2 for a
 wrong option or no image, 3 when no server answers.
+{codes.OTHERS}
 """,
 )
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=AnyPath())

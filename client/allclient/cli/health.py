@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @click.command(
     short_help="Say whether a server can classify images.",
-    epilog="""\b
+    epilog=f"""\b
 Examples:
   allclient health
   allclient health --server triton.example:8001 --tls-ca ca.pem
@@ -29,6 +29,7 @@ Examples:
   allclient health --infer
 
 Exit codes: 0 when images can be classified, 3 when not, 2 for a wrong option.
+{codes.OTHERS}
 """,
 )
 @click.option(

@@ -11,6 +11,7 @@ import click
 
 from allclient.contract import ENSEMBLE
 from allclient.errors import ConfigurationError
+from allclient.textfile import decoded
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -184,6 +185,6 @@ def _token(file: Path | None) -> str | None:
     if file is None:
         return os.environ.get(TOKEN_VARIABLE) or None
     try:
-        return file.read_text(encoding="ascii").strip()
+        return decoded(file.read_bytes()).strip()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"token file {str(file)!r} cannot be read: {error}") from error

@@ -28,6 +28,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from allclient import heap
+from allclient.errors import LocalServerError
 from allclient.local import mend, numpy2
 from allclient.local.binaries import Binaries
 from allclient.local.flavours import Needs
@@ -39,6 +40,8 @@ _SERVER = "wheel/pytriton/tritonserver/bin/tritonserver"
 _LIBRARIES = "wheel/nvidia_pytriton.libs"
 """As they lie in the wheel, because the program looks for its libraries from where it is itself:
 first in ../lib, where there is one of ours, and then in these."""
+
+_SPACE = "60 MB"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,16 @@ class Layout:
         return copy if copy.exists() else self.binaries.server
 
     def create(self) -> None:
+        """Raises LocalServerError where that is not possible, as on a full disk."""
+        try:
+            self._create()
+        except OSError as error:
+            raise LocalServerError(
+                f"cannot make the embedded server's folder {self.work}: {error}; "
+                f"set TMPDIR to a folder with {_SPACE} free, where programs may run"
+            ) from error
+
+    def _create(self) -> None:
         self._create_server()
         self._create_python_backend()
         for model in sorted(_BACKENDS.glob("*/model.py")):

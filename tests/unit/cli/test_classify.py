@@ -94,6 +94,50 @@ def test_list_on_standard_input(server: KServe, write: Run, allclient: Run) -> N
     assert [record["file"] for record in records(done.out)] == ["b.jpg"]
 
 
+@pytest.mark.parametrize("mark", [b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff", b""])
+def test_list_as_windows_programs_write_it(
+    server: KServe, write: Run, allclient: Run, mark: bytes
+) -> None:
+    write(a="benign", b="pre")
+    codec = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}.get(mark, "utf-8")
+    listed = mark + 'a.jpg\r\n"b.jpg"\r\n'.encode(codec)
+    done = allclient("classify", "-", "-f", "jsonl", stdin=listed)
+    assert done.code == 0
+    assert [record["file"] for record in records(done.out)] == ["a.jpg", "b.jpg"]
+
+
+def test_list_that_needs_null(server: KServe, write: Run, allclient: Run) -> None:
+    write(a="benign", b="pre")
+    done = allclient("classify", "-", stdin=b"a.jpg\0b.jpg\0")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("allclient: the list on standard input has zero bytes: with --null")
+
+
+def test_paths_of_windows_are_hinted_at(server: KServe, write: Run, allclient: Run) -> None:
+    done = allclient("classify", "-", "-f", "jsonl", stdin=b"slides\\a.jpg\r\n")
+    assert done.code == 1
+    assert "no such file; on this system folders are parted by /, not by a backslash" in done.err
+
+
+def test_resume_of_answers_that_excel_saved(
+    server: KServe, write: Run, allclient: Run, folder: Path
+) -> None:
+    files = write(a="benign", b="torn")
+    assert allclient("classify", *files, "-o", "o.csv").code == 1
+    before = (folder / "o.csv").read_text()
+    saved = "\ufeff" + before.replace(",", ";").replace("\n", "\r\n").replace("0.9", "0,9")
+    (folder / "o.csv").write_text(saved, newline="")
+    write(b="benign")
+    server.asked = 0
+    assert allclient("classify", *files, "-o", "o.csv", "--resume").code == 0
+    assert server.asked == 1
+    rows = list(csv.DictReader(io.StringIO((folder / "o.csv").read_text())))
+    assert [(row["file"], row["probability"]) for row in rows] == [
+        ("a.jpg", "0.940000"),
+        ("b.jpg", "0.940000"),
+    ]
+
+
 @pytest.mark.parametrize("paths", [["."], ["-"], [".", "more"]])
 def test_no_image_found(server: KServe, allclient: Run, folder: Path, paths: list[str]) -> None:
     (folder / "more").mkdir()
@@ -274,13 +318,16 @@ def test_missing_tls_file(server: KServe, write: Run, allclient: Run) -> None:
     assert "TLS ca file 'none.pem' cannot be read" in done.err
 
 
-@pytest.mark.parametrize("how", ["file", "environment"])
+@pytest.mark.parametrize("how", ["file", "file from Windows", "environment"])
 def test_token(
     server: KServe, write: Run, allclient: Run, folder: Path, monkeypatch: Any, how: str
 ) -> None:
     arguments = []
     if how == "file":
         (folder / "token").write_text("secret-word\n")
+        arguments = ["--token-file", "token"]
+    elif how == "file from Windows":
+        (folder / "token").write_bytes("secret-word\r\n".encode("utf-16"))
         arguments = ["--token-file", "token"]
     else:
         monkeypatch.setenv("ALLCLIENT_TOKEN", "secret-word")
