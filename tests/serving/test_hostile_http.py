@@ -120,7 +120,7 @@ def test_deep_nesting(address: tuple[str, int], path: str, depth: int) -> None:
         b'["\\"", ' + b'[{"[":' * depth,
     ):
         status, content = post(address, path, body)
-        assert status in (400, 500)
+        assert status in (400, 403, 500)
         assert b"failed to parse" in content
 
 
@@ -172,13 +172,13 @@ JSON = [
 @pytest.mark.parametrize("body", JSON, ids=lambda body: str(body[:60]))
 def test_json_that_is_no_request(address: tuple[str, int], body: bytes) -> None:
     for path in (INFER, f"/v2/models/{CASCADE}/infer", "/v2/models/vote/infer"):
-        assert post(address, path, body)[0] in (400, 500)
+        assert post(address, path, body)[0] in (400, 403, 500)
 
 
 @pytest.mark.parametrize("size", [-5, 0, 1, 10**9, 2**31, 2**32, 2**63 - 1])
 def test_sizes_that_the_content_has_not(address: tuple[str, int], image: bytes, size: int) -> None:
     body, header = infer_body(image, size)
-    assert post(address, INFER, body, header)[0] in (400, 500)
+    assert post(address, INFER, body, header)[0] in (400, 403, 500)
 
 
 @pytest.mark.parametrize("length", ["0", "-1", "1", "x", "", "99999", str(2**32 + 90), "9" * 30])
@@ -187,7 +187,7 @@ def test_headers_that_end_where_the_json_does_not(
 ) -> None:
     body, _ = infer_body(image)
     header = f"Inference-Header-Content-Length: {length}"
-    assert post(address, INFER, body, header)[0] in (400, 500)
+    assert post(address, INFER, body, header)[0] in (400, 403, 500)
 
 
 @pytest.mark.parametrize("length", [0, 10, 10**9, 2**63, -1])
