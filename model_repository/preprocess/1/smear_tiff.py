@@ -151,14 +151,14 @@ def _part(data: bytes, layout: Layout, index: int) -> Array:
     if page.compression not in STREAMS:
         return picture(packed, page.compression, shape, page.dtype)
     limit = part_bytes(layout, layout.part[1])
-    check_stream(packed, page.compression, limit)
-    if layout.subsampling == (1, 1):
-        return _decoded(page, packed, index, shape, last)
-    if page.fillorder == 2:
-        packed = bytes(imagecodecs.bitorder_decode(packed))
-    if page.compression != 1:
-        packed = bytes(TIFF.DECOMPRESSORS[page.compression](packed, out=limit))
-    return join_subsampled(packed, shape[:2], *layout.subsampling)
+    coded = bytes(imagecodecs.bitorder_decode(packed)) if page.fillorder == 2 else packed
+    check_stream(coded, page.compression, limit)
+    if page.compression != 1 and (page.bitspersample % 8 or layout.subsampling != (1, 1)):
+        # tifffile would have room for a whole byte a sample, and take more than there should be.
+        coded = bytes(TIFF.DECOMPRESSORS[page.compression](coded, out=limit))
+    if layout.subsampling != (1, 1):
+        return join_subsampled(coded, shape[:2], *layout.subsampling)
+    return _decoded(page, packed, index, shape, last)
 
 
 _PLAIN = (1, 1, 1, (1, 1))

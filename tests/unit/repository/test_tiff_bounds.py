@@ -7,8 +7,11 @@ by the limit that every test has.
 from __future__ import annotations
 
 import logging
+import lzma
 import struct
+import zlib
 
+import imagecodecs
 import numpy as np
 import pixels
 import pytest
@@ -108,6 +111,39 @@ def test_a_strip_or_tile_that_is_short(short: int, tiled: bool) -> None:
     pixels.field(whole)
     assert code(cut + bytes(1000)) == smear_error.TRUNCATED
     assert code(fits) == (smear_error.TRUNCATED if tiled else None)
+
+
+@pytest.mark.parametrize("compression", [8, 32773, 50000])
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_a_strip_of_few_bits_that_holds_more_than_its_picture(
+    compression: int, mirrored: bool
+) -> None:
+    encode = {8: zlib.compress, 32773: imagecodecs.packbits_encode, 50000: imagecodecs.zstd_encode}
+    found: Tags = {256: (4, [32]), 257: (4, [32]), 258: (3, [4]), 259: (3, [compression])}
+    found |= {262: (3, [1]), 277: (3, [1]), 278: (4, [32]), 266: (3, [1 + mirrored])}
+    whole = np.random.default_rng(1).bytes(16 * 32)
+    for rest, expected in ((b"", None), (b"more than that " * 10, smear_error.CORRUPT)):
+        packed = bytes(encode[compression](whole + rest))
+        packed = bytes(imagecodecs.bitorder_decode(packed)) if mirrored else packed
+        try:
+            pixels.field(tiff([(found, [packed])]))
+            outcome = None
+        except pixels.ImageError as error:
+            outcome = error.code
+        assert outcome == expected
+
+
+@pytest.mark.parametrize("compression", [5, 8, 32773, 34925, 50000])
+def test_mirrored_bits_of_packed_bytes(compression: int) -> None:
+    encode = {
+        5: imagecodecs.lzw_encode,
+        8: zlib.compress,
+        32773: imagecodecs.packbits_encode,
+        34925: lzma.compress,
+        50000: imagecodecs.zstd_encode,
+    }[compression]
+    packed = bytes(imagecodecs.bitorder_decode(bytes(encode(RGB.tobytes()))))
+    assert code(tiff([(tags({259: (3, [compression]), 266: (3, [2])}), [packed])])) is None
 
 
 def test_the_log_stays_silent(caplog: pytest.LogCaptureFixture) -> None:
