@@ -6,6 +6,7 @@ Triton 2.51 as it is dies of nesting (150 kB of JSON) and of chunks (4 MB); see
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import random
@@ -60,7 +61,7 @@ def connect(address: tuple[str, int]) -> socket.socket:
 
 
 def answer(connection: socket.socket) -> tuple[int, bytes]:
-    """Status and content; 0 and nothing where the server closed the connection."""
+    """Return status and content; 0 and nothing where the server closed the connection."""
     received = b""
     try:
         while piece := connection.recv(65536):
@@ -69,7 +70,7 @@ def answer(connection: socket.socket) -> tuple[int, bytes]:
             lines = dict(line.split(b": ", 1) for line in head.lower().split(b"\r\n")[1:])
             if end and len(content) >= int(lines.get(b"content-length", b"0")):
                 return int(head.split(b" ")[1]), content
-    except ConnectionResetError:
+    except OSError:
         pass
     return 0, b""
 
@@ -80,8 +81,9 @@ def post(
     said = len(body) if length is None else length
     head = "\r\n".join([f"POST {path} HTTP/1.1", "Host: x", f"Content-Length: {said}", *headers])
     with connect(address) as connection:
-        connection.sendall(head.encode() + b"\r\n\r\n" + body)
-        connection.shutdown(socket.SHUT_WR)
+        with contextlib.suppress(OSError):  # closed before all of it was sent
+            connection.sendall(head.encode() + b"\r\n\r\n" + body)
+            connection.shutdown(socket.SHUT_WR)
         return answer(connection)
 
 
@@ -108,7 +110,7 @@ def test_a_sound_request_is_answered(address: tuple[str, int], image: bytes) -> 
     assert post(address, INFER, zipped, header, "Content-Encoding: gzip")[0] == 200
 
 
-@pytest.mark.parametrize("path", [INFER, "/v2/logging", f"/v2/models/{ENSEMBLE}/generate"])
+@pytest.mark.parametrize("path", [INFER, f"/v2/models/{ENSEMBLE}/generate"])
 @pytest.mark.parametrize("depth", [1_000, 50_000, 3_000_000])
 def test_deep_nesting(address: tuple[str, int], path: str, depth: int) -> None:
     """The parser calls itself, and 50,000 levels inside ``data`` outgrew the stack."""

@@ -44,7 +44,7 @@ def test_images_become_a_repository_that_is_served(tmp_path: Path) -> None:
         answers = list(csv.DictReader(lines))
     assert len(answers) == 4
     assert {row["label"] for row in answers} <= {"benign", "malignant"}
-    assert not any(row["error"] for row in answers)
+    assert not any(row["error_code"] for row in answers)
     assert (out / "report" / "report.html").is_file()
     card = (out / "masters" / "MODEL_CARD.md").read_text("utf-8")
     assert "| drawn |" in card
