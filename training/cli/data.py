@@ -1,7 +1,8 @@
-"""``python -m training data``."""
+"""Defines the command ``python -m training data``."""
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -100,4 +101,4 @@ def _counts(numbers: dict[str, int]) -> str:
 
 
 def _percent(share: float | None) -> str:
-    return "none" if share is None or share != share else f"{share:.1%}"
+    return "none" if share is None or math.isnan(share) else f"{share:.1%}"

@@ -1,10 +1,11 @@
-"""PNG: every checksum is verified, and every kind of transparency shows white."""
+"""Reads PNG: every checksum is verified, and every kind of transparency shows white."""
 
 from __future__ import annotations
 
 import logging
 import struct
 import zlib
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 import imagecodecs
@@ -43,7 +44,7 @@ _DEPTHS: Final = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 
 
 
 class Head(NamedTuple):
-    """The first chunk."""
+    """The first chunk of a PNG."""
 
     width: int
     height: int
@@ -52,7 +53,7 @@ class Head(NamedTuple):
     interlaced: int
 
     def passes(self) -> list[tuple[int, int]]:
-        """How many rows each pass has, and their bytes: one for the filter, then the samples."""
+        """Return how many rows each pass has, and their bytes: a filter, then the samples."""
         bits = self.depth * _CHANNELS[self.kind]
         found = []
         for left, top, right, down in _PASSES if self.interlaced else ((0, 0, 1, 1),):
@@ -63,7 +64,7 @@ class Head(NamedTuple):
         return found
 
     def raw_size(self) -> int:
-        """Bytes of the unpacked pixel data."""
+        """Return the number of bytes of the unpacked pixel data."""
         return sum(rows * length for rows, length in self.passes())
 
 
@@ -81,7 +82,7 @@ class Chunks(NamedTuple):
 
 
 def read(data: bytes) -> FirstPage:
-    """The picture; raises ImageError.
+    """Return the picture; raise ImageError.
 
     libpng gets only chunks that were checked before: it loses memory where it meets an error.
     """
@@ -149,13 +150,9 @@ def _head(data: bytes) -> Head:
     return head
 
 
-def _walk(data: bytes) -> Chunks:
-    """Check that all chunks are there and whole, and read those that are used."""
+def _whole_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
+    """Yield the name and the body of every chunk up to the last, after a check of each."""
     view, at, name, count = memoryview(data), 8, b"", 0
-    frames, animated_first = 0, False
-    packed: list[memoryview] = []
-    found: dict[bytes, bytes] = {}
-    unpacked = Unpacked()
     while name != b"IEND":
         count += 1
         if at + 12 > len(data):
@@ -168,17 +165,27 @@ def _walk(data: bytes) -> Chunks:
             raise corrupt("PNG", "the checksum of a chunk does not fit")
         if count > MAX_CHUNKS:
             raise corrupt("PNG", f"it has more than {MAX_CHUNKS:,} chunks")
+        yield name, view[at + 8 : end - 4]
+        at = end
+
+
+def _walk(data: bytes) -> Chunks:
+    """Check that all chunks are there and whole, and read those that are used."""
+    frames, animated_first = 0, False
+    packed: list[memoryview] = []
+    found: dict[bytes, bytes] = {}
+    unpacked = Unpacked()
+    for name, body in _whole_chunks(data):
         if name == b"IDAT":
-            packed.append(view[at + 8 : end - 4])
+            packed.append(body)
         elif name == b"fcTL" and not packed:
             animated_first = True
-        elif name == b"acTL" and length >= 8 and not packed:
-            (frames,) = struct.unpack_from(">I", data, at + 8)
+        elif name == b"acTL" and len(body) >= 8 and not packed:
+            (frames,) = struct.unpack_from(">I", body)
         elif name in (b"PLTE", b"tRNS"):
-            found.setdefault(name, data[at + 8 : end - 4])
+            found.setdefault(name, bytes(body))
         elif name in (b"eXIf", b"iCCP", b"zTXt", b"iTXt"):
-            unpacked.add(name, data[at + 8 : end - 4], found)
-        at = end
+            unpacked.add(name, bytes(body), found)
     if not packed:
         raise truncated("PNG", "before its picture")
     exif = found.get(b"eXIf", b"")
@@ -194,7 +201,7 @@ def _walk(data: bytes) -> Chunks:
 
 
 def _palette(content: bytes) -> bytes:
-    """Whole colours, and no more than an index of 8 bits reaches."""
+    """Check that colours are whole, and no more than an index of 8 bits reaches."""
     if len(content) % 3 or len(content) > 768:
         raise corrupt("PNG", "its palette has an impossible length")
     return content
@@ -237,7 +244,7 @@ class Unpacked:
 
 
 def _from_hex(text: bytes) -> bytes:
-    """ImageMagick's way to store EXIF: three lines of head, then hexadecimal digits."""
+    """Read ImageMagick's EXIF: three lines of head, then hexadecimal digits."""
     try:
         return bytes.fromhex("".join(text.decode("latin-1").split("\n")[3:]))
     except ValueError:
