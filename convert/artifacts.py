@@ -1,8 +1,8 @@
-"""What lies beside every artifact: ``metadata.json``, which says what it is and what it is of.
+"""Writes and checks ``metadata.json``, the record that lies beside every artifact.
 
-An artifact is only used where its record holds: its files have the hashes they were written with
-and its master is the one that is there. Otherwise the error names the file, what was found, what
-was expected and the command that mends it.
+The record says what the artifact is and what it was made of. An artifact is used only if its record
+holds: its files have the hashes they were written with, and its master is the one that is there.
+Otherwise the error names the file, what was found, what was expected and the command that mends it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ RECORD: Final = "metadata.json"
 
 
 class ArtifactError(ValueError):
-    """The artifact is missing, broken, of another kind or of another master."""
+    """An artifact is missing, broken, of another kind or of another master."""
 
 
 def sha256(path: Path) -> str:
@@ -28,7 +28,7 @@ def sha256(path: Path) -> str:
 
 
 def versions(*packages: str) -> dict[str, str]:
-    """Versions of the packages that are installed."""
+    """Return the versions of the packages that are installed."""
     found = {}
     for package in packages:
         try:
@@ -66,7 +66,7 @@ def write(
 
 
 def check(folder: Path, kind: str, master: Path, command: str) -> dict[str, Any]:
-    """The record of the artifact in ``folder``, after everything it says was found to be so.
+    """Return the record of the artifact in ``folder`` after checking everything that it says.
 
     Args:
         command: makes the artifact anew; stands in every error.
@@ -105,12 +105,16 @@ def check(folder: Path, kind: str, master: Path, command: str) -> dict[str, Any]
 
 
 def size(folder: Path) -> float:
-    """Megabytes of all files in it."""
+    """Return the size of all files in a folder, in megabytes."""
     return sum(path.stat().st_size for path in _files(folder)) / 1e6
 
 
 def read(folder: Path, mend: str) -> dict[str, Any]:
-    """The record of an artifact, unchecked. Raises ArtifactError where there is none."""
+    """Return the record of an artifact without checking it.
+
+    Raises:
+        ArtifactError: there is no record.
+    """
     path = folder / RECORD
     if not path.is_file():
         raise ArtifactError(f"{path} is missing: nothing says what {folder} holds; {mend}")

@@ -1,4 +1,4 @@
-"""How far an artifact's answers may be from those of the Keras master, and how far they are."""
+"""Says how far an artifact's answers may be from those of the Keras master, and measures it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ VOTE: Final = "vote"
 
 
 class Limit(NamedTuple):
-    """What is still allowed; None where nothing is asked."""
+    """How far an artifact may be from its master; None where nothing is asked."""
 
     max_abs: float | None = None
     """Largest difference of a probability."""
@@ -53,7 +53,7 @@ class Distance(NamedTuple):
     accuracy_change: float | None
 
     def misses(self, limit: Limit) -> list[str]:
-        """Every part of ``limit`` that does not hold, in words."""
+        """Return every part of ``limit`` that does not hold, in words."""
         found = []
         if limit.max_abs is not None and not self.max_abs <= limit.max_abs:
             found.append(
@@ -73,7 +73,7 @@ class Distance(NamedTuple):
         return found
 
     def record(self) -> dict[str, Any]:
-        """The distance for JSON, its numbers rounded to what was measured."""
+        """Return the distance for JSON, its numbers rounded to what was measured."""
         return {
             name: round(value, 7) if isinstance(value, float) else value
             for name, value in self._asdict().items()
@@ -81,7 +81,7 @@ class Distance(NamedTuple):
 
 
 def softmax(logits: Floats) -> Floats:
-    """Probabilities [n, 4] of logits [n, 4], as the vote computes them."""
+    """Return the probabilities [n, 4] of logits [n, 4], as the vote computes them."""
     probabilities: Floats = served.majority.softmax(logits)
     return probabilities
 
@@ -89,13 +89,16 @@ def softmax(logits: Floats) -> Floats:
 def of_logits(
     found: Floats, expected: Floats, classes: npt.NDArray[np.int64], margin: float
 ) -> Distance:
-    """``distance`` of logits [n, 4]; those count of which the expected ones are ``clear``."""
+    """Return the ``distance`` of logits [n, 4].
+
+    Only images whose expected logits are ``clear`` count.
+    """
     keras = softmax(expected)
     return distance(softmax(found), keras, classes, counts=clear(keras, margin))
 
 
 def clear(probabilities: Floats, margin: float) -> npt.NDArray[np.bool_]:
-    """Where the most probable of four classes [n, 4] leads by ``margin`` or more, bool [n]."""
+    """Return where the most probable of four classes [n, 4] leads by ``margin``, bool [n]."""
     first_two = np.sort(probabilities, 1)[:, -2:]
     return np.asarray(first_two[:, 1] - first_two[:, 0] >= margin)
 
@@ -107,10 +110,11 @@ def distance(
     named: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]] | None = None,
     counts: npt.NDArray[np.bool_] | None = None,
 ) -> Distance:
-    """Compare probabilities [n, 4]; ``classes`` int64 [n], -1 where unknown.
+    """Compare probabilities [n, 4]; ``classes`` is int64 [n], -1 where the class is unknown.
 
-    named: the class that each says, found and expected, where that is not its most probable one.
-    counts: bool [n], the images that count for ``equal_argmax``; all without it.
+    Args:
+        named: the class that each says, found and expected, where it is not the most probable one.
+        counts: bool [n], the images that count for ``equal_argmax``; None counts all.
 
     Raises:
         ValueError: the artifact gave something that is no number.

@@ -1,4 +1,4 @@
-"""A whole field of view: cells laid out on a stained smear under a lamp, seen by a camera."""
+"""Draws a whole field of view: cells on a stained smear under a lamp, seen by a camera."""
 
 from __future__ import annotations
 
@@ -46,9 +46,10 @@ Places = list[tuple[float, float, float]]
 def draw(
     rng: np.random.Generator, *, kind: str, stain: str, height: int, width: int
 ) -> Image.Image:
-    """One field as an RGB image of ``width`` x ``height`` pixels; the same rng state, same field.
+    """Return one field as an RGB image of ``width`` x ``height`` pixels.
 
-    kind: one of KINDS or LABELLED; stain: a name in ``stains.STAINS``.
+    ``kind`` is one of KINDS or LABELLED, ``stain`` a name in ``stains.STAINS``. The same state of
+    ``rng`` gives the same field.
     """
     colours = STAINS[stain]
     radius = RED_CELL * height * rng.uniform(0.85, 1.15)
@@ -101,7 +102,7 @@ def _red_cells(
     softness: float,
     white: Places,
 ) -> None:
-    """Scattered red cells, some of them in short rolls, none over a white cell's middle."""
+    """Scatter red cells, some in short rolls, none over the middle of a white cell."""
     height, width = density.shape
     wanted = int(height * width / (radius * radius) * rng.uniform(0.14, 0.24))
     taken: Places = list(white)
@@ -128,7 +129,7 @@ def _free(
     *,
     overlap: float,
 ) -> tuple[float, float] | None:
-    """A place, also a little outside the field, that keeps ``overlap`` of the due distance."""
+    """Return a place, also a little outside the field, at ``overlap`` of the due distance."""
     for _ in range(12):
         y = rng.uniform(-radius, shape[0] + radius)
         x = rng.uniform(-radius, shape[1] + radius)
@@ -153,7 +154,7 @@ def _add(
 
 
 def _lamp(rng: np.random.Generator, height: int, width: int) -> cells.Density:
-    """Uneven light: darker towards one side and the corners, with faint stain on the glass."""
+    """Make the light uneven: darker to one side and in the corners, with stain on the glass."""
     y = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
     x = np.linspace(-1, 1, width, dtype=np.float32)
     turn = rng.uniform(0, 2 * np.pi)
@@ -165,7 +166,7 @@ def _lamp(rng: np.random.Generator, height: int, width: int) -> cells.Density:
 
 
 def _camera(rng: np.random.Generator, light: cells.Density, *, blur: float) -> Image.Image:
-    """Focus and noise, to 8 bits."""
+    """Apply focus and noise, and round to 8 bits."""
     sharp = Image.fromarray(np.rint(np.clip(light, 0, 1) * 255).astype(np.uint8))
     seen = np.asarray(sharp.filter(ImageFilter.GaussianBlur(blur * rng.uniform(0.3, 1.8))))
     noise = rng.standard_normal((*light.shape[:2], 1), dtype=np.float32) * np.float32(1.2)

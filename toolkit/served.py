@@ -1,4 +1,4 @@
-"""The pure modules of the model repository, imported from the files that Triton serves.
+"""Imports the pure modules of the model repository from the files that Triton serves.
 
 ``served.pixels`` decodes a field and ``served.majority`` makes a vote of logits, as the server
 does, so that training, conversion and serving cannot differ. Importing this module puts the folders
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 else:
 
     def __getattr__(name: str) -> ModuleType:
-        """The pure module ``name``.
+        """Return the pure module ``name``.
 
         Raises:
             AttributeError: the model repository has no such module.

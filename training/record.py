@@ -1,4 +1,4 @@
-"""Provenance: what a file was made from, when, by which commit and with which packages."""
+"""Records provenance: what a file was made from, when, by which commit, with which packages."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PACKAGES = (
 
 
 def stamped(**content: Any) -> dict[str, Any]:
-    """``content`` with the time, the commit and the versions it was made with."""
+    """Return ``content`` with the time, the commit and the versions it was made with."""
     return {
         **content,
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -32,6 +32,7 @@ def stamped(**content: Any) -> dict[str, Any]:
 
 
 def write(path: Path, content: dict[str, Any]) -> None:
+    """Write ``content`` as indented JSON, whole or not at all."""
     temporary = path.with_suffix(".tmp")
     temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     temporary.replace(path)

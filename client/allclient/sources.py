@@ -1,4 +1,4 @@
-"""From what a user names, files, folders, patterns and lists, to image files, one at a time.
+"""Finds image files from what a user names: files, folders, patterns and lists, one at a time.
 
 The order is the same each time: the arguments as given, a folder's entries by name. Nothing is
 opened here. A path that does not exist, or a folder that cannot be listed, comes out as it is:
@@ -32,7 +32,7 @@ class Skipped:
     """Paths that were named twice, and links to folders already searched."""
 
     def sentence(self) -> str:
-        """Empty when nothing was left out."""
+        """Return what was left out in a sentence; empty if nothing was."""
         parts = [
             _count(self.other_files, "other file in folders (hidden, or no image by its name)"),
             _count(self.folders, "folder in folders (use --recursive)"),
@@ -50,15 +50,20 @@ def expand(
     null: bool = False,
     skipped: Skipped | None = None,
 ) -> Iterator[str]:
-    """The image files that ``paths`` stand for, each once, without holding them all in memory.
+    """Yield the image files that ``paths`` stand for, each once, without holding them all.
 
-    A path is a file (taken whatever its ending), a folder (its files that end like images, with
-    ``recursive`` those of its folders too), a pattern such as ``"slides/**/*.jpg"`` (when no file
-    has that very name), or ``-`` for the list in ``listed``: a path a line, or ended by a zero
-    byte each with ``null``. In a list, patterns are plain names. A pipe is a ``Pipe`` where it is
-    named itself, and a file like others where it is found.
+    A path is one of these:
 
-    Raises ConfigurationError when the list cannot be read.
+    - a file, taken whatever its ending,
+    - a folder: its files that end like images, with ``recursive`` those of its folders too,
+    - a pattern such as ``"slides/**/*.jpg"``, when no file has that very name,
+    - ``-`` for the list in ``listed``: a path a line, or a zero byte after each with ``null``.
+
+    In a list, patterns are plain names. A pipe is a ``Pipe`` where it is named itself, and a file
+    like others where it is found.
+
+    Raises:
+        ConfigurationError: the list cannot be read.
     """
     arguments = list(paths)
     search = _Search(recursive, skipped if skipped is not None else Skipped())
@@ -100,7 +105,7 @@ class _Search:
             yield path
 
     def _folder(self, top: str) -> Iterator[str]:
-        """Depth first, without recursion: folders can be nested more deeply than calls."""
+        """Search depth first without recursion: folders can be nested deeper than calls."""
         listing = self._listing(top)
         if listing is None:
             yield top
@@ -125,7 +130,7 @@ class _Search:
                 yield path
 
     def _listing(self, folder: str) -> list[tuple[str, bool]] | None:
-        """Names, and whether each is a folder, in order; None when it cannot be listed."""
+        """Return names, and whether each is a folder, in order; None if it cannot be listed."""
         try:
             status = os.stat(folder)  # noqa: PTH116
             identity = (status.st_dev, status.st_ino)
@@ -162,7 +167,7 @@ def _absolute(path: str) -> str:
 
 
 def _mode(path: str) -> int:
-    """What a path leads to, as ``stat`` has it; 0 when that is not known."""
+    """Return what a path leads to, as ``stat`` has it; 0 when that is not known."""
     try:
         return os.stat(path).st_mode  # noqa: PTH116  a path that is no file name is no error here
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""``python -m convert parity``."""
+"""Defines the command ``python -m convert parity``."""
 
 from __future__ import annotations
 

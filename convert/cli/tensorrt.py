@@ -1,4 +1,4 @@
-"""``python -m convert tensorrt``."""
+"""Defines the command ``python -m convert tensorrt``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An ONNX model of one master, with its record."""
+"""Makes an ONNX model of one master, with its record."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from convert.quantise import search
 def make(
     master: Path, folder: Path, precision: str, fit: Fields | None, judge: Fields | None, say: Say
 ) -> str:
-    """An ONNX model in "fp32", "fp16" or "int8"; what it says is for the user.
+    """Write an ONNX model in "fp32", "fp16" or "int8"; return a sentence for the user.
+
+    FP16 and INT8 that do not answer as the master are written, and their record says so. Parity can
+    then show how far they are, and nobody serves them.
 
     Raises:
         OnnxError, MasterError: it could not be made.
-
-    FP16 and INT8 that do not answer as the master are written, and their record says so: parity can
-    then show how far they are, and nobody serves them.
     """
     net = masters.load(master)
     whole = onnx_file.export(net, artifacts.sha256(master))

@@ -1,4 +1,4 @@
-"""OpenVINO IR of one master, with its record."""
+"""Makes OpenVINO IR of one master, with its record."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ def make(
     say: Say,
     within: float | None = None,
 ) -> str:
-    """OpenVINO IR in "fp32", "int8" (FP32 where that is not enough), "fp16" or "bf16".
+    """Write OpenVINO IR in "fp32", "int8" (FP32 where that is not enough), "fp16" or "bf16".
 
-    Judged as it lies on disk: of an IR with FP16 weights OpenVINO computes in FP16 on a CPU that
-    can, whatever the hint, and a graph in memory has no FP16 weights.
+    It is judged as it lies on disk. Of an IR with FP16 weights OpenVINO computes in FP16 on a CPU
+    that can, whatever the hint, and a graph in memory has no FP16 weights.
 
     Raises:
         MasterError: see ``convert.master.load``.

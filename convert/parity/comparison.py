@@ -1,4 +1,4 @@
-"""The same images through Keras and through every artifact made of it.
+"""Sends the same images through Keras and through every artifact made of it.
 
 An artifact is judged where it is: read from its folder, after ``artifacts.check`` found that its
 record holds. Its answers are compared as probabilities, for each backbone and for the vote of
@@ -23,7 +23,7 @@ from toolkit import served
 
 @dataclass(frozen=True)
 class Row:
-    """One artifact of one backbone, or of the vote."""
+    """One artifact of one backbone, or of the vote, and its distance from Keras."""
 
     backbone: str
     runtime: str
@@ -56,7 +56,7 @@ class Artifact(NamedTuple):
 
 
 def locate(masters: dict[str, Path], built: Path, chosen: Sequence[Runtime]) -> list[Artifact]:
-    """What is to be compared: every chosen runtime's artifact of every backbone.
+    """Return what is to be compared: every chosen runtime's artifact of every backbone.
 
     Args:
         masters: backbone to master.
@@ -81,7 +81,7 @@ def compare(
     say: Callable[[str], None],
     others: Fields | None = None,
 ) -> Comparison:
-    """Every artifact against its master, then each runtime's vote where all three are there.
+    """Compare every artifact with its master, and each runtime's vote if it has all three.
 
     Args:
         masters: backbone to master.

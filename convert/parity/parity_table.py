@@ -1,4 +1,4 @@
-"""The comparison as files: parity.md for people and parity.json for programs."""
+"""Writes the comparison as files: parity.md for people and parity.json for programs."""
 
 from __future__ import annotations
 
@@ -70,7 +70,9 @@ def write(
 
 
 def as_json(comparison: Comparison, fields: Fields) -> dict[str, Any]:
-    """{backbone or "vote": {artifact: {max_abs, equal_argmax, accuracy_change, ...}}}.
+    """Return the comparison as plain values for JSON.
+
+    Its form is {backbone or "vote": {artifact: {max_abs, equal_argmax, accuracy_change, ...}}}.
 
     "images" says of what: part, count, source. The vote's entries have their "readings".
     """
@@ -91,7 +93,7 @@ def as_json(comparison: Comparison, fields: Fields) -> dict[str, Any]:
 
 
 def markdown(found: Comparison, fields: Fields, command: str, machine: str) -> str:
-    """The page."""
+    """Return the page as Markdown."""
     what = f"images of the part {fields.part!r} of {fields.source}"
     if fields.drawn:
         what = "images drawn by a program"

@@ -1,4 +1,4 @@
-"""Golden answers: what the Keras masters say about drawn images, for the parity tests.
+"""Writes golden answers for the parity tests: what the Keras masters say about drawn images.
 
 The drawn images are small and carry no patient; they are stored beside the answers so that a
 change of the renderer does not change the reference.

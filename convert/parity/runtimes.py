@@ -1,4 +1,4 @@
-"""Every way to run an artifact that is compared: its runtime, its folder, its limits."""
+"""Lists every way to run an artifact that is compared: its runtime, its folder, its limits."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ CPU: Final = (
 
 
 def runtimes() -> list[Runtime]:
-    """Every runtime that this machine has: those of the CPU, and ONNX Runtime's on a GPU."""
+    """Return every runtime that this machine has: those of the CPU, and ONNX Runtime's on a GPU."""
     import onnxruntime
 
     there = onnxruntime.get_available_providers()

@@ -43,20 +43,33 @@ Floats = npt.NDArray[np.floating[Any]]
 
 
 class Backend(Protocol):
-    """INT8 versions of one graph in some format, as the ``Quantiser`` of ONNX or OpenVINO."""
+    """Makes INT8 versions of one graph in some format, as the ``Quantiser`` of ONNX does."""
 
-    def layers(self) -> list[str]: ...
-    def quantise(self, floating: Sequence[str], *, correct: bool = True) -> Any: ...
-    def restored(self, model: Any, layers: Sequence[str]) -> Any: ...
-    def features(self, model: Any, pixels: Any) -> Any: ...
-    def head(self) -> refit.Head: ...
-    def with_head(self, model: Any, new: refit.Head) -> Any: ...
-    def logits(self, model: Any, pixels: Any) -> Any: ...
+    def layers(self) -> list[str]:
+        """Return the names of the convolutions, in the order of the graph."""
+
+    def quantise(self, floating: Sequence[str], *, correct: bool = True) -> Any:
+        """Return the graph in INT8, but for the head and the layers named in ``floating``."""
+
+    def restored(self, model: Any, layers: Sequence[str]) -> Any:
+        """Return a copy of ``model`` in which ``layers`` are as before quantisation."""
+
+    def features(self, model: Any, pixels: Any) -> Any:
+        """Return what the head sees of ``pixels``, float32 [n, channels]."""
+
+    def head(self) -> refit.Head:
+        """Return the head as it was before quantisation."""
+
+    def with_head(self, model: Any, new: refit.Head) -> Any:
+        """Return a copy of ``model`` with another head."""
+
+    def logits(self, model: Any, pixels: Any) -> Any:
+        """Return the model's logits [n, 4] for ``pixels``."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """One quantised model and how it does on the images it was judged on."""
+    """One quantised model, and how it does on the images it was judged on."""
 
     model: Any
     floating: tuple[str, ...]
@@ -68,7 +81,7 @@ class Found:
 
 
 def split(train: Fields) -> tuple[Fields, Fields]:
-    """Training fields to fit on, and every fifth of them to judge on."""
+    """Divide training fields into those to fit on and every fifth, to judge on."""
     held = np.arange(len(train)) % 5 == 4
     return train.take(np.flatnonzero(~held)), train.take(np.flatnonzero(held))
 
@@ -88,7 +101,7 @@ def search(
     margin: float = 0.0,
     within: float | None = None,
 ) -> Found:
-    """The first model within TOLERANCE; if none is, the nearest to it.
+    """Return the first model within TOLERANCE; if none is, the nearest to it.
 
     Args:
         fit: pixels uint8 [n, ...] and the float model's logits [n, 4] for them.
@@ -115,7 +128,7 @@ def search(
 
 
 def enough(within: float | None, margin: float) -> limits.Limit:
-    """What INT8 must keep to be written, given what ``search`` was asked for.
+    """Return what INT8 must keep to be written, given what ``search`` was asked for.
 
     Over drawn fields, of which only clear ones count, mean and largest difference are no measure.
     They are what is wanted there all the same: nothing comes so near, so every choice is tried and

@@ -14,7 +14,7 @@ Build = Callable[[bytes, str, tuple[int, ...], tuple[int, int, int], bytes], tup
 
 
 def this_machine() -> engines.Machine:
-    """The GPU and the TensorRT that are here.
+    """Return the GPU and the TensorRT of this machine.
 
     Raises:
         EngineError: one of them is not.
@@ -37,7 +37,7 @@ def engine(
     check: bool,
     build: Build | None = None,
 ) -> str:
-    """Build or check one engine; returns what happened, for the user.
+    """Build or check one engine; return what happened, for the user.
 
     Raises:
         EngineError, ArtifactError, OnnxError, BuildError: see there.
@@ -96,7 +96,7 @@ def _source(
 
 
 def _files(folder: Path) -> Any:
-    """The hashes in the record of an ONNX model, or None where there is none."""
+    """Return the hashes in the record of an ONNX model, or None where there is none."""
     try:
         return artifacts.read(folder, "")["files"]
     except artifacts.ArtifactError:
@@ -104,7 +104,7 @@ def _files(folder: Path) -> Any:
 
 
 def _shape(onnx: bytes) -> tuple[int, ...]:
-    """The shape of one image, as the model's PIXELS say."""
+    """Return the shape of one image, as the model's PIXELS say."""
     import onnx as library
 
     model = library.load_from_string(onnx)

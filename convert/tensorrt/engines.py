@@ -1,4 +1,4 @@
-"""TensorRT engines as files: how they are named, what their record says, and who may load them.
+"""Handles TensorRT engines as files: their names, their records, and who may load them.
 
 An engine holds code for one GPU, chosen by one TensorRT. Loaded elsewhere it fails late, or runs
 slower than it should; so it is refused first, and the error says how to build one that fits.
@@ -34,7 +34,7 @@ class EngineError(ValueError):
 
 @dataclass(frozen=True)
 class Machine:
-    """What an engine depends on."""
+    """What an engine depends on: the GPU, its compute capability and TensorRT."""
 
     gpu: str
     """Name as the driver gives it, for example "NVIDIA H100 80GB HBM3"."""
@@ -45,7 +45,7 @@ class Machine:
 
     @property
     def slug(self) -> str:
-        """Part of a file name."""
+        """The machine as a part of a file name."""
         gpu = re.sub(r"[^a-z0-9]+", "-", self.gpu.lower()).strip("-")
         return f"{gpu}-sm{self.compute_capability.replace('.', '')}-trt{self.tensorrt}"
 
@@ -55,7 +55,7 @@ def _ask(command: tuple[str, ...]) -> str:
 
 
 def machine(tensorrt: str, ask: Callable[[tuple[str, ...]], str] = _ask) -> Machine:
-    """This machine, its first GPU.
+    """Return this machine, with its first GPU.
 
     Raises:
         EngineError: no NVIDIA GPU, or no driver that says so.
@@ -72,17 +72,20 @@ def machine(tensorrt: str, ask: Callable[[tuple[str, ...]], str] = _ask) -> Mach
 
 
 def name(backbone: str, precision: str, here: Machine) -> str:
-    """File name of an engine: ``mobilenet-fp16-nvidia-h100-80gb-hbm3-sm90-trt10.13.3.9.plan``."""
+    """Return the file name of an engine, which names everything that it depends on.
+
+    An example is ``mobilenet-fp16-nvidia-h100-80gb-hbm3-sm90-trt10.13.3.9.plan``.
+    """
     return f"{backbone}-{precision}-{here.slug}.plan"
 
 
 def command(backbone: str, precision: str) -> str:
-    """What builds it."""
+    """Return the command that builds an engine."""
     return f"python -m convert tensorrt --backbone {backbone} --precision {precision}"
 
 
 def record_of(plan: Path) -> Path:
-    """The record beside an engine."""
+    """Return the record beside an engine."""
     return plan.with_suffix(".json")
 
 
@@ -91,7 +94,7 @@ def write(
 ) -> None:
     """Write the engine and its record.
 
-    about: ``artifacts`` record of the ONNX file that it was built of.
+    ``about`` is the ``artifacts`` record of the ONNX file that it was built of.
     """
     plan.parent.mkdir(parents=True, exist_ok=True)
     plan.write_bytes(content)
@@ -111,7 +114,7 @@ def write(
 
 
 def check(plan: Path, here: Machine, master: Path, backbone: str, precision: str) -> dict[str, Any]:
-    """The record of an engine that may be loaded here.
+    """Return the record of an engine that may be loaded here.
 
     Raises:
         EngineError: it is missing, broken, of another master, or was built for something else than

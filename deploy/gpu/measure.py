@@ -1,4 +1,4 @@
-"""The embedded server on a GPU: what it runs on, whether it answers alike, how much it can take.
+"""Measures the embedded server on a GPU: what it runs on, whether it answers alike, how fast.
 
     python -m convert onnx --all
     python -m convert repository --flavour gpu_onnx --out models
@@ -40,6 +40,7 @@ PACKAGES = ("allclient", "nvidia-pytriton", "numpy", "onnxruntime", "onnxruntime
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure, and write the results as JSON."""
     options = parse(arguments)
     images = read_images(options.images, options.limit)
     found: dict[str, Any] = {
@@ -86,6 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--images", type=Path, required=True, help="folder of images, any depth")
     parser.add_argument("--limit", type=int, default=200, help="use so many of them (200)")
@@ -110,6 +112,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def read_images(folder: Path, limit: int) -> list[bytes]:
+    """Return at most ``limit`` encoded images of a folder, spread evenly over it."""
     found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
     if not found:
         sys.exit(f"{folder} has no image; `python -m samples render --out {folder}` draws some")
@@ -118,13 +121,13 @@ def read_images(folder: Path, limit: int) -> list[bytes]:
 
 
 def pixels_of(images: list[bytes]) -> np.ndarray:
-    """What the backbones see, uint8 [n, 224, 224, 3], by the repository's own preprocessing."""
+    """Return what the backbones see, uint8 [n, 224, 224, 3], by the repository's preprocessing."""
     pixels = served("preprocess", "pixels")
     return np.stack([pixels.decode(image).pixels for image in images])
 
 
 def served(model: str, name: str) -> Any:
-    """A pure file of the model repository, as the server imports it."""
+    """Import a pure file of the model repository, as the server does."""
     folder = str(ROOT / "model_repository" / model / "1")
     if folder not in sys.path:
         sys.path.append(folder)
@@ -132,7 +135,7 @@ def served(model: str, name: str) -> Any:
 
 
 def parity(address: str, models: Path, pixels: np.ndarray) -> dict[str, Any]:
-    """The served backbones against the same ONNX files on ONNX Runtime's CPU provider."""
+    """Compare the served backbones with the same ONNX files on ONNX Runtime's CPU provider."""
     import onnxruntime as ort
 
     softmax = served("vote", "majority").softmax
@@ -161,7 +164,9 @@ def parity(address: str, models: Path, pixels: np.ndarray) -> dict[str, Any]:
 def backbones_alone(
     address: str, images: list[bytes], options: argparse.Namespace
 ) -> dict[str, Any]:
-    """All three at once on batches in shared memory, two requests each in flight.
+    """Load all three backbones at once with batches in shared memory.
+
+    Two requests of each are in flight.
 
     ``images_per_second`` is that of the slowest: an image is done when all three have seen it.
     """
@@ -174,7 +179,7 @@ def backbones_alone(
 
 
 def goals(found: dict[str, Any]) -> dict[str, Any]:
-    """Whether they were reached by a measurement in which no request failed."""
+    """Return whether each goal was reached by a measurement in which no request failed."""
     rows = [row["images_per_second"] for row in found["end_to_end"] if row["errors"] == 0]
     alone = found["backbones_alone"]
     clean = all(one["errors"] == 0 for one in alone["each"])
@@ -189,7 +194,7 @@ def goals(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def machine() -> dict[str, Any]:
-    """What the numbers belong to."""
+    """Return what machine and software the numbers belong to."""
     packages = {}
     for package in PACKAGES:
         try:
@@ -207,13 +212,14 @@ def machine() -> dict[str, Any]:
 
 
 def cpu_name() -> str:
+    """Return what the processor calls itself."""
     lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(names, platform.machine())
 
 
 def output(*command: str) -> str | None:
-    """Of a program; None where it is not there or fails."""
+    """Return the output of a program; None if it is not there or fails."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
@@ -222,6 +228,7 @@ def output(*command: str) -> str | None:
 
 
 def told(row: dict[str, Any]) -> dict[str, Any]:
+    """Print one measurement; return it."""
     say(
         f"{row['model']}: {row['concurrency']} in flight, {row['images_per_second']:.1f} images/s, "
         f"p50 {row['p50_ms'] or 0:.0f} ms, p99 {row['p99_ms'] or 0:.0f} ms, {row['errors']} errors"
@@ -230,6 +237,7 @@ def told(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def say(text: str) -> None:
+    """Print a line on standard error."""
     print(text, file=sys.stderr)
 
 

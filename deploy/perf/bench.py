@@ -1,4 +1,4 @@
-"""Everything that the project says of its speed, measured in one run: ``make bench``.
+"""Measures everything that the project says of its speed, in one run: ``make bench``.
 
     python deploy/perf/bench.py [--images FOLDER] [--only engines,server,...] [--rounds 3]
 
@@ -55,6 +55,7 @@ SENT = 200
 
 
 def main() -> None:
+    """Measure the parts asked for, and merge the results."""
     options = parse()
     options.work.mkdir(parents=True, exist_ok=True)
     if options.images is None:
@@ -91,6 +92,7 @@ def main() -> None:
 
 
 def parse() -> argparse.Namespace:
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -117,9 +119,10 @@ def _parts(text: str) -> tuple[str, ...]:
 
 
 def rounds(options: argparse.Namespace, parts: list[str]) -> dict[str, dict[str, Any]]:
-    """The parts that are compared with one another, in turns: {part: {what: [one a round]}}.
+    """Measure the parts that are compared with one another, in turns.
 
-    A peer that does not start is said and left out from then on; the others go on.
+    The result is {part: {what: [one a round]}}. A peer that does not start is named and left out
+    from then on; the others go on.
     """
     sent = [path.read_bytes() for path in images.find(options.images, SENT)]
     found: dict[str, dict[str, list[Any]]] = {part: {} for part in parts}
@@ -142,6 +145,7 @@ def rounds(options: argparse.Namespace, parts: list[str]) -> dict[str, dict[str,
 def subjects(
     options: argparse.Namespace, parts: list[str], sent: list[bytes]
 ) -> Iterator[tuple[str, str, Callable[[], Any]]]:
+    """Yield part, name and measurement of all that is compared."""
     if "engines" in parts:
         for what in ("ceiling", "bare", "keras"):
             yield "engines", what, lambda what=what: engine(options, what)
@@ -175,6 +179,7 @@ def loaded(
     server: AbstractContextManager[loads.Subject],
     in_flight: tuple[int, ...] = IN_FLIGHT,
 ) -> list[dict[str, Any]]:
+    """Return the loads of one server, one for each number of requests in flight."""
     with server as subject:
         return [
             loads.measure(
@@ -185,6 +190,7 @@ def loaded(
 
 
 def engine(options: argparse.Namespace, what: str) -> dict[str, Any]:
+    """Measure the networks without a server, in a process of its own."""
     command = [sys.executable, str(Path(__file__).with_name("engines.py")), what]
     command += ["--repository", str(options.repository), "--masters", str(options.masters)]
     command += ["--images", str(options.images), "--seconds", str(options.seconds)]
@@ -196,7 +202,7 @@ def engine(options: argparse.Namespace, what: str) -> dict[str, Any]:
 
 
 def perf(options: argparse.Namespace) -> dict[str, Any]:
-    """NVIDIA's generator beside ours, on the same server one after the other."""
+    """Run NVIDIA's generator beside ours, on the same server one after the other."""
     found = images.find(options.images, SENT)
     sent = [path.read_bytes() for path in found]
     program, variables = perf_analyzer.get_tool()
@@ -233,6 +239,7 @@ def perf(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def curve(options: argparse.Namespace) -> dict[str, Any]:
+    """Measure throughput and latency against requests in flight, and against cores."""
     sent = [path.read_bytes() for path in images.find(options.images, SENT)]
     found: dict[str, Any] = {"in_flight": {}, "cores": {}}
     for name, model in MODELS.items():
@@ -253,7 +260,7 @@ def curve(options: argparse.Namespace) -> dict[str, Any]:
 def pinned(
     options: argparse.Namespace, model: str, sent: list[bytes], cores: int
 ) -> Iterator[loads.Subject]:
-    """A server on so many cores; the generator has them all."""
+    """Start a server on so many cores; the generator has them all."""
     with contextlib.ExitStack() as stack:
         with loads.on_cores(cores):
             subject = stack.enter_context(loads.triton(options.repository, model, sent))
@@ -261,12 +268,13 @@ def pinned(
 
 
 def keep(work: Path, part: str, run: dict[str, Any], found: Any) -> None:
+    """Store the result of one part in the work folder."""
     text = json.dumps({"run": run, "found": found}, indent=1)
     (work / f"part-{part}.json").write_text(text + "\n", encoding="utf-8")
 
 
 def merge(work: Path) -> dict[str, Any]:
-    """Every part that was ever run in this work folder, and the ratios between them."""
+    """Merge every part that was ever run in this work folder, and the ratios between them."""
     kept = {
         part: json.loads(path.read_text("utf-8"))
         for part in PARTS
@@ -283,6 +291,7 @@ def merge(work: Path) -> dict[str, Any]:
 
 
 def say(words: str) -> None:
+    """Print a line on standard error."""
     print(words, file=sys.stderr, flush=True)
 
 

@@ -1,4 +1,4 @@
-"""What allclient itself costs: wall and processor time beside the server's, memory, start."""
+"""Measures what allclient itself costs: wall and processor time, memory, start."""
 
 from __future__ import annotations
 
@@ -42,6 +42,7 @@ class Run:
 
 
 def measure(repository: Path, folder: Path, work: Path, files: int) -> dict[str, Any]:
+    """Measure the command line over ``files`` files, and its memory, start and large images."""
     found: dict[str, Any] = {}
     found["help_s"] = statistics.median(run(["--help"], read=True).wall for _ in range(REPEATS))
     one = str(images.find(folder, 1)[0])
@@ -124,7 +125,7 @@ def run(arguments: list[str], *, read: bool = False, paths: Iterator[bytes] | No
 
 
 class _Watch(threading.Thread):
-    """The largest resident memory of a process, by the kernel's own mark.
+    """Watches the largest resident memory of a process, by the kernel's own mark.
 
     The ru_maxrss of a child is no less than what its parent held when it was made; VmHWM is its
     own, and is looked at until the process ends.
@@ -146,13 +147,13 @@ class _Watch(threading.Thread):
 
 
 def missing(count: int) -> Iterator[bytes]:
-    """Paths that name no file: all of the client's own work for an image but the call."""
+    """Yield the paths that name no file: all of the client's own work for an image but the call."""
     for number in range(count):
         yield b"no-such-folder/field-%08d.jpg\n" % number
 
 
 def linked(found: list[Path], folder: Path, count: int) -> Path:
-    """A folder of ``count`` names for the images: links, since one path is classified once."""
+    """Make a folder of ``count`` names for the images: links, as one path is classified once."""
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.iterdir():
         old.unlink()
@@ -163,6 +164,7 @@ def linked(found: list[Path], folder: Path, count: int) -> Path:
 
 
 def throughput(server: LocalServer, folder: Path) -> float:
+    """Return the images a second of a server with 32 in flight."""
     sent = [path.read_bytes() for path in images.find(folder, 200)]
     calls = RawCalls(Connection(server.grpc_address, ENSEMBLE), sent)
     load = closed_loop(lambda: calls.send, concurrency=32, seconds=15, warmup=3)
@@ -171,7 +173,7 @@ def throughput(server: LocalServer, folder: Path) -> float:
 
 
 def large(server: LocalServer, folder: Path, work: Path, address: list[str]) -> dict[str, Any]:
-    """A 20-megapixel JPEG and a 100-megapixel TIFF: alone, and beside a load of small images."""
+    """Time a 20-megapixel JPEG and a 100-megapixel TIFF, alone and beside small images."""
     small = [path.read_bytes() for path in images.find(folder, 32)]
     found: dict[str, Any] = {}
     calls = RawCalls(Connection(server.grpc_address, ENSEMBLE), small)
@@ -215,7 +217,7 @@ def large(server: LocalServer, folder: Path, work: Path, address: list[str]) -> 
 
 
 def _enlarged(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """The picture in another size with some noise, which a real camera has and JPEG must keep."""
+    """Return the picture in another size, with noise as of a camera, which JPEG must keep."""
     pixels = np.asarray(image.resize(size, Image.Resampling.BILINEAR))
     noise = np.random.default_rng(0).integers(0, 6, pixels.shape, dtype=np.uint8)
     return Image.fromarray(np.minimum(pixels, 249) + noise)

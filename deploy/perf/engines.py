@@ -1,4 +1,4 @@
-"""The networks alone, without a server: the ceiling in OpenVINO, and Keras as most would run it.
+"""Measures the networks without a server: the ceiling in OpenVINO, and Keras as most would run it.
 
     python deploy/perf/engines.py ceiling --repository model_repository --images FOLDER
     python deploy/perf/engines.py bare    --repository model_repository --images FOLDER
@@ -28,6 +28,7 @@ BATCHES = (1, 4, 8, 16, 32)
 
 
 def main() -> None:
+    """Measure what the command line names, and print it as JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("what", choices=["ceiling", "bare", "keras"])
     parser.add_argument("--repository", type=Path, required=True)
@@ -46,13 +47,14 @@ def main() -> None:
 
 
 def decoded(files: list[bytes]) -> npt.NDArray[Any]:
+    """Return what the backbones see of the files, uint8 [n, 224, 224, 3]."""
     from toolkit import served
 
     return np.stack([served.pixels.decode(file).pixels for file in files])
 
 
 def ceiling(repository: Path, pixels: npt.NDArray[Any], seconds: float) -> dict[str, Any]:
-    """Images a second through all three compiled networks, with the best settings of a grid.
+    """Return the images a second through all three compiled networks, with the best of a grid.
 
     Streams are parallel inferences of one network. With several, each network has a queue of
     requests and all three queues are filled at once. Networks are compiled for their batch.
@@ -115,7 +117,7 @@ def _compiled(repository: Path, settings: dict[str, str], batch: int = 1) -> lis
 
 
 def bare(repository: Path, files: list[bytes], seconds: float) -> dict[str, Any]:
-    """One image at a time: its decoding, then the three networks, one by one or side by side."""
+    """Time one image at a time: its decoding, then the networks one by one or side by side."""
     from toolkit.served import pixels
 
     cores = len(os.sched_getaffinity(0))
@@ -160,7 +162,7 @@ def _median_ms(call: Callable[[Any], object], items: list[Any], seconds: float) 
 
 
 def keras_predict(masters: Path, pixels: npt.NDArray[Any], seconds: float) -> dict[str, Any]:
-    """``Model.predict`` of the three masters one after another, as the paper's stack does it."""
+    """Time ``Model.predict`` of the three masters one after another, as in the paper's stack."""
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import keras

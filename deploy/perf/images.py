@@ -1,4 +1,4 @@
-"""The images that are sent."""
+"""Chooses the images that are sent."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ sys.path.append(str(Path(__file__).parents[2]))  # the checkout, for samples/ an
 
 
 def find(folder: Path, limit: int | None = None) -> list[Path]:
-    """The images of a folder, at most ``limit``, spread over all of them.
+    """Return the images of a folder, at most ``limit``, spread over all of them.
 
-    Where the folder has a split.csv (columns path and split), those of its test part.
+    If the folder has a split.csv (columns path and split), they are those of its test part.
     """
     listing = folder / "split.csv"
     if listing.is_file():
@@ -34,7 +34,7 @@ def find(folder: Path, limit: int | None = None) -> list[Path]:
 
 
 def drawn(folder: Path, count: int = 64) -> Path:
-    """Sample smears drawn into a folder, as JPEG of the size that the public set has."""
+    """Draw sample smears into a folder, as JPEG of the size that the public set has."""
     if not any(folder.glob("*.jpg")):
         from samples import render
 

@@ -1,4 +1,4 @@
-"""What machine and what software a measurement comes from."""
+"""Tells what machine and what software a measurement comes from."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def facts() -> dict[str, object]:
+    """Return the machine and the versions of the software as plain values."""
     return {
         "cpu": _cpu(),
         "cores": len(os.sched_getaffinity(0)),

@@ -1,4 +1,4 @@
-"""Files for the memory measurement: drawn smears of every format, 6 kB to 15 MB, some broken.
+"""Draws files for the memory measurement: smears of every format, 6 kB to 15 MB, some broken.
 
 The same seed draws the same files.
 """
@@ -41,12 +41,14 @@ NOISE: Final = 3.0
 
 
 class Files(NamedTuple):
+    """Encoded files, small and large."""
+
     small: list[bytes]
     large: list[bytes]
 
 
 def draw(seed: int = 1, large: int = 24) -> Files:
-    """Small files of every format and height, one in six of them broken, and ``large`` large ones.
+    """Draw small files of every format and height, one in six broken, and ``large`` large ones.
 
     The large ones have up to 15 MB, no two of them the same size: equal ones would fit into the
     gaps that they leave in a server's memory.
@@ -65,7 +67,7 @@ def _small(seed: int) -> list[bytes]:
 
 
 def _broken(seed: int) -> list[bytes]:
-    """Files without an answer: cut, of another kind, or too large by their header."""
+    """Return the files without an answer: cut, of another kind, or too large by their header."""
     whole = [render.encoded(count=1, seed=seed, format=format)[0] for format in FORMATS]
     rest = render.awkward_files()
     return [

@@ -34,11 +34,13 @@ QUIET = {
 
 
 class PeerError(Exception):
-    """A peer that cannot be measured, and why; the others can."""
+    """A peer cannot be measured, and why; the others can."""
 
 
 @dataclass(frozen=True)
 class Peer:
+    """How a peer is started and asked."""
+
     command: Callable[[int], list[str]]
     """What follows the environment's bin/ folder, for a port."""
     path: str
@@ -76,7 +78,11 @@ PEERS["litserve_one_by_one"] = replace(PEERS["litserve"], variables={"ONE_BY_ONE
 
 
 def environment() -> Path:
-    """The peers' bin/ folder; made and filled on first use. Raises PeerError."""
+    """Return the peers' bin/ folder; it is made and filled on first use.
+
+    Raises:
+        PeerError: it cannot be made.
+    """
     ready = ENVIRONMENT / ".ready"
     if not ready.exists() or ready.read_text() != REQUIREMENTS.read_text():
         print(f"setting up {ENVIRONMENT} ...", file=sys.stderr)
@@ -93,9 +99,10 @@ def environment() -> Path:
 def peer(
     name: str, images: list[bytes], repository: Path, masters: Path, log: Path
 ) -> Iterator[Subject]:
-    """The peer, when it has answered a first image; all its processes are ended at the end.
+    """Start the peer, and yield it when it has answered a first image; end all its processes.
 
-    Raises PeerError when it does not start.
+    Raises:
+        PeerError: it does not start.
     """
     one = PEERS[name]
     bin_folder = environment()

@@ -1,4 +1,4 @@
-"""The figures that are compared, from the parts that were measured; no part, no figure."""
+"""Computes the figures that are compared, from the parts that were measured; no part, no figure."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ and is none of those that are to be beaten as their guides have them."""
 
 
 def ratios(found: dict[str, Any]) -> dict[str, Any]:
+    """Return the figures by name."""
     engines, server, peers = (found.get(part, {}) for part in ("engines", "server", "peers"))
     ensemble, cascade = (_at(server, name) for name in ("ensemble", "cascade"))
     rivals = {name: _at(peers, name) for name in peers if name != OUR_WAY}
@@ -64,7 +65,7 @@ def ratios(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def _at(part: dict[str, Any], name: str) -> dict[int, dict[str, Any]]:
-    """Medians over the rounds of one server's loads, by requests in flight."""
+    """Return medians over the rounds of one server's loads, by requests in flight."""
     by_number: dict[int, list[dict[str, Any]]] = {}
     for one_round in part.get(name, []):
         for load in one_round:

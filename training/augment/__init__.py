@@ -1,4 +1,4 @@
-"""Random views of a field for training, and stain normalisation to compare them with.
+"""Makes random views of a field for training, and stain normalisation to compare them with.
 
 ``random_view`` is the way in: ``view`` and ``pair`` make views, ``AugmentConfig`` says how far they
 go. The rest are its parts, in the order in which light reaches the file: ``stain`` (the specimen),

@@ -1,4 +1,4 @@
-"""Cells at one scale: the picture laid at a scale, and a window around each nucleus."""
+"""Lays a picture at a scale, and cuts a window around each nucleus."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from training.cells.density import Rgb, on_black
 
 @dataclass(frozen=True)
 class Cell:
-    """One leukocyte."""
+    """One leukocyte: its window and where it lies."""
 
     rgb: Rgb
     """uint8 [side, side, 3]: the window with whatever lies around; continued at the border."""
@@ -30,7 +30,7 @@ class Cell:
 
 
 def laid(rgb: Rgb, red_cell: float, aspect: float, scale: float) -> Rgb:
-    """The picture with square pixels and red cells of ``scale`` pixels.
+    """Return the picture with square pixels and red cells of ``scale`` pixels.
 
     Args:
         red_cell: their diameter in pixels of the picture's height.
@@ -44,7 +44,7 @@ def laid(rgb: Rgb, red_cell: float, aspect: float, scale: float) -> Rgb:
 
 
 def cut(rgb: Rgb, red_cell: float, aspect: float, scale: float, side: int) -> list[Cell]:
-    """Every leukocyte of a picture, from left to right.
+    """Return every leukocyte of a picture, from left to right.
 
     Args:
         rgb: uint8 [h, w, 3], as it is in its file.
@@ -84,7 +84,7 @@ def _window(
 
 
 def _at(image: npt.NDArray[Any], x: int, y: int, side: int, edge: int) -> npt.NDArray[Any]:
-    """The window at x, y; what lies outside of the image is filled as ``edge`` says."""
+    """Return the window at x, y; what lies outside of the image is filled as ``edge`` says."""
     height, width = image.shape[:2]
     part = image[max(y, 0) : max(y + side, 0), max(x, 0) : max(x + side, 0)]
     before = max(-y, 0), max(-x, 0)

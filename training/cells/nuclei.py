@@ -1,4 +1,4 @@
-"""Where the leukocytes of a picture are: one label for each, touching ones parted.
+"""Finds the leukocytes of a picture: one label for each, touching ones parted.
 
 The picture lies at ``SCALE``: all lengths here are shares of a red cell's diameter.
 """
@@ -58,7 +58,7 @@ def find(rgb: Rgb) -> Labels:
 
 
 def nuclear(density: Floats) -> Mask:
-    """Where there is a nucleus: uint8 [h, w], 0 or 1. ``density`` is float32 [h, w, 3]."""
+    """Return where there is a nucleus: uint8 [h, w], 0 or 1. ``density`` is float32 [h, w, 3]."""
     green = cv2.GaussianBlur(density[..., 1], (0, 0), SCALE * 0.03)
     cells = green > _otsu(np.minimum(green, CELL_CAP))
     stain = cv2.GaussianBlur(purple(density), (0, 0), SCALE * 0.03)
@@ -74,7 +74,7 @@ def nuclear(density: Floats) -> Mask:
 
 
 def _dense(mask: Mask, stain: npt.NDArray[Any], least: float) -> Mask:
-    """The regions that are that purple on average."""
+    """Return the regions that are that purple on average."""
     count, labels = cv2.connectedComponents(mask)
     sums = np.bincount(labels.ravel(), stain.ravel(), count)
     kept = sums >= least * np.bincount(labels.ravel(), minlength=count)
@@ -83,7 +83,7 @@ def _dense(mask: Mask, stain: npt.NDArray[Any], least: float) -> Mask:
 
 
 def part(mask: Mask) -> Labels:
-    """One label for each nucleus of a mask, int32 [h, w]; small ones are left out.
+    """Return one label for each nucleus of a mask, int32 [h, w]; small ones are left out.
 
     Lobes are joined, then the mask is parted at its necks: a watershed of the distance to the
     rim, from peaks that stand ``NECK`` above the pass to the next one.
@@ -97,7 +97,7 @@ def part(mask: Mask) -> Labels:
 
 
 def _peaks(distance: npt.NDArray[Any], mask: npt.NDArray[Any]) -> Labels:
-    """Labels of the peaks that stand ``NECK`` above the pass to a higher one.
+    """Return the labels of the peaks that stand ``NECK`` above the pass to a higher one.
 
     The distance less ``NECK`` is grown under the distance until nothing moves: it reaches the top
     of every lower peak, and stays ``NECK`` below the top of the others.
@@ -127,7 +127,7 @@ def _filled(mask: npt.NDArray[Any]) -> Mask:
 
 
 def _relabelled(labels: Labels) -> Labels:
-    """Labels 1, 2 and so on for the regions that are large enough."""
+    """Return the labels 1, 2 and so on for the regions that are large enough."""
     areas = np.bincount(labels.ravel())
     kept = areas >= SMALLEST * SCALE**2
     kept[0] = False

@@ -1,4 +1,4 @@
-"""How large red cells are, which gives the scale of a picture: 7 to 8 micrometres on a smear."""
+"""Measures red cells, which give the scale of a picture: 7 to 8 micrometres on a smear."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class RedCells(NamedTuple):
 
 
 def measure(rgb: Rgb, aspect: float = 1.0) -> RedCells | None:
-    """Size and aspect of the red cells that lie alone in a picture.
+    """Return the size and aspect of the red cells that lie alone in a picture.
 
     Args:
         rgb: uint8 [h, w, 3].
@@ -57,7 +57,7 @@ def measure(rgb: Rgb, aspect: float = 1.0) -> RedCells | None:
 
 
 def _stretched(rgb: Rgb, aspect: float) -> Rgb:
-    """Square pixels, of the height of the old ones."""
+    """Return the picture with square pixels, at its old height."""
     if aspect == 1:
         return rgb
     size = round(rgb.shape[1] * aspect), rgb.shape[0]
@@ -65,7 +65,7 @@ def _stretched(rgb: Rgb, aspect: float) -> Rgb:
 
 
 def _alone(rgb: Rgb) -> list[tuple[float, float]]:
-    """(diameter, width / height) of each cell without a nucleus that touches no other one."""
+    """Yield (diameter, width / height) of each cell without a nucleus that touches no other one."""
     density = densities(rgb)
     capped = np.minimum(density.max(axis=2), CAP) * np.float32(255 / CAP)
     cells = cv2.threshold(capped.astype(np.uint8), 0, 1, cv2.THRESH_OTSU)[1]

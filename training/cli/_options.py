@@ -1,4 +1,4 @@
-"""Options that several commands of ``python -m training`` have."""
+"""Defines the options that several commands of ``python -m training`` have."""
 
 from __future__ import annotations
 

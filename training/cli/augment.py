@@ -1,4 +1,4 @@
-"""``python -m training augment``."""
+"""Defines the command ``python -m training augment``."""
 
 from __future__ import annotations
 

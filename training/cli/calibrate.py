@@ -1,4 +1,4 @@
-"""``python -m training calibrate``."""
+"""Defines the command ``python -m training calibrate``."""
 
 from __future__ import annotations
 

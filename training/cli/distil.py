@@ -1,4 +1,4 @@
-"""``python -m training distil``."""
+"""Defines the command ``python -m training distil``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``python -m training evaluate``."""
+"""Defines the command ``python -m training evaluate``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``python -m training fit``."""
+"""Defines the command ``python -m training fit``."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def fit(
 
 
 def parsed(stages: tuple[str, ...]) -> tuple[Any, ...]:
-    """The stages of a training, SIDE:EPOCHS[:RATE] each."""
+    """Return the stages of a training, SIDE:EPOCHS[:RATE] each."""
     from training.fit.whole.recipe import Stage
 
     try:

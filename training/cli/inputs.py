@@ -1,4 +1,4 @@
-"""``python -m training inputs``."""
+"""Defines the command ``python -m training inputs``."""
 
 from __future__ import annotations
 

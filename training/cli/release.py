@@ -1,4 +1,4 @@
-"""``python -m training release``."""
+"""Defines the command ``python -m training release``."""
 
 from __future__ import annotations
 

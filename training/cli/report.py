@@ -1,4 +1,4 @@
-"""``python -m training report``."""
+"""Defines the command ``python -m training report``."""
 
 from __future__ import annotations
 

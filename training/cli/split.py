@@ -1,4 +1,4 @@
-"""``python -m training split``."""
+"""Defines the command ``python -m training split``."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def split(
 def _samples(
     root: Path, patients: Path | None, column: str, followed: bool
 ) -> tuple[list[Sample], bool]:
-    """Every image of the data set, and whether images may share cells."""
+    """Return every image of the data set, and whether images may share cells."""
     from training.data import layouts, listing
     from training.data.patients import identified
 
@@ -120,7 +120,7 @@ def _samples(
 
 
 def _compared(root: Path, samples: list[Sample], moved: bool) -> Relatives:
-    """Every image read once, and those found that share cells; what cannot be read is said."""
+    """Read every image once; return those found that share cells, and say what is unreadable."""
     from training.data import dividing
     from training.data.relatives.search import search, steps
 

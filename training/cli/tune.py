@@ -1,4 +1,4 @@
-"""``python -m training tune``."""
+"""Defines the command ``python -m training tune``."""
 
 from __future__ import annotations
 

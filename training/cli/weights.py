@@ -1,4 +1,4 @@
-"""``python -m training weights``."""
+"""Defines the command ``python -m training weights``."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def weights(package: Path, out: Path, adapt_pixels: bool) -> None:
 
 
 def opened(package: Path) -> tuple[dict[str, str], dict[str, bytes]]:
-    """name, version and license of an npm package, and its files beside the manifest by path.
+    """Return name, version and license of an npm package, and its other files by path.
 
     Raises:
         ValueError: no such file, no npm package, one that is cut off, or one that is not known.

@@ -1,4 +1,4 @@
-"""Whether a data set has what training needs, before hours are spent on it."""
+"""Checks that a data set has what training needs, before hours are spent on it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from training.data.sample import DatasetError, Sample, counts
 
 
 def check(samples: Sequence[Sample], min_images: int) -> None:
-    """Raises DatasetError where four classes cannot be trained on ``samples``.
+    """Check that four classes can be trained on ``samples``.
 
-    min_images: how many each class needs.
+    ``min_images`` is how many images each class needs.
+
+    Raises:
+        DatasetError: they cannot.
     """
     found = counts(samples)
     if unstaged := found.pop("malignant", 0):

@@ -1,4 +1,4 @@
-"""The folder layouts that are read, and how each names classes and patients.
+"""Reads the folder layouts that are known, and how each names classes and patients.
 
 kaggle   Folders Benign, Early, Pre and Pro: the Kaggle set "Acute Lymphoblastic Leukemia (ALL)
          image dataset", doi 10.34740/kaggle/dsv/2175623. File names carry no patient.
@@ -77,7 +77,7 @@ def find(root: Path) -> Folders:
 
 
 def images(folder: Path) -> list[Path]:
-    """Image files below ``folder`` in a fixed order, hidden ones left out."""
+    """Return the image files below ``folder`` in a fixed order, hidden ones left out."""
     return [
         path
         for path in sorted(folder.rglob("*"))
@@ -86,7 +86,7 @@ def images(folder: Path) -> list[Path]:
 
 
 def written(root: Path, sample: Sample) -> str:
-    """The class as split.csv names it: by the sample's folder where that is a class's name."""
+    """Return the class as split.csv names it: by the sample's folder if that names a class."""
     folders = sample.path.relative_to(root).parts[:-1]
     return next((name for name in folders if name in NAMES), sample.named)
 

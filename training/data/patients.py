@@ -1,4 +1,4 @@
-"""A table of who is who: which patient, and where known which slide, each image is of."""
+"""Reads a table of who is who: the patient, and where known the slide, of each image."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NAMED = 3
 def identified(
     samples: Sequence[Sample], root: Path, table: Path, column: str = "patient"
 ) -> list[Sample]:
-    """``samples`` with the patients of ``table``, a CSV with the columns path and ``column``.
+    """Return ``samples`` with the patients of ``table``, a CSV with columns path and ``column``.
 
     Paths are relative to ``root``. A column slide is taken over too. Rows of other images are
     passed over, so that one table may serve several folders.

@@ -1,4 +1,4 @@
-"""What there is in a data set, and what to know before a score on it is trusted."""
+"""Summarises what is in a data set, and what to know before a score on it is trusted."""
 
 from __future__ import annotations
 
@@ -34,7 +34,10 @@ class Contents:
 
 
 def contents(root: Path) -> Contents:
-    """Errors as of ``samples.read``."""
+    """Return the contents of ``root``.
+
+    Raises the errors of ``samples.read``.
+    """
     listed = (root / listing.FILE).is_file()
     every = samples.every(root)
     try:
@@ -52,7 +55,7 @@ def contents(root: Path) -> Contents:
 def summarise(
     found: Contents, tell: Callable[[int], object] = lambda steps: None
 ) -> dict[str, object]:
-    """All that is told of a data set, ready for JSON; reads and compares every image."""
+    """Return all that is told of a data set, ready for JSON; reads and compares every image."""
     relatives = search(found.samples, moved=found.fields, tell=tell)
     kept, pairs = relatives.samples, relatives.pairs
     units = joined(len(kept), pairs)

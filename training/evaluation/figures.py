@@ -1,4 +1,4 @@
-"""Every figure of the report, computed from saved predictions: the content of report.json.
+"""Computes every figure of the report from saved predictions: the content of report.json.
 
 Shares lie between 0 and 1; an interval is ``[low, high]``, and null where a class has a single
 group or where all resamples are equal; null stands for what is not defined (a score that needs a
@@ -112,7 +112,7 @@ POLICY = served.POLICY
 
 
 def compute(folder: Path, policy: Path = POLICY) -> dict[str, Any]:
-    """Every figure of the predictions in ``folder`` under a policy.
+    """Return every figure of the predictions in ``folder`` under a policy.
 
     Raises:
         PredictionsError: predictions that are missing, damaged or do not fit together.
@@ -165,7 +165,7 @@ def compute(folder: Path, policy: Path = POLICY) -> dict[str, Any]:
 
 
 def rounded(value: Any) -> Any:
-    """The same with floats of six significant digits: more would be noise and bytes."""
+    """Return figures with floats of six significant digits: more would be noise and bytes."""
     if isinstance(value, float):
         return float(f"{value:.6g}")
     if isinstance(value, Mapping):

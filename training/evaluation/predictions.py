@@ -1,4 +1,4 @@
-"""What one backbone said about every image of one protocol, as numbers in one file.
+"""Stores what one backbone said about every image of one protocol, as numbers in one file.
 
 ``FOLDER/<protocol>/<backbone>.npz`` holds everything the report needs, so that it can be rebuilt
 without images and without networks. The protocols are known, random and slides
@@ -115,7 +115,10 @@ class Predictions:
             raise PredictionsError(f"variant {name} holds values that are not finite numbers")
 
     def keys(self) -> list[tuple[str, str, str]]:
-        """Fold, part and path of every row; the same image has the same key in every backbone."""
+        """Return fold, part and path of every row.
+
+        The same image has the same key in every backbone.
+        """
         return list(zip(self.folds.tolist(), self.parts.tolist(), self.paths.tolist(), strict=True))
 
 
@@ -127,6 +130,7 @@ ARRAYS = tuple(
 
 
 def place(folder: Path, protocol: str, backbone: str) -> Path:
+    """Return where the predictions of one backbone in one protocol lie."""
     return folder / protocol / f"{backbone}.npz"
 
 
@@ -165,7 +169,9 @@ def load(path: Path) -> Predictions:
 
 
 def load_all(folder: Path) -> dict[str, dict[str, Predictions]]:
-    """All predictions of ``folder`` by protocol and backbone, backbones in the contract's order.
+    """Return all predictions of ``folder`` by protocol and backbone.
+
+    Backbones are in the contract's order.
 
     Raises:
         PredictionsError: a damaged file, one in the wrong place, or none at all.

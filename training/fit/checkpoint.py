@@ -1,4 +1,4 @@
-"""One file that a killed training goes on from: weights, optimizer, random states, progress.
+"""Stores all that a killed training goes on from: weights, optimizer, random states, progress.
 
 Keras's own ``.keras`` checkpoint loses what is not part of its configuration (which variables are
 kept from weight decay), so the variables are stored and put back into a model built anew.
@@ -72,7 +72,7 @@ def save(
 
 
 def progress(path: Path, settings: dict[str, Any]) -> Progress:
-    """How far the training of ``path`` has come.
+    """Return how far the training of ``path`` has come.
 
     Raises:
         CheckpointError: the file is of a training with other settings; the message says which.
@@ -89,7 +89,10 @@ def progress(path: Path, settings: dict[str, Any]) -> Progress:
 
 
 def history(path: Path) -> list[dict[str, Any]]:
-    """Rows of the epochs that the training of ``path`` has finished; none where there is none."""
+    """Return the rows of the epochs that the training of ``path`` has finished.
+
+    There is none if there is no file.
+    """
     if not path.is_file():
         return []
     with np.load(path) as stored:
@@ -98,7 +101,7 @@ def history(path: Path) -> list[dict[str, Any]]:
 
 
 def differences(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
-    """Names of the settings that differ, those of the recipe one by one, as JSON sees them."""
+    """Return the names of settings that differ, those of the recipe one by one, as in JSON."""
     one, other = (json.loads(json.dumps(_flat(each))) for each in (one, other))
     return sorted(name for name in one.keys() | other.keys() if one.get(name) != other.get(name))
 
@@ -109,7 +112,7 @@ def _flat(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def _current(recipe: dict[str, Any]) -> dict[str, Any]:
-    """A recipe as it is written today.
+    """Return a recipe as it is written today.
 
     Up to version 0.1 one recipe held the settings of a head and of a whole network, and the inverse
     of the ridge; the released masters' records are so.
@@ -137,14 +140,14 @@ def restore_optimizer(path: Path, model: keras.Model) -> None:
 
 
 def arrays(path: Path, part: str) -> list[npt.NDArray[Any]]:
-    """The arrays of ``best`` or ``average``; none where there was nothing yet."""
+    """Return the arrays of ``best`` or ``average``; none where there was nothing yet."""
     with np.load(path) as stored:
         count = sum(name.startswith(f"{part}.") for name in stored.files)
         return [stored[f"{part}.{index}"] for index in range(count)]
 
 
 def _own(model: keras.Model) -> list[Any]:
-    """Weights and the state of every seed generator, without the metrics."""
+    """Return the weights and the state of every seed generator, without the metrics."""
     metrics = {id(variable) for variable in model.metrics_variables}
     return [variable for variable in model.variables if id(variable) not in metrics]
 

@@ -1,4 +1,4 @@
-"""The images of a fold in memory: in colour to make views of, and as served to validate on."""
+"""Holds the images of a fold in memory: in colour for views, and as served to validate on."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from training.fit.batches import Images
 
 
 def render() -> Render:
-    """What turns a field in colour into what the networks see: uint8 [224, 224, 3] both."""
+    """Return what turns a field in colour into what the networks see: uint8 [224, 224, 3] both."""
     return served.pixels.render
 
 
 def in_colour(samples: Sequence[Sample], *, nuclei: bool) -> Images:
-    """Fields as they are before ``render``, for training.
+    """Return the fields as they are before ``render``, for training.
 
     Args:
         nuclei: also find the nuclei, for views that are cut around them.
@@ -39,7 +39,7 @@ def in_colour(samples: Sequence[Sample], *, nuclei: bool) -> Images:
 
 
 def rendered(samples: Sequence[Sample]) -> Images:
-    """Fields as the networks see them, with their nuclei, for views that change no colours."""
+    """Return fields as the networks see them, with their nuclei, for views of equal colours."""
     found = in_colour(samples, nuclei=True)
     assert found.nuclei is not None
     draw = served.pixels.render
@@ -48,7 +48,10 @@ def rendered(samples: Sequence[Sample]) -> Images:
 
 
 def as_served(samples: Sequence[Sample]) -> Images:
-    """Fields as the networks see them, for validation; errors as of ``in_colour``."""
+    """Return the fields as the networks see them, for validation.
+
+    Raises the errors of ``in_colour``.
+    """
     return Images(dataset.decode(samples)[0], samples)
 
 

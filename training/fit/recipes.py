@@ -1,4 +1,4 @@
-"""Which recipe a backbone is trained by: a head alone, or the network as a whole."""
+"""Chooses the recipe that a backbone is trained by: a head alone, or the network as a whole."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ Recipe = HeadRecipe | WholeRecipe
 
 
 def recipe(backbone: str, learn: str | None = None) -> Recipe:
-    """The recipe of ``backbone``: a voter's own, and for any other network as a whole.
+    """Return the recipe of ``backbone``: a voter's own; any other network is trained as a whole.
 
-    learn: "head" or "all" to train it so whatever its recipe says.
+    ``learn`` is "head" or "all" to train it so whatever its recipe says.
     """
     own: Recipe = RECIPES.get(backbone) or WholeRecipe()
     if learn == "all":
@@ -25,7 +25,7 @@ def recipe(backbone: str, learn: str | None = None) -> Recipe:
 
 
 def changed(before: Recipe, **changes: Any) -> Recipe:
-    """A copy with every change that is not None; ``augment`` takes changes of its own.
+    """Return a copy with every change that is not None; ``augment`` takes changes of its own.
 
     Raises:
         ValueError: a setting that this training would not follow, or cannot.

@@ -1,4 +1,4 @@
-"""One training from a fold of the images to the master and its record."""
+"""Runs one training, from a fold of the images to the master and its record."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Order:
     weights: str = "none"
 
     def named(self) -> protocols.Fold:
-        """The fold that is asked for.
+        """Return the fold that is asked for.
 
         Raises:
             RunError: the protocol has no such fold, or several and none was named.
@@ -71,7 +71,7 @@ class Order:
 
 
 def place(runs: Path, protocol: str, fold: str, backbone: str) -> Path:
-    """Where the trainings of all protocols and folds lie side by side."""
+    """Return where the trainings of all protocols and folds lie side by side."""
     return runs / protocol / fold / backbone
 
 
@@ -144,7 +144,7 @@ def _fit_whole(
     out: Path,
     habits: epochs.Habits | None,
 ) -> tuple[list[npt.NDArray[Any]], list[dict[str, Any]]]:
-    """Best weights and history of a network that is trained as a whole."""
+    """Return the best weights and the history of a network that is trained as a whole."""
     learned = images.in_colour(train, nuclei=recipe.augment.on_nuclei > 0)
     earlier = checkpoint.history(out / epochs.CHECKPOINT)
     with contextlib.closing(Board(out, earlier)) as board:
@@ -168,7 +168,7 @@ def _fit_whole(
 
 
 def _settings(order: Order, fold: protocols.Fold) -> dict[str, Any]:
-    """What decides the outcome: the part of the record that is known before the training."""
+    """Return what decides the outcome: the part of the record that is known before the training."""
     return {
         "backbone": order.backbone,
         "way": order.protocol,
@@ -203,7 +203,7 @@ def _refuse_another(written: Path, settings: dict[str, Any]) -> None:
 
 
 def origin(weights: str) -> str | dict[str, Any]:
-    """Which file a training began with, by its hash, and how that one was trained."""
+    """Return which file a training began with, by its hash, and how that one was trained."""
     path = Path(weights)
     if weights in ("none", "imagenet") or not path.is_file():
         return weights  # a missing file is told by whoever reads it
@@ -211,7 +211,7 @@ def origin(weights: str) -> str | dict[str, Any]:
 
 
 def described(path: Path) -> dict[str, Any]:
-    """A file of weights by its hash, and how a master was trained by its record."""
+    """Return a file of weights by its hash, and how a master was trained by its record."""
     found: dict[str, Any] = {
         "file": path.name,
         "kind": "master" if path.suffix == ".keras" else "feature extractor",

@@ -1,4 +1,4 @@
-"""Risk against coverage: how wrong the answers are that are given when the others are withheld."""
+"""Measures risk against coverage: how wrong answers are that are given when others are withheld."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Bools = npt.NDArray[np.bool_]
 
 
 def counts(given: Bools, wrong_class: Bools, wrong_label: Bools) -> dict[str, int]:
-    """How many of n answers are ``given`` without review, and how many of those are wrong."""
+    """Return how many of n answers are ``given`` without review, and how many are wrong."""
     return {
         "without_review": int(given.sum()),
         "wrong_class": int((given & wrong_class).sum()),
@@ -22,10 +22,10 @@ def counts(given: Bools, wrong_class: Bools, wrong_label: Bools) -> dict[str, in
 
 
 def risks(trust: Floats, wrong: npt.NDArray[np.bool_]) -> Floats:
-    """Share of wrong answers [n] among the 1, 2, ... n most trusted ones.
+    """Return the share of wrong answers [n] among the 1, 2, ... n most trusted ones.
 
-    trust: [n], high for answers to be given. Where rows have the same trust nothing says which
-    goes first, so each counts with their mean.
+    ``trust`` is [n], high for answers to be given. Where rows have the same trust nothing says
+    which goes first, so each counts with their mean.
     """
     _, place, sizes = np.unique(-np.asarray(trust, float), return_inverse=True, return_counts=True)
     mean = np.bincount(place.reshape(-1), weights=wrong, minlength=len(sizes)) / sizes
@@ -34,12 +34,12 @@ def risks(trust: Floats, wrong: npt.NDArray[np.bool_]) -> Floats:
 
 
 def aurc(trust: Floats, wrong: npt.NDArray[np.bool_]) -> float:
-    """Area under the risk-coverage curve (Y. Geifman and R. El-Yaniv, 2017); 0 is perfect."""
+    """Return the area under the risk-coverage curve (Geifman and El-Yaniv, 2017); 0 is perfect."""
     return float(risks(trust, wrong).mean())
 
 
 def curve(trust: Floats, wrong: npt.NDArray[np.bool_]) -> tuple[list[float], list[float]]:
-    """Coverage, rising to 1, and risk at it, at no more than POINTS places."""
+    """Return coverage, rising to 1, and the risk at it, at no more than POINTS places."""
     found = risks(trust, wrong)
     places = np.unique(np.linspace(1, len(found), min(POINTS, len(found))).round().astype(int))
     return (

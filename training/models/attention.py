@@ -1,4 +1,4 @@
-"""Channel attention between feature extractor and pooling, from ordinary Keras layers.
+"""Adds channel attention between feature extractor and pooling, from ordinary Keras layers.
 
 The maps are weighed by channel and stay maps, so the head applied at every position still averages
 to the logits, and the saved model needs no class of this project to be read.
@@ -13,7 +13,7 @@ from keras import layers
 
 
 def apply(kind: str, maps: Any) -> Any:
-    """Maps float32 [n, h, w, c], weighed by "eca" or "se"; unchanged for "none".
+    """Return maps float32 [n, h, w, c], weighed by "eca" or "se"; unchanged for "none".
 
     Raises:
         ValueError: another kind.
@@ -26,7 +26,10 @@ def apply(kind: str, maps: Any) -> Any:
 
 
 def _squeeze_and_excite(maps: Any) -> Any:
-    """Two dense layers over the channel means (Hu et al. 2018, arXiv 1709.01507), reduction 16."""
+    """Apply two dense layers to the channel means (Hu et al. 2018), reduction 16.
+
+    The paper is arXiv 1709.01507.
+    """
     channels = maps.shape[-1]
     mean = layers.GlobalAveragePooling2D(keepdims=True, dtype="float32", name="se_mean")(maps)
     small = layers.Dense(max(channels // 16, 4), "relu", dtype="float32", name="se_reduce")(mean)
@@ -34,7 +37,7 @@ def _squeeze_and_excite(maps: Any) -> Any:
 
 
 def _efficient(maps: Any) -> Any:
-    """One convolution along the channels (Wang et al. 2020, arXiv 1910.03151).
+    """Apply one convolution along the channels (Wang et al. 2020, arXiv 1910.03151).
 
     Its width grows with the logarithm of the channels as in the paper (gamma 2, b 1), odd.
     """

@@ -1,4 +1,4 @@
-"""A voter: (the beginning of) a Keras application, average pooling, one dense layer."""
+"""Builds a voter: (the beginning of) a Keras application, average pooling, one dense layer."""
 
 from __future__ import annotations
 
@@ -90,7 +90,10 @@ def build(
 
 
 def extractor(nets: Nets) -> keras.Model:
-    """PIXELS uint8 [n, side, side, 3] to what the dense head sees, float32 [n, channels]."""
+    """Return the model from PIXELS uint8 [n, side, side, 3] to what the dense head sees.
+
+    That is float32 [n, channels].
+    """
     pooled = nets.served.get_layer("pool").output
     return keras.Model(nets.served.input, pooled, name=nets.served.name)
 
@@ -98,7 +101,7 @@ def extractor(nets: Nets) -> keras.Model:
 def trunk(
     backbone: str, taps: Sequence[str], *, weights: str = "none"
 ) -> tuple[keras.Model, keras.Model]:
-    """What lies before the head, for images of any size.
+    """Build what lies before the head, for images of any size.
 
     Returns:
         PIXELS uint8 [n, side, side, 3] to the maps of every tap, float32 [n, h, w, channels], and
@@ -125,7 +128,7 @@ def _as_floats(maps: Any) -> list[Any]:
 
 
 def _tapped(whole: keras.Model, taps: Sequence[str]) -> keras.Model:
-    """The application up to its taps, with an output for each; both share their layers."""
+    """Return the application up to its taps, with an output for each; both share their layers."""
     ends = []
     for tap in taps:
         name, dot, side = tap.partition(".")
@@ -140,7 +143,7 @@ def _tapped(whole: keras.Model, taps: Sequence[str]) -> keras.Model:
 
 
 def _mixing(trained: keras.Model, features: keras.Model, mix: float, seed: int) -> keras.Model:
-    """``trained`` over the same layers, with MixStyle inside the feature extractor."""
+    """Return ``trained`` over the same layers, with MixStyle inside the feature extractor."""
     mixed = mixstyle.inserted(features, mix, seed)
     return keras.models.clone_model(
         trained,
@@ -181,7 +184,7 @@ def _application(
 
 
 def _check_any_size(name: str, features: keras.Model) -> None:
-    """Some applications (NASNet) are built for one size and fail with any other one."""
+    """Check that an application takes any size; some (NASNet) are built for one alone."""
     try:
         features.compute_output_shape((1, SIDE, SIDE, 3))
     except ValueError as error:

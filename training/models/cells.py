@@ -1,4 +1,4 @@
-"""Maps of several depths, so weighed that their plain average describes leukocytes alone.
+"""Weighs maps of several depths so that their plain average describes leukocytes alone.
 
 Most of a field is blank (``smear_density.render``), and how much of it is blank says how crowded
 the smear is, not what its cells are like. So every map is multiplied by where there is something
@@ -26,7 +26,9 @@ MIN_SHARE = 1e-3
 
 
 def described(pixels: Any, maps: Sequence[Any]) -> Any:
-    """Weighed maps and squares, float32 [n, h, w, 2 * channels of all maps], on the coarsest grid.
+    """Return the weighed maps and squares on the coarsest grid.
+
+    They are float32 [n, h, w, 2 * channels of all maps].
 
     Args:
         pixels: uint8 [n, side, side, 3], what the backbone was given.
@@ -45,8 +47,10 @@ def described(pixels: Any, maps: Sequence[Any]) -> Any:
 
 
 def _on_grid(seen: Any, side: int) -> Any:
-    """The average in every cell of a [side, side] grid, which lies in the middle of the field
-    where the field is no multiple of it (unpadded convolutions of InceptionV3)."""
+    """Return the average in every cell of a [side, side] grid in the middle of the field.
+
+    The field may be no multiple of it (unpadded convolutions of InceptionV3).
+    """
     step = seen.shape[1] // side
     before = seen.shape[1] - step * side
     if before:
@@ -56,7 +60,7 @@ def _on_grid(seen: Any, side: int) -> Any:
 
 
 def _coarser(maps: Any, side: int) -> Any:
-    """Maps [n, side, side, channels]; the last row of an odd number of rows stands alone."""
+    """Halve maps [n, side, side, channels]; the last row of an odd number of rows stands alone."""
     times = -(-maps.shape[1] // side)
     pool = layers.AveragePooling2D(times, padding="same", dtype="float32")
     return maps if times == 1 else pool(maps)

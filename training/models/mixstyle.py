@@ -1,4 +1,4 @@
-"""MixStyle: in training, early feature statistics of one field are mixed with another's.
+"""Mixes early feature statistics of one field with another's, in training (MixStyle).
 
 Zhou et al., "Domain Generalization with MixStyle", ICLR 2021, arXiv 2104.02008. Mean and deviation
 of early maps carry the style (here stain and lamp). The layer has no weights and stands in the
@@ -31,7 +31,7 @@ class MixStyle(keras.layers.Layer):  # type: ignore[misc]  # Keras has no types
         self.supports_masking = True
 
     def call(self, maps: Any, training: bool = False) -> Any:
-        """Maps [n, h, w, c], mixed where ``training``."""
+        """Return the maps [n, h, w, c], mixed where ``training``."""
         if not training or not self.share:
             return maps
         full = ops.cast(maps, "float32")
@@ -48,14 +48,16 @@ class MixStyle(keras.layers.Layer):  # type: ignore[misc]  # Keras has no types
         return ops.cast((full - mean) / spread * new_spread + new_mean, maps.dtype)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
+        """Return the input's shape: nothing else changes."""
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
+        """Return the settings, as Keras stores them."""
         return {**super().get_config(), "share": self.share, "seed": self.seeds.seed}
 
 
 def inserted(features: keras.Model, share: float, seed: int) -> keras.Model:
-    """The feature extractor with MixStyle behind its two early stages, over the same weights."""
+    """Return the feature extractor with MixStyle behind its early stages, over the same weights."""
     names = places(features)
     mixers = {
         name: MixStyle(share, seed + number, name=f"mixstyle_{number}", dtype=features.dtype_policy)
@@ -70,7 +72,7 @@ def inserted(features: keras.Model, share: float, seed: int) -> keras.Model:
 
 
 def places(features: keras.Model) -> list[str]:
-    """Names of the layers behind which the whole state of the network is one early map.
+    """Return the names of the layers behind which the whole state of the network is one early map.
 
     Raises:
         ValueError: the network has no such place.
@@ -88,7 +90,7 @@ def places(features: keras.Model) -> list[str]:
 
 
 def _whole_states(features: keras.Model) -> list[str]:
-    """Layers, in order, whose output is all that later steps take from earlier ones.
+    """Yield layers, in order, whose output is all that later steps take from earlier ones.
 
     Padding is left out: mixing behind it would write on the border that it adds.
     """

@@ -1,4 +1,4 @@
-"""The model card: what the models are for, what not, and how they did; from the same figures.
+"""Writes the model card from the same figures: what the models are for, what not, how they did.
 
 Its headings follow M. Mitchell et al., "Model Cards for Model Reporting" (2019).
 """
@@ -31,7 +31,7 @@ _SPECIAL = re.compile(r"([\\`*<>|\[\]])")
 
 
 def render(figures: Figures, records: Mapping[str, Any]) -> str:
-    """The card in Markdown; ``records`` are the masters' training records by backbone."""
+    """Return the card in Markdown; ``records`` are the masters' training records by backbone."""
     template = environment(autoescape=False).get_template("card.md.j2")
     text = template.render(
         verdict=verdict,
@@ -66,7 +66,7 @@ def render(figures: Figures, records: Mapping[str, Any]) -> str:
 
 
 def records(masters: Path) -> dict[str, Any]:
-    """The training records beside the masters, those that are there.
+    """Return the training records beside the masters, those that are there.
 
     Raises:
         ValueError: a record that is no JSON; the message names it.
@@ -83,7 +83,7 @@ def records(masters: Path) -> dict[str, Any]:
 
 
 def markdown(table: Table) -> str:
-    """A table as GitHub's Markdown, its caption in bold above."""
+    """Return a table as GitHub's Markdown, its caption in bold above."""
     head = [plain(name) for name in table.head]
     words = {*range(table.names), len(head) - 1 if table.chips else 0}
     rule = ["---" if place in words else "---:" for place in range(len(head))]
@@ -93,12 +93,12 @@ def markdown(table: Table) -> str:
 
 
 def in_markdown(section: Section) -> str:
-    """The tables of a section, and what in it was not measured."""
+    """Return the tables of a section, and what in it was not measured."""
     return "\n\n".join(filter(None, map(_block, section.blocks)))
 
 
 def plain(text: str) -> str:
-    """Text that Markdown takes for text, on one line."""
+    """Return the text that Markdown takes for text, on one line."""
     return _SPECIAL.sub(r"\\\1", " ".join(str(text).split()))
 
 

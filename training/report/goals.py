@@ -1,4 +1,4 @@
-"""The goals of the project, and where in the figures each is measured.
+"""Lists the goals of the project, and where in the figures each is measured.
 
 The figures come from report.json alone; ``training.report.verdicts`` has the rule.
 """
@@ -16,7 +16,7 @@ from training.report.wording import PROTOCOLS, VOTE, VOTERS
 
 
 def _vote(protocol: str, name: str, figure: str, bound: float, **more: Any) -> Goal:
-    """A goal for one score of the vote in one protocol."""
+    """Return a goal for one score of the vote in one protocol."""
     read = partial(score, protocol=protocol, voter=VOTE, name=name)
     more.setdefault("size", lambda figures: at(figures, "ways", protocol, "groups"))
     return Goal(PROTOCOLS[protocol], f"vote, {figure}", read, bound, key=(protocol, name), **more)
@@ -62,7 +62,7 @@ def _outside(figures: Figures) -> Measured:
 
 
 def _worst(*families: str) -> Callable[[Figures], Measured]:
-    """Share of the vote's labels that the worst variant of the families changed.
+    """Return the share of the vote's labels that the worst variant of the families changed.
 
     Nothing where a family is missing: the worst of the others would flatter.
     """
@@ -194,7 +194,7 @@ GOALS: Final = (
 
 
 def outcomes(figures: Figures) -> list[Outcome]:
-    """Every goal with what was measured."""
+    """Return every goal with what was measured."""
     return [
         Outcome(goal, goal.read(figures), goal.size(figures), goal.beside(figures))
         for goal in GOALS
@@ -202,10 +202,10 @@ def outcomes(figures: Figures) -> list[Outcome]:
 
 
 def bound(protocol: str, name: str) -> float | None:
-    """The goal for one score of the vote, or None where there is none."""
+    """Return the goal for one score of the vote, or None where there is none."""
     return next((each.bound for each in GOALS if each.key == (protocol, name)), None)
 
 
 def before(protocol: str, name: str) -> str:
-    """What colour features or the paper reached in one score, or nothing."""
+    """Return what colour features or the paper reached in one score, or nothing."""
     return next((each.before for each in GOALS if each.key == (protocol, name)), "")

@@ -1,4 +1,4 @@
-"""Colours, marks and type of every plot; one voter looks the same everywhere.
+"""Defines colours, marks and type of every plot; one voter looks the same everywhere.
 
 The hues are those of Okabe and Ito ("Color Universal Design", 2008), which readers with any of
 the usual colour-vision deficiencies can tell apart, darkened or lightened until they stand out
@@ -14,6 +14,8 @@ from typing import Any, Final
 
 @dataclass(frozen=True)
 class Look:
+    """How one voter looks in every plot: its colours, mark and dash."""
+
     colour: str
     dark: str
     """The colours on a dark screen."""
@@ -47,11 +49,12 @@ NEUTRALS: Final = {
 
 
 def look(voter: str) -> Look:
+    """Return how a voter looks; voters without a style of their own share one."""
     return LOOKS.get(voter, OTHER)
 
 
 def variables() -> dict[str, tuple[str, str, str]]:
-    """CSS name, light and dark value of every colour by the hex code that the plots use."""
+    """Return CSS name, light and dark value of every colour, by the hex code in the plots."""
     voters = {
         each.colour: (f"voter-{name.replace('_', '-')}", each.colour, each.dark)
         for name, each in {**LOOKS, "other": OTHER}.items()

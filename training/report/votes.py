@@ -1,6 +1,6 @@
-"""Does the vote beat its best member, and if not, why: worked out from the figures.
+"""Works out whether the vote beats its best backbone, and if not, why.
 
-A majority of three is better than its members only as far as they err on different images. What
+A majority of three is better than its backbones only as far as they err on different images. What
 McNemar's tables count between two voters is enough to say how far that holds here.
 """
 
@@ -32,7 +32,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The vote against its best member in one protocol and one question."""
+    """The vote against its best backbone in one protocol and one question."""
 
     protocol: str
     question: str
@@ -44,25 +44,28 @@ class Comparison:
 
     @property
     def beats(self) -> bool:
+        """Whether the vote alone is right more often than its best backbone alone."""
         return self.pair.only_first > self.pair.only_second
 
     @property
     def noise(self) -> bool:
+        """Whether chance explains the difference."""
         return self.pair.p is None or self.pair.p >= NOISE
 
     @property
     def answer(self) -> str:
+        """The comparison in a word or two."""
         if self.pair.only_first == self.pair.only_second:
             return "equal"
         return ("yes" if self.beats else "no") + (", within noise" if self.noise else "")
 
     def against(self) -> str:
-        """Images won and lost against the best member, and what chance says of that."""
+        """Return the images won and lost against the best backbone, and what chance says."""
         won, lost = (numbers.count(each) for each in (self.pair.only_first, self.pair.only_second))
         return f"{won} images won, {lost} lost, {numbers.p_value(self.pair.p)}"
 
     def reasons(self) -> list[str]:
-        """Why the vote does not clearly win, in whole sentences; empty where it does."""
+        """Return why the vote does not clearly win, in whole sentences; empty where it does."""
         if self.beats and not self.noise:
             return []
         best, pair = VOTERS[self.best], self.pair
@@ -94,7 +97,7 @@ class Comparison:
 
 
 def pair(figures: Figures, protocol: str, first: str, second: str, question: str) -> Pair | None:
-    """McNemar's counts of two voters, whichever way round they stand in the figures."""
+    """Find McNemar's counts of two voters, whichever way round they are in the figures."""
     for entry in at(figures, "ways", protocol, "mcnemar") or ():
         if entry.get("question") != question:
             continue
@@ -111,7 +114,7 @@ def pair(figures: Figures, protocol: str, first: str, second: str, question: str
 
 
 def compare(figures: Figures, protocol: str, question: str) -> Comparison | None:
-    """The vote against its best member; None where one of them was not measured."""
+    """Compare the vote with its best backbone; None if one of them was not measured."""
     name = ACCURACY[question]
     scores = {each: score(figures, protocol, each, name) for each in (*MEMBERS, VOTE)}
     images = at(figures, "ways", protocol, "images")

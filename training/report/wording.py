@@ -1,4 +1,4 @@
-"""What the names in the figures are called in front of readers, and the order they stand in."""
+"""Names what is in the figures for readers, and orders it."""
 
 from __future__ import annotations
 
@@ -93,11 +93,11 @@ SHARES: Final = frozenset(
 
 
 def named(names: dict[str, str], name: str) -> str:
-    """The readers' name; an unknown one is shown as it is."""
+    """Return the readers' name; an unknown one is shown as it is."""
     return names.get(name, name.replace("_", " "))
 
 
 def ordered(names: dict[str, str], found: Iterable[str]) -> list[str]:
-    """``found`` in the order of ``names``, unknown ones after them in the order of the alphabet."""
+    """Return ``found`` in the order of ``names``, unknown ones after them alphabetically."""
     place = {name: index for index, name in enumerate(names)}
     return sorted(found, key=lambda name: (place.get(name, len(place)), name))

@@ -22,7 +22,7 @@ def policy(
     train_slides: npt.NDArray[np.str_],
     thresholds: Thresholds | None = None,
 ) -> Policy:
-    """A policy as ``policy.json`` holds it, without where it comes from.
+    """Return a policy as ``policy.json`` holds it, without where it comes from.
 
     Args:
         val: held-out fields of known slides, for temperatures and the scale of the OOD score.
@@ -57,13 +57,17 @@ def policy(
 
 
 def with_thresholds(fitted: Policy, chosen: Thresholds) -> Policy:
-    """The same policy with other thresholds."""
+    """Return the same policy with other thresholds."""
     ood = {**fitted["ood"], "review_above": dict(chosen.review_above)}
     return {**fitted, "confidence": dict(chosen.confidence), "ood": ood}
 
 
 def loaded(fitted: Policy) -> Any:
-    """The policy as the server loads it. Raises PolicyError if it would not."""
+    """Return the policy as the server loads it.
+
+    Raises:
+        PolicyError: the server would not load it.
+    """
     return served.majority.Policy.from_dict(fitted)
 
 

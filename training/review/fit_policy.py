@@ -1,4 +1,4 @@
-"""The served vote's policy, and the policies that judge slides left out."""
+"""Fits the served vote's policy, and the policies that judge slides left out."""
 
 from __future__ import annotations
 
@@ -38,7 +38,11 @@ class Measured:
         self._known: dict[Path, npt.NDArray[np.float32]] = {}
 
     def quality(self, samples: Sequence[dataset.Sample]) -> npt.NDArray[np.float32]:
-        """Quality values [n, Q]. Raises DatasetError naming an image the server would refuse."""
+        """Return the quality values [n, Q].
+
+        Raises:
+            DatasetError: the server would refuse an image; the message names it.
+        """
         new = [each for each in samples if each.path not in self._known]
         for start in range(0, len(new), 64):  # 64 decoded images at a time
             part = new[start : start + 64]
@@ -56,7 +60,7 @@ def fit(
     predictions: Mapping[str, Answers] | None = None,
     right: str = "label",
 ) -> Result:
-    """Fit on part "val" of ``root``, with the networks of the model repository.
+    """Fit a policy on part "val" of ``root``, with the networks of the model repository.
 
     Args:
         keras: masters to ask instead of the served networks: files, or folders that hold them.
@@ -116,7 +120,7 @@ def fit(
 def _ask(
     val: Sequence[dataset.Sample], keras: Sequence[Path], networks: Path | None
 ) -> tuple[npt.NDArray[np.float32], dict[str, str]]:
-    """Logits [3, n, 4], and the SHA-256 of every network's file by its name."""
+    """Return the logits [3, n, 4], and the SHA-256 of every network's file by its name."""
     pixels = dataset.decode(val)[0]
     if not keras:
         files = (
@@ -141,7 +145,7 @@ def _slides(samples: Sequence[dataset.Sample]) -> npt.NDArray[np.str_]:
 
 
 def _draft(root: Path, fold: LeftOut, measured: Measured) -> dict[str, Any]:
-    """A policy that knows nothing of the slides left out, thresholds still open."""
+    """Return a policy that knows nothing of the slides left out, thresholds still open."""
     train = protocols.folds(root, "slides", left_out=[fold.name])[0].parts["train"]
     return assemble.policy(fold.val, measured.quality(train), _slides(train))
 
@@ -152,7 +156,7 @@ def _judges(
     evidence: Mapping[str, Evidence],
     right: str,
 ) -> dict[str, dict[str, Any]]:
-    """The policy of every fold, its thresholds chosen on the other folds."""
+    """Return the policy of every fold, its thresholds chosen on the other folds."""
     policies = {}
     for fold in unseen:
         others = [found for name, found in evidence.items() if name != fold.name]

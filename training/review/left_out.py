@@ -1,4 +1,4 @@
-"""Answers to slides that the answering networks were trained without, from saved predictions."""
+"""Reads answers to slides that the answering networks were trained without."""
 
 from __future__ import annotations
 
@@ -14,28 +14,42 @@ from training.review.evidence import Rows
 
 
 class LeftOutError(ValueError):
-    """Predictions of which no rows can be made; the message says why."""
+    """No rows can be made of these predictions; the message says why."""
 
 
 class Answers(Protocol):
     """One backbone's predictions, as ``training.evaluation.predictions`` stores them."""
 
     @property
-    def targets(self) -> npt.NDArray[np.int64]: ...
-    @property
-    def groups(self) -> npt.NDArray[np.str_]: ...
-    @property
-    def slides(self) -> npt.NDArray[np.str_]: ...
-    @property
-    def folds(self) -> npt.NDArray[np.str_]: ...
-    @property
-    def parts(self) -> npt.NDArray[np.str_]: ...
-    @property
-    def logits(self) -> npt.NDArray[np.float32]: ...
-    @property
-    def quality(self) -> npt.NDArray[np.float32]: ...
+    def targets(self) -> npt.NDArray[np.int64]:
+        """The class index of each row, [n]."""
 
-    def keys(self) -> list[tuple[str, str, str]]: ...
+    @property
+    def groups(self) -> npt.NDArray[np.str_]:
+        """The group of each row, whose members share cells, [n]."""
+
+    @property
+    def slides(self) -> npt.NDArray[np.str_]:
+        """The slide of each row, [n]."""
+
+    @property
+    def folds(self) -> npt.NDArray[np.str_]:
+        """The fold of each row, [n]."""
+
+    @property
+    def parts(self) -> npt.NDArray[np.str_]:
+        """The part of each row, "val" or "test", [n]."""
+
+    @property
+    def logits(self) -> npt.NDArray[np.float32]:
+        """The backbone's logits [n, 4]."""
+
+    @property
+    def quality(self) -> npt.NDArray[np.float32]:
+        """The quality values [n, Q]."""
+
+    def keys(self) -> list[tuple[str, str, str]]:
+        """Return fold, part and path of every row."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +64,7 @@ class LeftOut:
 
 
 def read(by_backbone: Mapping[str, Answers]) -> list[LeftOut]:
-    """Every fold that all three backbones answered, in the predictions' order.
+    """Return every fold that all three backbones answered, in the predictions' order.
 
     Raises:
         LeftOutError: a backbone is missing, the quality values are of another version, or no

@@ -1,4 +1,4 @@
-"""Logits of the networks that the server runs: the INT8 IR of the model repository."""
+"""Computes logits of the networks that the server runs: the INT8 IR of the model repository."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class ServedError(ImportError):
 
 
 def files(folder: Path, below: str = "1") -> list[Path]:
-    """The three networks' ``folder/<backbone>/<below>/model.xml``, in the order of BACKBONES.
+    """Return the three networks' ``folder/<backbone>/<below>/model.xml``, in BACKBONES' order.
 
     Raises:
         FileNotFoundError: one is missing; the message says which.
@@ -34,7 +34,7 @@ def files(folder: Path, below: str = "1") -> list[Path]:
 
 
 def logits(path: Path, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """What one network says about fields uint8 [n, 224, 224, 3]: float32 [n, 4].
+    """Return what one network says about fields uint8 [n, 224, 224, 3]: float32 [n, 4].
 
     Its float parts run in float32. On a CPU with bfloat16 the server's run in that by default, and
     its answers differ a little; thresholds must not depend on the CPU that fitted them.
@@ -58,5 +58,5 @@ def logits(path: Path, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]
 
 
 def digest(path: Path) -> str:
-    """SHA-256 over a network's graph and weights."""
+    """Return SHA-256 over a network's graph and weights."""
     return hashlib.sha256(path.read_bytes() + path.with_suffix(".bin").read_bytes()).hexdigest()

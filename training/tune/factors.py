@@ -1,4 +1,4 @@
-"""What a study varies: settings of a recipe and of its augmentation, and the learning rate."""
+"""Defines what a study varies: settings of a recipe and of its augmentation, and the rate."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ Value = float | int | str
 
 
 class FactorError(ValueError):
-    """No such setting, or no such range."""
+    """There is no such setting, or no such range."""
 
 
 @dataclass(frozen=True)
 class Factor:
-    """One setting and the values that it may take: ``levels`` where there are some, or a range."""
+    """One setting and the values that it may take: ``levels`` if there are some, or a range."""
 
     name: str
     low: float = 0.0
@@ -65,10 +65,11 @@ class Factor:
 
     @property
     def fixed(self) -> bool:
+        """Whether there is one value only."""
         return len(self.levels) == 1
 
     def three(self) -> tuple[Value, ...]:
-        """Three levels for an orthogonal array: a range's ends and its middle.
+        """Return three levels for an orthogonal array: a range's ends and its middle.
 
         Raises:
             FactorError: the factor lists another number of levels.
@@ -82,7 +83,7 @@ class Factor:
 
 
 def names() -> list[str]:
-    """Settings that may be varied: of the recipes by their name, and augment.NAME."""
+    """Return the settings that may be varied: of the recipes by their name, and augment.NAME."""
     of_recipes = {
         each.name: None
         for recipe in (WholeRecipe, HeadRecipe)
@@ -98,7 +99,7 @@ def names() -> list[str]:
 
 
 def applied(recipe: Recipe, values: Mapping[str, Value]) -> Recipe:
-    """The recipe with ``values`` by name of the setting.
+    """Return the recipe with ``values`` by name of the setting.
 
     Raises:
         ValueError: a value that no training can follow.
@@ -118,12 +119,12 @@ def applied(recipe: Recipe, values: Mapping[str, Value]) -> Recipe:
 
 
 def short(recipe: WholeRecipe, side: int, epochs: int) -> WholeRecipe:
-    """The recipe as one stage of views of ``side`` pixels: what a study can afford."""
+    """Return the recipe as one stage of views of ``side`` pixels: what a study can afford."""
     return recipe.changed(stages=(Stage.parse(f"{side}:{epochs}"),))
 
 
 def defaults(recipe: Recipe, design: str) -> tuple[Factor, ...]:
-    """What is varied if nothing is said; the four of "l9" are the first four of the others.
+    """Return what is varied if nothing is said.
 
     Other views cost new features where a head is fitted alone, so a search leaves them as they are.
     """
@@ -160,7 +161,7 @@ def _number(name: str, text: str) -> Value:
 
 
 def split(factors: Sequence[Factor]) -> tuple[list[Factor], dict[str, Value]]:
-    """The factors that vary, and the values of those that are fixed.
+    """Return the factors that vary, and the values of those that are fixed.
 
     Raises:
         FactorError: one is named twice, or none varies.

@@ -1,4 +1,4 @@
-"""Studies in an SQLite file: killed at any moment, the same command goes on with them."""
+"""Keeps studies in an SQLite file: killed at any moment, the same command goes on with them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class StudyError(ValueError):
 def search(
     bench: Bench, varied: Sequence[Factor], folder: Path, settings: dict[str, Any], trials: int
 ) -> dict[str, Any]:
-    """Optuna's tree-structured Parzen estimator until ``trials`` trials are done or pruned.
+    """Run Optuna's tree-structured Parzen estimator until ``trials`` trials are done or pruned.
 
     A trial is pruned when after a third of its epochs it is worse than the median of the earlier
     ones at that epoch. Returns, prints and stores the summary.
@@ -56,7 +56,7 @@ def search(
 def l9(
     bench: Bench, varied: Sequence[Factor], folder: Path, settings: dict[str, Any], repeats: int
 ) -> dict[str, Any]:
-    """The nine runs of Taguchi's array, each with ``repeats`` seeds, and their main effects.
+    """Return the nine runs of Taguchi's array, each with ``repeats`` seeds, and their main effects.
 
     Raises:
         FactorError: more than four factors vary, or one has not three levels.
@@ -84,7 +84,7 @@ def _cell(
     run: int,
     repeat: int,
 ) -> float:
-    """The result of one run of the array with one seed, trained now unless it is in the study."""
+    """Return the result of one run of the array with one seed, trained unless it is known."""
     for earlier in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
         if (earlier.user_attrs.get(RUN), earlier.user_attrs.get(REPEAT)) == (run, repeat):
             return float(earlier.values[0])
@@ -116,7 +116,7 @@ def _cell(
 def _searched(
     bench: Bench, varied: Sequence[Factor], folder: Path, seed: int, trial: Trial
 ) -> float:
-    """One trial of a search. One whose loss is no number any more counts as pruned."""
+    """Run one trial of a search; one whose loss is no number any more counts as pruned."""
     values = {factor.name: _suggest(trial, factor) for factor in varied}
     click.echo(f"trial {trial.number}: {_listed(values)}")
 
@@ -145,7 +145,7 @@ def _suggest(trial: Trial, factor: Factor) -> Value:
 
 @contextlib.contextmanager
 def _opened(folder: Path, settings: dict[str, Any], objective: str) -> Iterator[optuna.Study]:
-    """The study of ``folder``, made where there is none, for this process alone.
+    """Open the study of ``folder``, made if there is none, for this process alone.
 
     Trials that were running when the process was killed are queued again with their settings.
 
@@ -191,7 +191,7 @@ def _finished(study: optuna.Study) -> int:
 def _summarised(
     study: optuna.Study, folder: Path, settings: dict[str, Any], more: dict[str, Any]
 ) -> dict[str, Any]:
-    """Everything that the study has found, as ``folder``/study.json."""
+    """Return everything that the study has found, as ``folder``/study.json."""
     ran = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
     found = record.stamped(
         settings=settings,

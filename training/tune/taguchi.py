@@ -19,13 +19,13 @@ LEVELS = 3
 
 
 def l9() -> npt.NDArray[np.int64]:
-    """The array, int64 [9, 4]: the level 0, 1 or 2 of each factor in each run."""
+    """Return the array, int64 [9, 4]: the level 0, 1 or 2 of each factor in each run."""
     first, second = np.divmod(np.arange(9), LEVELS)
     return np.stack([first, second, (first + second) % 3, (first + 2 * second) % 3], axis=1)
 
 
 def signal_to_noise(values: npt.ArrayLike, *, larger: bool) -> float | None:
-    """Taguchi's ratio of repeated results [repeats] of one run, in decibels; more is better.
+    """Return Taguchi's ratio of repeated results [repeats] of one run, in decibels.
 
     -10 log10 of the mean of 1/y^2 where larger results are better, of y^2 where smaller ones are.
     None where a result is not above zero, for which the ratio has no meaning.
@@ -39,7 +39,7 @@ def signal_to_noise(values: npt.ArrayLike, *, larger: bool) -> float | None:
 def main_effects(
     factors: Mapping[str, Sequence[Any]], results: npt.ArrayLike, *, larger: bool
 ) -> dict[str, Any]:
-    """What each level of each factor did.
+    """Return what each level of each factor did.
 
     Args:
         factors: three levels of each of up to four factors, in the order of the array's columns.
@@ -72,7 +72,7 @@ def main_effects(
 
 
 def as_text(found: Mapping[str, Any]) -> str:
-    """The main effects as a table of plain text."""
+    """Return the main effects as a table of plain text."""
     lines = [f"{'factor':<24}{'level':>12}{'mean':>10}{'S/N dB':>10}{'delta':>10}{'rank':>6}"]
     for name, effect in found["effects"].items():
         for place, level in enumerate(effect["levels"]):

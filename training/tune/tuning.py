@@ -1,4 +1,4 @@
-"""A study of one backbone on one fold, from the folder of images to its table."""
+"""Runs a study of one backbone on one fold, from the folder of images to its table."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Plan:
 def tune(
     order: Order, plan: Plan, runs: Path, *, name: str = "", habits: Habits | None = None
 ) -> dict[str, Any]:
-    """Run or go on with the study; returns what stands in its study.json.
+    """Run or go on with the study; return what its study.json says.
 
     Raises:
         StudyError, FactorError, DatasetError, BackboneError: what was asked for cannot be run.

@@ -1,4 +1,4 @@
-"""``allclient bench``: how many images a second a server reads, and how long each waits."""
+"""Defines ``allclient bench``: how many images a second a server reads, and how long each waits."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _HEAD: Final = ("in flight", "images/s", "p50 ms", "p90 ms", "p99 ms", "errors",
 
 
 def _numbers(ctx: click.Context, param: click.Parameter, text: str) -> tuple[int, ...]:
-    """Whole numbers with commas between: 1,8,32."""
+    """Parse whole numbers with commas between: 1,8,32."""
     try:
         numbers = tuple(int(part) for part in text.split(","))
     except ValueError:

@@ -1,4 +1,4 @@
-"""One run of ``allclient classify``: images found, a server, results written, a summary."""
+"""Runs ``allclient classify`` once: images found, a server, results written, a summary."""
 
 from __future__ import annotations
 
@@ -68,6 +68,7 @@ class Options:
     token_file: Path | None
 
     def connection(self) -> ConnectionOptions:
+        """The options of the connection to a server that was named."""
         return ConnectionOptions(
             tls=self.tls,
             tls_ca=self.tls_ca,
@@ -78,16 +79,27 @@ class Options:
 
 
 class Output(Protocol):
-    """Where rows go."""
+    """A place where rows go."""
 
-    def is_done(self, file: str) -> bool: ...
-    def write(self, row: Row) -> None: ...
-    def finish(self) -> None: ...
-    def abandon(self) -> str | None: ...
+    def is_done(self, file: str) -> bool:
+        """Return whether an earlier run classified the file."""
+
+    def write(self, row: Row) -> None:
+        """Write one row."""
+
+    def finish(self) -> None:
+        """Make the output complete."""
+
+    def abandon(self) -> str | None:
+        """Keep what there is; return where it is, or None."""
 
 
 def run(options: Options) -> int:
-    """Classify; the exit code. Raises AllclientError when it could not even begin."""
+    """Classify; return the exit code.
+
+    Raises:
+        AllclientError: the run could not even begin.
+    """
     _check(options)
     heap.limit()
     skipped = Skipped()
@@ -136,7 +148,7 @@ def _close(
     signals: StopSignals,
     failure: AllclientError | None,
 ) -> int:
-    """Say how it went, and finish the output or keep it for later; the exit code."""
+    """Say how it went, and finish the output or keep it for later; return the exit code."""
     if failure is not None and not tally.begun:
         _keep(output, screen, signals)
         raise failure
@@ -219,7 +231,7 @@ def _search(options: Options, skipped: Skipped) -> Iterator[str]:
 
 
 def _count(options: Options, output: Output) -> int | None:
-    """How many images there are to do; None when only the list on standard input knows."""
+    """Return how many images there are to do; None when only the list on standard input knows."""
     if "-" in options.paths:
         return None
     files = expand(options.paths, recursive=options.recursive)
@@ -247,7 +259,7 @@ def _open_output(options: Options, screen: Screen) -> Output:
 
 
 def _start_server(options: Options, stack: ExitStack, screen: Screen) -> LocalServer | None:
-    """The embedded server, which ends with ``stack``; None where --server names another."""
+    """Start the embedded server, which ends with ``stack``; None if --server names another."""
     if options.server:
         return None
     from allclient.local import LocalServer, sharedmemory

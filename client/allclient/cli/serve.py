@@ -1,4 +1,4 @@
-"""``allclient serve``: the embedded server in the foreground, for other clients."""
+"""Defines ``allclient serve``: the embedded server in the foreground, for other clients."""
 
 from __future__ import annotations
 
@@ -183,7 +183,7 @@ def _opened(what: str, address: str | None, path: str) -> list[str]:
 
 
 def _by_provider(server: LocalServer) -> dict[str, list[str]]:
-    """Models of the onnxruntime backend by what they run on."""
+    """Group models of the onnxruntime backend by what they run on."""
     grouped: dict[str, list[str]] = {}
     for model, how in server.providers().items():
         grouped.setdefault(how, []).append(model)
@@ -192,7 +192,7 @@ def _by_provider(server: LocalServer) -> dict[str, list[str]]:
 
 @contextmanager
 def _signals_interrupt() -> Iterator[None]:
-    """SIGTERM (service managers, containers) and SIGHUP (a closed terminal) as Ctrl-C."""
+    """Treat SIGTERM (service managers) and SIGHUP (a closed terminal) as Ctrl-C."""
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt

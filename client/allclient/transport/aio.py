@@ -1,4 +1,4 @@
-"""The calls of an asyncio client, over one channel for each event loop that uses it."""
+"""Makes the calls of an asyncio client, over one channel for each event loop that uses it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _log = logging.getLogger(__name__)
 
 
 class AsyncTransport(Owned):
-    """gRPC to one server. Cancelling the awaiting task cancels the call.
+    """Speaks gRPC to one server. Cancelling the awaiting task cancels the call.
 
     gRPC ties a channel to the event loop it was made in, so each loop gets its own at first use.
     """
@@ -44,6 +44,7 @@ class AsyncTransport(Owned):
         self._closed = False
 
     async def close(self) -> None:
+        """Close the connection of every event loop that used it."""
         self._closed = True
         if not self.is_owner:
             return
@@ -59,7 +60,7 @@ class AsyncTransport(Owned):
                     asyncio.run_coroutine_threadsafe(closing, loop)
 
     def _client(self) -> Any:
-        """The client of the running event loop."""
+        """Return the client of the running event loop."""
         self.check_open()
         loop = asyncio.get_running_loop()
         with self._changing:
@@ -75,7 +76,12 @@ class AsyncTransport(Owned):
             return self._clients[loop]
 
     async def infer(self, image: bytes) -> Result:
-        """As ``blocking.Transport.infer``. Raises ImageRejectedError or a ServerError."""
+        """Return the answer for one encoded image, as ``blocking.Transport.infer`` does.
+
+        Raises:
+            ImageRejectedError: the server refused the image.
+            ServerError: there is no answer.
+        """
         request_id = uuid.uuid4().hex
         inputs = encode(image)
         tries = Tries(self.connection, self._presence)
@@ -100,11 +106,16 @@ class AsyncTransport(Owned):
             await asyncio.sleep(pause)
 
     async def server_metadata(self, timeout: float) -> ServerMetadata:  # noqa: ASYNC109  gRPC's own
+        """Return the server's name, version and extensions."""
         metadata = await self._ask(self._client().get_server_metadata, timeout)
         return ServerMetadata(metadata.name, metadata.version, tuple(metadata.extensions))
 
     async def health(self, timeout: float) -> Health:  # noqa: ASYNC109  gRPC's own deadline
-        """Raises ServerUnavailableError when nobody answers at all."""
+        """Return what the server says about itself.
+
+        Raises:
+            ServerUnavailableError: nobody answers at all.
+        """
         model = self.connection.model
         live = await self._ask(self._client().is_server_live, timeout)
         ready = await self._ask(self._client().is_server_ready, timeout)
@@ -142,6 +153,11 @@ class AsyncTransport(Owned):
         return answer
 
     def check_open(self) -> None:
+        """Check that the client may be used.
+
+        Raises:
+            ConfigurationError: it is closed, or this is a forked child.
+        """
         self.check_owner()
         if self._closed:
             raise ConfigurationError("this client is closed")
@@ -153,7 +169,7 @@ class AsyncTransport(Owned):
 
     @contextlib.contextmanager
     def _foreign_translated(self) -> Iterator[None]:
-        """No error comes out but ours, InferenceServerException, and a cancelled task's own."""
+        """Translate every error but a cancelled task's own into ours."""
         try:
             yield
         except (AllclientError, InferenceServerException):

@@ -1,4 +1,4 @@
-"""The calls of a blocking client; safe to use from several threads."""
+"""Makes the calls of a blocking client; safe to use from several threads."""
 
 from __future__ import annotations
 
@@ -51,15 +51,19 @@ class Transport(Owned):
         self._stuck = False
 
     def close(self) -> None:
+        """Close the channel."""
         self._closed = True
         # A forked child's channel has no threads that could end it: closing would wait for them.
         if self.is_owner and not self._stuck:
             self._client.close()
 
     def infer(self, image: bytes, cancellation: Cancellation | None = None) -> Result:
-        """The answer for one encoded image, tried again while the server is away.
+        """Return the answer for one encoded image, tried again while the server is away.
 
-        Raises ImageRejectedError, a ServerError, or CancelledError when cancelled.
+        Raises:
+            ImageRejectedError: the server refused the image.
+            ServerError: there is no answer.
+            CancelledError: it was cancelled.
         """
         cancellation = cancellation or Cancellation()
         request_id = uuid.uuid4().hex
@@ -82,16 +86,17 @@ class Transport(Owned):
                 raise CancelledError
 
     def server_metadata(self, timeout: float) -> ServerMetadata:
+        """Return the server's name, version and extensions."""
         metadata = self._ask(self._client.get_server_metadata, timeout)
         return ServerMetadata(metadata.name, metadata.version, tuple(metadata.extensions))
 
     def models(self, timeout: float) -> dict[str, str]:
-        """The version of each model that is ready, by name; for who may see the repository."""
+        """Return the version of each ready model by name, to whoever may see the repository."""
         index = self._ask(self._client.get_model_repository_index, timeout)
         return {model.name: model.version for model in index.models if model.state == "READY"}
 
     def counts(self, timeout: float) -> dict[str, tuple[int, int]]:
-        """How many requests each of the server's models has answered, and failed at, by name."""
+        """Return how many requests each model has answered and failed at, by name."""
         statistics = self._ask(self._client.get_inference_statistics, timeout).model_stats
         return {
             model.name: (model.inference_stats.success.count, model.inference_stats.fail.count)
@@ -99,7 +104,11 @@ class Transport(Owned):
         }
 
     def health(self, timeout: float) -> Health:
-        """Raises ServerUnavailableError when nobody answers at all."""
+        """Return what the server says about itself.
+
+        Raises:
+            ServerUnavailableError: nobody answers at all.
+        """
         model = self.connection.model
         live = self._ask(self._client.is_server_live, timeout)
         ready = self._ask(self._client.is_server_ready, timeout)
@@ -182,6 +191,11 @@ class Transport(Owned):
                 raise
 
     def check_open(self) -> None:
+        """Check that the client may be used.
+
+        Raises:
+            ConfigurationError: it is closed, or this is a forked child.
+        """
         self.check_owner()
         if self._closed:
             raise ConfigurationError("this client is closed")

@@ -1,4 +1,4 @@
-"""What a server says about itself, held against the tensor contract."""
+"""Holds what a server says about itself against the tensor contract."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from allclient.contract import ENSEMBLE, MODELS, Tensor
 
 @dataclass(frozen=True, slots=True)
 class ServerMetadata:
-    """KServe v2 server metadata."""
+    """The KServe v2 metadata of a server."""
 
     name: str
     version: str
@@ -19,7 +19,7 @@ class ServerMetadata:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """``ok`` says whether images can be classified; ``problems`` why not, in sentences."""
+    """What a server says about itself; ``problems`` say why images cannot be classified."""
 
     address: str
     live: bool
@@ -40,8 +40,10 @@ class Health:
 
 
 def contract_problems(metadata: Any) -> tuple[str, ...]:
-    """Where a KServe v2 ModelMetadataResponse differs from the contract of all_ensemble, which is
-    that of all_cascade too."""
+    """Return where a ModelMetadataResponse differs from the contract of all_ensemble.
+
+    The contract of all_cascade is the same.
+    """
     contract = MODELS[ENSEMBLE]
     return (
         *_differences("input", metadata.inputs, contract.inputs, complete=True),

@@ -1,4 +1,4 @@
-"""How to reach a server: address, TLS, headers, time and tries. No network here."""
+"""Defines how to reach a server: address, TLS, headers, time and tries. No network here."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ class TlsOptions:
 
     Without ``ca`` the certificate authorities that come with gRPC are trusted.
 
-    Raises ConfigurationError, naming the file, when one is missing, unreadable or not PEM.
+    Raises:
+        ConfigurationError: a file is missing, unreadable or not PEM; the message names it.
     """
 
     ca: str | Path | None = None
@@ -93,7 +94,7 @@ class Retry:
                 )
 
     def pauses(self) -> Iterator[float]:
-        """Seconds to wait before the second, third, ... try, without end."""
+        """Yield the seconds to wait before the second, third, ... try, without end."""
         pause = self.first
         while True:
             yield min(pause, self.longest) * random.uniform(0.5, 1.0)  # noqa: S311  not a secret
@@ -101,7 +102,11 @@ class Retry:
 
 
 def check_seconds(seconds: float, name: str = "timeout") -> float:
-    """``seconds``. Raises ConfigurationError where they are no time that can be waited."""
+    """Return ``seconds`` after a check.
+
+    Raises:
+        ConfigurationError: they are no time that can be waited.
+    """
     if not (_is_number(seconds) and 0 < seconds <= _LONGEST_WAIT):
         raise ConfigurationError(
             f"{name} must be above 0 seconds and at most {_LONGEST_WAIT:.0f}, not {seconds!r}"
@@ -114,7 +119,10 @@ def _is_number(value: object) -> bool:
 
 
 def parse_address(text: str) -> str:
-    """``host``, ``host:port`` or ``[ipv6]:port``, with or without ``grpc://``, as host:port."""
+    """Return an address as host:port.
+
+    It may be ``host``, ``host:port`` or ``[ipv6]:port``, with or without ``grpc://``.
+    """
     if not isinstance(text, str) or not text.strip().isprintable():
         raise ConfigurationError(f"server address {text!r} is not host:port")
     address = text.strip()
@@ -144,6 +152,7 @@ def parse_address(text: str) -> str:
 
 
 def is_loopback(address: str) -> bool:
+    """Return whether an address is of this machine alone."""
     host = address.rpartition(":")[0].strip("[]")
     if host == "localhost":
         return True
@@ -199,14 +208,14 @@ class Connection:
                 )
 
     def metadata(self) -> dict[str, str]:
-        """Headers of every request. Holds secrets: never log it."""
+        """Return the headers of every request. They hold secrets: never log them."""
         headers = dict(self.headers)
         if self.token is not None:
             headers["authorization"] = f"Bearer {self.token}"
         return headers
 
     def client_arguments(self) -> dict[str, object]:
-        """Arguments of tritonclient's InferenceServerClient, sync and aio alike."""
+        """Return the arguments of tritonclient's client, sync and aio alike."""
         arguments: dict[str, object] = {"url": self.address, "channel_args": self._channel_args()}
         if self.tls is not None:
             arguments["ssl"] = True

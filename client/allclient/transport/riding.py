@@ -1,4 +1,4 @@
-"""When one image is tried again, and when it is not: no network and no threads here.
+"""Decides when one image is tried again, and when not: no network and no threads here.
 
 A server may be away for a while: it restarts, stops or cannot be reached. Its clients wait for it,
 for a bounded time. An image that was at the server when that was lost may be the reason: after the
@@ -41,15 +41,16 @@ class Presence:
         self._away_since: float | None = None
 
     def answered(self) -> None:
+        """Note that the server answered."""
         self.known = True
         self._away_since = None
 
     def lost(self) -> None:
-        """It was lost at its work, so there had been one."""
+        """Note that the server was lost at its work, so there had been one."""
         self.known = True
 
     def missed(self) -> float:
-        """Note that the server did not answer; the seconds since it first did not."""
+        """Note that the server did not answer; return the seconds since it first did not."""
         now = self._clock()
         if self._away_since is None:
             self._away_since = now
@@ -71,7 +72,7 @@ class Tries:
         return self._setbacks >= ALONE_FROM
 
     def pause_after(self, error: InferenceServerException) -> float:
-        """Seconds to wait before the next try. Raises the error that ends them."""
+        """Return the seconds to wait before the next try. Raises the error that ends them."""
         retry = self._connection.retry
         trouble = trouble_of(error)
         if trouble is Trouble.FINAL or retry.seconds == 0:

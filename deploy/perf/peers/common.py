@@ -1,4 +1,4 @@
-"""What every peer runs: the repository's own decoding, networks and vote, in one process.
+"""Holds what every peer runs: the repository's decoding, networks and vote, in one process.
 
 The repository's folder comes in MODELS. Threads and streams are OpenVINO's, from THREADS and
 STREAMS; without them OpenVINO chooses for the lowest latency: one stream that uses all cores.
@@ -55,6 +55,7 @@ class Networks:
         ]
 
     def __call__(self, batch: np.ndarray) -> list[dict[str, np.ndarray]]:
+        """Return LOGITS and CAM of each voter for a batch."""
         answers = []
         for request in self._requests:
             request.infer({"PIXELS": batch}, share_inputs=True)
@@ -65,7 +66,7 @@ class Networks:
 
 
 class OneByOne:
-    """The same, an image at a time, as the embedded server's openvino backend computes them."""
+    """The three voters computed an image at a time, as the embedded server's backend does."""
 
     def __init__(self) -> None:
         import openvino as ov
@@ -83,6 +84,7 @@ class OneByOne:
                 queues.append(queue)
 
     def __call__(self, batch: np.ndarray) -> list[dict[str, np.ndarray]]:
+        """Return LOGITS and CAM of each voter for a batch."""
         answers = []
         for queue in self._alone if len(batch) == 1 else self._several:
             parts: list[Any] = [None] * len(batch)
@@ -102,12 +104,12 @@ def _keep(request: Any, where: tuple[list[Any], int]) -> None:
 
 
 def networks() -> Networks | OneByOne:
-    """As ONE_BY_ONE says."""
+    """Return the networks as ONE_BY_ONE says."""
     return OneByOne() if os.environ.get("ONE_BY_ONE") == "1" else Networks()
 
 
 class Ensemble:
-    """Encoded files in, answers out."""
+    """The whole way from encoded files to answers."""
 
     def __init__(self, networks: Any) -> None:
         self.networks = networks
@@ -116,6 +118,7 @@ class Ensemble:
         self.decoders = ThreadPoolExecutor(os.cpu_count())
 
     def __call__(self, files: list[bytes]) -> list[dict[str, Any]]:
+        """Return the answer to each encoded file."""
         decoded = list(self.decoders.map(_decoded, files))
         whole = [one for one in decoded if isinstance(one, pixels.Decoded)]
         answers = iter(self._answers(whole) if whole else [])

@@ -1,4 +1,4 @@
-"""LitServe: one worker, which batches; the image comes as base64 in JSON, as its guides do it."""
+"""Serves with LitServe: one worker, which batches; the image is base64, as in its guides."""
 
 from __future__ import annotations
 
@@ -9,22 +9,30 @@ from common import BATCH, PORT, WAIT, Ensemble, networks
 
 
 class Api(litserve.LitAPI):
+    """The service, in the steps that LitServe calls."""
+
     def setup(self, device: str) -> None:
+        """Load the networks."""
         self.ensemble = Ensemble(networks())
 
     def decode_request(self, request: dict) -> bytes:
+        """Return the encoded file of a request."""
         return base64.b64decode(request["image"])
 
     def batch(self, inputs: list[bytes]) -> list[bytes]:
+        """Return the batch as it is: a list of files."""
         return inputs
 
     def predict(self, inputs: list[bytes]) -> list[dict]:
+        """Return the answers to a batch."""
         return self.ensemble(inputs)
 
     def unbatch(self, outputs: list[dict]) -> list[dict]:
+        """Return the answers as they are: one for each request."""
         return outputs
 
     def encode_response(self, output: dict) -> dict:
+        """Return the answer as it is."""
         return output
 
 

@@ -1,4 +1,4 @@
-"""Ray Serve: one replica with its batching; the image is the body of the request."""
+"""Serves with Ray Serve: one replica with its batching; the image is the body of the request."""
 
 from __future__ import annotations
 
@@ -15,14 +15,18 @@ from starlette.requests import Request
 
 @serve.deployment(num_replicas=1, max_ongoing_requests=256, ray_actor_options={"num_cpus": 1})
 class Classifier:
+    """The service."""
+
     def __init__(self) -> None:
         self.ensemble = Ensemble(networks())
 
     @serve.batch(max_batch_size=BATCH, batch_wait_timeout_s=WAIT)
     async def classify(self, images: list[bytes]) -> list[dict[str, Any]]:
+        """Return the answers to a batch of encoded images."""
         return self.ensemble(images)
 
     async def __call__(self, request: Request) -> dict[str, Any]:
+        """Answer one image, the body of the request."""
         return await self.classify(await request.body())
 
 

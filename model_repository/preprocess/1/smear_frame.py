@@ -1,4 +1,4 @@
-"""The size of what the backbones see, and the corner of it that shows no cells."""
+"""Defines the size of what the backbones see, and the corner of it that shows no cells."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ OUTSIDE_IMAGE: Final = Image.fromarray(OUTSIDE)
 
 
 def counts(image: Image.Image, part: Image.Image = OUTSIDE_IMAGE) -> npt.NDArray[np.int64]:
-    """How often each level occurs in a part of an 8-bit image: int64 [bands, 256].
+    """Count how often each level occurs in a part of an 8-bit image: int64 [bands, 256].
 
     Pillow's histogram is far quicker than an index by a mask and ``np.bincount``.
     """

@@ -1,4 +1,4 @@
-"""TIFF: the first page, read with tifffile strip by strip or tile by tile.
+"""Reads the first page of a TIFF with tifffile, strip by strip or tile by tile.
 
 What tifffile would leave out, fill in or take for granted is refused before or after it is asked.
 """
@@ -42,7 +42,7 @@ class _Found(NamedTuple):
 
 
 def read(data: bytes) -> FirstPage:
-    """The picture; raises ImageError, and whatever a decoder raises for broken data."""
+    """Return the picture; raise ImageError, and whatever a decoder raises for broken data."""
     found = _find(data)
     layouts = found.layouts
 
@@ -98,7 +98,7 @@ def _find(data: bytes) -> _Found:
 
 @contextmanager
 def _opened(data: bytes, first: int) -> Iterator[TiffFile]:
-    """The file in tifffile, closed afterwards so that it does not hold on to the bytes.
+    """Open the file in tifffile, and close it so that it does not hold on to the bytes.
 
     Kinds for which tifffile would read every directory at once are switched off.
     """
@@ -122,7 +122,10 @@ def _is_suspect(data: bytes, layout: Layout) -> bool:
 
 
 def _rows(data: bytes, layout: Layout) -> Iterator[Array]:
-    """The samples from top to bottom, [rows, width, samples] for each row of strips or tiles."""
+    """Yield the samples from top to bottom for each row of strips or tiles.
+
+    They are [rows, width, samples].
+    """
     width, height = layout.size
     across, down = -(-width // layout.part[0]), -(-height // layout.part[1])
     for row in range(down):
@@ -137,7 +140,7 @@ def _rows(data: bytes, layout: Layout) -> Iterator[Array]:
 
 
 def _part(data: bytes, layout: Layout, index: int) -> Array:
-    """The samples of one strip or tile, [h, w, s]."""
+    """Return the samples of one strip or tile, [h, w, s]."""
     page, at = layout.page, layout.offsets[index]
     height = layout.part[1] if layout.tiled else layout.rows_of(index)
     shape = (height, layout.part[0], layout.together)

@@ -1,4 +1,4 @@
-"""How the backbones come to one answer, and when a pathologist has to look at it.
+"""Makes one answer of the backbones, and says when a pathologist has to look at it.
 
 Pure functions on numpy arrays; training and evaluation import this same file. Everything that was
 fitted to data stands in ``policy.json``, which ``Policy.load`` reads and checks.
@@ -121,11 +121,16 @@ def decide(
 ) -> Decision:
     """Combine what the backbones say about one image.
 
-    ran: which of BACKBONES were asked, in that order: all three, or two that agree on
-    benign/malignant. logits: [len(ran), 4]; cams: as many class activation maps [h, w, 4], or none
-    for a caller who wants no heat map; quality: [18] in the order of QUALITY_FIELDS. Raises
-    BackboneError where a number is missing or not finite, or where two disagree: such an image gets
-    no label.
+    Args:
+        ran: which of BACKBONES were asked, in that order: all three, or two that agree on
+            benign/malignant.
+        logits: [len(ran), 4].
+        cams: as many class activation maps [h, w, 4], or none for a caller who wants no heat map.
+        quality: [18] in the order of QUALITY_FIELDS.
+
+    Raises:
+        BackboneError: a number is missing or not finite, or two disagree: such an image gets no
+            label.
     """
     _check(logits, cams, quality, ran)
     at = [BACKBONES.index(name) for name in ran]
@@ -175,9 +180,9 @@ def decide_each(
     cams: Sequence[Array] = (),
     ran: Sequence[str] = BACKBONES,
 ) -> list[Decision]:
-    """``decide`` for n images: logits [len(ran), n, 4], quality [n, 18], a policy for each image.
+    """Decide on n images: logits [len(ran), n, 4], quality [n, 18], a policy for each image.
 
-    cams: [n, h, w, 4] of each backbone; without them no heat map is made.
+    ``cams`` are [n, h, w, 4] of each backbone; without them no heat map is made.
     """
     maps = zip(*cams, strict=True) if len(cams) else [()] * len(quality)
     images = zip(np.stack(logits, axis=1), maps, quality, policies, strict=True)
@@ -185,7 +190,7 @@ def decide_each(
 
 
 def _beyond(quality: Array, limits: Sequence[Limit]) -> bool:
-    """Whether any limited value lies outside its limits."""
+    """Return whether any limited value lies outside its limits."""
     return any(not limit.low <= quality[limit.at] <= limit.high for limit in limits)
 
 
@@ -212,7 +217,7 @@ def _check(logits: Array, cams: Sequence[Array], quality: Array, ran: Sequence[s
 
 
 def softmax(logits: Array) -> Array:
-    """Over the last axis."""
+    """Return the softmax over the last axis."""
     raised = np.exp(logits - logits.max(axis=-1, keepdims=True))
     probabilities: Array = raised / raised.sum(axis=-1, keepdims=True)
     return probabilities

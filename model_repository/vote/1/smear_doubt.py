@@ -1,4 +1,4 @@
-"""How strange an image is: whether the networks and the stain know anything like it."""
+"""Measures how unlike the known images an image is: do the backbones and the stain know it?"""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ EDGE: Final = round(TAIL * (QUANTILES - 1))
 
 
 def energy(logits: Array) -> float:
-    """Mean over the backbones of -logsumexp of their logits [3, 4]; high where none is sure."""
+    """Return the mean of -logsumexp of logits [3, 4] over the backbones; high if none is sure."""
     top = logits.max(axis=-1)
     return float(-(top + np.log(np.exp(logits - top[:, None]).sum(axis=-1))).mean())
 
 
 def distance(quality: Array, look: Look) -> float:
-    """How far an image's quality values [18] are from the nearest known field of any slide.
+    """Return how far quality values [18] are from the nearest known field of any slide.
 
     Nearest, not from the middle of all: between two known stains lies one that nobody has seen.
     """
@@ -30,11 +30,12 @@ def distance(quality: Array, look: Look) -> float:
 
 
 def ood_score(logits: Array, quality: Array, policy: Policy) -> float:
-    """0..1: the larger of the shares of validation images with a lower energy or distance.
+    """Return the larger of the shares of validation images with a lower energy or distance.
 
-    A distance beyond the 99% quantile scores between 0.99 and 1, the nearer to 1 the farther it
-    is (0.995 at twice that distance), so that far and farthest can still be told apart. Where not
-    all backbones were asked (logits [2, 4]), the higher energy counts instead of their mean.
+    It is 0..1. A distance beyond the 99% quantile scores between 0.99 and 1, the nearer to 1 the
+    farther it is (0.995 at twice that distance), so that far and farthest can still be told apart.
+    Where not all backbones were asked (logits [2, 4]), the higher energy counts instead of their
+    mean.
     """
     far = distance(quality, policy.look)
     edge = float(policy.look.quantiles[EDGE])

@@ -1,4 +1,4 @@
-"""The numbers that the vote was fitted with: ``policy.json``, read and checked.
+"""Reads and checks ``policy.json``, the numbers that the vote was fitted with.
 
 A policy that cannot be trusted does not load, and says where it is wrong: a mistyped name must not
 switch a check off unseen.
@@ -44,7 +44,7 @@ Array = npt.NDArray[np.floating[Any]]
 
 
 class PolicyError(ValueError):
-    """A policy file that is missing, broken or of another version; the message says where."""
+    """A policy file is missing, broken or of another version; the message says where."""
 
 
 class Limit(NamedTuple):
@@ -58,7 +58,7 @@ class Limit(NamedTuple):
 
 @dataclass(frozen=True)
 class Look:
-    """What known fields look like, by some of the quality values."""
+    """The appearance of known fields, by some of the quality values."""
 
     at: tuple[int, ...]
     """[k], positions in QUALITY_FIELDS."""
@@ -91,7 +91,11 @@ class Policy:
 
     @classmethod
     def load(cls, path: str | Path) -> Policy:
-        """Read and check a policy file. Raises PolicyError naming the file and the place in it."""
+        """Read and check a policy file.
+
+        Raises:
+            PolicyError: it cannot be used; the message names the file and the place in it.
+        """
         try:
             text = Path(path).read_text(encoding="utf-8")
         except FileNotFoundError:
@@ -107,7 +111,11 @@ class Policy:
 
     @classmethod
     def from_dict(cls, policy: object) -> Policy:
-        """Check a parsed policy. Raises PolicyError naming the place in it."""
+        """Check a parsed policy.
+
+        Raises:
+            PolicyError: it cannot be used; the message names the place in it.
+        """
         version = policy.get("version") if isinstance(policy, dict) else None
         if version != POLICY_VERSION:
             raise PolicyError(f"the policy has version {version!r}, needed is {POLICY_VERSION}")
@@ -137,7 +145,7 @@ class Policy:
 
 
 def _fields(value: object, place: str, names: Sequence[str]) -> dict[str, Any]:
-    """An object with exactly these fields."""
+    """Return an object with exactly these fields."""
     if not isinstance(value, dict) or set(value) != set(names):
         raise PolicyError(f"{place} must have exactly the fields {', '.join(names)}")
     return value
@@ -150,7 +158,7 @@ def _number(value: object, place: str, *, low: float = 0.0, high: float = 1.0) -
 
 
 def _numbers(value: object, place: str, shape: tuple[int | None, ...]) -> Array:
-    """Finite numbers; None in ``shape`` stands for any length from 1."""
+    """Return finite numbers; None in ``shape`` stands for any length from 1."""
     try:
         numbers = np.array(value, dtype=np.float64)
     except (TypeError, ValueError):

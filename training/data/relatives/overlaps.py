@@ -28,6 +28,8 @@ SLACK = 3
 
 
 class Overlap(NamedTuple):
+    """Two pictures that may show the same cells, and how well they agree."""
+
     first: int
     second: int
     correlation: float
@@ -37,24 +39,28 @@ class Overlap(NamedTuple):
 
     @property
     def strength(self) -> float:
-        """Fisher's z of the correlation times the root of the area: a correlation over few pixels
-        is high by chance more easily, by Fisher's standard error of 1 / sqrt(n)."""
+        """Fisher's z of the correlation times the root of the area.
+
+        A correlation over few pixels is high by chance more easily, by Fisher's standard error of
+        1 / sqrt(n).
+        """
         return float(float(np.arctanh(min(self.correlation, 0.999))) * self.area**0.5)
 
     @property
     def sure(self) -> bool:
+        """Whether the two pictures certainly overlap."""
         return self.strength >= MIN_STRENGTH
 
     @property
     def near(self) -> bool:
-        """Nearly the same frame."""
+        """Whether the two pictures show nearly the same frame."""
         return self.correlation >= NEAR_CORRELATION and self.area >= NEAR_AREA
 
 
 def confirm(
     pictures: npt.NDArray[np.float32], proposals: Iterable[shifts.Proposal]
 ) -> Iterator[Overlap]:
-    """The ``proposals`` that overlap for sure or perhaps (``Overlap.sure``)."""
+    """Yield the ``proposals`` that overlap for sure or perhaps (``Overlap.sure``)."""
     for each in proposals:
         first, second = pictures[each.first], pictures[each.second]
         # A shift is known modulo the side: down by 60 of 64 may be up by 4.
@@ -73,9 +79,9 @@ def confirm(
 def _correlate(
     first: npt.NDArray[np.float32], second: npt.NDArray[np.float32], down: int, right: int
 ) -> tuple[float, float]:
-    """Best correlation within ``SLACK`` of the shift, and the common area there.
+    """Return the best correlation within ``SLACK`` of the shift, and the common area there.
 
-    0, 0 where less than ``MIN_AREA`` is in common, or nothing but the masked corner.
+    Both are 0 if less than ``MIN_AREA`` is in common, or nothing but the masked corner.
     """
     top, bottom = max(0, down) + SLACK, min(SIDE, SIDE + down) - SLACK
     left, end = max(0, right) + SLACK, min(SIDE, SIDE + right) - SLACK

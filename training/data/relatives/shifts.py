@@ -30,6 +30,8 @@ BLOCK = 64
 
 
 class Proposal(NamedTuple):
+    """A pair of pictures that may overlap, and the shift between them in pixels."""
+
     first: int
     second: int
     peak: float
@@ -40,7 +42,7 @@ class Proposal(NamedTuple):
 
 
 def spectra(pictures: npt.NDArray[np.float32]) -> npt.NDArray[np.complex64]:
-    """Whitened, band-limited spectra, complex64 [n, SIDE, SIDE // 2 + 1]."""
+    """Return the whitened, band-limited spectra, complex64 [n, SIDE, SIDE // 2 + 1]."""
     fade = windows.tukey(SIDE + 2, TAPER)[1:-1]
     window = np.outer(fade, fade).astype(np.float32)
     found = np.empty((len(pictures), SIDE, SIDE // 2 + 1), np.complex64)
@@ -55,7 +57,7 @@ def spectra(pictures: npt.NDArray[np.float32]) -> npt.NDArray[np.complex64]:
 def propose(
     pictures: npt.NDArray[np.float32], tell: Callable[[int], object] = lambda pairs: None
 ) -> list[Proposal]:
-    """Pairs of ``pictures`` (float32 [n, s, s]) with a peak of at least ``MIN_PEAK``.
+    """Propose the pairs of ``pictures`` (float32 [n, s, s]) with a peak of at least ``MIN_PEAK``.
 
     ``tell`` is called with the number of pairs gone through since the last call.
     """
@@ -78,6 +80,6 @@ def propose(
 
 
 def _band() -> npt.NDArray[np.float32]:
-    """Power by frequency, float32 [SIDE, SIDE // 2 + 1]; 0 for the mean."""
+    """Return the power by frequency, float32 [SIDE, SIDE // 2 + 1]; 0 for the mean."""
     radius = np.hypot(np.fft.fftfreq(SIDE)[:, None], np.fft.rfftfreq(SIDE)[None])
     return np.where(radius > 0, np.exp(-((radius / BAND) ** 2)), 0).astype(np.float32)

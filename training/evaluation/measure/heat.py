@@ -1,4 +1,4 @@
-"""Where the activation map of an answer lies: inside nuclei or elsewhere."""
+"""Measures where the activation map of an answer lies: inside nuclei or elsewhere."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from toolkit import served
 
 
 def measure(cam: npt.NDArray[np.float32], nuclei: npt.NDArray[np.bool_]) -> tuple[float, ...]:
-    """One row of ``Predictions.nuclei_heat`` for the map [h, w] of the answered class.
+    """Return one row of ``Predictions.nuclei_heat`` for the map [h, w] of the answered class.
 
     Heat is what the served heatmap takes for evidence (``smear_heat.evidence``), enlarged
     bilinearly to the nuclei's [224, 224]. Heat spread evenly over the field would have the share

@@ -1,4 +1,4 @@
-"""Masters as functions from pixels to answers."""
+"""Loads masters as functions from pixels to answers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from training.models import masters
 
 
 def load(path: Path) -> Net:
-    """The master in ``path``.
+    """Return the master in ``path``.
 
     Batches are filled up to one size where the backend compiles for each size anew (JAX).
 

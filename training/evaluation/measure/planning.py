@@ -1,4 +1,4 @@
-"""``python -m training evaluate``: which masters answer which images, and what is kept of it."""
+"""Plans ``python -m training evaluate``: which masters answer which images, and what is kept."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def plan(
 
 
 def outside(runs: Path, root: Path, samples: Sequence[Sample], *, backbones: Sequence[str]) -> Plan:
-    """A set of another laboratory, answered by the masters of the protocol "known"."""
+    """Plan a set of another laboratory, answered by the masters of the protocol "known"."""
     masters = _masters(runs, ONE_FOLD, ONE_FOLD, backbones)
     if not masters:
         raise _none(runs, ONE_FOLD, backbones)
@@ -101,7 +101,7 @@ def outside(runs: Path, root: Path, samples: Sequence[Sample], *, backbones: Seq
 def execute(
     plan: Plan, load: Callable[[Path], Net], advance: Callable[[int], None] = lambda count: None
 ) -> tuple[dict[str, Predictions], dict[str, str]]:
-    """Predictions by backbone, and the reason by path for images that cannot be read.
+    """Return predictions by backbone, and the reason by path for images that cannot be read.
 
     ``load`` makes a network of a master, ``advance`` is told how many fields are done.
 
@@ -140,7 +140,7 @@ def _meta(plan: Plan, backbone: str, failed: Mapping[str, str]) -> dict[str, Any
 
 
 def _digest(model: str) -> str:
-    """SHA-256 over the Python files of a model of the repository."""
+    """Return SHA-256 over the Python files of a model of the repository."""
     total = hashlib.sha256()
     for path in sorted((served.MODEL_REPOSITORY / model / "1").glob("*.py")):
         total.update(path.name.encode() + b"\0" + path.read_bytes())

@@ -57,6 +57,7 @@ class Table:
     )
 
     def predictions(self, protocol: str, backbone: str, meta: Mapping[str, Any]) -> Predictions:
+        """Return the rows as ``Predictions``."""
         columns = {name: [row[name] for row in self.rows] for name in self.rows[0]}
         texts: dict[str, Any] = {name: np.array(columns.pop(name)) for name in TEXTS}
         return Predictions(
@@ -150,7 +151,7 @@ class Predictor:
 
 
 def jobs(folds: Sequence[Fold], count: int, seed: int) -> dict[str, list[Job]]:
-    """Draw ``count`` test images by ``seed`` (all, where there are fewer), and sort them by fold.
+    """Draw ``count`` test images by ``seed`` (all, if there are fewer), and sort them by fold.
 
     A donor is drawn from the sample's images of other slides; where no slide is named or there
     is but one, from all of them.
@@ -177,7 +178,7 @@ def _original(job: Job) -> tuple[fields.Rgb, fields.Rgb]:
 
 
 def _opened(sample: Sample) -> Read | str:
-    """A sample's field, or the reason why the server would refuse it."""
+    """Return a sample's field, or the reason why the server would refuse it."""
     try:
         data = sample.path.read_bytes()
         decoded = served.pixels.decode(data)
@@ -188,14 +189,14 @@ def _opened(sample: Sample) -> Read | str:
 
 
 def _changed(change: Change, number: int, each: tuple[Job, tuple[fields.Rgb, fields.Rgb]]) -> Any:
-    """One job's field after a change, as the server decodes it."""
+    """Return one job's field after a change, as the server decodes it."""
     job, originals = each
     rng = np.random.default_rng((*job.chance, number))
     return served.pixels.decode(change(*originals, rng))
 
 
 def _parallel(work: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
-    """Pillow, OpenCV and NumPy let other threads work while they compute."""
+    """Map a function in threads: Pillow, OpenCV and NumPy let other threads work meanwhile."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         return list(pool.map(work, items))
 

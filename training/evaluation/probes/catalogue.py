@@ -1,4 +1,4 @@
-"""All probes and stresses by name: ``probe.<family>.<variant>``, ``stress.<axis>.<strength>``."""
+"""Lists all probes and stresses: ``probe.<family>.<variant>``, ``stress.<axis>.<strength>``."""
 
 from __future__ import annotations
 
@@ -50,11 +50,12 @@ class Change(NamedTuple):
     store: Callable[[Rgb], bytes] = png
 
     def __call__(self, field: Rgb, donor: Rgb, rng: np.random.Generator) -> bytes:
-        """The changed field as a file."""
+        """Return the changed field as a file."""
         return self.store(self.change(field, donor, rng))
 
 
 def probes() -> list[Change]:
+    """Return every probe: a change that must not change the answer, or that takes its ground."""
     return [Change(f"{PROBE}{name}", title, change) for name, title, change in _probes()]
 
 
@@ -83,6 +84,7 @@ def _probes() -> Iterator[tuple[str, str, Changing]]:
 
 
 def stresses() -> list[Change]:
+    """Return every stress: one kind of change in growing strengths."""
     steps: list[tuple[str, tuple[float, ...], Callable[[float], Changing]]] = [
         ("hed", (0.1, 0.2, 0.4, 0.6), lambda s: _drawn(partial(light.restain, strength=s))),
         ("gamma", (0.5, 0.7, 1.4, 2), lambda s: _alone(partial(light.gamma, exponent=s))),
@@ -107,13 +109,13 @@ def stresses() -> list[Change]:
 
 
 def describe(name: str) -> tuple[str, str]:
-    """Family and title of a probe's name, also of one that is no longer in the catalogue."""
+    """Return family and title of a probe's name, also of one that is no longer in the catalogue."""
     family, _, variant = name.removeprefix(PROBE).partition(".")
     return family, _TITLES.get(name, variant)
 
 
 def strength(name: str) -> tuple[str, float]:
-    """Axis and strength of a stress's name."""
+    """Return axis and strength of a stress's name."""
     axis, _, value = name.removeprefix(STRESS).partition(".")
     return axis, float(value)
 

@@ -1,4 +1,4 @@
-"""The predictions of all backbones side by side, on the images that all of them answered."""
+"""Puts the predictions of all backbones side by side, on the images that all of them answered."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Validation(NamedTuple):
 
 @dataclass(frozen=True)
 class Aligned:
-    """Test rows of one protocol; arrays as in ``Predictions``, with the backbones in front."""
+    """The test rows of one protocol; arrays as in ``Predictions``, with the backbones in front."""
 
     protocol: str
     backbones: tuple[str, ...]
@@ -55,14 +55,14 @@ class Aligned:
 
     @property
     def votes(self) -> npt.NDArray[np.int64]:
-        """The class that each backbone names, [k, n] class indexes."""
+        """The class that each backbone names, as class indexes [k, n]."""
         votes: npt.NDArray[np.int64] = self.logits.argmax(-1)
         return votes
 
 
 @dataclass(frozen=True)
 class Calibrated:
-    """Temperatures and weights by fold, and the test probabilities they give."""
+    """Temperatures and weights by fold, and the test probabilities that they give."""
 
     temperatures: Mapping[str, Floats]
     """By fold, [k]."""
@@ -154,7 +154,7 @@ def _check_same(
 def _missing(
     by_backbone: Mapping[str, Predictions], common: set[tuple[str, str, str]]
 ) -> tuple[str, ...]:
-    """Folds that a backbone lacks, and single images that are not common to all."""
+    """Return the folds that a backbone lacks, and single images that are not common to all."""
     union = dict.fromkeys(fold for each in by_backbone.values() for fold in each.folds.tolist())
     found, lacking = [], set()
     for name, each in by_backbone.items():
@@ -172,7 +172,7 @@ def _missing(
 
 
 def calibrate_rows(aligned: Aligned, temperature: Mapping[str, float], *, own: bool) -> Calibrated:
-    """Probabilities at the temperature of each backbone, weights from validation.
+    """Return the probabilities at the temperature of each backbone, weights from validation.
 
     Args:
         temperature: by backbone, of the policy.

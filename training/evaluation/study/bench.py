@@ -1,4 +1,4 @@
-"""Answers to changed fields against those to the same fields unchanged."""
+"""Compares answers to changed fields with those to the same fields unchanged."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Changed(NamedTuple):
 
 
 def collect(by_backbone: Mapping[str, Predictions], aligned: Aligned) -> dict[str, Changed]:
-    """The variants that all backbones have, by name."""
+    """Return the variants that all backbones have, by name."""
     given = list(by_backbone.values())
     names = [name for name in given[0].variants if all(name in each.variants for each in given)]
     found = {}
@@ -60,7 +60,7 @@ def collect(by_backbone: Mapping[str, Predictions], aligned: Aligned) -> dict[st
 
 
 class Bench:
-    """The unchanged answers of one protocol, and how changed ones compare with them."""
+    """The unchanged answers of one protocol, to compare changed ones with."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class Bench:
         decided: Decisions | None,
         policies: Mapping[str, Any],
     ) -> None:
-        """``decided`` and ``policies`` (by fold) are None and empty without three backbones."""
+        """Take the rows; ``decided`` and ``policies`` are empty without three backbones."""
         self.aligned = aligned
         self.calibrated = calibrated
         self.decided = decided
@@ -87,7 +87,7 @@ class Bench:
         return found
 
     def probe(self, name: str, changed: Changed) -> dict[str, Any]:
-        """One entry of PROBES.variants."""
+        """Return one entry of PROBES.variants."""
         place, targets = changed.place, self.aligned.targets[changed.place]
         after = self._answers(changed.logits, self.aligned.folds[place])
         voters = {}
@@ -123,13 +123,13 @@ class Bench:
         }
 
     def stress(self, strength: float, changed: Changed) -> dict[str, Any]:
-        """One entry of STRESS.axes.points."""
+        """Return one entry of STRESS.axes.points."""
         after = self._answers(changed.logits, self.aligned.folds[changed.place])
         now = self._decide(changed) if self.decided else None
         return self._point(strength, changed.place, after, now)
 
     def unchanged(self, strength: float, place: npt.NDArray[np.int64]) -> dict[str, Any]:
-        """The same for the images as they are."""
+        """Return the entry of STRESS.axes.points for the images as they are."""
         answers = {name: each[place] for name, each in self.before.items()}
         now = self.decided
         if now is not None:

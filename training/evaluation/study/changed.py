@@ -1,4 +1,4 @@
-"""Figures of all probes and all stresses."""
+"""Computes the figures of all probes and all stresses."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from training.evaluation.study.bench import Bench, Changed
 
 
 def probes(bench: Bench, changed: Mapping[str, Changed], seed: int | None) -> dict[str, Any] | None:
-    """PROBES of ``training.evaluation.figures``; None where there is no probe."""
+    """Return PROBES of ``training.evaluation.figures``; None where there is no probe."""
     variants = {
         name: bench.probe(name, each)
         for name, each in changed.items()
@@ -48,7 +48,7 @@ def _family(name: str, variants: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def stress(bench: Bench, changed: Mapping[str, Changed], seed: int | None) -> dict[str, Any] | None:
-    """STRESS of ``training.evaluation.figures``; None where there is no stress."""
+    """Return STRESS of ``training.evaluation.figures``; None where there is no stress."""
     axes: dict[str, dict[float, Changed]] = {}
     for name, each in changed.items():
         if name.startswith(catalogue.STRESS):

@@ -1,4 +1,4 @@
-"""Whether class activation maps light up leukocytes: heat inside nuclei against chance."""
+"""Compares heat inside nuclei with chance: do class activation maps light up leukocytes?"""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from training.metrics import intervals
 
 
 def figures(aligned: Aligned) -> dict[str, Any]:
-    """CAMS of one protocol, by backbone."""
+    """Return CAMS of one protocol, by backbone."""
     return {
         name: _backbone(aligned, table, votes)
         for name, table, votes in zip(

@@ -1,4 +1,4 @@
-"""Which policy judges the answers of which fold.
+"""Chooses the policy that judges the answers of each fold.
 
 The served policy was fitted for the masters of the protocol known, and knows the appearance of
 every slide. It judges that protocol and sets from outside. A slide left out is judged by the policy
@@ -28,14 +28,14 @@ SAME_TEMPERATURE = 0.02
 
 
 def fits(protocol: str) -> bool:
-    """Whether the served policy was fitted for the networks of this protocol."""
+    """Return whether the served policy was fitted for the networks of this protocol."""
     return protocol == FITTED_FOR or protocol.startswith(OUTSIDE)
 
 
 def by_fold(
     aligned: Aligned, calibrated: Calibrated, served: Any, folder: Path | None
 ) -> tuple[dict[str, Any], list[str]]:
-    """The policy of every fold, and what is missing, in words.
+    """Return the policy of every fold, and what is missing, in words.
 
     Args:
         folder: of the predictions; the policies of slides left out lie in it.

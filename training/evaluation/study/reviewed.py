@@ -1,4 +1,4 @@
-"""What the served vote answers under a policy, and what is left when doubtful answers wait."""
+"""Counts what the served vote answers under a policy, and how much of it goes without review."""
 
 from __future__ import annotations
 
@@ -24,14 +24,17 @@ def decide(
     folds: npt.NDArray[np.str_],
     policies: Mapping[str, Any],
 ) -> Decisions:
-    """Decisions about logits [3, n, 4], quality [n, Q] of folds [n], by the policy of each fold."""
+    """Return decisions about logits [3, n, 4] and quality [n, Q], by the policy of each fold.
+
+    ``folds`` [n] names the fold of each row.
+    """
     return decisions.decide(logits, quality, [policies[fold] for fold in folds.tolist()])
 
 
 def figures(
     decided: Decisions, targets: npt.NDArray[np.int64], draws: Resamples, slides: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """REVIEW of ``training.evaluation.figures``; ``slides`` gives the rows of each slide."""
+    """Return REVIEW of ``training.evaluation.figures``; ``slides`` gives the rows of each slide."""
     given = decided.unreviewed
     wrong_class = decided.answers != targets
     wrong_label = (decided.answers == BENIGN) != (targets == BENIGN)
@@ -69,7 +72,7 @@ def figures(
 
 
 def protocol(aligned: Aligned, decided: Decisions, draws: Resamples) -> dict[str, Any]:
-    """REVIEW and the risk-coverage curves of one protocol."""
+    """Return REVIEW and the risk-coverage curves of one protocol."""
     wrong_class = decided.answers != aligned.targets
     wrong_label = (decided.answers == BENIGN) != (aligned.targets == BENIGN)
     # Answers that need no review go first; within both halves the least doubtful ones.

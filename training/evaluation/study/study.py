@@ -1,4 +1,4 @@
-"""One protocol: its rows, what every voter says about them, what the policy makes of it."""
+"""Studies one protocol: its rows, what every voter says of them, what the policy makes of it."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Study:
                 )
 
     def protocol(self) -> dict[str, Any]:
-        """WAY of ``training.evaluation.figures``."""
+        """Return WAY of ``training.evaluation.figures``."""
         aligned = self.aligned
         review: dict[str, Any] = {"coverage": None, "review": None}
         if self.decided is not None:
@@ -87,7 +87,7 @@ class Study:
         }
 
     def outside(self) -> dict[str, Any]:
-        """OUTSIDE of the figures; all images are of one class."""
+        """Return OUTSIDE of the figures; all images are of one class."""
         aligned = self.aligned
         found: dict[str, Any] = {
             "images": len(aligned.paths),
@@ -113,7 +113,7 @@ class Study:
     def changes(
         self, by_backbone: Mapping[str, Predictions]
     ) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
-        """PROBES and STRESS of the figures."""
+        """Return PROBES and STRESS of the figures."""
         variants = bench.collect(by_backbone, self.aligned)
         if not variants:
             return None, None
@@ -123,7 +123,7 @@ class Study:
         return changed.probes(unchanged, variants, seed), changed.stress(unchanged, variants, seed)
 
     def cams(self) -> dict[str, Any]:
-        """CAMS of the figures, for this protocol."""
+        """Return CAMS of the figures, for this protocol."""
         return heat.figures(self.aligned)
 
 

@@ -1,7 +1,7 @@
 """Fits the dense head alone, on features that stay as they are: a linear discriminant.
 
 On this problem that is more than a short cut. A network that is trained as a whole on ten slides
-finds what tells slides apart and names the slide; early features of a network that was trained on
+finds what tells slides apart and names the slide. Early features of a network that was trained on
 something else, averaged over the leukocytes of a field, hold the shape and the chromatin of cells
 but little that is the slide's own, and a linear head cannot go and look for more.
 
@@ -31,7 +31,7 @@ Array = npt.NDArray[np.float32]
 
 
 def fit(features: Array, samples: Sequence[Sample], ridge: float) -> tuple[Array, Array]:
-    """Kernel float32 [channels, 4] and bias float32 [4] of the head.
+    """Fit kernel float32 [channels, 4] and bias float32 [4] of the head.
 
     Args:
         features: float32 [n, views, channels] of the training fields.
@@ -68,7 +68,7 @@ def fit(features: Array, samples: Sequence[Sample], ridge: float) -> tuple[Array
 
 
 def weights(samples: Sequence[Sample]) -> npt.NDArray[np.float64]:
-    """Weight of each sample [n], mean 1: classes equal, and slides of a class equal."""
+    """Return the weight of each sample [n] with mean 1: classes equal, slides of a class equal."""
     targets = np.array([sample.target for sample in samples])
     slides = np.array([sample.slide for sample in samples])
     found = np.zeros(len(samples))

@@ -25,7 +25,11 @@ class HeadError(ValueError):
 
 
 def check(backbone: str, weights: str) -> None:
-    """Raises HeadError where the head would be fitted on layers that stay random."""
+    """Check that the head is not fitted on layers that stay random.
+
+    Raises:
+        HeadError: it would be.
+    """
     if weights == "none":
         raise HeadError(
             f"only the head of {backbone} is fitted, and the layers before it would stay "
@@ -42,9 +46,9 @@ def fit(
     seed: int,
     weights: str,
 ) -> list[npt.NDArray[Any]]:
-    """Weights of the served model with the head fitted and all else as it started.
+    """Return the weights of the served model with the head fitted and all else as it started.
 
-    features: folder where the features of fields and views are kept.
+    ``features`` is the folder where the features of fields and views are kept.
 
     Raises:
         HeadError, WeightsError, BackboneError, FeaturesError, DatasetError: what was asked for

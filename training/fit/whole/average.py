@@ -1,4 +1,4 @@
-"""A running average of weights over the steps of a training.
+"""Keeps a running average of weights over the steps of a training.
 
 The average takes in every weight that a model is saved with, the moving statistics of its batch
 normalisations included: statistics of one moment beside averaged kernels would fit nothing. Keras's
@@ -23,7 +23,7 @@ the training, and four steps change next to nothing."""
 
 
 class Average:
-    """Weights of ``net`` averaged with ``decay`` per step."""
+    """The weights of ``net``, averaged with ``decay`` per step."""
 
     def __init__(self, net: keras.Model, decay: float) -> None:
         self.decay = decay
@@ -39,6 +39,7 @@ class Average:
             value += np.float32(1 - decay) * (keras.ops.convert_to_numpy(weight) - value)
 
     def restore(self, values: Sequence[npt.NDArray[Any]]) -> None:
+        """Put back an average that was stored."""
         self.values = [np.array(value) for value in values]
 
     @contextlib.contextmanager

@@ -62,7 +62,7 @@ def fit(
     habits: Habits | None = None,
     report: Report = print,
 ) -> tuple[list[npt.NDArray[Any]], list[dict[str, Any]]]:
-    """Train; returns the best weights of the served model and one row of history per epoch.
+    """Train; return the best weights of the served model and one row of history per epoch.
 
     The state lies in ``out``; where it holds a checkpoint, the training goes on from there. The
     best weights are those of the lowest validation loss on whole fields among the epochs that may
@@ -170,7 +170,7 @@ class _Training:
         self._net.compile(optimizer, loss, metrics=watched, jit_compile=False)
 
     def _steps(self, stage: Stage, epoch: int) -> None:
-        """The steps of an epoch that are still to be done."""
+        """Yield the steps of an epoch that are still to be done."""
         progress = self.progress
         began = saved = time.monotonic()
         before = progress.seconds

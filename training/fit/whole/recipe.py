@@ -1,4 +1,4 @@
-"""How a network is trained as a whole: in stages, small views first, whole fields last.
+"""Describes how a network is trained as a whole: in stages, small views first, whole fields last.
 
 Everything that a training follows beside the images and the seed stands in its recipe, is written
 into the record and must be the same when a killed training is resumed.
@@ -85,7 +85,7 @@ class WholeRecipe:
     augment: AugmentConfig = field(default_factory=AugmentConfig)
 
     def __post_init__(self) -> None:
-        """Raises ValueError for a setting that no training can follow, before anything is run."""
+        """Raise ValueError for a setting that no training can follow."""
         if not self.stages:
             raise ValueError("a recipe needs at least one stage")
         if self.balance not in BALANCES:
@@ -112,7 +112,7 @@ class WholeRecipe:
 
     @property
     def epochs(self) -> int:
-        """Epochs of all stages."""
+        """The epochs of all stages."""
         return sum(stage.epochs for stage in self.stages)
 
     @property
@@ -121,7 +121,7 @@ class WholeRecipe:
         return Drawing(self.batch, self.balance, self.mixup, self.consistency > 0, self.augment)
 
     def changed(self, **changes: Any) -> WholeRecipe:
-        """A copy with every change that is not None; ``augment`` takes changes of its own.
+        """Return a copy with every change that is not None; ``augment`` takes changes of its own.
 
         Raises:
             ValueError: a setting that no training can follow.

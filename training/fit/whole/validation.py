@@ -1,4 +1,4 @@
-"""How a network does on the validation part, between epochs."""
+"""Measures how a network does on the validation part, between epochs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from training.models.predict import logits
 
 
 def validate(net: keras.Model, val: Images) -> dict[str, float]:
-    """Loss and scores on whole fields, whatever the side of the training views."""
+    """Return loss and scores on whole fields, whatever the side of the training views."""
     answers = logits(net, val.pixels)
     scored = classification.scores(val.targets, answers.argmax(1))
     return {

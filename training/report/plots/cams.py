@@ -1,4 +1,4 @@
-"""Class activation maps: share of the heat inside nuclei against the share that chance gives."""
+"""Plots class activation maps: share of the heat inside nuclei against what chance gives."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from training.report.wording import MEMBERS, PROTOCOLS, VOTERS, named
 
 
 def cams(figures: Figures, protocol: str) -> Panel | None:
-    """Area of the nuclei, heat inside them, and how often the peak is one, for each network."""
+    """Plot the area of the nuclei, the heat inside them, and how often the peak is one."""
     found = {
         each: values
         for each in MEMBERS

@@ -1,4 +1,4 @@
-"""Confusion matrices: counts, and as shade the share of the true class."""
+"""Plots confusion matrices: counts, and as shade the share of the true class."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DARK = 0.75
 
 
 def confusion(figures: Figures, protocol: str, voter: str) -> Panel | None:
-    """True classes down, answers across; the thick line parts benign from malignant."""
+    """Plot true classes down and answers across; the thick line parts benign from malignant."""
     counts = at(figures, "ways", protocol, "voters", voter, "confusion")
     if not counts:
         return None

@@ -1,4 +1,4 @@
-"""Risk against coverage: how wrong the answers are that are given without asking for review."""
+"""Plots risk against coverage: how wrong the answers are that go without review."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MIN_COVERAGE: Final = 0.05
 
 
 def coverage(figures: Figures, protocol: str, question: str) -> Panel | None:
-    """Share of wrong answers among the most trusted ones, for each way to rank trust."""
+    """Plot the share of wrong answers among the most trusted, for each way to rank trust."""
     risk, asked = f"{question}_risk", QUESTIONS[question]
     curves = {
         rank: curve
@@ -72,7 +72,7 @@ def coverage(figures: Figures, protocol: str, question: str) -> Panel | None:
 
 
 def _reached(curve: dict[str, Any], risk: str, coverage: float = 0.5) -> float | None:
-    """Risk at the last point that does not exceed the coverage."""
+    """Return the risk at the last point that does not exceed the coverage."""
     pairs = zip(curve["coverage"], curve[risk], strict=True)
     reached = [wrong for given, wrong in pairs if given <= coverage]
     return reached[-1] if reached else None

@@ -1,4 +1,4 @@
-"""A score of every voter with its interval, one under the other, the figures printed beside."""
+"""Plots a score of every voter with its interval, one under the other, the figures beside."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CHANCE: Final = {"balanced_accuracy": 0.25, "binary_balanced_accuracy": 0.5}
 
 
 def forest(figures: Figures, protocol: str, name: str, goal: float | None = None) -> Panel | None:
-    """One score of every voter in one protocol, and the goal where there is one."""
+    """Plot one score of every voter in one protocol, and the goal if there is one."""
     voters = at(figures, "ways", protocol, "voters") or {}
     scores = {voter: score(figures, protocol, voter, name) for voter in ordered(VOTERS, voters)}
     found = {voter: each for voter, each in scores.items() if each.known}
@@ -47,7 +47,7 @@ def forest(figures: Figures, protocol: str, name: str, goal: float | None = None
 
 
 def _floor(found: list[Measured]) -> float:
-    """Where the axis begins: a tenth below the lowest end, at most at 90%."""
+    """Return where the axis begins: a tenth below the lowest end, at most at 90%."""
     ends = [min(each.interval or (each.number,)) for each in found if each.known]
     return max(0.0, min(0.9, math.floor(10 * min(ends) - 0.2) / 10))
 

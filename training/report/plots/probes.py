@@ -1,4 +1,4 @@
-"""Shortcut probes: share of labels that change with a change that cells do not care about."""
+"""Plots shortcut probes: share of labels that change with a change that cells do not care about."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TITLE: Final = "Should change no answer"
 
 
 def probes(figures: Figures) -> Panel | None:
-    """Labels changed by the worst variant of every family that should change none.
+    """Plot the labels changed by the worst variant of every family that should change none.
 
     The worst is each voter's own; the interval is that of the vote.
     """
@@ -70,7 +70,7 @@ def probes(figures: Figures) -> Panel | None:
 
 
 def _worst(variants: list[Mapping[str, Any]], voter: str) -> Any:
-    """The largest share of labels changed among the variants, or None."""
+    """Return the largest share of labels changed among the variants, or None."""
     found = [
         measured(
             at(each, "voters", voter, "label_changed"),

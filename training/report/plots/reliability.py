@@ -1,4 +1,4 @@
-"""Stated confidence against what came true, and how many answers stand behind each point."""
+"""Plots stated confidence against what came true, and how many answers are behind each point."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FEW: Final = 10
 
 
 def reliability(figures: Figures, protocol: str) -> Panel | None:
-    """The vote's diagram, with its members behind; bars tell how the answers spread."""
+    """Plot the vote's diagram, with its backbones behind; bars tell how the answers spread."""
     drawn = {
         voter: bins
         for voter in (*MEMBERS, VOTE)

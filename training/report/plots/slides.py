@@ -1,4 +1,4 @@
-"""Leave one slide out, slide by slide: share of right answers of the vote and its members."""
+"""Plots slides left out one by one: share of right answers of the vote and its backbones."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ QUESTIONS: Final = {
 
 
 def slides(figures: Figures, protocol: str, question: str) -> Panel | None:
-    """One row a slide; a slide has one class, so its label is right as often as it is found."""
+    """Plot one row for each slide.
+
+    A slide has one class, so its label is right as often as it is found.
+    """
     name, asked = QUESTIONS[question]
     voters = at(figures, "ways", protocol, "voters") or {}
     shown = [voter for voter in DRAWN if at(voters, voter, "slides")]

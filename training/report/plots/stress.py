@@ -1,4 +1,4 @@
-"""Stress curves: what a growing change of stain or focus does to the answers."""
+"""Plots stress curves: what a growing change of stain or focus does to the answers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from training.report.wording import DRAWN, VOTERS, named
 
 
 def stress(figures: Figures, axis: str) -> Panel | None:
-    """Benign/malignant accuracy of the vote and its members, and how often review is asked for."""
+    """Plot benign/malignant accuracy of each voter, and how often review is asked for."""
     found = at(figures, "stress", "axes", axis)
     points = [each for each in at(found, "points") or () if numbers.known(each.get("strength"))]
     lines = {
@@ -66,6 +66,6 @@ def stress(figures: Figures, axis: str) -> Panel | None:
 
 
 def _known(points: list[dict[str, Any]], *keys: str) -> list[tuple[float, float]]:
-    """Strength and the value under ``keys`` of the points that have one."""
+    """Return strength and the value under ``keys`` of the points that have one."""
     pairs = ((each["strength"], at(each, *keys)) for each in points)
     return [(strength, value) for strength, value in pairs if numbers.known(value)]

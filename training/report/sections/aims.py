@@ -1,4 +1,4 @@
-"""The goals as a table, with what was measured and whether it is enough."""
+"""Shows the goals as a table, with what was measured and whether it is enough."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ LOOKS = {MET: "good", NOT_MET: "bad", UNKNOWN: "open"}
 
 
 def section(figures: Figures) -> Section:
+    """Return the section on the goals."""
     rows: list[list[str | Cell]] = [
         [
             each.goal.where,

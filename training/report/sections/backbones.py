@@ -1,4 +1,4 @@
-"""The vote and its members: who is better, by how much, and whether that is more than noise."""
+"""Compares the vote and its backbones: who is better, by how much, and is it more than noise?"""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ QUESTIONS = {"class": "four classes", "label": "benign/malignant"}
 
 
 def section(figures: Figures) -> Section:
+    """Return the section on the vote and its backbones."""
     found = Section("members", "The vote and its members")
     found.blocks.append(
         Text(
@@ -39,7 +40,7 @@ def section(figures: Figures) -> Section:
 
 
 def appendix(figures: Figures) -> Section:
-    """McNemar's counts between all voters."""
+    """Return the table of McNemar's counts between all voters."""
     found = Section("mcnemar", "All comparisons")
     for protocol, title in PROTOCOLS.items():
         found.blocks.append(_mcnemar(figures, protocol, title) or missing(title))
@@ -80,7 +81,7 @@ def _against_best(figures: Figures) -> Table:
 
 
 def _mcnemar(figures: Figures, protocol: str, title: str) -> Table | None:
-    """Every pair with the vote, and the members among themselves."""
+    """Return every pair with the vote, and the backbones among themselves."""
     rows: list[list[str | Cell]] = []
     for each in at(figures, "ways", protocol, "mcnemar") or ():
         p = each.get("p")

@@ -1,4 +1,4 @@
-"""What each voter takes for what, and what another threshold would give."""
+"""Shows what each voter takes for what, and what another threshold would give."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from training.report.wording import DRAWN, PROTOCOLS
 
 
 def confusions(figures: Figures) -> Section:
+    """Return the section on confusion matrices."""
     found = Section("confusion", "Confusion matrices")
     found.blocks.append(
         Text(
@@ -28,6 +29,7 @@ def confusions(figures: Figures) -> Section:
 
 
 def thresholds(figures: Figures) -> Section:
+    """Return the section on ROC and precision-recall curves."""
     found = Section("curves", "ROC and precision-recall")
     found.blocks.append(
         Text(

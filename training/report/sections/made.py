@@ -1,4 +1,4 @@
-"""What it costs, how the figures were made, and from what."""
+"""Tells what the models cost, how the figures were made, and from what."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from training.report.wording import MEMBERS, PROTOCOLS, VOTERS, named, ordered
 
 
 def cost(figures: Figures) -> Section:
+    """Return the section on cost."""
     found = Section("cost", "Cost")
     backbones = at(figures, "cost", "backbones")
     if not backbones:
@@ -60,6 +61,7 @@ def cost(figures: Figures) -> Section:
 
 
 def method(figures: Figures) -> Section:
+    """Return the section on how the figures were made."""
     boot = at(figures, "bootstrap") or {}
     level = numbers.percent(boot.get("level"))
     drawn = numbers.count(boot.get("resamples"))
@@ -90,6 +92,7 @@ def method(figures: Figures) -> Section:
 
 
 def provenance(figures: Figures) -> Section:
+    """Return the section on what the figures were made from."""
     found = Section("provenance", "Provenance")
     rows = [
         [name, str(value)] for name, value in _flat(at(figures, "provenance") or {}, "predictions")
@@ -132,7 +135,7 @@ def _folds(figures: Figures) -> Iterator[Block]:
 
 
 def _flat(found: Mapping[str, Any], *without: str, before: str = "") -> Iterator[tuple[str, Any]]:
-    """Leaves of nested dicts with dotted names; long lists by their length."""
+    """Yield the leaves of nested dicts with dotted names; long lists by their length."""
     for name, value in found.items():
         if name in without:
             continue

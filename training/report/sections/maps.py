@@ -1,4 +1,4 @@
-"""Where the class activation maps look."""
+"""Shows where the class activation maps have their heat."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from training.report.wording import MEMBERS, PROTOCOLS, VOTERS, named
 
 
 def section(figures: Figures) -> Section:
+    """Return the section on class activation maps."""
     found = Section("maps", "Where the class activation maps look")
     panels = [cams(figures, protocol) for protocol in PROTOCOLS]
     if not any(panels):

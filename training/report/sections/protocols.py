@@ -1,4 +1,4 @@
-"""The three ways to score, side by side."""
+"""Shows the three protocols side by side."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ LABEL = {"slides": "binary_balanced_accuracy"}
 
 
 def section(figures: Figures) -> Section:
+    """Return the section on the three protocols."""
     found = Section("ways", "Three ways to score")
     found.blocks.append(
         Text(
@@ -68,17 +69,17 @@ def _protocol(figures: Figures, protocol: str, title: str) -> Iterator[Block]:
 
 
 def means(figures: Figures) -> dict[str, str]:
-    """What each protocol asks, in words."""
+    """Return what each protocol asks, in words."""
     return OWN_MEANS if at(figures, OWN_IMAGES) else PROTOCOL_MEANS
 
 
 def plotted(protocol: str) -> tuple[str, str]:
-    """The two scores of a protocol that are plotted: of four classes, and of benign/malignant."""
+    """Return the two scores of a protocol that are plotted: four classes, and benign/malignant."""
     return "accuracy", LABEL.get(protocol, "binary_accuracy")
 
 
 def table(figures: Figures, protocol: str, names: tuple[str, ...], caption: str) -> Table:
-    """Scores down, voters across."""
+    """Return a table with scores down and voters across."""
     voters = ordered(VOTERS, at(figures, "ways", protocol, "voters") or {})
     rows = []
     for name in names:
@@ -103,7 +104,7 @@ def _counts(figures: Figures, protocol: str) -> str:
 
 
 def _gaps(figures: Figures, protocol: str) -> Iterator[Block]:
-    """Backbones and folds that are not in the figures."""
+    """Return the backbones and folds that are not in the figures."""
     absent = [
         VOTERS[each] for each in VOTERS if at(figures, "ways", protocol, "voters", each) is None
     ]
@@ -115,7 +116,7 @@ def _gaps(figures: Figures, protocol: str) -> Iterator[Block]:
 
 
 def appendix(figures: Figures) -> Section:
-    """Every score of every voter."""
+    """Return the table of every score of every voter."""
     found = Section("scores", "All scores")
     for protocol, title in PROTOCOLS.items():
         if at(figures, "ways", protocol, "voters"):

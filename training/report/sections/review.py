@@ -1,4 +1,4 @@
-"""How far stated confidence can be trusted, when review is asked for, and what is wrong then."""
+"""Shows how far confidence can be trusted, when review is asked for, and what is wrong then."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from training.report.wording import CLASSES, PROTOCOLS, REASONS, VOTERS, named, 
 
 
 def calibration(figures: Figures) -> Section:
+    """Return the section on calibration."""
     found = Section("calibration", "Calibration")
     found.blocks.append(
         Text(
@@ -31,6 +32,7 @@ def calibration(figures: Figures) -> Section:
 
 
 def review(figures: Figures) -> Section:
+    """Return the section on asking for review."""
     found = Section("review", "Asking for review")
     found.blocks.append(
         Text(
@@ -53,6 +55,7 @@ def review(figures: Figures) -> Section:
 
 
 def outside(figures: Figures) -> Section:
+    """Return the section on fields from other laboratories."""
     found = Section("outside", "Fields from other laboratories")
     sets = at(figures, "outside")
     if not sets:

@@ -1,4 +1,4 @@
-"""What the answers depend on: shortcut probes and stress."""
+"""Shows what the answers depend on: shortcut probes and stress."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from training.report.wording import MEMBERS, PROTOCOLS, VOTE, VOTERS, named
 
 
 def probing(figures: Figures) -> Section:
+    """Return the section on shortcut probes."""
     found = Section("probes", "Shortcut probes")
     if not at(figures, "probes", "variants"):
         found.blocks.append(missing("Shortcut probes"))
@@ -39,6 +40,7 @@ def probing(figures: Figures) -> Section:
 
 
 def stressing(figures: Figures) -> Section:
+    """Return the section on stress."""
     found = Section("stress", "Stress")
     axes = at(figures, "stress", "axes") or {}
     panels = [stress(figures, axis) for axis in axes]
@@ -56,7 +58,7 @@ def stressing(figures: Figures) -> Section:
 
 
 def variants(figures: Figures) -> Section:
-    """Every variant of every probe."""
+    """Return the table of every variant of every probe."""
     found = Section("variants", "All probes")
     families = at(figures, "probes", "families") or {}
     rows: list[list[str | Cell]] = []
@@ -137,7 +139,7 @@ def _families(figures: Figures) -> Table:
 
 
 def _emptied(figures: Figures) -> Iterator[Block]:
-    """What becomes of fields from which the answer's ground was taken."""
+    """Yield what becomes of fields from which the answer's ground was taken."""
     families = at(figures, "probes", "families") or {}
     rows = []
     for each in (at(figures, "probes", "variants") or {}).values():

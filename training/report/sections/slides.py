@@ -1,4 +1,4 @@
-"""Leave one slide out, slide by slide."""
+"""Shows slides left out one by one, slide by slide."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ MEANS = {
 
 
 def section(figures: Figures) -> Section:
+    """Return the section on slides left out."""
     found = Section("slides", "Slide by slide, each left out of training")
     voters = at(figures, "ways", "slides", "voters") or {}
     drawn = [slides(figures, "slides", question) for question in ("label", "class")]

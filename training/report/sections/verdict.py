@@ -1,4 +1,4 @@
-"""The report in plain language: what the figures say, and what they do not say."""
+"""Says in plain language what the figures say, and what they do not say."""
 
 from __future__ import annotations
 
@@ -36,6 +36,7 @@ OWN_LIMITS = (
 
 
 def section(figures: Figures) -> Section:
+    """Return the section that sums up."""
     found = Section("verdict", "In short")
     found.blocks += [
         Text(NOT_A_DEVICE, "lead"),
@@ -49,13 +50,13 @@ def section(figures: Figures) -> Section:
 
 
 def sentences(figures: Figures) -> list[str]:
-    """The findings alone, for the model card."""
+    """Return the findings alone, for the model card."""
     found = [*_unseen(figures), *_seen(figures), *_doubt(figures)]
     return found if at(figures, OWN_IMAGES) else [*found, _goals(figures)]
 
 
 def limits(figures: Figures) -> tuple[str, ...]:
-    """What the figures do not say, whatever they are."""
+    """Return what the figures do not say, whatever they are."""
     return OWN_LIMITS if at(figures, OWN_IMAGES) else LIMITS
 
 
