@@ -8,8 +8,6 @@ import numpy as np
 from training.augment.config import AugmentConfig
 from training.augment.field import Rgb
 
-_SAMPLINGS = (cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444)
-
 
 def focus(pixels: Rgb, rng: np.random.Generator, config: AugmentConfig) -> Rgb:
     """Blur some views and sharpen others."""

@@ -82,7 +82,6 @@ from training.cli._options import PROTOCOLS, data_option
     help="Make up for rare classes by loss weights, or draw classes or slides equally often.",
 )
 @click.option("--ema", type=float, metavar="DECAY", help="Keep a running average of weights.")
-@click.option("--attention", type=click.Choice(("none", "eca", "se")), help="Channel attention.")
 @click.option("--mixstyle", type=float, metavar="SHARE", help="Share of steps with MixStyle.")
 @click.option("--mixup", type=float, metavar="ALPHA", help="Blend views of two fields.")
 @click.option("--consistency", type=float, metavar="WEIGHT", help="Equal answers to two stains.")

@@ -18,6 +18,9 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+NO_ATTENTION = ("attention", "none")
+"""A setting in older records; nothing was ever trained with another value of it."""
+
 
 class CheckpointError(ValueError):
     """The checkpoint is of another training."""
@@ -115,8 +118,9 @@ def _current(recipe: dict[str, Any]) -> dict[str, Any]:
     """Return a recipe as it is written today.
 
     Up to version 0.1 one recipe held the settings of a head and of a whole network, and the inverse
-    of the ridge; the released masters' records are so.
+    of the ridge; the released masters' records are so. Channel attention is no longer a setting.
     """
+    recipe = {name: value for name, value in recipe.items() if (name, value) != NO_ATTENTION}
     if "strength" not in recipe:
         return recipe
     rest = {name: value for name, value in recipe.items() if name not in ("head", "strength")}

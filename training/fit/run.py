@@ -104,7 +104,6 @@ def train(order: Order, out: Path, *, habits: epochs.Habits | None = None) -> No
     val = images.as_served(parts["val"])
     history: list[dict[str, Any]] = []
     chosen: int | None = None
-    attention = "none"
     if isinstance(order.recipe, HeadRecipe):
         runs = out.parents[2] if out.parts[-3:-2] == (order.protocol,) else out
         best = head.fit(
@@ -116,10 +115,9 @@ def train(order: Order, out: Path, *, habits: epochs.Habits | None = None) -> No
             weights=order.weights,
         )
     else:
-        attention = order.recipe.attention
         best, history = _fit_whole(order, order.recipe, parts["train"], val, out, habits)
         chosen = choice.chosen(history, order.recipe)["epoch"]
-    net = masters.save(out / f"{name}.keras", name, best, attend=attention, taps=order.recipe.taps)
+    net = masters.save(out / f"{name}.keras", name, best, taps=order.recipe.taps)
     logits = answer(net, val.pixels)
     scored = classification.scores(val.targets, logits.argmax(1))
     content = record.stamped(

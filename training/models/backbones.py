@@ -10,7 +10,7 @@ from typing import Any
 import keras
 
 from allclient.contract import SIDE, SUBTYPES, Backbone
-from training.models import applications, attention, cells, mixstyle, start
+from training.models import applications, cells, mixstyle, start
 from training.models.applications import BackboneError
 from training.models.start import WeightsError
 
@@ -37,7 +37,6 @@ def build(
     seed: int = 0,
     dtype: str = "float32",
     momentum: float = 0.95,
-    attend: str = "none",
     mix: float = 0.0,
     taps: Sequence[str] = (),
     **options: float,
@@ -52,7 +51,6 @@ def build(
         dtype: Keras dtype policy of the feature extractor, for example "mixed_bfloat16".
         momentum: of every batch normalisation. The default 0.99 of Keras needs more steps than a
             training on a few thousand images has, and leaves the moving statistics stale.
-        attend: channel attention between feature extractor and pooling: "none", "eca" or "se".
         mix: share of training steps with MixStyle.
         taps: layers of the application whose maps are described by ``cells.described``; what
             lies behind the last of them is left out. "NAME.input" takes what goes into a layer,
@@ -75,7 +73,7 @@ def build(
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = momentum
     seen = _as_floats(features(scaled))
-    maps = attention.apply(attend, cells.described(pixels, seen) if taps else seen[0])
+    maps = cells.described(pixels, seen) if taps else seen[0]
     pool = keras.layers.GlobalAveragePooling2D(dtype="float32", name="pool")
     drop = keras.layers.Dropout(dropout, seed=seed, name="dropout")
     head = keras.layers.Dense(len(SUBTYPES), dtype="float32", name="head")

@@ -28,7 +28,7 @@ def save(
 ) -> keras.Model:
     """Store ``weights`` as the 224 pixel model; return the model as read back from the file.
 
-    ``options`` are those of ``backbones.build`` that make up the served graph, such as ``attend``.
+    ``options`` are those of ``backbones.build`` that make up the served graph, such as ``taps``.
     """
     served = backbones.build(backbone, **options).served
     served.set_weights(weights)

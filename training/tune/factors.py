@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,12 +11,12 @@ from training.augment.config import AugmentConfig
 from training.fit import recipes
 from training.fit.recipes import Recipe
 from training.fit.release.recipe import HeadRecipe
-from training.fit.whole.recipe import ATTENTIONS, BALANCES, Stage, WholeRecipe
+from training.fit.whole.recipe import BALANCES, Stage, WholeRecipe
 
 RATE = "rate"
 """Peak learning rate of the first stage; those of later stages keep their ratio to it."""
 
-WORDS = {"balance": BALANCES, "attention": ATTENTIONS, "taps": ()}
+WORDS = {"balance": BALANCES, "taps": ()}
 """Settings whose values are words, and which; of "taps" layers of the backbone, joined by +."""
 
 Value = float | int | str
@@ -68,19 +67,6 @@ class Factor:
         """Whether there is one value only."""
         return len(self.levels) == 1
 
-    def three(self) -> tuple[Value, ...]:
-        """Return three levels for an orthogonal array: a range's ends and its middle.
-
-        Raises:
-            FactorError: the factor lists another number of levels.
-        """
-        if not self.levels:
-            middle = math.sqrt(self.low * self.high) if self.log else (self.low + self.high) / 2
-            return (self.low, middle, self.high)
-        if len(self.levels) != 3:
-            raise FactorError(f"an L9 array wants three levels of {self.name}, not {self.levels}")
-        return self.levels
-
 
 def names() -> list[str]:
     """Return the settings that may be varied: of the recipes by their name, and augment.NAME."""
@@ -123,20 +109,14 @@ def short(recipe: WholeRecipe, side: int, epochs: int) -> WholeRecipe:
     return recipe.changed(stages=(Stage.parse(f"{side}:{epochs}"),))
 
 
-def defaults(recipe: Recipe, design: str) -> tuple[Factor, ...]:
+def defaults(recipe: Recipe) -> tuple[Factor, ...]:
     """Return what is varied if nothing is said.
 
     Other views cost new features where a head is fitted alone, so a search leaves them as they are.
     """
-    ridge = Factor("ridge", 1 / 3000, 1 / 3, log=True)
     if isinstance(recipe, HeadRecipe):
-        views = (
-            Factor("views", levels=(1, 3, 5)),
-            Factor("augment.stain_scale", 0.0, 0.4),
-            Factor("augment.hue_degrees", 0.0, 40.0),
-        )
-        return (ridge, *views) if design == "l9" else (ridge,)
-    found = (
+        return (Factor("ridge", 1 / 3000, 1 / 3, log=True),)
+    return (
         Factor(RATE, 3e-4, 3e-3, log=True),
         Factor("weight_decay", 0.005, 0.08, log=True),
         Factor("label_smoothing", 0.0, 0.15),
@@ -144,7 +124,6 @@ def defaults(recipe: Recipe, design: str) -> tuple[Factor, ...]:
         Factor("augment.stain_scale", 0.0, 0.5),
         Factor("augment.hue_degrees", 0.0, 40.0),
     )
-    return found[:4] if design == "l9" else found
 
 
 def _default(name: str) -> Any:

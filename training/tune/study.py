@@ -10,21 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 import optuna
 from optuna.trial import Trial, TrialState
 
 from training import record
 from training.fit.whole.recipe import WholeRecipe
-from training.tune import taguchi
 from training.tune import trial as training
-from training.tune.factors import Factor, FactorError, Value
+from training.tune.factors import Factor, Value
 from training.tune.trial import Bench
 
 STORAGE = "study.db"
 SUMMARY = "study.json"
 TRIALS = "trials"
-RUN, REPEAT = "run", "repeat"
 
 
 class StudyError(ValueError):
@@ -50,67 +47,7 @@ def search(
             study.optimize(
                 lambda trial: _searched(bench, varied, folder, seed, trial), n_trials=missing
             )
-        return _summarised(study, folder, settings, {})
-
-
-def l9(
-    bench: Bench, varied: Sequence[Factor], folder: Path, settings: dict[str, Any], repeats: int
-) -> dict[str, Any]:
-    """Return the nine runs of Taguchi's array, each with ``repeats`` seeds, and their main effects.
-
-    Raises:
-        FactorError: more than four factors vary, or one has not three levels.
-    """
-    if len(varied) > taguchi.FACTORS:
-        raise FactorError(f"an L9 array holds four factors, not {len(varied)}")
-    levels = {factor.name: factor.three() for factor in varied}
-    larger = training.OBJECTIVES[bench.objective]
-    seed = int(settings["seed"])
-    with _opened(folder, settings, bench.objective) as study:
-        results = np.full((9, repeats), np.nan)
-        for run, repeat in np.ndindex(9, repeats):
-            results[run, repeat] = _cell(study, bench, levels, folder, seed, run, repeat)
-        found = taguchi.main_effects(levels, results, larger=larger)
-        click.echo(taguchi.as_text(found))
-        return _summarised(study, folder, settings, {"taguchi": found})
-
-
-def _cell(
-    study: optuna.Study,
-    bench: Bench,
-    levels: dict[str, tuple[Value, ...]],
-    folder: Path,
-    seed: int,
-    run: int,
-    repeat: int,
-) -> float:
-    """Return the result of one run of the array with one seed, trained unless it is known."""
-    for earlier in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
-        if (earlier.user_attrs.get(RUN), earlier.user_attrs.get(REPEAT)) == (run, repeat):
-            return float(earlier.values[0])
-    row = taguchi.l9()[run]
-    values = {name: each[row[place]] for place, (name, each) in enumerate(levels.items())}
-    click.echo(f"run {run + 1} of 9, seed {seed + repeat}: {_listed(values)}")
-    rows: dict[int, float] = {}
-
-    def report(row: dict[str, Any]) -> None:
-        rows[row["epoch"]] = row[bench.objective]
-
-    value = training.run(bench, values, folder / TRIALS, seed=seed + repeat, report=report)
-    click.echo(f"run {run + 1} of 9: {bench.objective} {value:.4f}")
-    study.add_trial(
-        optuna.trial.create_trial(
-            params=values,
-            distributions={
-                name: optuna.distributions.CategoricalDistribution(each)
-                for name, each in levels.items()
-            },
-            value=value,
-            user_attrs={RUN: run, REPEAT: repeat},
-            intermediate_values=rows,
-        )
-    )
-    return value
+        return _summarised(study, folder, settings)
 
 
 def _searched(
@@ -188,9 +125,7 @@ def _finished(study: optuna.Study) -> int:
     return len(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED)))
 
 
-def _summarised(
-    study: optuna.Study, folder: Path, settings: dict[str, Any], more: dict[str, Any]
-) -> dict[str, Any]:
+def _summarised(study: optuna.Study, folder: Path, settings: dict[str, Any]) -> dict[str, Any]:
     """Return everything that the study has found, as ``folder``/study.json."""
     ran = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
     found = record.stamped(
@@ -207,7 +142,6 @@ def _summarised(
         best={"number": study.best_trial.number, "value": study.best_value, **study.best_params}
         if any(each.state is TrialState.COMPLETE for each in ran)
         else None,
-        **more,
     )
     record.write(folder / SUMMARY, found)
     return found

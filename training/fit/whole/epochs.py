@@ -128,7 +128,6 @@ class _Training:
             dropout=recipe.dropout,
             seed=seed,
             dtype=recipe.dtype,
-            attend=recipe.attention,
             taps=recipe.taps,
             mix=recipe.mixstyle,
             **options,

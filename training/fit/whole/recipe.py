@@ -14,7 +14,6 @@ from training.augment.config import AugmentConfig
 from training.fit.batches import PART, WHOLE, Cut, Drawing
 
 BALANCES = ("weights", "class", "slide", "none")
-ATTENTIONS = ("none", "eca", "se")
 
 
 @dataclass(frozen=True)
@@ -72,8 +71,6 @@ class WholeRecipe:
     ema: float = 0.0
     """Decay per step of the running average of weights that is validated and kept; 0 keeps the
     weights of the epoch's last step. 0.998 averages over about eight epochs of sixty steps."""
-    attention: str = "none"
-    """Channel attention between feature extractor and pooling: "none", "eca" or "se"."""
     mixstyle: float = 0.0
     """Share of training steps in which early feature statistics are mixed between fields."""
     mixup: float = 0.0
@@ -90,8 +87,6 @@ class WholeRecipe:
             raise ValueError("a recipe needs at least one stage")
         if self.balance not in BALANCES:
             raise ValueError(f"balance {self.balance!r} is none of {', '.join(BALANCES)}")
-        if self.attention not in ATTENTIONS:
-            raise ValueError(f"attention {self.attention!r} is none of {', '.join(ATTENTIONS)}")
         limits = {
             "batch": (1, None),
             "weight_decay": (0, None),
