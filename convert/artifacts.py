@@ -29,13 +29,13 @@ def sha256(path: Path) -> str:
 
 def versions(*packages: str) -> dict[str, str]:
     """Return the versions of the packages that are installed."""
-    found = {}
+    numbers = {}
     for package in packages:
         try:
-            found[package] = version(package)
+            numbers[package] = version(package)
         except PackageNotFoundError:
             continue
-    return found
+    return numbers
 
 
 def write(
@@ -85,9 +85,9 @@ def check(folder: Path, kind: str, master: Path, command: str) -> dict[str, Any]
         path = folder / name
         if not path.is_file():
             raise ArtifactError(f"{path} is missing, though {RECORD} names it; {mend}")
-        if (found := sha256(path)) != expected:
+        if (actual := sha256(path)) != expected:
             raise ArtifactError(
-                f"{path} has sha256 {found[:12]}, but {RECORD} says {expected[:12]}: it was "
+                f"{path} has sha256 {actual[:12]}, but {RECORD} says {expected[:12]}: it was "
                 f"changed or cut after it was made; {mend}"
             )
     if not master.is_file():
@@ -95,11 +95,11 @@ def check(folder: Path, kind: str, master: Path, command: str) -> dict[str, Any]
             f"{master} is missing, so nobody can tell whether {folder} was made of it; "
             "git checkout restores the released masters"
         )
-    made_of, there = str(record.get("master", {}).get("sha256", "")), sha256(master)
-    if made_of != there:
+    made_of, present = str(record.get("master", {}).get("sha256", "")), sha256(master)
+    if made_of != present:
         raise ArtifactError(
             f"{folder} was made of a master with sha256 {made_of[:12] or 'unknown'}, expected "
-            f"{there[:12]}, that of {master}; {mend}"
+            f"{present[:12]}, that of {master}; {mend}"
         )
     return record
 

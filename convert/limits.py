@@ -54,23 +54,25 @@ class Distance(NamedTuple):
 
     def misses(self, limit: Limit) -> list[str]:
         """Return every part of ``limit`` that does not hold, in words."""
-        found = []
+        missed = []
         if limit.max_abs is not None and not self.max_abs <= limit.max_abs:
-            found.append(
+            missed.append(
                 f"largest probability difference {self.max_abs:.2g}, at most {limit.max_abs:.2g}"
             )
         if limit.mean_abs is not None and not self.mean_abs <= limit.mean_abs:
-            found.append(
+            missed.append(
                 f"mean probability difference {self.mean_abs:.2g}, at most {limit.mean_abs:.2g}"
             )
         if limit.equal_argmax is not None and not self.equal_argmax >= limit.equal_argmax:
-            found.append(f"equal argmax {self.equal_argmax:.2%}, at least {limit.equal_argmax:.1%}")
+            missed.append(
+                f"equal argmax {self.equal_argmax:.2%}, at least {limit.equal_argmax:.1%}"
+            )
         if limit.accuracy_change is not None and self.accuracy_change is not None:
             most, change = limit.accuracy_change, self.accuracy_change
             # A share of whole images in floating point: 0.003 must not fail by its last digit.
             if not -change <= most + 1e-9:
-                found.append(f"accuracy {change * 100:+.2f} points, at most {most * 100:g}")
-        return found
+                missed.append(f"accuracy {change * 100:+.2f} points, at most {most * 100:g}")
+        return missed
 
     def record(self) -> dict[str, Any]:
         """Return the distance for JSON, its numbers rounded to what was measured."""
@@ -87,14 +89,14 @@ def softmax(logits: Floats) -> Floats:
 
 
 def of_logits(
-    found: Floats, expected: Floats, classes: npt.NDArray[np.int64], margin: float
+    logits: Floats, expected: Floats, classes: npt.NDArray[np.int64], margin: float
 ) -> Distance:
     """Return the ``distance`` of logits [n, 4].
 
     Only images whose expected logits are ``clear`` count.
     """
     keras = softmax(expected)
-    return distance(softmax(found), keras, classes, counts=clear(keras, margin))
+    return distance(softmax(logits), keras, classes, counts=clear(keras, margin))
 
 
 def clear(probabilities: Floats, margin: float) -> npt.NDArray[np.bool_]:
@@ -104,7 +106,7 @@ def clear(probabilities: Floats, margin: float) -> npt.NDArray[np.bool_]:
 
 
 def distance(
-    found: Floats,
+    probabilities: Floats,
     expected: Floats,
     classes: npt.NDArray[np.int64],
     named: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]] | None = None,
@@ -119,20 +121,24 @@ def distance(
     Raises:
         ValueError: the artifact gave something that is no number.
     """
-    if not np.isfinite(found).all():
-        raise ValueError(f"{int((~np.isfinite(found)).any(1).sum())} answers are no finite numbers")
-    apart = np.abs(found.astype(np.float64) - expected.astype(np.float64))
-    found_classes, expected_classes = named or (found.argmax(1), expected.argmax(1))
-    counts = np.ones(len(found), bool) if counts is None else counts
+    if not np.isfinite(probabilities).all():
+        raise ValueError(
+            f"{int((~np.isfinite(probabilities)).any(1).sum())} answers are no finite numbers"
+        )
+    apart = np.abs(probabilities.astype(np.float64) - expected.astype(np.float64))
+    found_classes, expected_classes = named or (probabilities.argmax(1), expected.argmax(1))
+    counts = np.ones(len(probabilities), bool) if counts is None else counts
     if not counts.any():
-        raise ValueError(f"Keras is sure of none of the {len(found)} images; nothing to compare")
+        raise ValueError(
+            f"Keras is sure of none of the {len(probabilities)} images; nothing to compare"
+        )
     known = classes >= 0
     accuracy, change = None, None
     if known.any():
         accuracy = float((found_classes == classes)[known].mean())
         change = accuracy - float((expected_classes == classes)[known].mean())
     return Distance(
-        len(found),
+        len(probabilities),
         int(counts.sum()),
         float(apart.max()),
         float(apart.mean()),

@@ -56,11 +56,11 @@ Known = tuple[Fields, npt.NDArray[np.float32]]
 """Fields, and the master's logits for them."""
 
 
-def int8(found: search.Found) -> str:
+def int8(model: search.Found) -> str:
     """Return what the record and the user are told about an INT8 model."""
-    floating = len(found.floating)
-    kept = f" and {floating} of {found.layers} convolutions" if floating else ""
-    return f"INT8; head{kept} in floating point" + (", head fitted anew" if found.refitted else "")
+    floating = len(model.floating)
+    kept = f" and {floating} of {model.layers} convolutions" if floating else ""
+    return f"INT8; head{kept} in floating point" + (", head fitted anew" if model.refitted else "")
 
 
 def logits(net: Any, master: Path, fields: Fields) -> npt.NDArray[np.float32]:
@@ -75,11 +75,11 @@ _ANSWERS: dict[tuple[str, str], npt.NDArray[np.float32]] = {}
 """One command makes several artifacts of one master and asks Keras once about the same images."""
 
 
-def refuse(found: limits.Distance, limit: limits.Limit, master: Path, what: str) -> None:
+def refuse(distance: limits.Distance, limit: limits.Limit, master: Path, what: str) -> None:
     """Raise ConversionError where an artifact is beyond its limit."""
-    if missed := found.misses(limit):
+    if missed := distance.misses(limit):
         raise ConversionError(
-            f"{what} of {master.name} does not answer as Keras on {found.images} images: "
+            f"{what} of {master.name} does not answer as Keras on {distance.images} images: "
             f"{'; '.join(missed)}; nothing was written"
         )
 
@@ -90,20 +90,20 @@ def half(judge: Fields) -> limits.Limit:
     return limits.HALF._replace(mean_abs=mean)
 
 
-def told(text: str, found: limits.Distance, held_back: list[str]) -> str:
+def told(text: str, distance: limits.Distance, held_back: list[str]) -> str:
     """Return a sentence for the user on what was made."""
     warning = f"; NOT FOR SERVING: {'; '.join(held_back)}" if held_back else ""
-    return f"{text}; same class as Keras on {found.equal_argmax:.2%}{warning}"
+    return f"{text}; same class as Keras on {distance.equal_argmax:.2%}{warning}"
 
 
 def judged(
-    fit: Fields, judge: Fields, found: limits.Distance, held_back: list[str]
+    fit: Fields, judge: Fields, distance: limits.Distance, held_back: list[str]
 ) -> dict[str, Any]:
     """Return what the record says about the images and the distance from Keras."""
     return {
         "calibration_images": fit.record(),
         "judged_on": judge.record(),
-        "distance_from_keras": found.record(),
+        "distance_from_keras": distance.record(),
         "for_serving": not fit.drawn and not held_back,
         "held_back": held_back,
     }

@@ -45,12 +45,12 @@ def load(path: Path) -> keras.Model:
 def record(path: Path) -> dict[str, Any]:
     """Return the name, hash and training record of a master, for the record of an artifact."""
     beside = path.with_suffix(".json")
-    found: dict[str, Any] = {"file": path.name, "sha256": artifacts.sha256(path)}
+    content: dict[str, Any] = {"file": path.name, "sha256": artifacts.sha256(path)}
     if beside.is_file():
         trained = json.loads(beside.read_text(encoding="utf-8"))
         keep = ("backbone", "seed", "made", "git_commit", "scores")
-        found |= {key: trained[key] for key in keep if key in trained}
-    return found
+        content |= {key: trained[key] for key in keep if key in trained}
+    return content
 
 
 def export(model: keras.Model, folder: Path) -> None:

@@ -27,7 +27,7 @@ def stamped(**content: Any) -> dict[str, Any]:
         **content,
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "git_commit": _commit(),
-        "versions": {name: found for name in PACKAGES if (found := _version(name))},
+        "versions": {name: number for name in PACKAGES if (number := _version(name))},
     }
 
 
@@ -39,14 +39,14 @@ def write(path: Path, content: dict[str, Any]) -> None:
 
 
 def _commit() -> str:
-    here = Path(__file__).resolve().parent
-    found = run(
-        ["git", "-C", str(here), "rev-parse", "HEAD"],  # noqa: S607
+    folder = Path(__file__).resolve().parent
+    done = run(
+        ["git", "-C", str(folder), "rev-parse", "HEAD"],  # noqa: S607
         capture_output=True,
         text=True,
         check=False,
     )
-    return found.stdout.strip() or "unknown"
+    return done.stdout.strip() or "unknown"
 
 
 def _version(name: str) -> str | None:

@@ -38,8 +38,8 @@ class Skipped:
             _count(self.folders, "folder in folders (use --recursive)"),
             _count(self.repeated, "repeated path"),
         ]
-        said = ", ".join(part for part in parts if part)
-        return f"skipped: {said}" if said else ""
+        counts = ", ".join(part for part in parts if part)
+        return f"skipped: {counts}" if counts else ""
 
 
 def expand(
@@ -67,10 +67,10 @@ def expand(
     """
     arguments = list(paths)
     search = _Search(recursive, skipped if skipped is not None else Skipped())
-    found = _arguments(arguments, search, listed, null)
+    sources = _arguments(arguments, search, listed, null)
     if len(arguments) == 1 and arguments[0] != "-":
-        return found  # one search meets no path twice; a million paths need no memory
-    return _once(found, search.skipped)
+        return sources  # one search meets no path twice; a million paths need no memory
+    return _once(sources, search.skipped)
 
 
 def _arguments(
@@ -139,10 +139,10 @@ class _Search:
                 return []
             self._searched.add(identity)
             with os.scandir(folder) as entries:
-                found = [(entry.name, _is_folder(entry)) for entry in entries]
+                listing = [(entry.name, _is_folder(entry)) for entry in entries]
         except OSError:
             return None
-        return sorted(found, key=lambda entry: os.fsencode(entry[0]))
+        return sorted(listing, key=lambda entry: os.fsencode(entry[0]))
 
 
 def _once(paths: Iterator[str], skipped: Skipped) -> Iterator[str]:

@@ -153,15 +153,15 @@ class Quantiser:
         weights = {tensor.name: tensor for tensor in self.model.graph.initializer}
         before = {node.name: node for node in self.model.graph.node}
         makers = {name: node for node in copy.graph.node for name in node.output}
-        for here in copy.graph.node:
-            if here.name not in layers:
+        for quantised in copy.graph.node:
+            if quantised.name not in layers:
                 continue
-            source = makers.get(here.input[0])
+            source = makers.get(quantised.input[0])
             if source is not None and source.op_type == "DequantizeLinear":
-                here.input[0] = makers[source.input[0]].input[0]
+                quantised.input[0] = makers[source.input[0]].input[0]
             restored = copy.graph.initializer.add()
-            restored.CopyFrom(weights[before[here.name].input[1]])
-            restored.name = here.input[1] = f"{here.name}/restored"
+            restored.CopyFrom(weights[before[quantised.name].input[1]])
+            restored.name = quantised.input[1] = f"{quantised.name}/restored"
         return copy
 
     def features(self, model: onnx.ModelProto, pixels: Pixels) -> npt.NDArray[np.float32]:

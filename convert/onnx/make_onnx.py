@@ -36,7 +36,7 @@ def make(
     if precision == "fp16":
         model = low_precision.half_refitted(whole, fit.pixels, wanted)
         answers = onnx_file.run(onnx_file.session(model), judge.pixels)["LOGITS"]
-        found = limits.of_logits(answers, expected, judge.classes, judge.margin)
+        distance = limits.of_logits(answers, expected, judge.classes, judge.margin)
         text = "FP16; input scaling and head in FP32"
     else:
         backend = low_precision.Quantiser(whole, search.evenly(fit.pixels, search.RANGES))
@@ -48,8 +48,13 @@ def make(
             judge.margin,
             low_precision.TOLERANCE_INT8,
         )
-        model, found, text, floating = best.model, best.distance, making.int8(best), best.floating
-    held_back = found.misses(
+        model, distance, text, floating = (
+            best.model,
+            best.distance,
+            making.int8(best),
+            best.floating,
+        )
+    held_back = distance.misses(
         making.half(judge) if precision == "fp16" else search.enough(None, judge.margin)
     )
     onnx_file.save(model, folder)
@@ -61,6 +66,6 @@ def make(
         text,
         opset=onnx_file.OPSET,
         floating_layers=list(floating),
-        **making.judged(fit, judge, found, held_back),
+        **making.judged(fit, judge, distance, held_back),
     )
-    return making.told(text, found, held_back)
+    return making.told(text, distance, held_back)

@@ -73,8 +73,8 @@ def tidied(model: onnx.ModelProto, master_hash: str) -> onnx.ModelProto:
     graph = model.graph
     outputs = {value.name: value for value in graph.output}
     if [value.name for value in graph.input] != ["PIXELS"] or set(outputs) != set(NAMES):
-        found = [value.name for value in (*graph.input, *graph.output)]
-        raise OnnxError(f"the exported model has the tensors {found}, not PIXELS, LOGITS, CAM")
+        tensors = [value.name for value in (*graph.input, *graph.output)]
+        raise OnnxError(f"the exported model has the tensors {tensors}, not PIXELS, LOGITS, CAM")
     ordered = [outputs[name] for name in NAMES]
     del graph.output[:]
     graph.output.extend(ordered)
@@ -141,11 +141,11 @@ def session(
     """Return a session of ONNX Runtime, on the CPU unless told otherwise."""
     import onnxruntime
 
-    given = str(model) if isinstance(model, Path) else model.SerializeToString()
+    source = str(model) if isinstance(model, Path) else model.SerializeToString()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     return onnxruntime.InferenceSession(
-        given, options, providers=providers or ["CPUExecutionProvider"]
+        source, options, providers=providers or ["CPUExecutionProvider"]
     )
 
 

@@ -63,13 +63,13 @@ def make(
         ir.save(_early(model, say), Path(scratch), half=precision == "fp16")
         ready = ir.compiled(Path(scratch) / "model.xml", "bf16" if precision == "bf16" else "f32")
         answers = ir.run(ready, judge.pixels)["LOGITS"]
-        found = limits.of_logits(answers, expected, judge.classes, judge.margin)
+        distance = limits.of_logits(answers, expected, judge.classes, judge.margin)
         more["computed_in"] = ir.computed_in(ready)
         held_back = []
         if precision in ("fp16", "bf16"):
-            held_back = [NOT_SERVED[precision], *found.misses(making.half(judge))]
+            held_back = [NOT_SERVED[precision], *distance.misses(making.half(judge))]
         else:
-            making.refuse(found, limits.INT8 if "INT8" in text else limits.EXACT, master, text)
+            making.refuse(distance, limits.INT8 if "INT8" in text else limits.EXACT, master, text)
         folder.mkdir(parents=True, exist_ok=True)
         for name in IR_FILES:
             shutil.copyfile(Path(scratch) / name, folder / name)
@@ -80,9 +80,9 @@ def make(
         master,
         text,
         **more,
-        **making.judged(fit, judge, found, held_back),
+        **making.judged(fit, judge, distance, held_back),
     )
-    return making.told(text, found, held_back)
+    return making.told(text, distance, held_back)
 
 
 def _quantised(

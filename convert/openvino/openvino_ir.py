@@ -71,13 +71,13 @@ def run(model: ov.CompiledModel, pixels: Pixels) -> Answers:
 
 def computed_in(model: ov.CompiledModel) -> dict[str, int]:
     """Return how many convolutions and dense layers really run in which precision on this CPU."""
-    found: dict[str, int] = {}
+    counts: dict[str, int] = {}
     for op in model.get_runtime_model().get_ops():
         about = op.get_rt_info()
         if str(about["layerType"].value) in ("Convolution", "FullyConnected", "MatMul"):
             precision = str(about["runtimePrecision"].value)
-            found[precision] = found.get(precision, 0) + 1
-    return found
+            counts[precision] = counts.get(precision, 0) + 1
+    return counts
 
 
 class Quantiser:
@@ -125,15 +125,15 @@ class Quantiser:
         """Return a copy of the quantised ``model`` in which ``layers`` are as they were before."""
         copy = model.clone()
         for layer in layers:
-            here, before = _named(copy, layer), _named(self.graph, layer)
-            reader = here
+            quantised, before = _named(copy, layer), _named(self.graph, layer)
+            reader = quantised
             while reader.input_value(0).get_node().get_type_name() in PASSING:
                 reader = reader.input_value(0).get_node()
             source = reader.input_value(0).get_node()
             if source.get_type_name() == "FakeQuantize":
                 reader.input(0).replace_source_output(source.input_value(0))
             weights = ov.opset13.constant(openvino_head.constant(before.input_value(1)))
-            here.input(1).replace_source_output(weights.output(0))
+            quantised.input(1).replace_source_output(weights.output(0))
         return copy
 
     def features(self, model: ov.Model, pixels: Pixels, precision: str = "f32") -> Any:

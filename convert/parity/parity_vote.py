@@ -53,7 +53,7 @@ def distance(
 ) -> limits.Distance:
     """Return the distance of calibrated probabilities and of the subtypes that the vote names."""
     subtypes = served.majority.SUBTYPES
-    here, there = (
+    ours, keras = (
         np.stack([one.probabilities for one in all_of]).astype(np.float64)
         for all_of in (decisions, keras_decisions)
     )
@@ -63,7 +63,7 @@ def distance(
     )
     voters = np.stack([one.backbone_probabilities for one in keras_decisions], axis=1)
     counts = settled(voters, fields.margin) if fields.drawn else None
-    return limits.distance(here, there, fields.classes, (named, known), counts)
+    return limits.distance(ours, keras, fields.classes, (named, known), counts)
 
 
 def settled(voters: npt.NDArray[np.floating[Any]], margin: float) -> npt.NDArray[np.bool_]:
@@ -89,11 +89,11 @@ def readings(
         runtime,
         source,
         len(pairs),
-        labels_changed=sum(here.label != there.label for here, there in pairs),
-        review_dropped=sum(bool(there.review) and not here.review for here, there in pairs),
-        review_added=sum(bool(here.review) and not there.review for here, there in pairs),
-        malignant_unreviewed=sum(_unreviewed(here) for here, _ in pairs),
-        malignant_unreviewed_keras=sum(_unreviewed(there) for _, there in pairs),
+        labels_changed=sum(ours.label != keras.label for ours, keras in pairs),
+        review_dropped=sum(bool(keras.review) and not ours.review for ours, keras in pairs),
+        review_added=sum(bool(ours.review) and not keras.review for ours, keras in pairs),
+        malignant_unreviewed=sum(_unreviewed(ours) for ours, _ in pairs),
+        malignant_unreviewed_keras=sum(_unreviewed(keras) for _, keras in pairs),
     )
 
 

@@ -125,14 +125,14 @@ def runtimes() -> list[Runtime]:
     """Return every runtime that this machine has: those of the CPU, and ONNX Runtime's on a GPU."""
     import onnxruntime
 
-    there = onnxruntime.get_available_providers()
+    providers = onnxruntime.get_available_providers()
     gpu = {"_cuda": "CUDAExecutionProvider", "_tensorrt": "TensorrtExecutionProvider"}
     return [
         *CPU,
         *(
             runtime
             for suffix, provider in gpu.items()
-            if provider in there
+            if provider in providers
             for runtime in _onnx_runtimes(suffix, provider)
         ),
     ]

@@ -119,11 +119,11 @@ def search(
     ranked = _ranked(backend, layers, fit)
     say(f"layers by what they lose: {', '.join(ranked[:4])}, ...")
     for count in range(1, min(MAX_FLOATING, len(layers) // 2) + 1):
-        found = _one(backend, tuple(ranked[:count]), len(layers), fit, judge, margin)
-        say(_line(found))
-        if not found.distance.misses(wanted):
-            return found
-        best = min(best, found, key=lambda one: _badness(one, least))
+        candidate = _one(backend, tuple(ranked[:count]), len(layers), fit, judge, margin)
+        say(_line(candidate))
+        if not candidate.distance.misses(wanted):
+            return candidate
+        best = min(best, candidate, key=lambda one: _badness(one, least))
     return best
 
 
@@ -139,8 +139,8 @@ def enough(within: float | None, margin: float) -> limits.Limit:
     return MAX_TOLERANCE._replace(max_abs=None, mean_abs=None) if margin else MAX_TOLERANCE
 
 
-def _badness(found: Found, least: limits.Limit) -> tuple[int, float]:
-    return len(found.distance.misses(least)), found.distance.mean_abs
+def _badness(model: Found, least: limits.Limit) -> tuple[int, float]:
+    return len(model.distance.misses(least)), model.distance.mean_abs
 
 
 def _one(
@@ -179,12 +179,12 @@ def _ranked(
     return sorted(layers, key=lost, reverse=True)
 
 
-def _line(found: Found) -> str:
-    change = found.distance.accuracy_change
+def _line(model: Found) -> str:
+    change = model.distance.accuracy_change
     return (
-        f"{len(found.floating)} of {found.layers} layers in floating point: same class on "
-        f"{found.distance.equal_argmax:.2%}"
+        f"{len(model.floating)} of {model.layers} layers in floating point: same class on "
+        f"{model.distance.equal_argmax:.2%}"
         + (f", accuracy {change * 100:+.2f} points" if change is not None else "")
-        + f", probabilities {found.distance.mean_abs:.4f} apart on average, "
-        + f"{found.distance.max_abs:.2f} at most"
+        + f", probabilities {model.distance.mean_abs:.4f} apart on average, "
+        + f"{model.distance.max_abs:.2f} at most"
     )

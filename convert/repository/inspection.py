@@ -63,8 +63,8 @@ def verify(flavour: Flavour, backbone: Backbone, files: dict[str, Path]) -> None
             raise _error(flavour, path, "nothing there", f"the {_kind(flavour)}")
     path = files[flavour.artifact]
     if path.is_dir() != (flavour.artifact == "model.saved_model"):
-        found = "a folder" if path.is_dir() else "a file"
-        raise _error(flavour, path, found, f"the {_kind(flavour)}")
+        kind = "a folder" if path.is_dir() else "a file"
+        raise _error(flavour, path, kind, f"the {_kind(flavour)}")
     if flavour.backend == "tensorrt":
         return  # a plan is opaque to all but the TensorRT that wrote it
     try:
@@ -80,20 +80,20 @@ def _compare(
     flavour: Flavour,
     path: Path,
     role: str,
-    found: dict[str, Tensor],
+    tensors: dict[str, Tensor],
     expected: dict[str, Tensor],
 ) -> None:
-    if found != expected:
+    if tensors != expected:
         raise _error(
             flavour,
             path,
-            f"the {role} {_said(found)}",
+            f"the {role} {_said(tensors)}",
             f"{_said(expected)} as in contract.py",
         )
 
 
-def _error(flavour: Flavour, path: Path, found: str, expected: str) -> ArtifactError:
-    return ArtifactError(f"{path}: found {found}, expected {expected}; mend it: {flavour.makes}")
+def _error(flavour: Flavour, path: Path, actual: str, expected: str) -> ArtifactError:
+    return ArtifactError(f"{path}: found {actual}, expected {expected}; mend it: {flavour.makes}")
 
 
 def _kind(flavour: Flavour) -> str:

@@ -63,7 +63,7 @@ def write(
     """
     if policy is not None:
         served.majority.Policy.load(policy)
-    found = {
+    artifacts_of = {
         (flavour, backbone): locate(flavour, backbone, built, source, masters)
         for flavour in flavours
         for backbone in BACKBONES
@@ -78,7 +78,7 @@ def write(
     with _staging(out) as stage:
         for model in MODELS:
             shutil.copytree(source / model, stage / model, ignore=_left_out)
-        for (_, backbone), files in found.items():
+        for (_, backbone), files in artifacts_of.items():
             for name, path in files.items():
                 _copy(path, stage / backbone.value / VERSION / name)
         if policy is not None:
@@ -92,7 +92,7 @@ def write(
         f"{backbone.value}/{flavour.artifact}": _hash(
             out / backbone.value / VERSION / flavour.artifact
         )
-        for flavour, backbone in found
+        for flavour, backbone in artifacts_of
     }
     _write_record(out, record)
 
@@ -175,9 +175,9 @@ def locate(
 
 def _plan(backbone: Backbone, folder: Path, master: Path) -> Path:
     """Return the engine for this machine; every other is refused."""
-    here = engine_build.this_machine()
-    plan = folder / engines.name(backbone.value, PLAN_PRECISION, here)
-    record = engines.check(plan, here, master, backbone.value, PLAN_PRECISION)
+    machine = engine_build.this_machine()
+    plan = folder / engines.name(backbone.value, PLAN_PRECISION, machine)
+    record = engines.check(plan, machine, master, backbone.value, PLAN_PRECISION)
     onnx = f"python -m convert onnx --backbone {backbone.value} --precision {PLAN_PRECISION}"
     build = engines.command(backbone.value, PLAN_PRECISION)
     _fit_to_serve(plan, record, f"{onnx} --data FOLDER, then {build}")

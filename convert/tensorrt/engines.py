@@ -71,12 +71,12 @@ def machine(tensorrt: str, ask: Callable[[tuple[str, ...]], str] = _ask) -> Mach
     return Machine(gpu, capability, driver, tensorrt)
 
 
-def name(backbone: str, precision: str, here: Machine) -> str:
+def name(backbone: str, precision: str, gpu: Machine) -> str:
     """Return the file name of an engine, which names everything that it depends on.
 
     An example is ``mobilenet-fp16-nvidia-h100-80gb-hbm3-sm90-trt10.13.3.9.plan``.
     """
-    return f"{backbone}-{precision}-{here.slug}.plan"
+    return f"{backbone}-{precision}-{gpu.slug}.plan"
 
 
 def command(backbone: str, precision: str) -> str:
@@ -90,7 +90,7 @@ def record_of(plan: Path) -> Path:
 
 
 def write(
-    plan: Path, content: bytes, backbone: str, precision: str, here: Machine, about: dict[str, Any]
+    plan: Path, content: bytes, backbone: str, precision: str, gpu: Machine, about: dict[str, Any]
 ) -> None:
     """Write the engine and its record.
 
@@ -102,7 +102,7 @@ def write(
         "artifact": "tensorrt",
         "backbone": backbone,
         "precision": precision,
-        "machine": asdict(here),
+        "machine": asdict(gpu),
         "batch": {"min": MIN_BATCH, "opt": USUAL_BATCH, "max": MAX_BATCH},
         "master": about["master"],
         "onnx": about["files"],
@@ -113,7 +113,7 @@ def write(
     record_of(plan).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 
-def check(plan: Path, here: Machine, master: Path, backbone: str, precision: str) -> dict[str, Any]:
+def check(plan: Path, gpu: Machine, master: Path, backbone: str, precision: str) -> dict[str, Any]:
     """Return the record of an engine that may be loaded here.
 
     Raises:
@@ -138,25 +138,25 @@ def check(plan: Path, here: Machine, master: Path, backbone: str, precision: str
             f"{mend}"
         )
     differences = [
-        f"{what} {found}, here {expected}"
-        for what, found, expected in (
-            ("GPU", built.gpu, here.gpu),
-            ("compute capability", built.compute_capability, here.compute_capability),
-            ("TensorRT", built.tensorrt, here.tensorrt),
+        f"{what} {actual}, here {expected}"
+        for what, actual, expected in (
+            ("GPU", built.gpu, gpu.gpu),
+            ("compute capability", built.compute_capability, gpu.compute_capability),
+            ("TensorRT", built.tensorrt, gpu.tensorrt),
         )
-        if found != expected
+        if actual != expected
     ]
     if differences:
         raise EngineError(f"{plan} was built elsewhere: {'; '.join(differences)}; {mend}")
-    if (there := artifacts.sha256(master)) != hashes[1]:
+    if (digest := artifacts.sha256(master)) != hashes[1]:
         raise EngineError(
-            f"{plan} was built of a master with sha256 {hashes[1][:12]}, expected {there[:12]}, "
+            f"{plan} was built of a master with sha256 {hashes[1][:12]}, expected {digest[:12]}, "
             f"that of {master}; make the ONNX file anew (python -m convert onnx --backbone "
             f"{backbone} --precision {precision} --data FOLDER), then {mend}"
         )
-    if (found := artifacts.sha256(plan)) != hashes[0]:
+    if (actual := artifacts.sha256(plan)) != hashes[0]:
         raise EngineError(
-            f"{plan} has sha256 {found[:12]}, but its record says {hashes[0][:12]}: it was changed "
-            f"or cut after it was built; {mend}"
+            f"{plan} has sha256 {actual[:12]}, but its record says {hashes[0][:12]}: it was "
+            f"changed or cut after it was built; {mend}"
         )
     return dict(record)

@@ -94,7 +94,7 @@ def run_all(
 def summary(work: Work, concurrency: int, measured: Measured) -> dict[str, Any]:
     """Return one load as plain values for JSON."""
     milliseconds = np.array(measured.latencies) * 1000.0
-    found: dict[str, Any] = {
+    row: dict[str, Any] = {
         "model": work.model,
         "concurrency": concurrency,
         "images_a_request": work.images_a_request,
@@ -106,8 +106,8 @@ def summary(work: Work, concurrency: int, measured: Measured) -> dict[str, Any]:
     }
     for share in (50, 90, 95, 99):
         value = float(np.percentile(milliseconds, share)) if len(milliseconds) else None
-        found[f"p{share}_ms"] = value
-    return found
+        row[f"p{share}_ms"] = value
+    return row
 
 
 @contextmanager

@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, and write the results as JSON."""
     options = parse(arguments)
     images = read_images(options.images, options.limit)
-    found: dict[str, Any] = {
+    report: dict[str, Any] = {
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": machine(),
         "images": {"count": len(images), "mean_bytes": int(np.mean([len(i) for i in images]))},
@@ -60,12 +60,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 )
             )
             address = server.grpc_address
-            found["server"] = {"flavour": options.flavour, "runs_on": server.providers()}
-            say(f"served: {found['server']}")
+            report["server"] = {"flavour": options.flavour, "runs_on": server.providers()}
+            say(f"served: {report['server']}")
         if options.models is not None:
-            found["parity"] = parity(address, options.models, pixels_of(images))
-            say(f"parity: {found['parity']}")
-        found["end_to_end"] = [
+            report["parity"] = parity(address, options.models, pixels_of(images))
+            say(f"parity: {report['parity']}")
+        report["end_to_end"] = [
             told(
                 load.run(
                     load.Work(address, ENSEMBLE, tuple(images)),
@@ -76,9 +76,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             )
             for concurrency in options.concurrency
         ]
-        found["backbones_alone"] = backbones_alone(address, images, options)
-    found["goals"] = goals(found)
-    text = json.dumps(found, indent=2) + "\n"
+        report["backbones_alone"] = backbones_alone(address, images, options)
+    report["goals"] = goals(report)
+    text = json.dumps(report, indent=2) + "\n"
     if options.output is None:
         print(text, end="")
     else:
@@ -113,11 +113,11 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def read_images(folder: Path, limit: int) -> list[bytes]:
     """Return at most ``limit`` encoded images of a folder, spread evenly over it."""
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
-    if not found:
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
+    if not paths:
         sys.exit(f"{folder} has no image; `python -m samples render --out {folder}` draws some")
-    step = max(len(found) / limit, 1.0)
-    return [found[int(i * step)].read_bytes() for i in range(min(limit, len(found)))]
+    step = max(len(paths) / limit, 1.0)
+    return [paths[int(i * step)].read_bytes() for i in range(min(limit, len(paths)))]
 
 
 def pixels_of(images: list[bytes]) -> np.ndarray:
@@ -139,7 +139,7 @@ def parity(address: str, models: Path, pixels: np.ndarray) -> dict[str, Any]:
     import onnxruntime as ort
 
     softmax = served("vote", "majority").softmax
-    found = {}
+    distances = {}
     with triton.InferenceServerClient(address) as client:
         for backbone in (backbone.value for backbone in BACKBONES):
             path = models / backbone / "1" / "model.onnx"
@@ -152,13 +152,13 @@ def parity(address: str, models: Path, pixels: np.ndarray) -> dict[str, Any]:
                 answered.append(client.infer(backbone, [tensor]).as_numpy("LOGITS"))
                 expected.append(session.run(["LOGITS"], {"PIXELS": batch})[0])
             one, other = softmax(np.concatenate(answered)), softmax(np.concatenate(expected))
-            found[backbone] = {
+            distances[backbone] = {
                 "images": len(pixels),
                 "max_abs": float(np.abs(one - other).max()),
                 "mean_abs": float(np.abs(one - other).mean()),
                 "equal_argmax": float((one.argmax(1) == other.argmax(1)).mean()),
             }
-    return found
+    return distances
 
 
 def backbones_alone(
@@ -178,10 +178,10 @@ def backbones_alone(
     return {"each": each, "images_per_second": min(one["images_per_second"] for one in each)}
 
 
-def goals(found: dict[str, Any]) -> dict[str, Any]:
+def goals(report: dict[str, Any]) -> dict[str, Any]:
     """Return whether each goal was reached by a measurement in which no request failed."""
-    rows = [row["images_per_second"] for row in found["end_to_end"] if row["errors"] == 0]
-    alone = found["backbones_alone"]
+    rows = [row["images_per_second"] for row in report["end_to_end"] if row["errors"] == 0]
+    alone = report["backbones_alone"]
     clean = all(one["errors"] == 0 for one in alone["each"])
     results = {
         "end_to_end": (END_TO_END, max(rows, default=0.0)),

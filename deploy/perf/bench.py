@@ -77,8 +77,8 @@ def main() -> None:
     }
     together = [part for part in options.only if part not in steps]
     if together:
-        for part, found in rounds(options, together).items():
-            keep(options.work, part, run, found)
+        for part, results in rounds(options, together).items():
+            keep(options.work, part, run, results)
     for part in options.only:
         if part in steps:
             say(f"{part} ...")
@@ -125,7 +125,7 @@ def rounds(options: argparse.Namespace, parts: list[str]) -> dict[str, dict[str,
     from then on; the others go on.
     """
     sent = [path.read_bytes() for path in images.find(options.images, SENT)]
-    found: dict[str, dict[str, list[Any]]] = {part: {} for part in parts}
+    results: dict[str, dict[str, list[Any]]] = {part: {} for part in parts}
     left_out: set[str] = set()
     for number in range(options.rounds):
         for part, name, measure in subjects(options, parts, sent):
@@ -133,13 +133,13 @@ def rounds(options: argparse.Namespace, parts: list[str]) -> dict[str, dict[str,
                 continue
             say(f"round {number + 1} of {options.rounds}: {name} ...")
             try:
-                found[part].setdefault(name, []).append(measure())
+                results[part].setdefault(name, []).append(measure())
             except peer_servers.PeerError as error:
                 say(f"{name} is left out: {error}")
                 left_out.add(name)
-                if not found[part][name]:
-                    del found[part][name]
-    return found
+                if not results[part][name]:
+                    del results[part][name]
+    return results
 
 
 def subjects(
@@ -203,19 +203,19 @@ def engine(options: argparse.Namespace, what: str) -> dict[str, Any]:
 
 def perf(options: argparse.Namespace) -> dict[str, Any]:
     """Run NVIDIA's generator beside ours, on the same server one after the other."""
-    found = images.find(options.images, SENT)
-    sent = [path.read_bytes() for path in found]
+    paths = images.find(options.images, SENT)
+    sent = [path.read_bytes() for path in paths]
     program, variables = perf_analyzer.get_tool()
     rows: dict[str, Any] = {}
     with tempfile.TemporaryDirectory(prefix="perf-") as folder:
         data = Path(folder) / "images.json"
-        data.write_text(json.dumps(perf_analyzer.input_data(found)), encoding="utf-8")
+        data.write_text(json.dumps(perf_analyzer.input_data(paths)), encoding="utf-8")
         for name, model in MODELS.items():
             pairs = []
             with loads.LocalServer(options.repository) as server:
                 for number in range(options.rounds):
                     report = Path(folder) / f"{name}-{number}.csv"
-                    theirs = perf_analyzer.measure(
+                    analyzer = perf_analyzer.measure(
                         program,
                         variables,
                         model=model,
@@ -233,7 +233,7 @@ def perf(options: argparse.Namespace) -> dict[str, Any]:
                         warmup=options.warmup,
                     )
                     calls.close()
-                    pairs.append({"perf_analyzer": theirs, "ours": ours})
+                    pairs.append({"perf_analyzer": analyzer, "ours": ours})
             rows[name] = pairs
     return rows
 
@@ -241,19 +241,19 @@ def perf(options: argparse.Namespace) -> dict[str, Any]:
 def curve(options: argparse.Namespace) -> dict[str, Any]:
     """Measure throughput and latency against requests in flight, and against cores."""
     sent = [path.read_bytes() for path in images.find(options.images, SENT)]
-    found: dict[str, Any] = {"in_flight": {}, "cores": {}}
+    results: dict[str, Any] = {"in_flight": {}, "cores": {}}
     for name, model in MODELS.items():
-        found["in_flight"][name] = loaded(
+        results["in_flight"][name] = loaded(
             options, loads.triton(options.repository, model, sent), CURVE
         )
-        found["cores"][name] = []
+        results["cores"][name] = []
         for cores in range(1, len(os.sched_getaffinity(0)) + 1):
             with pinned(options, model, sent, cores) as subject:
                 row = loads.measure(
                     subject, concurrency=32, seconds=options.seconds, warmup=options.warmup
                 )
-            found["cores"][name].append({"cores": cores, **row})
-    return found
+            results["cores"][name].append({"cores": cores, **row})
+    return results
 
 
 @contextmanager
@@ -267,9 +267,9 @@ def pinned(
         yield subject
 
 
-def keep(work: Path, part: str, run: dict[str, Any], found: Any) -> None:
+def keep(work: Path, part: str, run: dict[str, Any], results: Any) -> None:
     """Store the result of one part in the work folder."""
-    text = json.dumps({"run": run, "found": found}, indent=1)
+    text = json.dumps({"run": run, "found": results}, indent=1)
     (work / f"part-{part}.json").write_text(text + "\n", encoding="utf-8")
 
 
@@ -280,13 +280,13 @@ def merge(work: Path) -> dict[str, Any]:
         for part in PARTS
         if (path := work / f"part-{part}.json").is_file()
     }
-    found = {part: one["found"] for part, one in kept.items()}
+    results = {part: one["found"] for part, one in kept.items()}
     runs = {one["run"]["id"]: one["run"] for one in kept.values()}
     return {
-        "ratios": ratios(found),
-        "one_run": len(runs) == 1 and set(found) == set(PARTS),
+        "ratios": ratios(results),
+        "one_run": len(runs) == 1 and set(results) == set(PARTS),
         "runs": list(runs.values()),
-        "parts": found,
+        "parts": results,
     }
 
 

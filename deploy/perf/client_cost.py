@@ -43,13 +43,13 @@ class Run:
 
 def measure(repository: Path, folder: Path, work: Path, files: int) -> dict[str, Any]:
     """Measure the command line over ``files`` files, and its memory, start and large images."""
-    found: dict[str, Any] = {}
-    found["help_s"] = statistics.median(run(["--help"], read=True).wall for _ in range(REPEATS))
+    results: dict[str, Any] = {}
+    results["help_s"] = statistics.median(run(["--help"], read=True).wall for _ in range(REPEATS))
     one = str(images.find(folder, 1)[0])
     classify = ["classify", "--format", "jsonl"]
     repository_option = ["--model-repository", str(repository)]
     starts = [run([*classify, one, *repository_option], read=True) for _ in range(REPEATS)]
-    found["first_result_s"] = [start.first for start in starts]
+    results["first_result_s"] = [start.first for start in starts]
     many = linked(images.find(folder), work / "files", files)
     with LocalServer(repository) as server:
         address = ["--server", server.grpc_address]
@@ -60,7 +60,7 @@ def measure(repository: Path, folder: Path, work: Path, files: int) -> dict[str,
         long = run([*classify, str(many), *address, "--output", str(output), "--overwrite"])
         spent = loads.cpu_seconds(server.pid) - spent
         after = throughput(server, folder)
-        found["files"] = {
+        results["files"] = {
             "count": files,
             "wall_s": long.wall,
             "client_cpu_s": long.cpu,
@@ -69,22 +69,22 @@ def measure(repository: Path, folder: Path, work: Path, files: int) -> dict[str,
             "one_file_s": statistics.median(short),
             "server_images_per_second": [before, after],
         }
-        found["large"] = large(server, folder, work, address)
-        found["memory_mb"] = {
+        results["large"] = large(server, folder, work, address)
+        results["memory_mb"] = {
             str(count): run([*classify, "-", *address], paths=missing(count)).rss_mb
             for count in (1_000, 1_000_000)
         }
     rate = statistics.mean([before, after])
-    found["ratios"] = {
+    results["ratios"] = {
         "cli_over_server": long.wall / (files / rate + statistics.median(short)),
         "client_cpu_over_server": long.cpu / spent,
         "client_memory_mb": long.rss_mb,
-        "client_memory_mb_million_paths": found["memory_mb"]["1000000"],
-        "client_memory_mb_thousand_paths": found["memory_mb"]["1000"],
+        "client_memory_mb_million_paths": results["memory_mb"]["1000000"],
+        "client_memory_mb_thousand_paths": results["memory_mb"]["1000"],
         "first_result_s": statistics.median(start.first or start.wall for start in starts),
-        "help_s": found["help_s"],
+        "help_s": results["help_s"],
     }
-    return found
+    return results
 
 
 def run(arguments: list[str], *, read: bool = False, paths: Iterator[bytes] | None = None) -> Run:
@@ -152,13 +152,13 @@ def missing(count: int) -> Iterator[bytes]:
         yield b"no-such-folder/field-%08d.jpg\n" % number
 
 
-def linked(found: list[Path], folder: Path, count: int) -> Path:
+def linked(paths: list[Path], folder: Path, count: int) -> Path:
     """Make a folder of ``count`` names for the images: links, as one path is classified once."""
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.iterdir():
         old.unlink()
     for number in range(count):
-        path = found[number % len(found)].resolve()
+        path = paths[number % len(paths)].resolve()
         (folder / f"field-{number:07d}{path.suffix}").symlink_to(path)
     return folder
 
@@ -175,13 +175,13 @@ def throughput(server: LocalServer, folder: Path) -> float:
 def large(server: LocalServer, folder: Path, work: Path, address: list[str]) -> dict[str, Any]:
     """Time a 20-megapixel JPEG and a 100-megapixel TIFF, alone and beside small images."""
     small = [path.read_bytes() for path in images.find(folder, 32)]
-    found: dict[str, Any] = {}
+    results: dict[str, Any] = {}
     calls = RawCalls(Connection(server.grpc_address, ENSEMBLE), small)
 
     def load() -> dict[str, Any]:
         return closed_loop(lambda: calls.send, concurrency=8, seconds=10, warmup=2).as_json()
 
-    found["small_alone"] = load()
+    results["small_alone"] = load()
     source = Image.open(images.find(folder, 1)[0]).convert("RGB")
     for name, size in (("20mp.jpg", (5472, 3648)), ("100mp.tif", (10_000, 10_000))):
         path = work / name
@@ -189,7 +189,7 @@ def large(server: LocalServer, folder: Path, work: Path, address: list[str]) -> 
             _enlarged(source, size).save(path)
         before = loads.pss_megabytes(server.pid)
         done = run(["classify", "--format", "jsonl", str(path), *address], read=True)
-        found[name] = {
+        results[name] = {
             "file_mb": path.stat().st_size / 1e6,
             "wall_s": done.wall,
             "client_rss_mb": done.rss_mb,
@@ -208,12 +208,12 @@ def large(server: LocalServer, folder: Path, work: Path, address: list[str]) -> 
 
         thread = threading.Thread(target=keep_sending)
         thread.start()
-        found[name]["small_beside_it"] = load()
+        results[name]["small_beside_it"] = load()
         stop.set()
         thread.join()
-        found[name]["sent_meanwhile"] = sent[0]
+        results[name]["sent_meanwhile"] = sent[0]
     calls.close()
-    return found
+    return results
 
 
 def _enlarged(image: Image.Image, size: tuple[int, int]) -> Image.Image:

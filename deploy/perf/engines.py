@@ -38,12 +38,12 @@ def main() -> None:
     options = parser.parse_args()
     files = [path.read_bytes() for path in find(options.images, 64)]
     if options.what == "ceiling":
-        found = ceiling(options.repository, decoded(files), options.seconds)
+        results = ceiling(options.repository, decoded(files), options.seconds)
     elif options.what == "bare":
-        found = bare(options.repository, files, options.seconds)
+        results = bare(options.repository, files, options.seconds)
     else:
-        found = keras_predict(options.masters, decoded(files), options.seconds)
-    print(json.dumps(found))
+        results = keras_predict(options.masters, decoded(files), options.seconds)
+    print(json.dumps(results))
 
 
 def decoded(files: list[bytes]) -> npt.NDArray[Any]:
@@ -122,7 +122,7 @@ def bare(repository: Path, files: list[bytes], seconds: float) -> dict[str, Any]
 
     cores = len(os.sched_getaffinity(0))
     prepared = [pixels.decode(file).pixels[None] for file in files]
-    found: dict[str, Any] = {"decode_ms": _median_ms(pixels.decode, files, seconds / 5)}
+    results: dict[str, Any] = {"decode_ms": _median_ms(pixels.decode, files, seconds / 5)}
     for threads in sorted({1, cores}):
         settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": str(threads)}
         requests = [net.create_infer_request() for net in _compiled(repository, settings)]
@@ -138,14 +138,16 @@ def bare(repository: Path, files: list[bytes], seconds: float) -> dict[str, Any]
                 request.wait()
 
         for name, way in (("in_turn", in_turn), ("together", together)):
-            found[f"{name}_{threads}_threads_ms"] = _median_ms(way, prepared, seconds / 5)
+            results[f"{name}_{threads}_threads_ms"] = _median_ms(way, prepared, seconds / 5)
         if threads == 1:
-            found["each_ms"] = {
+            results["each_ms"] = {
                 name: _median_ms(one.infer, [{"PIXELS": image} for image in prepared], seconds / 5)
                 for name, one in zip(BACKBONES, requests, strict=True)
             }
-    found["networks_ms"] = min(value for key, value in found.items() if key.endswith("threads_ms"))
-    return found
+    results["networks_ms"] = min(
+        value for key, value in results.items() if key.endswith("threads_ms")
+    )
+    return results
 
 
 def _median_ms(call: Callable[[Any], object], items: list[Any], seconds: float) -> float:
@@ -168,7 +170,7 @@ def keras_predict(masters: Path, pixels: npt.NDArray[Any], seconds: float) -> di
     import keras
 
     models = [keras.saving.load_model(masters / f"{b}.keras", compile=False) for b in BACKBONES]
-    found = {}
+    results = {}
     for batch in (1, 32):
         part = pixels[:batch]
         for model in models:
@@ -178,8 +180,8 @@ def keras_predict(masters: Path, pixels: npt.NDArray[Any], seconds: float) -> di
             for model in models:
                 model.predict(part, verbose=0)
             images += len(part)
-        found[f"batch_{batch}"] = images / (time.perf_counter() - begun)
-    return {"images_per_second": max(found.values()), **found}
+        results[f"batch_{batch}"] = images / (time.perf_counter() - begun)
+    return {"images_per_second": max(results.values()), **results}
 
 
 if __name__ == "__main__":

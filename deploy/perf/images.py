@@ -19,18 +19,18 @@ def find(folder: Path, limit: int | None = None) -> list[Path]:
     listing = folder / "split.csv"
     if listing.is_file():
         with listing.open(newline="", encoding="utf-8") as lines:
-            found = [
+            paths = [
                 folder / row["path"] for row in csv.DictReader(lines) if row["split"] == "test"
             ]
     else:
-        found = [path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES]
-    found.sort()
-    if not found:
+        paths = [path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES]
+    paths.sort()
+    if not paths:
         sys.exit(f"no image in {folder}")
-    if limit is None or limit >= len(found):
-        return found
-    step = len(found) / limit
-    return [found[int(i * step)] for i in range(limit)]
+    if limit is None or limit >= len(paths):
+        return paths
+    step = len(paths) / limit
+    return [paths[int(i * step)] for i in range(limit)]
 
 
 def drawn(folder: Path, count: int = 64) -> Path:

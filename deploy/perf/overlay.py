@@ -31,12 +31,12 @@ def read(path: Path) -> Overlay:
         ValueError: there is none; the message names the file.
     """
     try:
-        found = json.loads(path.read_text("utf-8"))
+        content = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise ValueError(f"{path} is no overlay ({error}); tune.py writes one") from error
-    if not isinstance(found, dict):
+    if not isinstance(content, dict):
         raise ValueError(f"{path} is no overlay: JSON by model is expected; tune.py writes one")
-    return found
+    return content
 
 
 def copy(repository: Path, target: Path, overlay: Overlay) -> Path:
@@ -81,7 +81,9 @@ def merged(base: Overlay, change: Overlay) -> Overlay:
     """Merge two overlays; where they meet, ``change`` holds. Parameters are merged one by one."""
     result = {model: dict(settings) for model, settings in base.items()}
     for model, settings in change.items():
-        mine = result.setdefault(model, {})
+        merged_model = result.setdefault(model, {})
         for key, value in settings.items():
-            mine[key] = {**mine.get(key, {}), **value} if key == "parameters" else value
+            merged_model[key] = (
+                {**merged_model.get(key, {}), **value} if key == "parameters" else value
+            )
     return result

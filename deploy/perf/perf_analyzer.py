@@ -163,8 +163,8 @@ def read_report(report: Path) -> dict[str, float]:
     with report.open(newline="", encoding="utf-8") as lines:
         row = next(csv.DictReader(lines))
     return {
-        ours: float(row[theirs]) / (1000.0 if ours.endswith("ms") else 1.0)
-        for ours, theirs in COLUMNS.items()
+        ours: float(row[column]) / (1000.0 if ours.endswith("ms") else 1.0)
+        for ours, column in COLUMNS.items()
     }
 
 

@@ -153,12 +153,12 @@ def rate(options: argparse.Namespace, sent: list[bytes], settings: Overlay) -> f
     """Return the images a second of a server with these settings."""
     folder = overlay.copy(options.repository, options.out / "trial", settings)
     with loads.triton(folder, options.model, sent) as subject:
-        found = loads.measure(
+        load = loads.measure(
             subject, concurrency=options.in_flight, seconds=options.seconds, warmup=3
         )
-    if found["errors"] or not found["answered"]:
-        sys.exit(f"the server answers with errors: {found['errors']}")
-    return float(found["images_per_second"])
+    if load["errors"] or not load["answered"]:
+        sys.exit(f"the server answers with errors: {load['errors']}")
+    return float(load["images_per_second"])
 
 
 def write(options: argparse.Namespace, best: Overlay, tried: list[dict[str, Any]]) -> None:

@@ -82,8 +82,10 @@ class Macenko:
     @classmethod
     def of(cls, fields: Sequence[Rgb]) -> Macenko:
         """Return the normaliser of reference fields, uint8 [224, 224, 3] each."""
-        found = [(_background(field), _stains(field)) for field in map(_checked, fields)]
-        stained = [(light, *measured) for light, measured in found if measured is not None]
+        measured_fields = [(_background(field), _stains(field)) for field in map(_checked, fields)]
+        stained = [
+            (light, *measured) for light, measured in measured_fields if measured is not None
+        ]
         if not stained:
             raise ValueError("no reference field shows two stains; choose fields with more cells")
         lights, stains, tops = (np.median(values, axis=0) for values in zip(*stained, strict=True))

@@ -52,22 +52,27 @@ def cut(rgb: Rgb, red_cell: float, aspect: float, scale: float, side: int) -> li
         scale: pixels of a red cell's diameter in the windows.
         side: height and width of a window.
     """
-    found = nuclei.find(laid(rgb, red_cell, aspect, nuclei.SCALE))
+    labels_at_scale = nuclei.find(laid(rgb, red_cell, aspect, nuclei.SCALE))
     fine = laid(rgb, red_cell, aspect, scale)
     height, width = fine.shape[:2]
     labels = cv2.resize(
-        found.astype(np.float32), (width, height), interpolation=cv2.INTER_NEAREST
+        labels_at_scale.astype(np.float32), (width, height), interpolation=cv2.INTER_NEAREST
     ).astype(np.int32)
     cells = [
-        _window(fine, labels, found, number, side) for number in range(1, int(found.max()) + 1)
+        _window(fine, labels, labels_at_scale, number, side)
+        for number in range(1, int(labels_at_scale.max()) + 1)
     ]
     return sorted(cells, key=lambda cell: cell.centre)
 
 
 def _window(
-    fine: Rgb, labels: npt.NDArray[np.int32], found: npt.NDArray[np.int32], number: int, side: int
+    fine: Rgb,
+    labels: npt.NDArray[np.int32],
+    labels_at_scale: npt.NDArray[np.int32],
+    number: int,
+    side: int,
 ) -> Cell:
-    measured = shape.measure((found == number).astype(np.uint8), nuclei.SCALE)
+    measured = shape.measure((labels_at_scale == number).astype(np.uint8), nuclei.SCALE)
     left, top, wide, high = cv2.boundingRect((labels == number).astype(np.uint8))
     centre = left + wide / 2, top + high / 2
     x, y = round(centre[0] - side / 2), round(centre[1] - side / 2)

@@ -46,10 +46,10 @@ def measure(rgb: Rgb, aspect: float = 1.0) -> RedCells | None:
     """
     if on_black(rgb):
         return None
-    found = [cell for cell in _alone(_stretched(rgb, aspect)) if cell[0] > 0]
-    if not found:
+    sizes = [cell for cell in _alone(_stretched(rgb, aspect)) if cell[0] > 0]
+    if not sizes:
         return None
-    table = np.array(found, np.float64)
+    table = np.array(sizes, np.float64)
     usual = _weighted_median(table[:, 0], table[:, 0] ** 2)
     kept = table[table[:, 0] > SMALLEST * usual]
     diameter, ratio = np.median(kept, axis=0)
@@ -72,7 +72,7 @@ def _alone(rgb: Rgb) -> list[tuple[float, float]]:
     nuclear = purple(density)
     contours, _ = cv2.findContours(cells, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     height, width = cells.shape
-    found = []
+    sizes = []
     for contour in contours:
         x, y, w, h = cv2.boundingRect(contour)
         area = cv2.contourArea(contour)
@@ -83,8 +83,8 @@ def _alone(rgb: Rgb) -> list[tuple[float, float]]:
             np.zeros((h, w), np.uint8), [contour], -1, (1,), -1, offset=(-x, -y)
         )
         if cv2.mean(nuclear[y : y + h, x : x + w], drawn)[0] < CAP:
-            found.append((2 * float(np.sqrt(area / np.pi)), w / h))
-    return found
+            sizes.append((2 * float(np.sqrt(area / np.pi)), w / h))
+    return sizes
 
 
 def _weighted_median(

@@ -76,13 +76,13 @@ def calibrate(
                 name: predictions.load(predictions.place(folder, "slides", name))
                 for name in BACKBONES
             }
-        found = fit_policy.fit(
+        result = fit_policy.fit(
             root, keras=places, networks=networks, predictions=left_out, right=right
         )
-        record.write(out, found.policy)
+        record.write(out, result.policy)
         if folder is not None:
-            fold_policies.save(folder, found.folds)
-    _tell(found.policy, found.folds)
+            fold_policies.save(folder, result.folds)
+    _tell(result.policy, result.folds)
     click.echo(f"{out} written")
 
 

@@ -38,10 +38,10 @@ def data(root: Path, output: Path | None) -> None:
     from training.data.relatives.search import steps
 
     with clear_errors():
-        found = summary.contents(root)
-        length = steps(len(found.samples), moved=found.fields)
+        contents = summary.contents(root)
+        length = steps(len(contents.samples), moved=contents.fields)
         with click.progressbar(length=length, label="compare") as bar:
-            told = summary.summarise(found, bar.update)
+            told = summary.summarise(contents, bar.update)
     Console().print(_table(root, told))
     for line in _warnings(told):
         click.echo(line, err=True)

@@ -168,12 +168,12 @@ def _run_masters(plan: Any, cost: bool, save: Path | None, policy: Path | None) 
     for name in plan.missing:
         click.echo(f"missing, left out: {name}", err=True)
     with click.progressbar(length=plan.steps, label=plan.protocol) as progress:
-        found, failed = planning.execute(plan, networks.load, progress.update)
+        predicted, failed = planning.execute(plan, networks.load, progress.update)
     if save:
-        for each in found.values():
+        for each in predicted.values():
             click.echo(f"{predictions.save(each, save)} written")
     # Without a folder: policies of slides left out that lie in it belong to earlier predictions.
-    study = Study(found, served.majority.Policy.load(policy or figures.POLICY))
+    study = Study(predicted, served.majority.Policy.load(policy or figures.POLICY))
     if plan.protocol.startswith(predictions.OUTSIDE):
         show.outside(plan.protocol, study.outside(), Console())
     else:

@@ -160,16 +160,16 @@ def _numbers(augments: tuple[str, ...]) -> dict[str, float]:
     names = {
         e.name for e in dataclasses.fields(AugmentConfig) if isinstance(e.default, int | float)
     }
-    found = {}
+    numbers = {}
     for text in augments:
         name, _, value = text.partition("=")
         if name not in names:
             known = ", ".join(sorted(names))
             raise click.BadParameter(f"{name!r} is none of {known}", param_hint="--augment")
         try:
-            found[name] = float(value)
+            numbers[name] = float(value)
         except ValueError as error:
             raise click.BadParameter(
                 f"{text!r} is not NAME=NUMBER", param_hint="--augment"
             ) from error
-    return found
+    return numbers

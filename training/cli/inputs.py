@@ -43,8 +43,8 @@ def inputs(root: Path, backbone: str, weights: str, ridge: float) -> None:
         own = RECIPES[backbone].changed(ridge=ridge)
         for name, by_protocol in pictures.compare(root, backbone, own, weights):
             figures = (
-                f"{protocol}: four classes {found['accuracy']:.3f}, benign/malignant balanced "
-                f"{found['binary_balanced_accuracy']:.3f}"
-                for protocol, found in by_protocol.items()
+                f"{protocol}: four classes {scores['accuracy']:.3f}, benign/malignant balanced "
+                f"{scores['binary_balanced_accuracy']:.3f}"
+                for protocol, scores in by_protocol.items()
             )
             click.echo(f"{name:<26}  {'   '.join(figures)}")

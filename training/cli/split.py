@@ -110,13 +110,13 @@ def _samples(
 
     if followed:
         return listing.read(root).samples, True
-    found = layouts.find(root)
-    for name, count in found.passed_over.items():
+    folders = layouts.find(root)
+    for name, count in folders.passed_over.items():
         click.echo(f"passed over: {count} images in {name}, no class's folder", err=True)
-    samples = found.samples
+    samples = folders.samples
     if patients:
         samples = identified(samples, root, patients, column)
-    return samples, found.layout != "cnmc"
+    return samples, folders.layout != "cnmc"
 
 
 def _compared(root: Path, samples: list[Sample], moved: bool) -> Relatives:

@@ -15,16 +15,16 @@ def check(samples: Sequence[Sample], min_images: int) -> None:
     Raises:
         DatasetError: they cannot.
     """
-    found = counts(samples)
-    if unstaged := found.pop("malignant", 0):
+    images_of = counts(samples)
+    if unstaged := images_of.pop("malignant", 0):
         raise DatasetError(
             f"{unstaged} malignant images have no stage, and four classes cannot be trained on "
             "them; move their folder away, or sort them into early_pre_b, pre_b and pro_b"
         )
-    there = [name for name, count in found.items() if count]
-    if len(there) < 2:
-        raise DatasetError(f"there is one class only ({', '.join(there)}): nothing to tell apart")
-    few = [f"{name} {count}" for name, count in found.items() if count < min_images]
+    classes = [name for name, count in images_of.items() if count]
+    if len(classes) < 2:
+        raise DatasetError(f"there is one class only ({', '.join(classes)}): nothing to tell apart")
+    few = [f"{name} {count}" for name, count in images_of.items() if count < min_images]
     if few:
         raise DatasetError(
             f"too few images that can be read: {', '.join(few)}; each of the four classes needs "

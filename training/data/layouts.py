@@ -92,13 +92,13 @@ def written(root: Path, sample: Sample) -> str:
 
 
 def _layout(root: Path) -> str:
-    found = _layouts(root)
-    if len(found) > 1:
+    layouts = _layouts(root)
+    if len(layouts) > 1:
         raise DatasetError(
-            f"{root} mixes folder names of the layouts {' and '.join(found)}; keep one: {KNOWN}"
+            f"{root} mixes folder names of the layouts {' and '.join(layouts)}; keep one: {KNOWN}"
         )
-    if found:
-        return found[0]
+    if layouts:
+        return layouts[0]
     below = [each.name for each in sorted(root.iterdir()) if each.is_dir() and _layouts(each)]
     hint = f"; {root / below[0]} has them, give that folder" if below else ""
     raise DatasetError(f"{root} holds no images in folders named {KNOWN}{hint}")
@@ -107,12 +107,12 @@ def _layout(root: Path) -> str:
 def _layouts(root: Path) -> list[str]:
     # Names are compared as they are listed: "Benign" and "benign" are one folder on some systems.
     names = {each.name for each in root.iterdir() if each.is_dir()}
-    found = {
+    layouts = {
         "kaggle": names & set(KAGGLE),
         "classes": names & set(CLASSES),
         "cnmc": {name for name in names if CNMC_FOLD.fullmatch(name)},
     }
-    return [layout for layout, folders in found.items() if folders]
+    return [layout for layout, folders in layouts.items() if folders]
 
 
 def _classes(root: Path, layout: str) -> list[Sample]:

@@ -38,18 +38,20 @@ def identified(
     if len(twice):
         raise DatasetError(f"{table} says two different things of {twice.iloc[0]}")
     told = rows.set_index("path").to_dict("index")
-    found, missing = [], []
+    samples_found, missing = [], []
     for sample in samples:
         name = sample.path.relative_to(root).as_posix()
         row = told.get(name, {})
         if not row.get(column):
             missing.append(name)
         slide = str(row.get("slide", "")) or sample.slide
-        found.append(dataclasses.replace(sample, patient=str(row.get(column, "")), slide=slide))
+        samples_found.append(
+            dataclasses.replace(sample, patient=str(row.get(column, "")), slide=slide)
+        )
     if missing:
         more = f" and {len(missing) - NAMED} more" if len(missing) > NAMED else ""
         raise DatasetError(
             f"{table} names no {column} for {', '.join(missing[:NAMED])}{more}; a patient-level "
             "split needs one for every image"
         )
-    return found
+    return samples_found

@@ -103,8 +103,8 @@ def testable(samples: Sequence[Sample]) -> list[str]:
         if slide
         and size >= MIN_IMAGES
         and all(
-            in_class[named] - here >= MIN_LEFT * in_class[named]
-            for (name, named), here in on_slide.items()
+            in_class[named] - samples_on_slide >= MIN_LEFT * in_class[named]
+            for (name, named), samples_on_slide in on_slide.items()
             if name == slide
         )
     )
@@ -115,13 +115,13 @@ def random_parts(samples: Sequence[Sample], seed: int) -> dict[str, list[Sample]
     generator = np.random.default_rng(seed)
     part = {}
     for name in sorted({s.named for s in samples}):
-        here = sorted((s for s in samples if s.named == name), key=lambda s: s.path)
-        shuffled = generator.permutation(len(here))
-        tests = round(RANDOM_SHARES["test"] * len(here))
-        vals = round(RANDOM_SHARES["val"] * len(here))
+        of_class = sorted((s for s in samples if s.named == name), key=lambda s: s.path)
+        shuffled = generator.permutation(len(of_class))
+        tests = round(RANDOM_SHARES["test"] * len(of_class))
+        vals = round(RANDOM_SHARES["val"] * len(of_class))
         for place, index in enumerate(shuffled):
             held = "test" if place < tests else "val" if place < tests + vals else ""
-            part[here[index].path] = held or "train"
+            part[of_class[index].path] = held or "train"
     return {each: [s for s in samples if part[s.path] == each] for each in PARTS}
 
 

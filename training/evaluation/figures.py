@@ -120,7 +120,7 @@ def compute(folder: Path, policy: Path = POLICY) -> dict[str, Any]:
     """
     loaded = served.majority.Policy.load(policy)
     stored = predictions.load_all(folder)
-    found: dict[str, Any] = {
+    report: dict[str, Any] = {
         "version": VERSION,
         "classes": [each.value for each in SUBTYPES],
         "backbones": [each.value for each in BACKBONES],
@@ -152,15 +152,15 @@ def compute(folder: Path, policy: Path = POLICY) -> dict[str, Any]:
     ):
         study = Study(stored[protocol], loaded, folder)
         if protocol.startswith(OUTSIDE):
-            found["outside"][protocol.removeprefix(OUTSIDE)] = study.outside()
+            report["outside"][protocol.removeprefix(OUTSIDE)] = study.outside()
         else:
-            found["ways"][protocol] = study.protocol()
-            found["cams"][protocol] = study.cams()
+            report["ways"][protocol] = study.protocol()
+            report["cams"][protocol] = study.cams()
             probes, stress = study.changes(stored[protocol])
-            found["probes"] = found["probes"] or probes
-            found["stress"] = found["stress"] or stress
-    found["cams"] = found["cams"] or None
-    figures: dict[str, Any] = rounded(found)
+            report["probes"] = report["probes"] or probes
+            report["stress"] = report["stress"] or stress
+    report["cams"] = report["cams"] or None
+    figures: dict[str, Any] = rounded(report)
     return figures
 
 

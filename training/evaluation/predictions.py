@@ -86,8 +86,8 @@ class Predictions:
         }
         for name, shape in shapes.items():
             if getattr(self, name).shape != shape:
-                found = list(getattr(self, name).shape)
-                raise PredictionsError(f"{name} has shape {found}, needed is {list(shape)}")
+                actual = list(getattr(self, name).shape)
+                raise PredictionsError(f"{name} has shape {actual}, needed is {list(shape)}")
         if self.backbone not in [each.value for each in BACKBONES]:
             raise PredictionsError(f"unknown backbone {self.backbone!r}")
         if not set(self.parts.tolist()) <= set(PARTS):
@@ -176,7 +176,7 @@ def load_all(folder: Path) -> dict[str, dict[str, Predictions]]:
     Raises:
         PredictionsError: a damaged file, one in the wrong place, or none at all.
     """
-    found: dict[str, dict[str, Predictions]] = {}
+    predictions: dict[str, dict[str, Predictions]] = {}
     for protocol in sorted(each for each in folder.glob("*") if each.is_dir()):
         for backbone in BACKBONES:
             path = place(folder, protocol.name, backbone.value)
@@ -188,9 +188,9 @@ def load_all(folder: Path) -> dict[str, dict[str, Predictions]]:
                     f"{path} holds {loaded.backbone} of the protocol {loaded.protocol!r}; "
                     "it was moved"
                 )
-            found.setdefault(protocol.name, {})[backbone.value] = loaded
-    if not found:
+            predictions.setdefault(protocol.name, {})[backbone.value] = loaded
+    if not predictions:
         raise PredictionsError(
             f"{folder} holds no predictions; python -m training evaluate --save {folder} makes them"
         )
-    return found
+    return predictions

@@ -81,14 +81,14 @@ def progress(path: Path, settings: dict[str, Any]) -> Progress:
         CheckpointError: the file is of a training with other settings; the message says which.
     """
     with np.load(path) as stored:
-        found = Progress(**json.loads(str(stored["progress"])))
-    differ = differences(found.settings, settings)
+        stored_progress = Progress(**json.loads(str(stored["progress"])))
+    differ = differences(stored_progress.settings, settings)
     if differ:
         raise CheckpointError(
             f"{path} is of a training with another {', '.join(differ)}; give another --out, or "
             "delete the file to start anew"
         )
-    return found
+    return stored_progress
 
 
 def history(path: Path) -> list[dict[str, Any]]:

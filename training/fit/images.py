@@ -40,11 +40,14 @@ def in_colour(samples: Sequence[Sample], *, nuclei: bool) -> Images:
 
 def rendered(samples: Sequence[Sample]) -> Images:
     """Return fields as the networks see them, with their nuclei, for views of equal colours."""
-    found = in_colour(samples, nuclei=True)
-    assert found.nuclei is not None
+    in_colours = in_colour(samples, nuclei=True)
+    assert in_colours.nuclei is not None
     draw = served.pixels.render
-    seen = [draw(field, nuclei) for field, nuclei in zip(found.pixels, found.nuclei, strict=True)]
-    return Images(np.stack(seen), samples, found.nuclei)
+    seen = [
+        draw(field, nuclei)
+        for field, nuclei in zip(in_colours.pixels, in_colours.nuclei, strict=True)
+    ]
+    return Images(np.stack(seen), samples, in_colours.nuclei)
 
 
 def as_served(samples: Sequence[Sample]) -> Images:

@@ -30,13 +30,13 @@ def changed(before: Recipe, **changes: Any) -> Recipe:
     Raises:
         ValueError: a setting that this training would not follow, or cannot.
     """
-    given = [name for name, value in changes.items() if value is not None]
+    names = [name for name, value in changes.items() if value is not None]
     known = {each.name for each in dataclasses.fields(before)}
-    if unused := [name for name in given if name not in known]:
+    if unused := [name for name in names if name not in known]:
         only = (
             "a network that is trained as a whole (--learn all)"
             if isinstance(before, HeadRecipe)
             else "a head that is fitted alone (--learn head)"
         )
         raise ValueError(f"{', '.join(unused)}: only for {only}")
-    return before.changed(**{name: changes[name] for name in given})
+    return before.changed(**{name: changes[name] for name in names})

@@ -59,15 +59,15 @@ class Order:
         """
         if self.protocol == "slides" and self.fold:
             return protocols.folds(self.root, self.protocol, left_out=[self.fold])[0]
-        found = protocols.folds(self.root, self.protocol)
-        names = ", ".join(each.name for each in found)
+        folds = protocols.folds(self.root, self.protocol)
+        names = ", ".join(each.name for each in folds)
         if self.fold:
-            found = [each for each in found if each.name == self.fold]
-        if len(found) != 1:
+            folds = [each for each in folds if each.name == self.fold]
+        if len(folds) != 1:
             raise RunError(
                 f"the protocol {self.protocol!r} has the folds {names}; name one by --fold"
             )
-        return found[0]
+        return folds[0]
 
 
 def place(runs: Path, protocol: str, fold: str, backbone: str) -> Path:
@@ -210,7 +210,7 @@ def origin(weights: str) -> str | dict[str, Any]:
 
 def described(path: Path) -> dict[str, Any]:
     """Return a file of weights by its hash, and how a master was trained by its record."""
-    found: dict[str, Any] = {
+    content: dict[str, Any] = {
         "file": path.name,
         "kind": "master" if path.suffix == ".keras" else "feature extractor",
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
@@ -219,8 +219,8 @@ def described(path: Path) -> dict[str, Any]:
     if path.suffix == ".keras" and beside.is_file():
         earlier = json.loads(beside.read_text(encoding="utf-8"))
         keep = ("way", "fold", "seed", "starting_weights", "recipe", "chosen_epoch", "git_commit")
-        found |= {key: earlier[key] for key in keep if key in earlier}
-    return found
+        content |= {key: earlier[key] for key in keep if key in earlier}
+    return content
 
 
 def _show(row: dict[str, Any]) -> None:

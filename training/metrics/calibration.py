@@ -37,10 +37,10 @@ class Bins:
 
     def columns(self) -> Floats:
         """Return row, confidence and correctness in the row's bin, [n, bins, 3]; sums give ECE."""
-        found = np.zeros((len(self.place), len(self.edges) - 1, 3))
+        columns = np.zeros((len(self.place), len(self.edges) - 1, 3))
         values = np.stack([np.ones(len(self.place)), self.confidence, self.right], 1)
-        found[np.arange(len(self.place)), self.place] = values
-        return found
+        columns[np.arange(len(self.place)), self.place] = values
+        return columns
 
     def reliability(self) -> list[dict[str, Any]]:
         """Return the mean confidence and share right of each bin; None where a bin is empty."""

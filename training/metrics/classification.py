@@ -30,8 +30,8 @@ def confusion(targets: npt.ArrayLike, answers: npt.ArrayLike) -> npt.NDArray[np.
 def scores(targets: npt.ArrayLike, answers: npt.ArrayLike) -> dict[str, Any]:
     """Return all scores of int answers [n] against int targets [n]; None if a class is missing."""
     table = confusion(targets, answers)
-    found = {name: as_json(float(value)) for name, value in from_confusion(table).items()}
-    return {"images": int(table.sum()), **found, "confusion": table.tolist()}
+    by_name = {name: as_json(float(value)) for name, value in from_confusion(table).items()}
+    return {"images": int(table.sum()), **by_name, "confusion": table.tolist()}
 
 
 def from_confusion(tables: npt.ArrayLike) -> dict[str, Floats]:
@@ -73,13 +73,13 @@ def by_class(tables: Floats) -> tuple[Floats, Floats, Floats, Floats]:
     """
     right = np.diagonal(tables, axis1=-2, axis2=-1)
     fields, answered = tables.sum(-1), tables.sum(-2)
-    there = fields > 0
+    present = fields > 0
     precision = np.where(answered > 0, right / np.maximum(answered, 1), 0.0)
     return (
         fields,
         _share(right, fields),
-        np.where(there, precision, np.nan),
-        np.where(there, 2 * right / np.maximum(fields + answered, 1), np.nan),
+        np.where(present, precision, np.nan),
+        np.where(present, 2 * right / np.maximum(fields + answered, 1), np.nan),
     )
 
 

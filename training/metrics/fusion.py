@@ -63,11 +63,11 @@ def weights(probabilities: Floats, targets: npt.NDArray[np.int64], *, steps: int
     """
     count = len(probabilities)
     likely = np.maximum(probabilities[:, np.arange(len(targets)), targets], 1e-12)
-    found = np.full(count, 1 / count)
+    mixture = np.full(count, 1 / count)
     for _ in range(steps if likely.size else 0):
-        shares = found[:, None] * likely
-        found = (shares / shares.sum(0)).mean(1)
-    return (found + 1 / count) / 2
+        shares = mixture[:, None] * likely
+        mixture = (shares / shares.sum(0)).mean(1)
+    return (mixture + 1 / count) / 2
 
 
 def fuzzy_rank(probabilities: Floats, ranked: int = RANKED) -> Fused:

@@ -12,12 +12,12 @@ POINTS = 101
 Bools = npt.NDArray[np.bool_]
 
 
-def counts(given: Bools, wrong_class: Bools, wrong_label: Bools) -> dict[str, int]:
+def counts(unreviewed: Bools, wrong_class: Bools, wrong_label: Bools) -> dict[str, int]:
     """Return how many of n answers are ``given`` without review, and how many are wrong."""
     return {
-        "without_review": int(given.sum()),
-        "wrong_class": int((given & wrong_class).sum()),
-        "wrong_label": int((given & wrong_label).sum()),
+        "without_review": int(unreviewed.sum()),
+        "wrong_class": int((unreviewed & wrong_class).sum()),
+        "wrong_label": int((unreviewed & wrong_label).sum()),
     }
 
 
@@ -40,9 +40,9 @@ def aurc(trust: Floats, wrong: npt.NDArray[np.bool_]) -> float:
 
 def curve(trust: Floats, wrong: npt.NDArray[np.bool_]) -> tuple[list[float], list[float]]:
     """Return coverage, rising to 1, and the risk at it, at no more than POINTS places."""
-    found = risks(trust, wrong)
-    places = np.unique(np.linspace(1, len(found), min(POINTS, len(found))).round().astype(int))
+    risk = risks(trust, wrong)
+    places = np.unique(np.linspace(1, len(risk), min(POINTS, len(risk))).round().astype(int))
     return (
-        [round(float(place / len(found)), 5) for place in places],
-        [round(float(found[place - 1]), 5) for place in places],
+        [round(float(place / len(risk)), 5) for place in places],
+        [round(float(risk[place - 1]), 5) for place in places],
     )

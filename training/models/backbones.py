@@ -146,8 +146,8 @@ def _mixing(trained: keras.Model, features: keras.Model, mix: float, seed: int) 
     return keras.models.clone_model(
         trained,
         clone_function=lambda layer: layer,
-        call_function=lambda layer, *given, **options: (mixed if layer is features else layer)(
-            *given, **options
+        call_function=lambda layer, *inputs, **options: (mixed if layer is features else layer)(
+            *inputs, **options
         ),
     )
 

@@ -38,9 +38,9 @@ def described(pixels: Any, maps: Sequence[Any]) -> Any:
     coarsest = min(each.shape[1] for each in maps)
     parts = []
     for each in maps:
-        here = _on_grid(seen, each.shape[1])
-        share = layers.GlobalAveragePooling2D(keepdims=True, dtype="float32")(here)
-        weight = here / ops.maximum(share, MIN_SHARE)
+        visible = _on_grid(seen, each.shape[1])
+        share = layers.GlobalAveragePooling2D(keepdims=True, dtype="float32")(visible)
+        weight = visible / ops.maximum(share, MIN_SHARE)
         weighed = each * weight
         parts += [_coarser(weighed, coarsest), _coarser(each * weighed, coarsest)]
     return layers.Concatenate(dtype="float32", name="cells")(parts)

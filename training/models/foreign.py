@@ -132,12 +132,12 @@ def inception_v3(net: keras.Model, weights: Iterable[str]) -> Iterator[Step]:
 
 def _counted(names: Iterable[str], kind: str) -> dict[int, str]:
     """Return the names ``kind`` or ``kind_<number>`` by their distance from the smallest number."""
-    found = {
+    by_number = {
         int(match[1] or 0): name
         for name in names
         if (match := re.fullmatch(rf"{kind}(?:_(\d+))?", name))
     }
-    return {number - min(found): found[number] for number in sorted(found)}
+    return {number - min(by_number): by_number[number] for number in sorted(by_number)}
 
 
 def assign(

@@ -64,8 +64,8 @@ def inserted(features: keras.Model, share: float, seed: int) -> keras.Model:
         for number, name in enumerate(names, 1)
     }
 
-    def call(layer: keras.layers.Layer, *given: Any, **options: Any) -> Any:
-        answer = layer(*given, **options)
+    def call(layer: keras.layers.Layer, *inputs: Any, **options: Any) -> Any:
+        answer = layer(*inputs, **options)
         return mixers[layer.name](answer) if layer.name in mixers else answer
 
     return keras.models.clone_model(features, clone_function=lambda each: each, call_function=call)
@@ -80,13 +80,13 @@ def places(features: keras.Model) -> list[str]:
     whole = _whole_states(features)
     outputs = [features.get_layer(name).output for name in whole]
     shapes = keras.Model(features.inputs, outputs).compute_output_shape((None, _SIDE, _SIDE, 3))
-    found: list[str] = []
+    names: list[str] = []
     for least in _PLACES:
         large = [n for n, shape in zip(whole, shapes, strict=True) if (shape[1] or 0) >= least]
-        if not large or large[-1] in found:
+        if not large or large[-1] in names:
             raise ValueError(f"{features.name} has no early maps that MixStyle could mix")
-        found.append(large[-1])
-    return found
+        names.append(large[-1])
+    return names
 
 
 def _whole_states(features: keras.Model) -> list[str]:
@@ -102,10 +102,10 @@ def _whole_states(features: keras.Model) -> list[str]:
                 source = tensor._keras_history.operation.name
                 last_use[source] = max(last_use[source], order[step.name])
     no_place = (keras.layers.InputLayer, keras.layers.ZeroPadding2D)
-    found, reach = [], 0
+    states, reach = [], 0
     for step in features.operations:
         is_layer = isinstance(step, keras.layers.Layer) and not isinstance(step, no_place)
         if is_layer and reach <= order[step.name] and len(step.output.shape) == 4:
-            found.append(step.name)
+            states.append(step.name)
         reach = max(reach, last_use[step.name])
-    return found
+    return states

@@ -109,7 +109,7 @@ def load(manifest: str, files: Mapping[str, bytes]) -> dict[str, npt.NDArray[Any
         TfjsError: a file is missing, cut off, too long or of another kind; the message names it.
     """
     folder = posixpath.dirname(manifest)
-    found: dict[str, npt.NDArray[Any]] = {}
+    by_name: dict[str, npt.NDArray[Any]] = {}
     for group in _groups(manifest, _content(manifest, files)):
         try:
             names, entries = list(group["paths"]), list(group["weights"])
@@ -126,11 +126,11 @@ def load(manifest: str, files: Mapping[str, bytes]) -> dict[str, npt.NDArray[Any
             )
         start = 0
         for weight in weights:
-            if weight.name in found:
+            if weight.name in by_name:
                 raise TfjsError(f"{manifest}: {weight.name} is listed twice")
-            found[weight.name] = weight.read(content[start : start + weight.size])
+            by_name[weight.name] = weight.read(content[start : start + weight.size])
             start += weight.size
-    return found
+    return by_name
 
 
 def exported(text: str, place: str) -> Any:
@@ -178,16 +178,16 @@ def _as_json(text: str, start: int, place: str) -> Iterator[str]:
 def _groups(place: str, content: bytes) -> list[Any]:
     try:
         text = content.decode()
-        found = exported(text, place) if place.endswith(WRAPPED) else json.loads(text)
+        parsed = exported(text, place) if place.endswith(WRAPPED) else json.loads(text)
     except ValueError as error:
         if isinstance(error, TfjsError):
             raise
         raise TfjsError(f"{place}: no JSON, or cut off: {error}") from error
-    if isinstance(found, dict):
-        found = found.get("weightsManifest")
-    if not (isinstance(found, list) and found):
+    if isinstance(parsed, dict):
+        parsed = parsed.get("weightsManifest")
+    if not (isinstance(parsed, list) and parsed):
         raise TfjsError(f"{place}: holds no weights manifest")
-    return found
+    return parsed
 
 
 def _shard(path: str, files: Mapping[str, bytes]) -> bytes:

@@ -70,5 +70,5 @@ def files(path: Path) -> list[Path]:
     """Return a file itself, or the files below a folder; Python's caches are left out."""
     if not path.is_dir():
         return [path] if path.is_file() else []
-    found = (each for each in path.rglob("*") if each.is_file())
-    return sorted(each for each in found if "__pycache__" not in each.parts)
+    paths = (each for each in path.rglob("*") if each.is_file())
+    return sorted(each for each in paths if "__pycache__" not in each.parts)

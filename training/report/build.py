@@ -72,8 +72,8 @@ def finite(value: Any) -> Any:
     return [finite(each) for each in value] if isinstance(value, list | tuple) else value
 
 
-def _one_line(found: re.Match[str]) -> str:
-    return "[" + " ".join(line.strip() for line in found[1].splitlines()) + "]"
+def _one_line(match: re.Match[str]) -> str:
+    return "[" + " ".join(line.strip() for line in match[1].splitlines()) + "]"
 
 
 def _keep_stamp(figures: dict[str, Any], path: Path) -> dict[str, Any]:

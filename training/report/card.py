@@ -71,15 +71,15 @@ def records(masters: Path) -> dict[str, Any]:
     Raises:
         ValueError: a record that is no JSON; the message names it.
     """
-    found = {}
+    by_backbone = {}
     for name in MEMBERS:
         path = masters / f"{name}.json"
         if path.is_file():
             try:
-                found[name] = json.loads(path.read_text(encoding="utf-8"))
+                by_backbone[name] = json.loads(path.read_text(encoding="utf-8"))
             except ValueError as error:
                 raise ValueError(f"{path} is no training record: {error}") from error
-    return found
+    return by_backbone
 
 
 def markdown(table: Table) -> str:
@@ -116,9 +116,9 @@ def _cell(cell: str | Cell) -> str:
 
 def _models(figures: Figures, records: Mapping[str, Any]) -> Table:
     cost = made.cost(figures)
-    found = next((block for block in cost.blocks if isinstance(block, Table)), None)
-    if found is not None:
-        return found
+    table = next((block for block in cost.blocks if isinstance(block, Table)), None)
+    if table is not None:
+        return table
     rows = [[VOTERS[name], numbers.number(at(records, name, "parameters"))] for name in MEMBERS]
     return Table("Networks", ("Network", "Parameters"), rows)
 
@@ -154,9 +154,9 @@ def _calibration(figures: Figures) -> Table:
     for protocol, title in PROTOCOLS.items():
         row = [title]
         for voter in voters:
-            found = at(figures, "ways", protocol, "voters", voter)
-            interval = at(found, "intervals", "ece")
-            row.append(numbers.decimal(at(found, "scores", "ece"), interval))
+            voter_scores = at(figures, "ways", protocol, "voters", voter)
+            interval = at(voter_scores, "intervals", "ece")
+            row.append(numbers.decimal(at(voter_scores, "scores", "ece"), interval))
         rows.append(row)
     head = ("Way", *(named(VOTERS, voter) for voter in voters))
     return Table("Expected calibration error of the label", head, rows)

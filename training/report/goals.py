@@ -39,26 +39,26 @@ def _answered(figures: Figures) -> float | None:
 
 
 def _balanced(figures: Figures) -> str:
-    found = score(figures, "slides", VOTE, "balanced_accuracy")
-    return f"mean of the classes {found.as_share()}" if found.known else ""
+    balanced = score(figures, "slides", VOTE, "balanced_accuracy")
+    return f"mean of the classes {balanced.as_share()}" if balanced.known else ""
 
 
 def _ahead(figures: Figures) -> Measured:
-    found = compare(figures, "known", "class")
-    return found.pair.difference if found else Measured()
+    comparison = compare(figures, "known", "class")
+    return comparison.pair.difference if comparison else Measured()
 
 
 def _best(figures: Figures) -> str:
-    found = compare(figures, "known", "class")
-    return f"the best is {VOTERS[found.best]}; {found.against()}" if found else ""
+    comparison = compare(figures, "known", "class")
+    return f"the best is {VOTERS[comparison.best]}; {comparison.against()}" if comparison else ""
 
 
 HEALTHY: Final = "healthy-other-labs"
 
 
 def _outside(figures: Figures) -> Measured:
-    found = at(figures, "outside", HEALTHY)
-    return measured(at(found, "malignant_without_review_share"), at(found, "interval"))
+    healthy = at(figures, "outside", HEALTHY)
+    return measured(at(healthy, "malignant_without_review_share"), at(healthy, "interval"))
 
 
 def _worst(*families: str) -> Callable[[Figures], Measured]:
@@ -69,15 +69,15 @@ def _worst(*families: str) -> Callable[[Figures], Measured]:
 
     def read(figures: Figures) -> Measured:
         variants = list((at(figures, "probes", "variants") or {}).values())
-        found = [
+        shares = [
             measured(at(each, "voters", VOTE, "label_changed"), each.get("label_changed_interval"))
             for each in variants
             if each.get("family") in families
         ]
-        there = {each.get("family") for each in variants}
-        if not there.issuperset(families) or not all(each.known for each in found):
+        families_measured = {each.get("family") for each in variants}
+        if not families_measured.issuperset(families) or not all(each.known for each in shares):
             return Measured()
-        return max(found, key=lambda each: each.number)
+        return max(shares, key=lambda each: each.number)
 
     return read
 

@@ -70,8 +70,8 @@ def at(figures: Any, *keys: str) -> Any:
 
 def score(figures: Figures, protocol: str, voter: str, name: str) -> Measured:
     """Return one score of one voter in one protocol, with its interval."""
-    found = at(figures, "ways", protocol, "voters", voter)
-    return measured(at(found, "scores", name), at(found, "intervals", name))
+    scores = at(figures, "ways", protocol, "voters", voter)
+    return measured(at(scores, "scores", name), at(scores, "intervals", name))
 
 
 def reviewed(review: Figures | None, name: str) -> Measured:

@@ -120,17 +120,17 @@ def compare(figures: Figures, protocol: str, question: str) -> Comparison | None
     images = at(figures, "ways", protocol, "images")
     if not images or not all(each.known for each in scores.values()):
         return None
-    accuracy = {each: found.number for each, found in scores.items()}
+    accuracy = {each: scores_pair.number for each, scores_pair in scores.items()}
     best = max(MEMBERS, key=lambda each: accuracy[each])
     against = pair(figures, protocol, VOTE, best, question)
     if against is None:
         return None
     both = {}
     for one, other in combinations(MEMBERS, 2):
-        found = pair(figures, protocol, one, other, question)
-        if found is not None:
+        scores_pair = pair(figures, protocol, one, other, question)
+        if scores_pair is not None:
             right = round(accuracy[one] * images)
-            wrong = images - right - found.only_second
+            wrong = images - right - scores_pair.only_second
             chance = (1 - accuracy[one]) * (1 - accuracy[other]) * images
             both[one, other] = (wrong, round(chance))
     return Comparison(protocol, question, best, against, images, both)

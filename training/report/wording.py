@@ -97,7 +97,7 @@ def named(names: dict[str, str], name: str) -> str:
     return names.get(name, name.replace("_", " "))
 
 
-def ordered(names: dict[str, str], found: Iterable[str]) -> list[str]:
+def ordered(names: dict[str, str], items: Iterable[str]) -> list[str]:
     """Return ``found`` in the order of ``names``, unknown ones after them alphabetically."""
     place = {name: index for index, name in enumerate(names)}
-    return sorted(found, key=lambda name: (place.get(name, len(place)), name))
+    return sorted(items, key=lambda name: (place.get(name, len(place)), name))

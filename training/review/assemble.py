@@ -73,6 +73,6 @@ def loaded(fitted: Policy) -> Any:
 
 def _quantiles(values: list[float]) -> list[float]:
     shares = np.linspace(0, 1, served.majority.QUANTILES)
-    found = np.quantile(np.array(values, np.float64), shares)
-    rising: list[float] = np.maximum.accumulate(found.round(4)).tolist()
+    quantiles = np.quantile(np.array(values, np.float64), shares)
+    rising: list[float] = np.maximum.accumulate(quantiles.round(4)).tolist()
     return rising

@@ -46,8 +46,8 @@ class Measured:
         new = [each for each in samples if each.path not in self._known]
         for start in range(0, len(new), 64):  # 64 decoded images at a time
             part = new[start : start + 64]
-            found = dataset.decode(part)[1]
-            self._known |= {each.path: row for each, row in zip(part, found, strict=True)}
+            measured = dataset.decode(part)[1]
+            self._known |= {each.path: row for each, row in zip(part, measured, strict=True)}
         rows = [self._known[each.path] for each in samples]
         return np.array(rows, np.float32).reshape(-1, len(QUALITY_FIELDS))
 
@@ -159,7 +159,7 @@ def _judges(
     """Return the policy of every fold, its thresholds chosen on the other folds."""
     policies = {}
     for fold in unseen:
-        others = [found for name, found in evidence.items() if name != fold.name]
+        others = [rows for name, rows in evidence.items() if name != fold.name]
         own = gather(fold.val, assemble.loaded(drafts[fold.name]))
         thresholds = choose(own, joined(others), right=right) if others else Thresholds()
         policy = assemble.with_thresholds(drafts[fold.name], thresholds)

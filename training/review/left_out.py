@@ -76,40 +76,40 @@ def read(by_backbone: Mapping[str, Answers]) -> list[LeftOut]:
             f"no predictions of {', '.join(missing)} for slides left out; "
             "python -m training evaluate makes them"
         )
-    given = [by_backbone[each.value] for each in BACKBONES]
-    if any(each.quality.shape[1] != len(QUALITY_FIELDS) for each in given):
+    predictions = [by_backbone[each.value] for each in BACKBONES]
+    if any(each.quality.shape[1] != len(QUALITY_FIELDS) for each in predictions):
         raise LeftOutError(
             f"the predictions hold other quality values than today's {len(QUALITY_FIELDS)}; "
             "python -m training evaluate makes them again"
         )
-    places = [{key: row for row, key in enumerate(each.keys())} for each in given]
+    places = [{key: row for row, key in enumerate(each.keys())} for each in predictions]
     common = [key for key in places[0] if all(key in place for place in places)]
-    found = []
+    folds = []
     for fold in dict.fromkeys(fold for fold, _, _ in common):
         val, test = (
-            _rows(given, places, [key for key in common if key[:2] == (fold, part)], units)
+            _rows(predictions, places, [key for key in common if key[:2] == (fold, part)], units)
             for part, units in (("val", "groups"), ("test", "slides"))
         )
         if len(val.targets) and len(test.targets):
-            found.append(LeftOut(fold, val, test))
-    if not found:
+            folds.append(LeftOut(fold, val, test))
+    if not folds:
         raise LeftOutError(
             "no fold has validation and test answers of all three backbones; "
             "python -m training evaluate makes them"
         )
-    return found
+    return folds
 
 
 def _rows(
-    given: list[Answers],
+    predictions: list[Answers],
     places: list[dict[tuple[str, str, str], int]],
     keys: list[tuple[str, str, str]],
     units: str,
 ) -> Rows:
     own = [np.array([place[key] for key in keys], np.int64) for place in places]
-    first: Any = given[0]
+    first: Any = predictions[0]
     return Rows(
-        logits=np.stack([each.logits[rows] for each, rows in zip(given, own, strict=True)]),
+        logits=np.stack([each.logits[rows] for each, rows in zip(predictions, own, strict=True)]),
         targets=first.targets[own[0]],
         quality=first.quality[own[0]],
         units=getattr(first, units)[own[0]],

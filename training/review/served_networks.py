@@ -25,12 +25,12 @@ def files(folder: Path, below: str = "1") -> list[Path]:
     Raises:
         FileNotFoundError: one is missing; the message says which.
     """
-    found = [folder / backbone.value / below / "model.xml" for backbone in BACKBONES]
-    for path in found:
+    paths = [folder / backbone.value / below / "model.xml" for backbone in BACKBONES]
+    for path in paths:
         for part in (path, path.with_suffix(".bin")):
             if not part.is_file():
                 raise FileNotFoundError(f"{part} is missing; python -m convert writes it")
-    return found
+    return paths
 
 
 def logits(path: Path, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:

@@ -25,12 +25,12 @@ def temperature(logits: npt.NDArray[np.floating[Any]], targets: npt.NDArray[np.i
     It is fitted on logits [n, 4] and targets [n].
     """
     low, high = np.log(TEMPERATURES)
-    found = minimize_scalar(
+    minimum = minimize_scalar(
         lambda log: classification.nll(logits, targets, float(np.exp(log))),
         bounds=(low, high),
         method="bounded",
     )
-    return float(np.exp(found.x))
+    return float(np.exp(minimum.x))
 
 
 def cross_fitted_ece(

@@ -111,21 +111,23 @@ def _tally(
     wrong = evidence.wrong_class if right == "class" else evidence.wrong_label
     names, place = np.unique(evidence.units, return_inverse=True)
     possible = evidence.settled & (evidence.malignant == malignant)
-    found = np.zeros((2, len(tried), len(names)))
+    tallies = np.zeros((2, len(tried), len(names)))
     for row, each in enumerate(tried):
-        given = possible & (evidence.ood <= each.ood_score) & (evidence.confidence >= each.label)
+        unreviewed = (
+            possible & (evidence.ood <= each.ood_score) & (evidence.confidence >= each.label)
+        )
         if malignant:
-            given &= evidence.subtype_confidence >= each.subtype
-        found[0, row] = np.bincount(place[given], minlength=len(names))
-        found[1, row] = np.bincount(place[given & wrong], minlength=len(names))
-    return found
+            unreviewed &= evidence.subtype_confidence >= each.subtype
+        tallies[0, row] = np.bincount(place[unreviewed], minlength=len(names))
+        tallies[1, row] = np.bincount(place[unreviewed & wrong], minlength=len(names))
+    return tallies
 
 
 def _share(tally: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Return wrong answers as a share [...] of those given, from [2, ...]; 0 if none is given."""
-    given, wrong = tally
+    answers, wrong = tally
     share: npt.NDArray[np.float64] = np.divide(
-        wrong, given, out=np.zeros_like(given), where=given > 0
+        wrong, answers, out=np.zeros_like(answers), where=answers > 0
     )
     return share
 
@@ -136,7 +138,7 @@ def _worst(tally: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.asarray(_share(np.concatenate([total, total - tally], -1)).max(-1))
 
 
-def outcome(evidence: Evidence, given: Bools) -> dict[str, int]:
+def outcome(evidence: Evidence, unreviewed: Bools) -> dict[str, int]:
     """Return what thresholds did to rows they were or were not chosen on, for the record."""
-    counts = selective.counts(given, evidence.wrong_class, evidence.wrong_label)
-    return {"images": len(given), **counts}
+    counts = selective.counts(unreviewed, evidence.wrong_class, evidence.wrong_label)
+    return {"images": len(unreviewed), **counts}

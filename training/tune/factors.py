@@ -53,14 +53,14 @@ class Factor:
         try:
             if not rest:
                 return cls(name, levels=tuple(_number(name, each) for each in low.split(",")))
-            found = cls(name, float(low), float(rest[0]), rest[1:] == ["log"])
+            factor = cls(name, float(low), float(rest[0]), rest[1:] == ["log"])
         except ValueError as error:
             raise FactorError(f"{text!r} holds something that is no number") from error
-        if len(rest) > 2 or (len(rest) == 2 and not found.log) or isinstance(_default(name), int):
+        if len(rest) > 2 or (len(rest) == 2 and not factor.log) or isinstance(_default(name), int):
             raise FactorError(f"{text!r} is not NAME=LOW:HIGH[:log] or NAME=A,B,C")
-        if not found.low < found.high or (found.log and found.low <= 0):
+        if not factor.low < factor.high or (factor.log and factor.low <= 0):
             raise FactorError(f"{text!r} is no range")
-        return found
+        return factor
 
     @property
     def fixed(self) -> bool:

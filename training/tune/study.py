@@ -108,11 +108,13 @@ def _opened(folder: Path, settings: dict[str, Any], objective: str) -> Iterator[
 
 def _claim(study: optuna.Study, folder: Path, settings: dict[str, Any]) -> None:
     wanted = json.loads(json.dumps(settings))
-    found = study.user_attrs.get("settings")
-    if found is None:
+    earlier = study.user_attrs.get("settings")
+    if earlier is None:
         study.set_user_attr("settings", wanted)
-    elif found != wanted:
-        differ = sorted(k for k in found.keys() | wanted.keys() if found.get(k) != wanted.get(k))
+    elif earlier != wanted:
+        differ = sorted(
+            k for k in earlier.keys() | wanted.keys() if earlier.get(k) != wanted.get(k)
+        )
         raise StudyError(
             f"{folder} is a study with another {', '.join(differ)}; give another --name"
         )
@@ -128,7 +130,7 @@ def _finished(study: optuna.Study) -> int:
 def _summarised(study: optuna.Study, folder: Path, settings: dict[str, Any]) -> dict[str, Any]:
     """Return everything that the study has found, as ``folder``/study.json."""
     ran = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
-    found = record.stamped(
+    content = record.stamped(
         settings=settings,
         trials=[
             {
@@ -143,8 +145,8 @@ def _summarised(study: optuna.Study, folder: Path, settings: dict[str, Any]) -> 
         if any(each.state is TrialState.COMPLETE for each in ran)
         else None,
     )
-    record.write(folder / SUMMARY, found)
-    return found
+    record.write(folder / SUMMARY, content)
+    return content
 
 
 def _listed(values: dict[str, Value]) -> str:

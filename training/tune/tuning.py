@@ -77,7 +77,7 @@ def tune(
         order.weights,
         runs / head.FOLDER,
     )
-    found = study.search(bench, varied, folder, settings, plan.trials)
-    if found["best"]:
-        click.echo("best: " + ", ".join(f"{k} {v}" for k, v in found["best"].items()))
-    return found
+    result = study.search(bench, varied, folder, settings, plan.trials)
+    if result["best"]:
+        click.echo("best: " + ", ".join(f"{k} {v}" for k, v in result["best"].items()))
+    return result

@@ -187,11 +187,11 @@ def bench(
 def _images(paths: tuple[str, ...], recursive: bool, limit: int) -> list[bytes]:
     from allclient.sources import expand
 
-    found = list(expand(paths, recursive=recursive))
-    if not found:
+    paths_found = list(expand(paths, recursive=recursive))
+    if not paths_found:
         raise click.UsageError("no image was found; folders are searched for image files")
-    step = max(len(found) / limit, 1.0)
-    return [_image(found[int(i * step)]) for i in range(min(limit, len(found)))]
+    step = max(len(paths_found) / limit, 1.0)
+    return [_image(paths_found[int(i * step)]) for i in range(min(limit, len(paths_found)))]
 
 
 def _image(path: str) -> bytes:

@@ -158,8 +158,8 @@ def _close(
         except OutputError as error:
             failure = error
     complete = failure is None and signals.received is None
-    if said := skipped.sentence():
-        screen.say(said)
+    if skipped_sentence := skipped.sentence():
+        screen.say(skipped_sentence)
     before = output.resumed if isinstance(output, FileOutput) else 0
     screen.say(tally.sentence(before=before))
     screen.say(NOTICE)
@@ -241,8 +241,8 @@ def _count(options: Options, output: Output) -> int | None:
 def _nothing_found(paths: Sequence[str], skipped: Skipped) -> str:
     where = ", ".join(printable(path) for path in paths[:3]) + (", ..." if len(paths) > 3 else "")
     endings = ", ".join(sorted(IMAGE_SUFFIXES))
-    said = skipped.sentence() or f"images end in {endings}; other files are taken when named"
-    return f"allclient: no image found in {where} ({said})"
+    explanation = skipped.sentence() or f"images end in {endings}; other files are taken when named"
+    return f"allclient: no image found in {where} ({explanation})"
 
 
 def _open_output(options: Options, screen: Screen) -> Output:

@@ -170,8 +170,8 @@ def _report(server: LocalServer, host: str, seconds: float) -> str:
             f"Warning: everybody who reaches {host} can use this server and read what crosses the "
             "network: it has no encryption and no passwords. Put a proxy with TLS before it."
         )
-    found = binaries.find(())
-    if weakness := mend.weakness(found.server, found.libraries):
+    programs = binaries.find(())
+    if weakness := mend.weakness(programs.server, programs.libraries):
         lines.append(f"Warning: {weakness}.")
     if shortage := sharedmemory.shortage():
         lines.append(f"Warning: {shortage}.")

@@ -50,9 +50,9 @@ class AsyncTransport(Owned):
             return
         with self._changing:
             clients, self._clients = self._clients, {}
-        here = asyncio.get_running_loop()
+        running = asyncio.get_running_loop()
         for loop, client in clients.items():
-            if loop is here:
+            if loop is running:
                 await client.close()
             elif loop.is_running():  # in another thread
                 closing = client.close()

@@ -53,9 +53,9 @@ def contract_problems(metadata: Any) -> tuple[str, ...]:
 
 
 def _differences(
-    role: str, found: Any, expected: dict[str, Tensor], *, complete: bool
+    role: str, tensors: Any, expected: dict[str, Tensor], *, complete: bool
 ) -> list[str]:
-    served = {tensor.name: (tensor.datatype, tuple(tensor.shape)) for tensor in found}
+    served = {tensor.name: (tensor.datatype, tuple(tensor.shape)) for tensor in tensors}
     problems = [f"{role} {name} is missing" for name in expected if name not in served]
     for name, (datatype, shape) in served.items():
         if name not in expected:

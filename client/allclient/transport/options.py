@@ -41,9 +41,9 @@ class TlsOptions:
 
     def __post_init__(self) -> None:
         if (self.cert is None) != (self.key is None):
-            given, missing = ("cert", "key") if self.key is None else ("key", "cert")
+            named, missing = ("cert", "key") if self.key is None else ("key", "cert")
             raise ConfigurationError(
-                f"mutual TLS needs a client certificate and its key: {given} is given, "
+                f"mutual TLS needs a client certificate and its key: {named} is given, "
                 f"{missing} is missing"
             )
         for role, path in (("ca", self.ca), ("cert", self.cert), ("key", self.key)):

@@ -128,12 +128,12 @@ class Ensemble:
         ]
 
     def _answers(self, decoded: list[Any]) -> list[dict[str, Any]]:
-        said = self.networks(np.stack([one.pixels for one in decoded]))
+        by_network = self.networks(np.stack([one.pixels for one in decoded]))
         return [
             _as_json(
                 majority.decide(
-                    np.stack([outputs["LOGITS"][index] for outputs in said]),
-                    [outputs["CAM"][index] for outputs in said],
+                    np.stack([outputs["LOGITS"][index] for outputs in by_network]),
+                    [outputs["CAM"][index] for outputs in by_network],
                     one.quality,
                     self.policy,
                 )

@@ -83,13 +83,13 @@ def _is_blanked(data: Bytes, places: list[tuple[int, int]], value: int) -> bool:
 
 def _full_blocks(samples: Bytes, value: int) -> npt.NDArray[np.int64]:
     """Return the places of the blocks that hold this value alone."""
-    found = []
+    places = []
     for start in range(0, len(samples), _PIECE):
         piece = samples[start : start + _PIECE]
         blocks = piece[: len(piece) // BLOCK * BLOCK].reshape(-1, BLOCK)
         likely = np.flatnonzero((blocks[:, 0] == value) & (blocks[:, -1] == value))
-        found.append(likely[(blocks[likely] == value).all(axis=1)] * BLOCK + start)
-    return np.concatenate(found)
+        places.append(likely[(blocks[likely] == value).all(axis=1)] * BLOCK + start)
+    return np.concatenate(places)
 
 
 def _is_noise(samples: Bytes, step: int) -> bool:

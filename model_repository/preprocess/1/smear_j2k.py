@@ -23,8 +23,8 @@ def is_sound(data: bytes) -> bool:
         start = _after_header(data, at + 12, end)
         if start is None or end > len(data):
             return False
-        found = (match.group() for match in _MARKER.finditer(data, start, end))
-        if any(marker not in _PACKET_MARKERS for marker in found):
+        markers = (match.group() for match in _MARKER.finditer(data, start, end))
+        if any(marker not in _PACKET_MARKERS for marker in markers):
             return False
         at = end
     return at >= 0 and data[at : at + 2] == b"\xff\xd9"

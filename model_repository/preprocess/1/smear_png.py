@@ -55,13 +55,13 @@ class Head(NamedTuple):
     def passes(self) -> list[tuple[int, int]]:
         """Return how many rows each pass has, and their bytes: a filter, then the samples."""
         bits = self.depth * _CHANNELS[self.kind]
-        found = []
+        sizes = []
         for left, top, right, down in _PASSES if self.interlaced else ((0, 0, 1, 1),):
             columns = -(-(self.width - left) // right)
             rows = -(-(self.height - top) // down)
             if columns > 0 and rows > 0:
-                found.append((rows, 1 + -(-columns * bits // 8)))
-        return found
+                sizes.append((rows, 1 + -(-columns * bits // 8)))
+        return sizes
 
     def raw_size(self) -> int:
         """Return the number of bytes of the unpacked pixel data."""
@@ -173,7 +173,7 @@ def _walk(data: bytes) -> Chunks:
     """Check that all chunks are there and whole, and read those that are used."""
     frames, animated_first = 0, False
     packed: list[memoryview] = []
-    found: dict[bytes, bytes] = {}
+    contents: dict[bytes, bytes] = {}
     unpacked = Unpacked()
     for name, body in _whole_chunks(data):
         if name == b"IDAT":
@@ -183,19 +183,19 @@ def _walk(data: bytes) -> Chunks:
         elif name == b"acTL" and len(body) >= 8 and not packed:
             (frames,) = struct.unpack_from(">I", body)
         elif name in (b"PLTE", b"tRNS"):
-            found.setdefault(name, bytes(body))
+            contents.setdefault(name, bytes(body))
         elif name in (b"eXIf", b"iCCP", b"zTXt", b"iTXt"):
-            unpacked.add(name, bytes(body), found)
+            unpacked.add(name, bytes(body), contents)
     if not packed:
         raise truncated("PNG", "before its picture")
-    exif = found.get(b"eXIf", b"")
+    exif = contents.get(b"eXIf", b"")
     return Chunks(
         frames=max(1, frames + (not animated_first)) if frames else 1,
-        exif=b"Exif\0\0" + exif if exif else found.get(b"Raw profile type exif", b""),
-        xmp=found.get(b"XML:com.adobe.xmp", b""),
-        profile=found.get(b"iCCP"),
-        palette=_palette(found.get(b"PLTE", b"")),
-        transparent=found.get(b"tRNS", b""),
+        exif=b"Exif\0\0" + exif if exif else contents.get(b"Raw profile type exif", b""),
+        xmp=contents.get(b"XML:com.adobe.xmp", b""),
+        profile=contents.get(b"iCCP"),
+        palette=_palette(contents.get(b"PLTE", b"")),
+        transparent=contents.get(b"tRNS", b""),
         packed=packed,
     )
 
@@ -213,24 +213,24 @@ class Unpacked:
     def __init__(self) -> None:
         self._left = MAX_UNPACKED
 
-    def add(self, name: bytes, content: bytes, found: dict[bytes, bytes]) -> None:
+    def add(self, name: bytes, content: bytes, contents: dict[bytes, bytes]) -> None:
         """Put what is used of one chunk into ``found``."""
         if name == b"eXIf":
-            found.setdefault(name, content)
+            contents.setdefault(name, content)
             return
         keyword, _, rest = content.partition(b"\0")
         if name == b"iCCP":
-            found.setdefault(name, self._inflate(rest[1:]))
+            contents.setdefault(name, self._inflate(rest[1:]))
         elif name == b"zTXt":
             text = self._inflate(rest[1:])
             if keyword == b"Raw profile type exif":
-                found.setdefault(keyword, _from_hex(text))
+                contents.setdefault(keyword, _from_hex(text))
         elif name == b"iTXt":
             language = rest[2:].split(b"\0", 2)
             text = language[2] if len(language) == 3 else b""
             text = self._inflate(text) if rest[:1] == b"\1" else text
             if keyword == b"XML:com.adobe.xmp":
-                found.setdefault(keyword, text)
+                contents.setdefault(keyword, text)
 
     def _inflate(self, packed: bytes) -> bytes:
         try:

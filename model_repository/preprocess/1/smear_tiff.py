@@ -43,21 +43,21 @@ class _Found(NamedTuple):
 
 def read(data: bytes) -> FirstPage:
     """Return the picture; raise ImageError, and whatever a decoder raises for broken data."""
-    found = _find(data)
-    layouts = found.layouts
+    source = _find(data)
+    layouts = source.layouts
 
     def bands(rows: int) -> Iterator[Image.Image]:
         planes = [regroup(_rows(data, one), rows) for one in layouts]
         for parts in zip(*planes, strict=True):
-            images = [found.colours.image(part) for part in parts]
+            images = [source.colours.image(part) for part in parts]
             yield images[0] if len(images) == 1 else Image.merge("RGB", images)
 
     return FirstPage(
         Picture(layouts[0].size, bands),
-        pages=found.pictures.pages,
+        pages=source.pictures.pages,
         extent=layouts[0].size,
-        orientation=found.orientation if found.orientation in range(1, 9) else 1,  # type: ignore[arg-type]
-        profile=found.profile if isinstance(found.profile, bytes) else None,
+        orientation=source.orientation if source.orientation in range(1, 9) else 1,  # type: ignore[arg-type]
+        profile=source.profile if isinstance(source.profile, bytes) else None,
         suspect=any(_is_suspect(data, one) for one in layouts),
         unchecked=layouts[0].page.compression not in CHECKED,
     )
@@ -171,15 +171,15 @@ def _decoded(
     page: TiffPage, packed: bytes | memoryview, index: int, shape: tuple[int, int, int], last: bool
 ) -> Array:
     try:
-        found, _, _ = page.decode(packed, index)
+        part, _, _ = page.decode(packed, index)
     except TiffFileError:
         raise truncated("TIFF", "before its last row") from None
     except Exception:
         if not last:
             raise
         # A last strip may be packed with as many rows as the others have.
-        found, _, _ = page.decode(packed, 0)
-    samples: Array = np.asarray(found)[0]
+        part, _, _ = page.decode(packed, 0)
+    samples: Array = np.asarray(part)[0]
     if samples.shape[1:] != shape[1:] or len(samples) < shape[0]:
         raise truncated("TIFF", "before its last row")
     return samples.view(np.uint8) if samples.dtype == bool else samples

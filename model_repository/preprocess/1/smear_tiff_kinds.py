@@ -136,22 +136,22 @@ _ELEMENTS: Final = 300_000
 
 def _pixels(text: str) -> list[tuple[Attributes, list[Attributes]]]:
     """Return the attributes of each Pixels element, and of its channels."""
-    found: list[tuple[Attributes, list[Attributes]]] = []
+    pictures: list[tuple[Attributes, list[Attributes]]] = []
     elements = itertools.count()
 
     def start(name: str, attributes: Attributes) -> None:
         if next(elements) > _ELEMENTS:
             raise ValueError
-        if name.rpartition(":")[2] == "Pixels" and len(found) < 10_000:
-            found.append((attributes, []))
-        elif name.rpartition(":")[2] == "Channel" and found and len(found[-1][1]) < 16:
-            found[-1][1].append(attributes)
+        if name.rpartition(":")[2] == "Pixels" and len(pictures) < 10_000:
+            pictures.append((attributes, []))
+        elif name.rpartition(":")[2] == "Channel" and pictures and len(pictures[-1][1]) < 16:
+            pictures[-1][1].append(attributes)
 
     parser = expat.ParserCreate()
     parser.StartElementHandler = start
     with suppress(expat.ExpatError, ValueError):  # What stands before a fault counts.
         parser.Parse(text, True)
-    return found
+    return pictures
 
 
 def _colours(

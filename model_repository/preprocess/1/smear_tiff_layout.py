@@ -82,14 +82,14 @@ def layout_of(page: TiffPage, slide: str | None, bits_said: int | None, size: in
             raise corrupt("TIFF", "its strips have no rows")
     if page.imagedepth != 1 or page.tiledepth != 1:
         raise unsupported("a TIFF that is a block of several layers")
-    found = Layout(page, alpha_of(page), part, subsampling_of(page), top_of(page, bits_said))
+    layout = Layout(page, alpha_of(page), part, subsampling_of(page), top_of(page, bits_said))
     if page.compression in PICTURES and part[0] * part[1] > MAX_PICTURE:
         what = f"{PICTURES[page.compression].name} of more than {MAX_PICTURE / 1e6:.0f} megapixels"
         raise unsupported(f"{what} in one piece inside a TIFF")
-    wide = part[0] * part[1] * found.together * max(1, page.bitspersample // 8)
-    if max(wide, part_bytes(found, part[1])) > MAX_PART:
+    wide = part[0] * part[1] * layout.together * max(1, page.bitspersample // 8)
+    if max(wide, part_bytes(layout, part[1])) > MAX_PART:
         raise unsupported("a TIFF whose strips or tiles take more than 600 megabytes each")
-    return _with_parts(found, size)
+    return _with_parts(layout, size)
 
 
 def part_bytes(layout: Layout, rows: int) -> int:

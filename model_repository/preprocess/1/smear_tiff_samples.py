@@ -116,12 +116,12 @@ def subsampling_of(page: TiffPage) -> tuple[int, int]:
     """Return the subsampling of YCbCr colours in byte streams; JPEG says so itself."""
     if page.photometric != YCBCR or page.compression not in STREAMS:
         return 1, 1
-    found = page.subsampling or ()
-    if len(found) < 2 or not all(side in (1, 2, 4) for side in found[:2]):
+    subsampling = page.subsampling or ()
+    if len(subsampling) < 2 or not all(side in (1, 2, 4) for side in subsampling[:2]):
         raise unsupported("a TIFF with YCbCr colours that does not say how they lie")
     if page.planarconfig == 2 or page.predictor != 1:
         raise unsupported("a TIFF with YCbCr colours in separate planes or with a predictor")
-    return int(found[0]), int(found[1])
+    return int(subsampling[0]), int(subsampling[1])
 
 
 def top_of(page: TiffPage, bits_said: int | None) -> int | None:
@@ -131,10 +131,10 @@ def top_of(page: TiffPage, bits_said: int | None) -> int | None:
     """
     if page.bitspersample != 16 or page.sampleformat != UNSIGNED:
         return None
-    said = [2**bits_said - 1] if bits_said else []
+    tops = [2**bits_said - 1] if bits_said else []
     for tag in (341, 281):
-        said += [int(value) for value in numbers(page, tag)[:1]]
-    return next((top for top in said if top in {2**n - 1 for n in range(9, 16)}), None)
+        tops += [int(value) for value in numbers(page, tag)[:1]]
+    return next((top for top in tops if top in {2**n - 1 for n in range(9, 16)}), None)
 
 
 def numbers(page: TiffPage, code: int) -> tuple[float, ...]:

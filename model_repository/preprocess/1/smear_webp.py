@@ -101,7 +101,7 @@ def _first(data: bytes) -> Packed:
     """Check that every chunk lies in the file, and find the first picture, animated or not."""
     end = struct.unpack_from("<I", data, 4)[0] + 8
     at, count = 12, 0
-    found: Packed | None = None
+    picture: Packed | None = None
     while at + 8 <= end:
         count += 1
         if count > MAX_CHUNKS:
@@ -110,11 +110,11 @@ def _first(data: bytes) -> Packed:
         (length,) = struct.unpack_from("<I", data, at + 4)
         if at + 8 + length > end:
             raise truncated("WebP", "inside a chunk")
-        if found is None and name in (b"VP8 ", b"VP8L"):
-            found = Packed(name, data[at + 8 : at + 8 + length])
+        if picture is None and name in (b"VP8 ", b"VP8L"):
+            picture = Packed(name, data[at + 8 : at + 8 + length])
         # The chunks of the first frame lie inside another, behind 16 bytes.
-        inside = name == b"ANMF" and found is None
+        inside = name == b"ANMF" and picture is None
         at += 24 if inside else 8 + length + length % 2
-    if found is None:
+    if picture is None:
         raise truncated("WebP", "before its picture")
-    return found
+    return picture

@@ -160,13 +160,13 @@ def decide(
     supporters = [cam for cam, vote in zip(cams, votes, strict=False) if vote == subtype]
     probabilities = np.zeros((len(BACKBONES), len(SUBTYPES)), dtype=np.float32)
     probabilities[at] = each
-    said = {name: SUBTYPES[vote] for name, vote in zip(ran, votes, strict=True)}
+    subtypes = {name: SUBTYPES[vote] for name, vote in zip(ran, votes, strict=True)}
     return Decision(
         label=label,
         subtype=SUBTYPES[subtype],
         probabilities=mean.astype(np.float32),
         backbone_probabilities=probabilities,
-        votes=tuple(said.get(name, NOT_RUN) for name in BACKBONES),
+        votes=tuple(subtypes.get(name, NOT_RUN) for name in BACKBONES),
         review=tuple(reason for reason in REVIEW_REASONS if holds[reason]),
         ood_score=strangeness,
         heatmap=heatmap([cam[..., subtype] for cam in supporters]),

@@ -64,13 +64,13 @@ def confirm(
     for each in proposals:
         first, second = pictures[each.first], pictures[each.second]
         # A shift is known modulo the side: down by 60 of 64 may be up by 4.
-        found = (
+        overlaps = (
             _correlate(first, second, round(down * SCALE), round(right * SCALE))
             for down in (each.down, each.down - shifts.SIDE)
             for right in (each.right, each.right - shifts.SIDE)
         )
         overlap = max(
-            (Overlap(each.first, each.second, *pair) for pair in found), key=lambda o: o.strength
+            (Overlap(each.first, each.second, *pair) for pair in overlaps), key=lambda o: o.strength
         )
         if overlap.correlation >= MIN_CORRELATION and overlap.strength >= UNSURE_STRENGTH:
             yield overlap

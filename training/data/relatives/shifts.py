@@ -45,12 +45,12 @@ def spectra(pictures: npt.NDArray[np.float32]) -> npt.NDArray[np.complex64]:
     """Return the whitened, band-limited spectra, complex64 [n, SIDE, SIDE // 2 + 1]."""
     fade = windows.tukey(SIDE + 2, TAPER)[1:-1]
     window = np.outer(fade, fade).astype(np.float32)
-    found = np.empty((len(pictures), SIDE, SIDE // 2 + 1), np.complex64)
+    transformed = np.empty((len(pictures), SIDE, SIDE // 2 + 1), np.complex64)
     for index, picture in enumerate(pictures):
         small = cv2.resize(picture, (SIDE, SIDE), interpolation=cv2.INTER_AREA) * window
         spectrum = fft.rfft2(small)
-        found[index] = spectrum / np.maximum(np.abs(spectrum), 1e-6)
-    banded: npt.NDArray[np.complex64] = found * np.sqrt(_band())
+        transformed[index] = spectrum / np.maximum(np.abs(spectrum), 1e-6)
+    banded: npt.NDArray[np.complex64] = transformed * np.sqrt(_band())
     return banded
 
 
@@ -65,7 +65,7 @@ def propose(
     # Parseval: the correlation of any two whitened spectra has the same standard deviation.
     full = np.concatenate([_band(), _band()[:, 1:-1]], axis=1)
     deviation = float(np.sqrt((full**2).sum())) / SIDE**2
-    found = []
+    proposals = []
     for first in range(len(every) - 1):
         for start in range(first + 1, len(every), BLOCK):
             product = every[first] * np.conj(every[start : start + BLOCK])
@@ -74,9 +74,11 @@ def propose(
             peaks = surface.max(axis=1) / deviation
             for place in np.flatnonzero(peaks >= MIN_PEAK):
                 down, right = divmod(int(surface[place].argmax()), SIDE)
-                found.append(Proposal(first, start + int(place), float(peaks[place]), down, right))
+                proposals.append(
+                    Proposal(first, start + int(place), float(peaks[place]), down, right)
+                )
         tell(len(every) - 1 - first)
-    return found
+    return proposals
 
 
 def _band() -> npt.NDArray[np.float32]:

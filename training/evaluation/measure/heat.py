@@ -17,8 +17,8 @@ def measure(cam: npt.NDArray[np.float32], nuclei: npt.NDArray[np.bool_]) -> tupl
     that is the area.
     """
     high, wide = nuclei.shape
-    found = served.smear_heat.evidence(np.asarray(cam))
-    heat = cv2.resize(found, (wide, high), interpolation=cv2.INTER_LINEAR)
+    evidence = served.smear_heat.evidence(np.asarray(cam))
+    heat = cv2.resize(evidence, (wide, high), interpolation=cv2.INTER_LINEAR)
     total = float(heat.sum())
     if total <= 0 or not nuclei.any():
         return (np.nan, np.nan, np.nan)

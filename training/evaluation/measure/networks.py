@@ -34,8 +34,10 @@ def load(path: Path) -> Net:
         count = len(pixels)
         if fill and count < BATCH:
             pixels = np.concatenate([pixels, np.repeat(pixels[:1], BATCH - count, 0)])
-        found = net.predict_on_batch(pixels)
-        logits, cam = (np.asarray(found[name], np.float32)[:count] for name in ("LOGITS", "CAM"))
+        outputs_of_all = net.predict_on_batch(pixels)
+        logits, cam = (
+            np.asarray(outputs_of_all[name], np.float32)[:count] for name in ("LOGITS", "CAM")
+        )
         return logits, cam
 
     return answer

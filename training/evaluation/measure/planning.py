@@ -40,11 +40,11 @@ class Plan:
     @property
     def missing(self) -> list[str]:
         """What RUNS lacks of what was asked for, in words."""
-        there = {name for each in self.masters.values() for name in each}
+        backbones = {name for each in self.masters.values() for name in each}
         return [
-            f"{name}: fold {fold.name}" if name in there else f"{name}: no master"
+            f"{name}: fold {fold.name}" if name in backbones else f"{name}: no master"
             for name in self.backbones
-            for fold in (self.folds if name in there else self.folds[:1])
+            for fold in (self.folds if name in backbones else self.folds[:1])
             if name not in self.masters[fold.name]
         ]
 
@@ -118,11 +118,11 @@ def execute(
     if not predictor.tables:
         path, reason = next(iter(predictor.failed.items()))
         raise ValueError(f"no image of {plan.root} can be read; {path}: {reason}")
-    found = {
+    predictions = {
         name: table.predictions(plan.protocol, name, _meta(plan, name, predictor.failed))
         for name, table in predictor.tables.items()
     }
-    return found, predictor.failed
+    return predictions, predictor.failed
 
 
 def _meta(plan: Plan, backbone: str, failed: Mapping[str, str]) -> dict[str, Any]:
@@ -155,13 +155,13 @@ def _masters(runs: Path, protocol: str, fold: str, backbones: Sequence[str]) -> 
     places = [runs / protocol / fold]
     if protocol == ONE_FOLD:
         places.append(runs)
-    found: dict[str, Path] = {}
+    paths: dict[str, Path] = {}
     for name in backbones:
         for place in places:
             for path in (place / name / f"{name}.keras", place / f"{name}.keras"):
                 if path.is_file():
-                    found.setdefault(name, path)
-    return found
+                    paths.setdefault(name, path)
+    return paths
 
 
 def _none(runs: Path, protocol: str, backbones: Sequence[str]) -> FileNotFoundError:

@@ -109,9 +109,9 @@ class Predictor:
                 pixels = np.stack([each.pixels for each in decoded])
                 for name, net in nets.items():
                     table, (logits, _) = self.tables[name], net(pixels)
-                    found = table.variants.setdefault(change.name, [])
+                    rows = table.variants.setdefault(change.name, [])
                     for (job, _), one, own in zip(batch, decoded, logits, strict=True):
-                        found.append((table.place[fold, job.sample.path], own, one.quality))
+                        rows.append((table.place[fold, job.sample.path], own, one.quality))
                 self.advance(len(batch))
 
     def _batch(
@@ -160,13 +160,13 @@ def jobs(folds: Sequence[Fold], count: int, seed: int) -> dict[str, list[Job]]:
     rng = np.random.default_rng(seed)
     drawn = sorted(rng.choice(len(tests), min(count, len(tests)), replace=False).tolist())
     chosen = [tests[place] for place in drawn]
-    found: dict[str, list[Job]] = {}
+    by_fold: dict[str, list[Job]] = {}
     for number, (fold, sample) in enumerate(chosen):
         others = [other for _, other in chosen if other.slide != sample.slide]
         donors = others or [other for _, other in chosen]
         donor = donors[int(rng.integers(len(donors)))]
-        found.setdefault(fold, []).append(Job(sample, donor.path, (seed, number)))
-    return found
+        by_fold.setdefault(fold, []).append(Job(sample, donor.path, (seed, number)))
+    return by_fold
 
 
 def _original(job: Job) -> tuple[fields.Rgb, fields.Rgb]:

@@ -97,12 +97,12 @@ def stresses() -> list[Change]:
         ("blur", (0.6, 1, 1.5, 2.5), lambda s: _alone(partial(light.blur, sigma=s))),
         ("noise", (4, 8, 16, 32), lambda s: _drawn(partial(light.noise, deviation=s))),
     ]
-    found = [
+    changes = [
         Change(f"{STRESS}{axis}.{strength:g}", f"{axis} {strength:g}", change(strength))
         for axis, strengths, change in steps
         for strength in strengths
     ]
-    return found + [
+    return changes + [
         Change(f"{STRESS}jpeg.{q}", f"jpeg {q}", _alone(_same), partial(jpeg, quality=q))
         for q in (10, 25, 50, 75)
     ]

@@ -23,19 +23,19 @@ def blank(field: Rgb, rng: np.random.Generator, fill: str) -> Rgb:
     ``fill`` is "background" or "red_cells" for random pixels of these, so that colour and grain
     fit, or "inpainted" to continue what is around each nucleus (A. Telea, 2004).
     """
-    found = served.smear_nuclei.find(field)
-    cover = grow(found.mask, RIM)
+    nuclei = served.smear_nuclei.find(field)
+    cover = grow(nuclei.mask, RIM)
     if fill == "inpainted":
         filled = cv2.inpaint(field, cover.astype(np.uint8), 5, cv2.INPAINT_TELEA)
         return np.asarray(filled, np.uint8)
-    others = ~found.cells if fill == "background" else found.cells & ~cover
+    others = ~nuclei.cells if fill == "background" else nuclei.cells & ~cover
     return _blend(field, _grain(field, others, rng), cover)
 
 
 def only_nuclei(field: Rgb, rng: np.random.Generator) -> Rgb:
     """Return the nuclei, with a rim, alone on the field's background."""
-    found = served.smear_nuclei.find(field)
-    return _blend(field, _grain(field, ~found.cells, rng), ~grow(found.mask, RIM))
+    nuclei = served.smear_nuclei.find(field)
+    return _blend(field, _grain(field, ~nuclei.cells, rng), ~grow(nuclei.mask, RIM))
 
 
 def swap_background(field: Rgb, donor: Rgb) -> Rgb:

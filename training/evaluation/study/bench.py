@@ -31,11 +31,15 @@ class Changed(NamedTuple):
 
 def collect(by_backbone: Mapping[str, Predictions], aligned: Aligned) -> dict[str, Changed]:
     """Return the variants that all backbones have, by name."""
-    given = list(by_backbone.values())
-    names = [name for name in given[0].variants if all(name in each.variants for each in given)]
-    found = {}
+    predictions = list(by_backbone.values())
+    names = [
+        name
+        for name in predictions[0].variants
+        if all(name in each.variants for each in predictions)
+    ]
+    changed = {}
     for name in names:
-        variants = [each.variants[name] for each in given]
+        variants = [each.variants[name] for each in predictions]
         # Where each changed image stands among the aligned rows, for each backbone.
         places = [{int(row): place for place, row in enumerate(rows)} for rows in aligned.rows]
         answered = [
@@ -51,12 +55,12 @@ def collect(by_backbone: Mapping[str, Predictions], aligned: Aligned) -> dict[st
             continue
         own = [[each[place] for place in common] for each in answered]
         logits = [v.logits[numbers] for v, numbers in zip(variants, own, strict=True)]
-        found[name] = Changed(
+        changed[name] = Changed(
             np.array(common, np.int64),
             np.stack(logits).astype(np.float64),
             variants[0].quality[own[0]],
         )
-    return found
+    return changed
 
 
 class Bench:
@@ -80,11 +84,13 @@ class Bench:
         self, logits: Floats, folds: npt.NDArray[np.str_]
     ) -> dict[str, npt.NDArray[np.int64]]:
         votes = logits.argmax(-1)
-        found = dict(zip(self.aligned.backbones, votes, strict=True))
-        if len(found) == len(BACKBONES):
+        answers = dict(zip(self.aligned.backbones, votes, strict=True))
+        if len(answers) == len(BACKBONES):
             scale = np.array([self.calibrated.temperatures[fold] for fold in folds.tolist()])
-            found["majority"] = fusion.majority(votes, softmax(logits / scale.T[..., None])).answers
-        return found
+            answers["majority"] = fusion.majority(
+                votes, softmax(logits / scale.T[..., None])
+            ).answers
+        return answers
 
     def probe(self, name: str, changed: Changed) -> dict[str, Any]:
         """Return one entry of PROBES.variants."""

@@ -46,11 +46,11 @@ def _backbone(
 def _means(
     table: npt.NDArray[np.float32], measured: npt.NDArray[np.bool_]
 ) -> Mapping[str, float | int | None]:
-    found: dict[str, float | int | None] = {
+    means: dict[str, float | int | None] = {
         "images": int(measured.sum()),
         "not_measured": int((~measured).sum()),
     }
     if not measured.any():
-        return found | dict.fromkeys(("heat", "area", "ratio", "pointing"))
+        return means | dict.fromkeys(("heat", "area", "ratio", "pointing"))
     heat, area, pointing = (float(each) for each in table[measured].mean(0, dtype=np.float64))
-    return found | {"heat": heat, "area": area, "ratio": heat / area, "pointing": pointing}
+    return means | {"heat": heat, "area": area, "ratio": heat / area, "pointing": pointing}

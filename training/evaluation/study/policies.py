@@ -51,15 +51,15 @@ def by_fold(
             fold: dataclasses.replace(served, temperature=own)
             for fold, own in calibrated.temperatures.items()
         }, []
-    found, missing = {}, []
+    by_name, missing = {}, []
     for fold, own in calibrated.temperatures.items():
         if folder is None or not fold_policies.place(folder, fold).is_file():
             missing.append(f"policy of the fold {fold}; python -m training calibrate makes it")
             continue
-        found[fold] = fold_policies.load(folder, fold)
-        if np.abs(np.log(found[fold].temperature / own)).max() > SAME_TEMPERATURE:
+        by_name[fold] = fold_policies.load(folder, fold)
+        if np.abs(np.log(by_name[fold].temperature / own)).max() > SAME_TEMPERATURE:
             raise PredictionsError(
                 f"{fold_policies.place(folder, fold)} was fitted on other predictions than these; "
                 "run python -m training calibrate again"
             )
-    return found, missing
+    return by_name, missing

@@ -35,17 +35,17 @@ def figures(
     decided: Decisions, targets: npt.NDArray[np.int64], draws: Resamples, slides: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return REVIEW of ``training.evaluation.figures``; ``slides`` gives the rows of each slide."""
-    given = decided.unreviewed
+    unreviewed = decided.unreviewed
     wrong_class = decided.answers != targets
     wrong_label = (decided.answers == BENIGN) != (targets == BENIGN)
-    counts = selective.counts(given, wrong_class, wrong_label)
+    counts = selective.counts(unreviewed, wrong_class, wrong_label)
     answered = counts.pop("without_review")
     reasons = sorted({reason for each in decided.reasons for reason in each})
     table = {
         slide: {
             "class": SUBTYPES[int(np.bincount(targets[rows]).argmax())].value,
             "images": len(rows),
-            **selective.counts(given[rows], wrong_class[rows], wrong_label[rows]),
+            **selective.counts(unreviewed[rows], wrong_class[rows], wrong_label[rows]),
         }
         for slide, rows in slides.items()
     }
@@ -57,15 +57,15 @@ def figures(
         "without_review": {
             "images": answered,
             **counts,
-            "wrong_class_share": _share(wrong_class[given]),
-            "wrong_label_share": _share(wrong_label[given]),
-            "malignant_called_benign": int((given & wrong_label & (targets != BENIGN)).sum()),
-            "benign_called_malignant": int((given & wrong_label & (targets == BENIGN)).sum()),
+            "wrong_class_share": _share(wrong_class[unreviewed]),
+            "wrong_label_share": _share(wrong_label[unreviewed]),
+            "malignant_called_benign": int((unreviewed & wrong_label & (targets != BENIGN)).sum()),
+            "benign_called_malignant": int((unreviewed & wrong_label & (targets == BENIGN)).sum()),
         },
         "intervals": {
-            "coverage": draws.interval(draws.means(given)),
-            "wrong_class_share": draws.interval(draws.means(wrong_class, given)),
-            "wrong_label_share": draws.interval(draws.means(wrong_label, given)),
+            "coverage": draws.interval(draws.means(unreviewed)),
+            "wrong_class_share": draws.interval(draws.means(wrong_class, unreviewed)),
+            "wrong_label_share": draws.interval(draws.means(wrong_label, unreviewed)),
         },
         "slides": table,
     }

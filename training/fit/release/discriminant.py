@@ -71,12 +71,14 @@ def weights(samples: Sequence[Sample]) -> npt.NDArray[np.float64]:
     """Return the weight of each sample [n] with mean 1: classes equal, slides of a class equal."""
     targets = np.array([sample.target for sample in samples])
     slides = np.array([sample.slide for sample in samples])
-    found = np.zeros(len(samples))
+    shares = np.zeros(len(samples))
     for target in np.unique(targets):
-        here = targets == target
-        counts = {slide: int((here & (slides == slide)).sum()) for slide in set(slides[here])}
+        of_class = targets == target
+        counts = {
+            slide: int((of_class & (slides == slide)).sum()) for slide in set(slides[of_class])
+        }
         for slide, count in counts.items():
-            found[here & (slides == slide)] = 1 / max(count, MIN_SLIDE_IMAGES)
-        found[here] /= found[here].sum()
-    scaled: npt.NDArray[np.float64] = found / found.mean()
+            shares[of_class & (slides == slide)] = 1 / max(count, MIN_SLIDE_IMAGES)
+        shares[of_class] /= shares[of_class].sum()
+    scaled: npt.NDArray[np.float64] = shares / shares.mean()
     return scaled

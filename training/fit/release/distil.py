@@ -133,8 +133,8 @@ class _Targets:
         self.shapes = [maps.shape[1:] for maps in every]
 
     def of(self, pixels: npt.NDArray[np.uint8]) -> list[npt.NDArray[np.float32]]:
-        found = zip(self._maps(pixels), self._means, self._scales, strict=True)
-        return [(maps - mean) * scale for maps, mean, scale in found]
+        by_teacher = zip(self._maps(pixels), self._means, self._scales, strict=True)
+        return [(maps - mean) * scale for maps, mean, scale in by_teacher]
 
     def _maps(self, pixels: npt.NDArray[np.uint8]) -> list[npt.NDArray[np.float32]]:
         return [

@@ -66,7 +66,7 @@ def fit(
             bar.update(done - bar.pos)
 
         source = Features(backbones.extractor(nets), recipe, seed, features, report)
-        found = source.of(train)
-    head.set_weights(discriminant.fit(found, train, recipe.ridge))
+        features_of_views = source.of(train)
+    head.set_weights(discriminant.fit(features_of_views, train, recipe.ridge))
     fitted: list[npt.NDArray[Any]] = nets.served.get_weights()
     return fitted

@@ -43,9 +43,9 @@ class HeadRecipe:
         Raises:
             ValueError: a setting that no head can be fitted with.
         """
-        given = {name: value for name, value in changes.items() if value is not None}
-        config = dataclasses.replace(self.augment, **given.pop("augment", {}))
-        return dataclasses.replace(self, augment=config, **given)
+        settings = {name: value for name, value in changes.items() if value is not None}
+        config = dataclasses.replace(self.augment, **settings.pop("augment", {}))
+        return dataclasses.replace(self, augment=config, **settings)
 
 
 RECIPES: dict[str, HeadRecipe] = {

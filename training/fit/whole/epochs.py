@@ -191,16 +191,16 @@ class _Training:
         if self._robust:
             weights = self._robust.weights(batch.slides)
         self._net.reset_metrics()
-        found = self._net.train_on_batch(
+        logs = self._net.train_on_batch(
             batch.pixels, batch.targets, sample_weight=weights, return_dict=True
         )
-        loss = float(found["loss"])
+        loss = float(logs["loss"])
         if not math.isfinite(loss):
             raise FloatingPointError(
                 f"the training loss is {loss} in epoch {epoch}; try a lower rate in --stage"
             )
         if self._robust:
-            self._robust.learn(batch.slides, keras.ops.convert_to_numpy(found["losses"]))
+            self._robust.learn(batch.slides, keras.ops.convert_to_numpy(logs["losses"]))
         return loss
 
     def _close(self, epoch: int, number: int, stage: Stage) -> None:

@@ -121,6 +121,6 @@ class WholeRecipe:
         Raises:
             ValueError: a setting that no training can follow.
         """
-        given = {name: value for name, value in changes.items() if value is not None}
-        config = dataclasses.replace(self.augment, **given.pop("augment", {}))
-        return dataclasses.replace(self, augment=config, **given)
+        settings = {name: value for name, value in changes.items() if value is not None}
+        config = dataclasses.replace(self.augment, **settings.pop("augment", {}))
+        return dataclasses.replace(self, augment=config, **settings)

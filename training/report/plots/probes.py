@@ -30,7 +30,7 @@ def probes(figures: Figures) -> Panel | None:
     }
     rows = {
         str(at(figures, "probes", "families", family, "title")): {
-            voter: found for voter in DRAWN if (found := _worst(variants, voter))
+            voter: share for voter in DRAWN if (share := _worst(variants, voter))
         }
         for family, variants in families.items()
     }
@@ -71,12 +71,12 @@ def probes(figures: Figures) -> Panel | None:
 
 def _worst(variants: list[Mapping[str, Any]], voter: str) -> Any:
     """Return the largest share of labels changed among the variants, or None."""
-    found = [
+    shares = [
         measured(
             at(each, "voters", voter, "label_changed"),
             each.get("label_changed_interval") if voter == VOTE else None,
         )
         for each in variants
     ]
-    known = [each for each in found if each.known]
+    known = [each for each in shares if each.known]
     return max(known, key=lambda each: each.number) if known else None

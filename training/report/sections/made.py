@@ -13,11 +13,11 @@ from training.report.wording import MEMBERS, PROTOCOLS, VOTERS, named, ordered
 
 def cost(figures: Figures) -> Section:
     """Return the section on cost."""
-    found = Section("cost", "Cost")
+    page_section = Section("cost", "Cost")
     backbones = at(figures, "cost", "backbones")
     if not backbones:
-        found.blocks.append(missing("Parameters, operations, latency and size"))
-        return found
+        page_section.blocks.append(missing("Parameters, operations, latency and size"))
+        return page_section
     rows = []
     for name in MEMBERS:
         each = at(backbones, name) or {}
@@ -46,18 +46,18 @@ def cost(figures: Figures) -> Section:
         "Latency, median (10-90%)",
         "Relative",
     )
-    found.blocks.append(Table("One image of 224 x 224 pixels", head, rows))
+    page_section.blocks.append(Table("One image of 224 x 224 pixels", head, rows))
     about = at(figures, "cost") or {}
     if about.get("rule"):
-        found.blocks.append(Text(str(about["rule"]), "note"))
+        page_section.blocks.append(Text(str(about["rule"]), "note"))
     parts = [str(about["cpu"])] if about.get("cpu") else []
     for key, name in (("threads", "threads"), ("runs", "runs")):
         if numbers.known(about.get(key)):
             parts.append(f"{numbers.count(about[key])} {name}")
     parts += [f"{name} {value}" for name, value in (about.get("versions") or {}).items()]
     if parts:
-        found.blocks.append(Text("; ".join(parts) + ".", "note"))
-    return found
+        page_section.blocks.append(Text("; ".join(parts) + ".", "note"))
+    return page_section
 
 
 def method(figures: Figures) -> Section:
@@ -93,19 +93,19 @@ def method(figures: Figures) -> Section:
 
 def provenance(figures: Figures) -> Section:
     """Return the section on what the figures were made from."""
-    found = Section("provenance", "Provenance")
+    page_section = Section("provenance", "Provenance")
     rows = [
         [name, str(value)] for name, value in _flat(at(figures, "provenance") or {}, "predictions")
     ]
     rows += [[f"policy: {name}", str(value)] for name, value in _flat(at(figures, "policy") or {})]
     if not rows:
-        found.blocks.append(missing("Provenance"))
-        return found
-    found.blocks.append(Table("This report", ["", ""], rows, names=2))
+        page_section.blocks.append(missing("Provenance"))
+        return page_section
+    page_section.blocks.append(Table("This report", ["", ""], rows, names=2))
     for protocol, backbones in (at(figures, "provenance", "predictions") or {}).items():
-        found.blocks += _predictions(protocol, backbones)
-    found.blocks += _folds(figures)
-    return found
+        page_section.blocks += _predictions(protocol, backbones)
+    page_section.blocks += _folds(figures)
+    return page_section
 
 
 def _predictions(protocol: str, backbones: Mapping[str, Any]) -> Iterator[Block]:
@@ -134,9 +134,9 @@ def _folds(figures: Figures) -> Iterator[Block]:
         yield Table(f"Folds; temperatures and weights of {names}", head, rows, names=2)
 
 
-def _flat(found: Mapping[str, Any], *without: str, before: str = "") -> Iterator[tuple[str, Any]]:
+def _flat(nested: Mapping[str, Any], *without: str, before: str = "") -> Iterator[tuple[str, Any]]:
     """Yield the leaves of nested dicts with dotted names; long lists by their length."""
-    for name, value in found.items():
+    for name, value in nested.items():
         if name in without:
             continue
         if isinstance(value, Mapping):

@@ -11,12 +11,12 @@ from training.report.wording import MEMBERS, PROTOCOLS, VOTERS, named
 
 def section(figures: Figures) -> Section:
     """Return the section on class activation maps."""
-    found = Section("maps", "Where the class activation maps look")
+    page_section = Section("maps", "Where the class activation maps look")
     panels = [cams(figures, protocol) for protocol in PROTOCOLS]
     if not any(panels):
-        found.blocks.append(missing("Class activation maps"))
-        return found
-    found.blocks += [
+        page_section.blocks.append(missing("Class activation maps"))
+        return page_section
+    page_section.blocks += [
         Text(
             "Nuclei are found by their optical density, without any network. If a map were spread "
             "by chance, its share of heat inside nuclei would be the nuclei's share of the area; "
@@ -25,7 +25,7 @@ def section(figures: Figures) -> Section:
         Plots(panels),
         _maps(figures),
     ]
-    return found
+    return page_section
 
 
 def _maps(figures: Figures) -> Table:

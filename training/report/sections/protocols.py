@@ -35,8 +35,8 @@ LABEL = {"slides": "binary_balanced_accuracy"}
 
 def section(figures: Figures) -> Section:
     """Return the section on the three protocols."""
-    found = Section("ways", "Three ways to score")
-    found.blocks.append(
+    page_section = Section("ways", "Three ways to score")
+    page_section.blocks.append(
         Text(
             "Same images, same networks, three questions. Sensitivity is the share of malignant "
             "fields called malignant, of whichever stage; specificity the share of benign fields "
@@ -45,8 +45,8 @@ def section(figures: Figures) -> Section:
         )
     )
     for protocol, title in PROTOCOLS.items():
-        found.blocks += _protocol(figures, protocol, title)
-    return found
+        page_section.blocks += _protocol(figures, protocol, title)
+    return page_section
 
 
 def _protocol(figures: Figures, protocol: str, title: str) -> Iterator[Block]:
@@ -90,16 +90,16 @@ def table(figures: Figures, protocol: str, names: tuple[str, ...], caption: str)
 
 
 def _counts(figures: Figures, protocol: str) -> str:
-    found = at(figures, "ways", protocol)
-    classes = at(found, "classes") or {}
+    counts = at(figures, "ways", protocol)
+    classes = at(counts, "classes") or {}
     parts = ", ".join(
         f"{named(CLASSES, name)} {numbers.count(at(classes, name, 'images'))}"
         for name in ordered(CLASSES, classes)
     )
     return (
-        f"{numbers.count(at(found, 'images'))} test images ({parts}) in "
-        f"{numbers.count(at(found, 'groups'))} groups of overlapping fields, from "
-        f"{numbers.count(at(found, 'slides'))} slides."
+        f"{numbers.count(at(counts, 'images'))} test images ({parts}) in "
+        f"{numbers.count(at(counts, 'groups'))} groups of overlapping fields, from "
+        f"{numbers.count(at(counts, 'slides'))} slides."
     )
 
 
@@ -117,14 +117,14 @@ def _gaps(figures: Figures, protocol: str) -> Iterator[Block]:
 
 def appendix(figures: Figures) -> Section:
     """Return the table of every score of every voter."""
-    found = Section("scores", "All scores")
+    page_section = Section("scores", "All scores")
     for protocol, title in PROTOCOLS.items():
         if at(figures, "ways", protocol, "voters"):
-            found.blocks.append(table(figures, protocol, tuple(SCORES), title))
-            found.blocks.append(_classes(figures, protocol, title))
+            page_section.blocks.append(table(figures, protocol, tuple(SCORES), title))
+            page_section.blocks.append(_classes(figures, protocol, title))
         else:
-            found.blocks.append(missing(title))
-    found.blocks.append(
+            page_section.blocks.append(missing(title))
+    page_section.blocks.append(
         Text(
             "MCC is Matthews' correlation coefficient. ECE, Brier score and negative log "
             "likelihood are of calibrated probabilities; a fuzzy rank gives no probabilities, so "
@@ -132,7 +132,7 @@ def appendix(figures: Figures) -> Section:
             "note",
         )
     )
-    return found
+    return page_section
 
 
 def _classes(figures: Figures, protocol: str, title: str) -> Table:

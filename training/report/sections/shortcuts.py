@@ -15,13 +15,13 @@ from training.report.wording import MEMBERS, PROTOCOLS, VOTE, VOTERS, named
 
 def probing(figures: Figures) -> Section:
     """Return the section on shortcut probes."""
-    found = Section("probes", "Shortcut probes")
+    page_section = Section("probes", "Shortcut probes")
     if not at(figures, "probes", "variants"):
-        found.blocks.append(missing("Shortcut probes"))
-        return found
+        page_section.blocks.append(missing("Shortcut probes"))
+        return page_section
     images = numbers.count(at(figures, "probes", "images"))
     protocol = named(PROTOCOLS, str(at(figures, "probes", "way"))).lower()
-    found.blocks += [
+    page_section.blocks += [
         Text(
             "Each image is changed in a way that cells do not care about, or loses what the "
             "answer should depend on, and is read again "
@@ -36,30 +36,30 @@ def probing(figures: Figures) -> Section:
         _families(figures),
         *_emptied(figures),
     ]
-    return found
+    return page_section
 
 
 def stressing(figures: Figures) -> Section:
     """Return the section on stress."""
-    found = Section("stress", "Stress")
+    page_section = Section("stress", "Stress")
     axes = at(figures, "stress", "axes") or {}
     panels = [stress(figures, axis) for axis in axes]
     if not any(panels):
-        found.blocks.append(missing("Stress curves"))
-        return found
-    found.blocks += [
+        page_section.blocks.append(missing("Stress curves"))
+        return page_section
+    page_section.blocks += [
         Text(
             "Changes that grow until answers break. The grey area is the share of images for which "
             "review is asked: where the lines fall, it should rise."
         ),
         Plots(panels),
     ]
-    return found
+    return page_section
 
 
 def variants(figures: Figures) -> Section:
     """Return the table of every variant of every probe."""
-    found = Section("variants", "All probes")
+    page_section = Section("variants", "All probes")
     families = at(figures, "probes", "families") or {}
     rows: list[list[str | Cell]] = []
     for each in (at(figures, "probes", "variants") or {}).values():
@@ -79,8 +79,8 @@ def variants(figures: Figures) -> Section:
             ]
         )
     if not rows:
-        found.blocks.append(missing("Shortcut probes"))
-        return found
+        page_section.blocks.append(missing("Shortcut probes"))
+        return page_section
     head = (
         "Probe",
         "Variant",
@@ -91,14 +91,14 @@ def variants(figures: Figures) -> Section:
         "Asked for review",
         "Malignant without review",
     )
-    found.blocks.append(
+    page_section.blocks.append(
         Table("Every variant; a to b is before and after the change", head, rows, names=2)
     )
-    return found
+    return page_section
 
 
-def _change(found: Any, name: str) -> str:
-    before, after = at(found, f"{name}_before"), at(found, name)
+def _change(variant: Any, name: str) -> str:
+    before, after = at(variant, f"{name}_before"), at(variant, name)
     if not numbers.known(before) or not numbers.known(after):
         return numbers.MISSING
     return f"{numbers.percent(before)} to {numbers.percent(after)}"

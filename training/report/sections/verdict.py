@@ -37,8 +37,8 @@ OWN_LIMITS = (
 
 def section(figures: Figures) -> Section:
     """Return the section that sums up."""
-    found = Section("verdict", "In short")
-    found.blocks += [
+    page_section = Section("verdict", "In short")
+    page_section.blocks += [
         Text(NOT_A_DEVICE, "lead"),
         _tiles(figures),
         Text("What the figures say", "heading"),
@@ -46,13 +46,13 @@ def section(figures: Figures) -> Section:
         Text("What they do not say", "heading"),
         Bullets(limits(figures)),
     ]
-    return found
+    return page_section
 
 
 def sentences(figures: Figures) -> list[str]:
     """Return the findings alone, for the model card."""
-    found = [*_unseen(figures), *_seen(figures), *_doubt(figures)]
-    return found if at(figures, OWN_IMAGES) else [*found, _goals(figures)]
+    findings = [*_unseen(figures), *_seen(figures), *_doubt(figures)]
+    return findings if at(figures, OWN_IMAGES) else [*findings, _goals(figures)]
 
 
 def limits(figures: Figures) -> tuple[str, ...]:
@@ -95,14 +95,14 @@ def _unseen(figures: Figures) -> list[str]:
             "Slides never seen in training: not measured. Without that figure nothing here tells "
             "whether the networks learned cells or slides."
         ]
-    found = score(figures, "slides", VOTE, "sensitivity")
+    sensitivity = score(figures, "slides", VOTE, "sensitivity")
     cleared = score(figures, "slides", VOTE, "specificity")
     chance = "better than chance (50%)"
     if both.interval is None or both.interval[0] <= 0.5:
         chance = "not to be told from chance (50%)"
     sentences = [
-        f"On slides never seen in training the vote finds {found.as_share()} of the malignant "
-        f"fields and calls {cleared.as_share()} of the benign ones benign. Balanced accuracy is "
+        f"On slides never seen in training the vote finds {sensitivity.as_share()} of the "
+        f"malignant fields and calls {cleared.as_share()} of the benign ones benign. Balanced accuracy is "
         f"{both.as_share()}, {chance}. All four classes are right in "
         f"{score(figures, 'slides', VOTE, 'accuracy').as_share()} of the fields."
     ]
@@ -155,15 +155,17 @@ def _seen(figures: Figures) -> list[str]:
 
 def _doubt(figures: Figures) -> list[str]:
     review = at(figures, "ways", "slides", "review")
-    given, wrong = reviewed(review, "coverage"), reviewed(review, "wrong_label_share")
+    coverage, wrong = reviewed(review, "coverage"), reviewed(review, "wrong_label_share")
     sentences = []
-    if not given.known:
+    if not coverage.known:
         sentences.append("How many answers on unseen slides need no review: not measured.")
-    elif given.value == 0:
+    elif coverage.value == 0:
         sentences.append("On unseen slides every answer asks for review.")
     else:
-        asked = f"On unseen slides {given.as_share()} of the answers come without a call for review"
-        sentences.append(f"{asked}; {wrong.as_share()} of these have the wrong label.")
+        start = (
+            f"On unseen slides {coverage.as_share()} of the answers come without a call for review"
+        )
+        sentences.append(f"{start}; {wrong.as_share()} of these have the wrong label.")
     for name, each in (at(figures, "outside") or {}).items():
         alarms, images = at(each, "malignant_without_review"), at(each, "images")
         if not numbers.known(alarms) or at(each, "class") != "benign":
