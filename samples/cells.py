@@ -127,10 +127,10 @@ ANY_BLASTS: Final = Blasts()
 
 
 def blast(
-    rng: np.random.Generator, radius: float, softness: float, look: Blasts = ANY_BLASTS
+    rng: np.random.Generator, radius: float, softness: float, blasts: Blasts = ANY_BLASTS
 ) -> Nucleated:
     """Return a larger, less regular cell with finer chromatin, nucleoli and a blue rim."""
-    size = radius * rng.uniform(*look.size)
+    size = radius * rng.uniform(*blasts.size)
     half = int(size * 1.5 + softness * 3) + 2
     side = 2 * half + 1
     body = outline(rng, half, size, stretch=0.09, wobble=0.03)
@@ -138,23 +138,23 @@ def blast(
     core = outline(
         rng,
         half,
-        size * rng.uniform(*look.core),
+        size * rng.uniform(*blasts.core),
         centre=(float(shift[0]), float(shift[1])),
         stretch=0.10,
         wobble=0.045,
     )
     inside: Density = np.minimum(core.inside(softness), body.inside(softness))
     chromatin: Density = (
-        look.chromatin + 0.07 * texture(rng, side, size * 0.14) + 0.05 * texture(rng, side, size)
+        blasts.chromatin + 0.07 * texture(rng, side, size * 0.14) + 0.05 * texture(rng, side, size)
     )
     grid = _grid(half)
-    for _ in range(rng.integers(look.nucleoli[0], look.nucleoli[1] + 1)):
+    for _ in range(rng.integers(blasts.nucleoli[0], blasts.nucleoli[1] + 1)):
         spot = size * rng.uniform(0.09, 0.16)
         away = np.abs(grid - np.complex64(complex(*rng.normal(0, size * 0.32, 2)))) / spot
         near = np.exp(-(away**2))
         ring = np.exp(-(((away - 1.6) / 0.6) ** 2))
         chromatin += 0.10 * ring - 0.26 * near
-    if rng.random() < look.cleft:
+    if rng.random() < blasts.cleft:
         turned = grid * np.complex64(np.exp(1j * rng.uniform(0, np.pi)))
         across = (turned.real - size * rng.normal(0.15, 0.2)) / (0.07 * size)
         chromatin -= 0.22 * np.exp(-(across**2)) * (turned.imag > 0)

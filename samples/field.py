@@ -25,15 +25,15 @@ _WHITE_CELLS: Final[dict[str, Callable[..., cells.Nucleated]]] = {
     "benign": cells.hematogone,
     "early_pre_b": partial(
         cells.blast,
-        look=cells.Blasts((1.2, 1.4), (0.88, 0.94), nucleoli=(0, 0), cleft=0.0, chromatin=0.66),
+        blasts=cells.Blasts((1.2, 1.4), (0.88, 0.94), nucleoli=(0, 0), cleft=0.0, chromatin=0.66),
     ),
     "pre_b": partial(
         cells.blast,
-        look=cells.Blasts((1.7, 2.0), (0.60, 0.70), nucleoli=(0, 1), cleft=0.0, chromatin=0.95),
+        blasts=cells.Blasts((1.7, 2.0), (0.60, 0.70), nucleoli=(0, 1), cleft=0.0, chromatin=0.95),
     ),
     "pro_b": partial(
         cells.blast,
-        look=cells.Blasts((1.6, 1.9), (0.86, 0.92), nucleoli=(3, 5), cleft=1.0, chromatin=0.86),
+        blasts=cells.Blasts((1.6, 1.9), (0.86, 0.92), nucleoli=(3, 5), cleft=1.0, chromatin=0.86),
     ),
 }
 

@@ -20,7 +20,7 @@ from allclient.errors import AllclientError, ConfigurationError
 Send = Callable[[int], object]
 """Sends request ``number`` and waits for its answer; AllclientError where there is none."""
 
-_LONGEST_WAIT = 0.2
+_MAX_WAIT = 0.2
 """Seconds that Ctrl-C may be left unnoticed."""
 
 
@@ -164,4 +164,4 @@ def closed_loop(
 def _wait(window: _Window, seconds: float) -> None:
     deadline = time.perf_counter() + seconds
     while (left := deadline - time.perf_counter()) > 0 and window.failure is None:
-        window.stop.wait(min(left, _LONGEST_WAIT))
+        window.stop.wait(min(left, _MAX_WAIT))

@@ -11,7 +11,7 @@ from typing import BinaryIO, Final
 from allclient.errors import ConfigurationError
 from allclient.textfile import UTF_8_MARK, utf_16_of
 
-_LONGEST: Final = 1024 * 1024
+_MAX_PATH_BYTES: Final = 1024 * 1024
 """Bytes of one path: no system has longer ones, but a picture that is read as a list may."""
 
 
@@ -74,9 +74,10 @@ def _entries(start: bytes, chunks: Iterator[bytes], end: bytes) -> Iterator[byte
 
 
 def _checked(rest: bytes) -> bytes:
-    if len(rest) > _LONGEST:
+    if len(rest) > _MAX_PATH_BYTES:
         raise ConfigurationError(
-            f"what is on standard input is no list of paths: {_LONGEST:,} bytes without an end"
+            "what is on standard input is no list of paths: "
+            f"{_MAX_PATH_BYTES:,} bytes without an end"
         )
     return rest
 

@@ -23,15 +23,18 @@ def make(
     Raises:
         OnnxError, MasterError: it could not be made.
     """
-    net = masters.load(master)
-    whole = onnx_file.export(net, artifacts.sha256(master))
+    keras_model = masters.load(master)
+    whole = onnx_file.export(keras_model, artifacts.sha256(master))
     if precision == "fp32":
         onnx_file.save(whole, folder)
         making.record(folder, "onnx", ["model.onnx"], master, "FP32", opset=onnx_file.OPSET)
         return f"FP32, opset {onnx_file.OPSET}, {len(whole.graph.node)} nodes"
     assert fit is not None, "the command reads the images that these need"
     assert judge is not None, "the command reads the images that these need"
-    wanted, expected = making.logits(net, master, fit), making.logits(net, master, judge)
+    wanted, expected = (
+        making.logits(keras_model, master, fit),
+        making.logits(keras_model, master, judge),
+    )
     floating: tuple[str, ...] = ()
     if precision == "fp16":
         model = low_precision.half_refitted(whole, fit.pixels, wanted)

@@ -47,11 +47,14 @@ def make(
         ConversionError: not even in FP32 does it answer as the master. FP16 and BF16 that do not
             are written and their record says so, as for ``onnx``.
     """
-    net = masters.load(master)
+    keras_model = masters.load(master)
     with tempfile.TemporaryDirectory() as scratch:
-        masters.export(net, Path(scratch))
-        graph = ir.read(Path(scratch), net.inputs[0].shape[1])
-    wanted, expected = making.logits(net, master, fit), making.logits(net, master, judge)
+        masters.export(keras_model, Path(scratch))
+        graph = ir.read(Path(scratch), keras_model.inputs[0].shape[1])
+    wanted, expected = (
+        making.logits(keras_model, master, fit),
+        making.logits(keras_model, master, judge),
+    )
     model, text, more = graph, "FP32", dict[str, Any]()
     if precision == "int8":
         model, text, more = _quantised(graph, (fit, wanted), (judge, expected), say, within)

@@ -7,7 +7,7 @@ there are merged into the output. ``one_run`` in it says whether they come from 
 compared takes turns, round after round, so that a machine that slows down slows all of it; numbers
 are medians over the rounds.
 
-    engines   the three networks alone: ceiling, one image at a time, Keras predict
+    engines   the three backbones alone: ceiling, one image at a time, Keras predict
     server    all_ensemble and all_cascade at 1 and 32 in flight
     peers     LitServe, BentoML, Ray Serve, FastAPI + Keras, the same
     perf      perf_analyzer on both models at 32, against the numbers of our own generator
@@ -190,7 +190,7 @@ def loaded(
 
 
 def engine(options: argparse.Namespace, what: str) -> dict[str, Any]:
-    """Measure the networks without a server, in a process of its own."""
+    """Measure the backbones without a server, in a process of its own."""
     command = [sys.executable, str(Path(__file__).with_name("engines.py")), what]
     command += ["--repository", str(options.repository), "--masters", str(options.masters)]
     command += ["--images", str(options.images), "--seconds", str(options.seconds)]

@@ -1,4 +1,4 @@
-"""Measures the networks without a server: the ceiling in OpenVINO, and Keras as most would run it.
+"""Measures the backbones without a server: the ceiling in OpenVINO, and Keras as most would run it.
 
     python deploy/perf/engines.py ceiling --repository model_repository --images FOLDER
     python deploy/perf/engines.py bare    --repository model_repository --images FOLDER
@@ -54,10 +54,10 @@ def decoded(files: list[bytes]) -> npt.NDArray[Any]:
 
 
 def ceiling(repository: Path, pixels: npt.NDArray[Any], seconds: float) -> dict[str, Any]:
-    """Return the images a second through all three compiled networks, with the best of a grid.
+    """Return the images a second through all three compiled backbones, with the best of a grid.
 
-    Streams are parallel inferences of one network. With several, each network has a queue of
-    requests and all three queues are filled at once. Networks are compiled for their batch.
+    Streams are parallel inferences of one backbone. With several, each backbone has a queue of
+    requests and all three queues are filled at once. Backbones are compiled for their batch.
     """
     cores = len(os.sched_getaffinity(0))
     tried: list[dict[str, Any]] = []
@@ -82,7 +82,9 @@ def _rate(
 ) -> float:
     import openvino as ov
 
-    queues = [ov.AsyncInferQueue(net, streams) for net in _compiled(repository, settings, batch)]
+    queues = [
+        ov.AsyncInferQueue(compiled, streams) for compiled in _compiled(repository, settings, batch)
+    ]
     parts = [pixels[i : i + batch] for i in range(0, len(pixels) - batch + 1, batch)]
 
     def once(part: npt.NDArray[Any]) -> None:
@@ -105,7 +107,7 @@ def _rate(
 
 
 def _compiled(repository: Path, settings: dict[str, str], batch: int = 1) -> list[Any]:
-    """Compile the networks for this batch alone, which is quicker than for any size."""
+    """Compile the backbones for this batch alone, which is quicker than for any size."""
     import openvino as ov
 
     core = ov.Core()
@@ -117,7 +119,7 @@ def _compiled(repository: Path, settings: dict[str, str], batch: int = 1) -> lis
 
 
 def bare(repository: Path, files: list[bytes], seconds: float) -> dict[str, Any]:
-    """Time one image at a time: its decoding, then the networks one by one or side by side."""
+    """Time one image at a time: its decoding, then the backbones one by one or side by side."""
     from toolkit.served import pixels
 
     cores = len(os.sched_getaffinity(0))
@@ -125,7 +127,7 @@ def bare(repository: Path, files: list[bytes], seconds: float) -> dict[str, Any]
     results: dict[str, Any] = {"decode_ms": _median_ms(pixels.decode, files, seconds / 5)}
     for threads in sorted({1, cores}):
         settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": str(threads)}
-        requests = [net.create_infer_request() for net in _compiled(repository, settings)]
+        requests = [compiled.create_infer_request() for compiled in _compiled(repository, settings)]
 
         def in_turn(image: npt.NDArray[Any], requests: list[Any] = requests) -> None:
             for request in requests:

@@ -21,7 +21,7 @@ FORMATS: Final = ("JPEG", "PNG", "BMP", "TIFF")
 HEIGHTS: Final = (120, 180, 240, 360)
 """Of the small files, in pixels."""
 
-LARGEST: Final = 1930
+MAX_HEIGHT: Final = 1930
 """Height of the largest files, in pixels: 15 MB without compression."""
 
 OPTIONS: Final[dict[str, list[dict[str, Any]]]] = {
@@ -80,14 +80,14 @@ def _broken(seed: int) -> list[bytes]:
 def _large(seed: int, count: int) -> Iterator[bytes]:
     rng = np.random.default_rng(seed)
     drawn = next(render.images(count=1, seed=seed, height=480)).image
-    size = (LARGEST * drawn.width // drawn.height, LARGEST)
+    size = (MAX_HEIGHT * drawn.width // drawn.height, MAX_HEIGHT)
     pixels = np.asarray(drawn.resize(size, Image.Resampling.BICUBIC), np.float32)
     noisy = pixels + rng.standard_normal(pixels.shape, np.float32) * NOISE
     field = Image.fromarray(np.clip(noisy, 0, 255).astype(np.uint8))
     turns = itertools.cycle(FORMATS)
     options = {format: itertools.cycle(choices) for format, choices in OPTIONS.items()}
-    heights = rng.integers(LARGEST // 2, LARGEST, count)
-    heights[2:3] = LARGEST  # a BMP
+    heights = rng.integers(MAX_HEIGHT // 2, MAX_HEIGHT, count)
+    heights[2:3] = MAX_HEIGHT  # a BMP
     for height, format in zip(heights, turns, strict=False):
         part = field.crop((0, 0, int(height) * field.width // field.height, int(height)))
         yield render.encode(part, format, **next(options[format]))

@@ -9,7 +9,7 @@ BUSY, ALONE = 32, 1
 """Requests in flight at which servers are compared."""
 
 OUR_WAY = "litserve_one_by_one"
-"""A peer that computes batches as our backend does. It tells the servers apart from the networks,
+"""A peer that computes batches as our backend does. It tells the servers apart from the backbones,
 and is none of those that are to be beaten as their guides have them."""
 
 

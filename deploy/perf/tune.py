@@ -33,7 +33,7 @@ from allclient.contract import BACKBONES, CASCADE, ENSEMBLE
 from allclient.errors import ServerStartError
 
 ROOT = Path(__file__).parents[2]
-NETWORKS = [backbone.value for backbone in BACKBONES]
+BACKBONE_NAMES = [backbone.value for backbone in BACKBONES]
 WORTH_IT = 1.03
 
 
@@ -92,7 +92,7 @@ def parse() -> argparse.Namespace:
 
 
 def candidates(cores: int, model: str) -> Iterator[tuple[str, Overlay]]:
-    """Yield changes in the order of what they may bring, each for all networks or for one."""
+    """Yield changes in the order of what they may bring, each for all backbones or for one."""
     yield from _threads_and_instances(sorted({1, max(1, cores // 2), cores}))
     yield "throughput hint", _every({"parameters": {"PERFORMANCE_HINT": "THROUGHPUT"}})
     for batch in (1, 2, 4, 8, 16):
@@ -114,19 +114,19 @@ def candidates(cores: int, model: str) -> Iterator[tuple[str, Overlay]]:
 
 
 def _every(settings: dict[str, Any]) -> Overlay:
-    return dict.fromkeys(NETWORKS, settings)
+    return dict.fromkeys(BACKBONE_NAMES, settings)
 
 
 def _threads_and_instances(counts: list[int]) -> Iterator[tuple[str, Overlay]]:
     for threads in counts:
         parameters = {"INFERENCE_NUM_THREADS": str(threads)}
-        yield f"{threads} threads for each network", _every({"parameters": parameters})
+        yield f"{threads} threads for each backbone", _every({"parameters": parameters})
         for instances in counts[1:]:
             yield (
-                f"{threads} threads, {instances} instances for each network",
+                f"{threads} threads, {instances} instances for each backbone",
                 _every({"parameters": parameters, "instances": instances}),
             )
-    for name in NETWORKS:
+    for name in BACKBONE_NAMES:
         for instances in counts:
             yield f"{instances} instances of {name}", {name: {"instances": instances}}
         for threads in counts:

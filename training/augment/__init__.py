@@ -11,6 +11,6 @@ from __future__ import annotations
 
 import cv2
 
-# One thread per view. The other cores belong to the network, or to other views: OpenCV lets go
+# One thread per view. The other cores belong to the backbone, or to other views: OpenCV lets go
 # of the interpreter's lock, so a pool of threads makes views side by side.
 cv2.setNumThreads(0)

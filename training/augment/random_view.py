@@ -7,7 +7,7 @@ set (it tells the slide, and the slide tells the class), so colours go far on pu
 The order is that of nature: specimen, lamp, optics, sensor, bar, file; then what serving does, the
 masked corner and ``render``; then the cut. So ``render`` sees a whole upright field, as it does in
 serving, and measures background and range on all of it, and a small view is a part of what the
-nets would see of that field. It costs colour on the whole field for a view of a quarter of it;
+backbones would see of that field. It costs colour on the whole field for a view of a quarter of it;
 ``training/augment`` is fast enough for that.
 """
 
@@ -26,7 +26,7 @@ from training.augment.field import Rgb
 __all__ = ["PLAIN", "AugmentConfig", "Partner", "Render", "appearance", "pair", "view"]
 
 Render = Callable[[Rgb], Rgb]
-"""What the nets see of a field: uint8 [224, 224, 3] RGB -> uint8 [224, 224, 3]."""
+"""What the backbones see of a field: uint8 [224, 224, 3] RGB -> uint8 [224, 224, 3]."""
 
 
 def view(

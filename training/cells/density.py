@@ -15,13 +15,13 @@ BACKGROUND = 97
 BLACK = 12
 """A pixel of a cell cut out on black is part of the cell if a channel is above this level."""
 
-LEAST_BLACK = 0.2
+MIN_BLACK = 0.2
 """Of a picture that counts as a cell on black: this share of its pixels is black."""
 
 
 def on_black(rgb: Rgb) -> bool:
     """Return whether the picture shows a cell that was cut out and laid on black."""
-    return bool((rgb.max(axis=2) <= BLACK).mean() >= LEAST_BLACK)
+    return bool((rgb.max(axis=2) <= BLACK).mean() >= MIN_BLACK)
 
 
 def background(rgb: Rgb) -> npt.NDArray[np.float64]:

@@ -31,7 +31,7 @@ OVERLAP = 1.8
 CORE = 2.3
 """And this many times on average: red cells are thicker in places."""
 
-LEAST = 0.16
+MIN_PURPLE = 0.16
 """And it is at least this purple."""
 
 LOBES = 0.12
@@ -40,7 +40,7 @@ LOBES = 0.12
 NECK = 0.1
 """Two cells are parted where the neck between them is narrower, on either side, by this."""
 
-SMALLEST = 0.35
+MIN_AREA = 0.35
 """Squared diameters of a red cell: nuclei below are platelets, dirt, or rims at the border."""
 
 
@@ -68,7 +68,7 @@ def nuclear(density: Floats) -> Mask:
     low = _otsu(among)
     red = among[among <= low]
     usual = float(np.median(red)) if len(red) else 0.0
-    mask = (stain > max(low, OVERLAP * usual, LEAST)).astype(np.uint8)
+    mask = (stain > max(low, OVERLAP * usual, MIN_PURPLE)).astype(np.uint8)
     mask = _filled(cv2.morphologyEx(mask, cv2.MORPH_OPEN, _disk(0.12)))
     return _dense(mask, stain, CORE * usual)
 
@@ -129,7 +129,7 @@ def _filled(mask: npt.NDArray[Any]) -> Mask:
 def _relabelled(labels: Labels) -> Labels:
     """Return the labels 1, 2 and so on for the regions that are large enough."""
     areas = np.bincount(labels.ravel())
-    kept = areas >= SMALLEST * SCALE**2
+    kept = areas >= MIN_AREA * SCALE**2
     kept[0] = False
     numbers = np.where(kept, np.cumsum(kept), 0)
     return np.asarray(numbers[labels], np.int32)

@@ -19,7 +19,7 @@ CAP = 0.3
 SOLID = 0.93
 """Share of its convex hull that a cell fills which lies alone."""
 
-SMALLEST = 0.4
+MIN_DIAMETER = 0.4
 """Of the usual diameter; what is smaller is a platelet or dirt."""
 
 
@@ -51,7 +51,7 @@ def measure(rgb: Rgb, aspect: float = 1.0) -> RedCells | None:
         return None
     table = np.array(sizes, np.float64)
     usual = _weighted_median(table[:, 0], table[:, 0] ** 2)
-    kept = table[table[:, 0] > SMALLEST * usual]
+    kept = table[table[:, 0] > MIN_DIAMETER * usual]
     diameter, ratio = np.median(kept, axis=0)
     return RedCells(float(diameter), float(ratio), len(kept))
 

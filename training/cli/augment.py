@@ -30,7 +30,7 @@ from training.cli._options import data_option
     "--side", type=click.IntRange(8), default=224, show_default=True, help="Pixels of a view."
 )
 @click.option(
-    "--as-served", is_flag=True, help="Show what the networks see of each view, not its colours."
+    "--as-served", is_flag=True, help="Show what the backbones see of each view, not its colours."
 )
 @click.option("--seed", default=0, show_default=True)
 def augment(

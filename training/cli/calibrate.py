@@ -25,14 +25,14 @@ from training.cli._options import data_option
     "places",
     type=click.Path(exists=True, path_type=Path),
     multiple=True,
-    help="Masters to fit with (.keras files, or folders that hold them) instead of the networks "
+    help="Masters to fit with (.keras files, or folders that hold them) instead of the backbones "
     "that the model repository serves.",
 )
 @click.option(
     "--artifacts",
-    "networks",
+    "converted",
     type=FOLDER,
-    help="Fit with the networks in <backbone>/openvino_int8/ of this folder, as python -m convert "
+    help="Fit with the backbones in <backbone>/openvino_int8/ of this folder, as python -m convert "
     "openvino writes them, instead of those that the model repository serves.",
 )
 @click.option(
@@ -52,7 +52,7 @@ def calibrate(
     root: Path,
     folder: Path | None,
     places: tuple[Path, ...],
-    networks: Path | None,
+    converted: Path | None,
     right: str,
     out: Path,
 ) -> None:
@@ -63,7 +63,7 @@ def calibrate(
       python -m training calibrate --data all-smears --predictions docs/evaluation/predictions
       python -m training calibrate --data all-smears --keras runs
     """
-    if places and networks:
+    if places and converted:
         raise click.UsageError("give either --keras or --artifacts")
     from training import record
     from training.evaluation import predictions
@@ -77,7 +77,7 @@ def calibrate(
                 for name in BACKBONES
             }
         result = fit_policy.fit(
-            root, keras=places, networks=networks, predictions=left_out, right=right
+            root, keras=places, converted=converted, predictions=left_out, right=right
         )
         record.write(out, result.policy)
         if folder is not None:

@@ -16,7 +16,7 @@ from training.cli._options import data_option
     type=click.Choice(BACKBONES),
     default="xception",
     show_default=True,
-    help="The network to teach.",
+    help="The backbone to teach.",
 )
 @click.option(
     "--teacher",

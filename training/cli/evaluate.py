@@ -162,13 +162,13 @@ def _run_masters(plan: Any, cost: bool, save: Path | None, policy: Path | None) 
     from training import record
     from training.evaluation import figures, predictions, show
     from training.evaluation.measure import cost as costs
-    from training.evaluation.measure import networks, planning
+    from training.evaluation.measure import loaded_masters, planning
     from training.evaluation.study.study import Study
 
     for name in plan.missing:
         click.echo(f"missing, left out: {name}", err=True)
     with click.progressbar(length=plan.steps, label=plan.protocol) as progress:
-        predicted, failed = planning.execute(plan, networks.load, progress.update)
+        predicted, failed = planning.execute(plan, loaded_masters.load, progress.update)
     if save:
         for each in predicted.values():
             click.echo(f"{predictions.save(each, save)} written")

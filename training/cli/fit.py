@@ -61,7 +61,7 @@ from training.cli._options import PROTOCOLS, data_option
 @click.option(
     "--learn",
     type=click.Choice(("head", "all")),
-    help="Fit the head alone on features that stay as they start, or train the whole network in "
+    help="Fit the head alone on features that stay as they start, or train the whole backbone in "
     "stages. Default: the backbone's recipe, which is head for the voters and all for others.",
 )
 @click.option(
@@ -117,7 +117,7 @@ def fit(
     """Train one backbone on one fold; the same command again goes on where it was stopped.
 
     What each setting does and its default stand in training/fit/release/recipe.py,
-    training/fit/whole/recipe.py and training/augment/config.py. Watch a network that is trained as
+    training/fit/whole/recipe.py and training/augment/config.py. Watch a backbone that is trained as
     a whole with: tensorboard --logdir RUNS
 
     \b

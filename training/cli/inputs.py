@@ -27,7 +27,7 @@ from training.cli._options import data_option
     help="What the head adds to the variances within classes.",
 )
 def inputs(root: Path, backbone: str, weights: str, ridge: float) -> None:
-    """Compare what a network could be shown: colour, stain normalised, density, leukocytes alone.
+    """Compare what a backbone could be shown: colour, stain normalised, density, leukocytes alone.
 
     One linear head a picture, on fields alone; scored on new fields of known slides and on slides
     left out one by one.

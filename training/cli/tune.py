@@ -57,7 +57,7 @@ from training.cli._options import PROTOCOLS, data_option
 @click.option(
     "--learn",
     type=click.Choice(("head", "all")),
-    help="Fit heads alone, or train whole networks. Default: the backbone's recipe.",
+    help="Fit heads alone, or train whole backbones. Default: the backbone's recipe.",
 )
 @click.option(
     "--weights", default="none", show_default=True, metavar="none|imagenet|PATH", help="As of fit."
@@ -106,7 +106,7 @@ def tune(
         if isinstance(recipe, WholeRecipe):
             recipe = factors.short(recipe, side or 112, epochs or 6)
         elif side or epochs:
-            raise click.UsageError("--side and --epochs are for whole networks: --learn all")
+            raise click.UsageError("--side and --epochs are for whole backbones: --learn all")
         order = Order(backbone, recipe, root, protocol, fold, seed, weights)
         plan = tuning.Plan(objective, trials, varied)
         tuning.tune(order, plan, runs, name=name, habits=Habits(workers))

@@ -1,6 +1,6 @@
 """Decides how often training meets each image: by weights of the loss, or by the order of an epoch.
 
-A class (or a slide) with few images is met less often, and a network that is scored by its mean
+A class (or a slide) with few images is met less often, and a backbone that is scored by its mean
 loss learns to name it less often. Weights make its images count more; a balanced order shows them
 more often. Balancing slides keeps a class from being learned as the stain of its largest slide.
 """

@@ -1,7 +1,7 @@
 """Stores what one backbone said about every image of one protocol, as numbers in one file.
 
 ``FOLDER/<protocol>/<backbone>.npz`` holds everything the report needs, so that it can be rebuilt
-without images and without networks. The protocols are known, random and slides
+without images and without backbones. The protocols are known, random and slides
 (``training.data.protocols``), and ``outside-<name>`` for sets of other laboratories.
 """
 
@@ -60,7 +60,7 @@ class Predictions:
     slides: npt.NDArray[np.str_]
     """[n], "" where unknown."""
     folds: npt.NDArray[np.str_]
-    """[n], the fold whose network answered."""
+    """[n], the fold whose backbone answered."""
     parts: npt.NDArray[np.str_]
     """[n], "test", or "val" for the rows that temperatures and weights are fitted on."""
     logits: npt.NDArray[np.float32]

@@ -1,4 +1,4 @@
-"""Draws the views that a training sees, ahead of the network, in other threads.
+"""Draws the views that a training sees, ahead of the backbone, in other threads.
 
 Every random draw is keyed on the seed, the epoch and the place in the epoch, so an epoch that is
 taken up again in its middle goes on with the very batches it would have had.
@@ -32,12 +32,12 @@ WHOLE = (0.9, 1.2)
 """Zoom of views that show nearly all of it."""
 
 AHEAD = 3
-"""Batches that are made while the network works on one."""
+"""Batches that are made while the backbone works on one."""
 
 
 @dataclass(frozen=True)
 class Images:
-    """Fields in memory: a training part in colour, a validation part as the networks see it."""
+    """Fields in memory: a training part in colour, a validation part as the backbones see it."""
 
     pixels: npt.NDArray[np.uint8]
     """uint8 [n, 224, 224, 3]."""
@@ -111,7 +111,7 @@ class Source:
     def __init__(
         self, train: Images, drawing: Drawing, seed: int, render: random_view.Render | None = None
     ) -> None:
-        """Take the images; ``render`` turns colour into what the networks see, None keeps it."""
+        """Take the images; ``render`` turns colour into what the backbones see, None keeps it."""
         self.slides, members = np.unique(train.slides, return_inverse=True)
         self._members: npt.NDArray[np.int64] = members.astype(np.int64)
         self._targets = train.targets

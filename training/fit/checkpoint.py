@@ -117,8 +117,9 @@ def _flat(settings: dict[str, Any]) -> dict[str, Any]:
 def _current(recipe: dict[str, Any]) -> dict[str, Any]:
     """Return a recipe as it is written today.
 
-    Up to version 0.1 one recipe held the settings of a head and of a whole network, and the inverse
-    of the ridge; the released masters' records are so. Channel attention is no longer a setting.
+    Up to version 0.1 one recipe held the settings of a head and of a whole backbone, and the
+    inverse of the ridge; the released masters' records are so. Channel attention is no longer a
+    setting.
     """
     recipe = {name: value for name, value in recipe.items() if (name, value) != NO_ATTENTION}
     if "strength" not in recipe:

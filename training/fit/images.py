@@ -17,7 +17,7 @@ from training.fit.batches import Images
 
 
 def render() -> Render:
-    """Return what turns a field in colour into what the networks see: uint8 [224, 224, 3] both."""
+    """Return what turns a field in colour into what the backbones see: uint8 [224, 224, 3] both."""
     return served.pixels.render
 
 
@@ -39,7 +39,7 @@ def in_colour(samples: Sequence[Sample], *, nuclei: bool) -> Images:
 
 
 def rendered(samples: Sequence[Sample]) -> Images:
-    """Return fields as the networks see them, with their nuclei, for views of equal colours."""
+    """Return fields as the backbones see them, with their nuclei, for views of equal colours."""
     in_colours = in_colour(samples, nuclei=True)
     assert in_colours.nuclei is not None
     draw = served.pixels.render
@@ -51,7 +51,7 @@ def rendered(samples: Sequence[Sample]) -> Images:
 
 
 def as_served(samples: Sequence[Sample]) -> Images:
-    """Return the fields as the networks see them, for validation.
+    """Return the fields as the backbones see them, for validation.
 
     Raises the errors of ``in_colour``.
     """

@@ -1,4 +1,4 @@
-"""Chooses the recipe that a backbone is trained by: a head alone, or the network as a whole."""
+"""Chooses the recipe that a backbone is trained by: a head alone, or the backbone as a whole."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Recipe = HeadRecipe | WholeRecipe
 
 
 def recipe(backbone: str, learn: str | None = None) -> Recipe:
-    """Return the recipe of ``backbone``: a voter's own; any other network is trained as a whole.
+    """Return the recipe of ``backbone``: a voter's own; any other backbone is trained as a whole.
 
     ``learn`` is "head" or "all" to train it so whatever its recipe says.
     """
@@ -34,7 +34,7 @@ def changed(before: Recipe, **changes: Any) -> Recipe:
     known = {each.name for each in dataclasses.fields(before)}
     if unused := [name for name in names if name not in known]:
         only = (
-            "a network that is trained as a whole (--learn all)"
+            "a backbone that is trained as a whole (--learn all)"
             if isinstance(before, HeadRecipe)
             else "a head that is fitted alone (--learn head)"
         )

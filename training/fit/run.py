@@ -117,13 +117,13 @@ def train(order: Order, out: Path, *, habits: epochs.Habits | None = None) -> No
     else:
         best, history = _fit_whole(order, order.recipe, parts["train"], val, out, habits)
         chosen = choice.chosen(history, order.recipe)["epoch"]
-    net = masters.save(out / f"{name}.keras", name, best, taps=order.recipe.taps)
-    logits = answer(net, val.pixels)
+    model = masters.save(out / f"{name}.keras", name, best, taps=order.recipe.taps)
+    logits = answer(model, val.pixels)
     scored = classification.scores(val.targets, logits.argmax(1))
     content = record.stamped(
         **settings,
         resolution=SIDE,
-        parameters=net.count_params(),
+        parameters=model.count_params(),
         backend=keras.config.backend(),
         history=history,
         chosen_epoch=chosen,
@@ -142,7 +142,7 @@ def _fit_whole(
     out: Path,
     habits: epochs.Habits | None,
 ) -> tuple[list[npt.NDArray[Any]], list[dict[str, Any]]]:
-    """Return the best weights and the history of a network that is trained as a whole."""
+    """Return the best weights and the history of a backbone that is trained as a whole."""
     learned = images.in_colour(train, nuclei=recipe.augment.on_nuclei > 0)
     earlier = checkpoint.history(out / epochs.CHECKPOINT)
     with contextlib.closing(Board(out, earlier)) as board:

@@ -14,11 +14,11 @@ from training.models import applications, cells, mixstyle, start
 from training.models.applications import BackboneError
 from training.models.start import WeightsError
 
-__all__ = ["BackboneError", "Nets", "WeightsError", "build"]
+__all__ = ["BackboneError", "Models", "WeightsError", "build"]
 
 
 @dataclass(frozen=True)
-class Nets:
+class Models:
     """Two models over the same layers and weights."""
 
     trained: keras.Model
@@ -40,7 +40,7 @@ def build(
     mix: float = 0.0,
     taps: Sequence[str] = (),
     **options: float,
-) -> Nets:
+) -> Models:
     """Build one voter, or any other keras.applications model for comparison.
 
     Args:
@@ -84,16 +84,16 @@ def build(
         trained = _mixing(trained, features, mix, seed)
     if weights not in ("none", "imagenet"):
         start.load(Path(weights), served, features, whole)
-    return Nets(trained, served)
+    return Models(trained, served)
 
 
-def extractor(nets: Nets) -> keras.Model:
+def extractor(models: Models) -> keras.Model:
     """Return the model from PIXELS uint8 [n, side, side, 3] to what the dense head sees.
 
     That is float32 [n, channels].
     """
-    pooled = nets.served.get_layer("pool").output
-    return keras.Model(nets.served.input, pooled, name=nets.served.name)
+    pooled = models.served.get_layer("pool").output
+    return keras.Model(models.served.input, pooled, name=models.served.name)
 
 
 def trunk(

@@ -72,10 +72,10 @@ def inserted(features: keras.Model, share: float, seed: int) -> keras.Model:
 
 
 def places(features: keras.Model) -> list[str]:
-    """Return the names of the layers behind which the whole state of the network is one early map.
+    """Return the names of the layers behind which the whole state of the backbone is one early map.
 
     Raises:
-        ValueError: the network has no such place.
+        ValueError: the backbone has no such place.
     """
     whole = _whole_states(features)
     outputs = [features.get_layer(name).output for name in whole]

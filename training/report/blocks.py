@@ -45,7 +45,7 @@ class Cell:
     """A table's cell, marked "good", "bad" or "open", or "" for a plain one."""
 
     text: str
-    look: str = ""
+    tone: str = ""
     remark: str = ""
     """In small type under the text."""
 

@@ -26,7 +26,7 @@ def build(
     stamp of the report.json that is there.
 
     Args:
-        own_images: the networks were trained on other images than the released ones, of which page
+        own_images: the backbones were trained on other images than the released ones, of which page
             and card then say nothing.
 
     Raises:

@@ -19,8 +19,8 @@ from training.report.sections import aims, backbones, made, maps, review, shortc
 from training.report.sections.protocols import CHOSEN, means
 from training.report.sections.protocols import table as scores
 from training.report.wording import (
+    BACKBONE_NAMES,
     CLASSES,
-    MEMBERS,
     PROTOCOLS,
     VOTERS,
     named,
@@ -47,7 +47,7 @@ def render(figures: Figures, records: Mapping[str, Any]) -> str:
             "slides": in_markdown(slides.section(figures)),
             "probes": in_markdown(shortcuts.probing(figures)),
             "maps": in_markdown(maps.section(figures)),
-            "members": in_markdown(backbones.section(figures)),
+            "backbones": in_markdown(backbones.section(figures)),
             "calibration": markdown(_calibration(figures)),
             "provenance": markdown(_provenance(figures)),
         },
@@ -72,7 +72,7 @@ def records(masters: Path) -> dict[str, Any]:
         ValueError: a record that is no JSON; the message names it.
     """
     by_backbone = {}
-    for name in MEMBERS:
+    for name in BACKBONE_NAMES:
         path = masters / f"{name}.json"
         if path.is_file():
             try:
@@ -119,13 +119,15 @@ def _models(figures: Figures, records: Mapping[str, Any]) -> Table:
     table = next((block for block in cost.blocks if isinstance(block, Table)), None)
     if table is not None:
         return table
-    rows = [[VOTERS[name], numbers.number(at(records, name, "parameters"))] for name in MEMBERS]
-    return Table("Networks", ("Network", "Parameters"), rows)
+    rows = [
+        [VOTERS[name], numbers.number(at(records, name, "parameters"))] for name in BACKBONE_NAMES
+    ]
+    return Table("Backbones", ("Backbone", "Parameters"), rows)
 
 
 def _training(records: Mapping[str, Any]) -> Table:
     rows = []
-    for name in MEMBERS:
+    for name in BACKBONE_NAMES:
         data = at(records, name, "data")
         train = at(data, "parts", "train") or at(data, "train")
         classes = at(train, "classes") or {}
@@ -142,7 +144,7 @@ def _training(records: Mapping[str, Any]) -> Table:
                 numbers.count(at(train, "images")) if train else "not recorded",
             ]
         )
-    head = ("Network", "Data", "Images by class", "SHA-256 of the images", "Images")
+    head = ("Backbone", "Data", "Images by class", "SHA-256 of the images", "Images")
     return Table("Trained on", head, rows, names=4)
 
 
@@ -167,7 +169,7 @@ def _provenance(figures: Figures) -> Table:
         ["figures computed", str(at(figures, "provenance", "made") or numbers.MISSING)],
         ["by commit", str(at(figures, "provenance", "git_commit") or numbers.MISSING)],
     ]
-    for name in MEMBERS:
+    for name in BACKBONE_NAMES:
         masters = at(figures, "provenance", "predictions", "known", name, "masters") or {}
         digest = ", ".join(str(each) for each in masters.values()) or numbers.MISSING
         rows.append([f"{VOTERS[name]}, SHA-256 of the evaluated master", digest])

@@ -115,7 +115,7 @@ GOALS: Final = (
     _vote("known", "sensitivity", "sensitivity", 0.99),
     Goal(
         PROTOCOLS["known"],
-        "vote less its best member, four classes accuracy",
+        "vote less its best backbone, four classes accuracy",
         _ahead,
         0.0,
         strict=True,

@@ -49,7 +49,7 @@ SECTIONS: Final[tuple[Callable[[Figures], Section], ...]] = (
 def sections(figures: Figures) -> list[Section]:
     """Return all sections, in order; what was not measured is in them as such.
 
-    The project's goals are for the released networks alone.
+    The project's goals are for the released backbones alone.
     """
     left_out = (aims.section,) if at(figures, OWN_IMAGES) else ()
     return [make(figures) for make in SECTIONS if make not in left_out]

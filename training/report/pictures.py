@@ -44,8 +44,8 @@ def _both(title: str, draws: Callable[..., Panel | None], **options: str) -> lis
 
 
 PICTURES: Final[dict[str, tuple[str, list[list[Slot]]]]] = {
-    "ways.png": ("Three ways to score the same networks", _protocols()),
-    "doubt.png": (
+    "protocols.png": ("Three protocols for the same backbones", _protocols()),
+    "review.png": (
         "What stated confidence is worth, and what review leaves",
         [
             _both("reliability", reliability),
@@ -53,7 +53,7 @@ PICTURES: Final[dict[str, tuple[str, list[list[Slot]]]]] = {
         ],
     ),
     "cells.png": (
-        "Answers on slides never seen, and where the maps look",
+        "Answers on slides never seen, and where the maps are hot",
         [
             [
                 ("Slide by slide", partial(slides, protocol="slides", question="label")),

@@ -14,7 +14,7 @@ from training.report import numbers
 Figures = Mapping[str, Any]
 
 OWN_IMAGES: Final = "own_images"
-"""True in the figures of networks that were trained on other images than the released ones."""
+"""True in the figures of backbones that were trained on other images than the released ones."""
 
 
 @dataclass(frozen=True)

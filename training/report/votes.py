@@ -12,7 +12,7 @@ from typing import Final
 
 from training.report import numbers
 from training.report.reading import Figures, Measured, at, measured, score
-from training.report.wording import MEMBERS, VOTE, VOTERS
+from training.report.wording import BACKBONE_NAMES, VOTE, VOTERS
 
 ACCURACY: Final = {"class": "accuracy", "label": "binary_accuracy"}
 NOISE: Final = 0.05
@@ -40,7 +40,7 @@ class Comparison:
     pair: Pair
     images: int
     both_wrong: dict[tuple[str, str], tuple[int, int]]
-    """By two members: images that both got wrong, and how many chance alone would give."""
+    """By two backbones: images that both got wrong, and how many chance alone would give."""
 
     @property
     def beats(self) -> bool:
@@ -89,7 +89,7 @@ class Comparison:
         ]
         if any(wrong for wrong, _ in self.both_wrong.values()):
             sentences.append(
-                "Errors that two members share decide the vote. Images that both got wrong: "
+                "Errors that two backbones share decide the vote. Images that both got wrong: "
                 + ", ".join(together)
                 + "."
             )
@@ -116,17 +116,17 @@ def pair(figures: Figures, protocol: str, first: str, second: str, question: str
 def compare(figures: Figures, protocol: str, question: str) -> Comparison | None:
     """Compare the vote with its best backbone; None if one of them was not measured."""
     name = ACCURACY[question]
-    scores = {each: score(figures, protocol, each, name) for each in (*MEMBERS, VOTE)}
+    scores = {each: score(figures, protocol, each, name) for each in (*BACKBONE_NAMES, VOTE)}
     images = at(figures, "ways", protocol, "images")
     if not images or not all(each.known for each in scores.values()):
         return None
     accuracy = {each: scores_pair.number for each, scores_pair in scores.items()}
-    best = max(MEMBERS, key=lambda each: accuracy[each])
+    best = max(BACKBONE_NAMES, key=lambda each: accuracy[each])
     against = pair(figures, protocol, VOTE, best, question)
     if against is None:
         return None
     both = {}
-    for one, other in combinations(MEMBERS, 2):
+    for one, other in combinations(BACKBONE_NAMES, 2):
         scores_pair = pair(figures, protocol, one, other, question)
         if scores_pair is not None:
             right = round(accuracy[one] * images)

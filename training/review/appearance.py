@@ -37,7 +37,8 @@ counts without measure."""
 
 EXPOSURE = 0.15
 """How much the six colours may grow or shrink together: fields of one slide under a dimmer lamp,
-or with another setting of the camera, are no strangers. On slides left out this costs nothing."""
+or with another setting of the camera, still count as known. On slides left out this costs
+nothing."""
 
 
 def fit(

@@ -49,9 +49,9 @@ def policy(
         "leukocytes": quality_limits.leukocytes(both),
         "quality": quality_limits.quality(both),
     }
-    look = served.majority.Policy.from_dict(fitted).look
+    known_appearance = served.majority.Policy.from_dict(fitted).appearance
     fitted["ood"]["look"]["quantiles"] = _quantiles(
-        [served.majority.distance(each, look) for each in val.quality]
+        [served.majority.distance(each, known_appearance) for each in val.quality]
     )
     return fitted
 

@@ -16,7 +16,7 @@ from toolkit import served
 from training import record
 from training.data import protocols
 from training.data import samples as dataset
-from training.review import assemble, left_out, served_networks, temperature_scaling
+from training.review import assemble, left_out, served_backbones, temperature_scaling
 from training.review.evidence import Evidence, Rows, gather, joined
 from training.review.left_out import Answers, LeftOut
 from training.review.thresholds import LIMIT, Thresholds, choose, outcome
@@ -56,15 +56,15 @@ def fit(
     root: Path,
     *,
     keras: Sequence[Path] = (),
-    networks: Path | None = None,
+    converted: Path | None = None,
     predictions: Mapping[str, Answers] | None = None,
     right: str = "label",
 ) -> Result:
-    """Fit a policy on part "val" of ``root``, with the networks of the model repository.
+    """Fit a policy on part "val" of ``root``, with the backbones of the model repository.
 
     Args:
-        keras: masters to ask instead of the served networks: files, or folders that hold them.
-        networks: folder of <backbone>/openvino_int8/, whose networks are asked instead.
+        keras: masters to ask instead of the served backbones: files, or folders that hold them.
+        converted: folder of <backbone>/openvino_int8/, whose backbones are asked instead.
         predictions: by backbone, of slides left out. They choose the thresholds; without them
             those keep their defaults.
         right: what an answer has to get right, one of ``thresholds.RIGHT``.
@@ -72,7 +72,7 @@ def fit(
     fold = protocols.folds(root, "known")[0]
     train, val = fold.parts["train"], fold.parts["val"]
     measured = Measured()
-    logits, digests = _ask(val, keras, networks)
+    logits, digests = _ask(val, keras, converted)
     known = Rows(
         logits,
         dataset.targets(val),
@@ -118,20 +118,20 @@ def fit(
 
 
 def _ask(
-    val: Sequence[dataset.Sample], keras: Sequence[Path], networks: Path | None
+    val: Sequence[dataset.Sample], keras: Sequence[Path], converted: Path | None
 ) -> tuple[npt.NDArray[np.float32], dict[str, str]]:
-    """Return the logits [3, n, 4], and the SHA-256 of every network's file by its name."""
+    """Return the logits [3, n, 4], and the SHA-256 of every backbone's file by its name."""
     pixels = dataset.decode(val)[0]
     if not keras:
         files = (
-            served_networks.files(networks, served_networks.CONVERTED)
-            if networks
-            else served_networks.files(served.MODEL_REPOSITORY)
+            served_backbones.files(converted, served_backbones.CONVERTED)
+            if converted
+            else served_backbones.files(served.MODEL_REPOSITORY)
         )
         names = {
-            f"{file.parents[1].name}/{file.name}": served_networks.digest(file) for file in files
+            f"{file.parents[1].name}/{file.name}": served_backbones.digest(file) for file in files
         }
-        return np.stack([served_networks.logits(file, pixels) for file in files]), names
+        return np.stack([served_backbones.logits(file, pixels) for file in files]), names
     from training.models import masters
     from training.models.predict import logits
 

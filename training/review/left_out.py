@@ -1,4 +1,4 @@
-"""Reads answers to slides that the answering networks were trained without."""
+"""Reads answers to slides that the answering backbones were trained without."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Answers(Protocol):
 
 @dataclass(frozen=True)
 class LeftOut:
-    """One fold: networks that never saw its slides."""
+    """One fold: backbones that never saw its slides."""
 
     name: str
     val: Rows

@@ -1,4 +1,4 @@
-"""Fits temperatures: what a network's logits are divided by for its probabilities to be meant.
+"""Fits temperatures: what a backbone's logits are divided by for its probabilities to be meant.
 
 Temperature scaling after C. Guo and others, On Calibration of Modern Neural Networks, 2017.
 """

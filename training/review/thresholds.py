@@ -1,7 +1,7 @@
 """Chooses how sure an answer has to be, and how unlike the known images its field may be.
 
 On fields of known slides every threshold looks good. What counts is how the vote does on a slide
-that none of its networks saw, so the thresholds are chosen on answers of networks to the very
+that none of its backbones saw, so the thresholds are chosen on answers of backbones to the very
 slides that they were trained without. Of the answers that go without review no more than LIMIT may
 be wrong: of the benign ones, of the malignant ones, and of both together also when any one slide
 is taken away, so that no single slide carries the choice. Among what fulfils that, the thresholds
@@ -9,7 +9,7 @@ are taken that give most answers: to slides left out and to known slides, which 
 
 Two bounds hold whatever the slides left out say, since all of them come from one laboratory. A
 field beyond MAX_OOD_SCORE is never answered without review: in smears of other laboratories the
-networks see leukemia where there is none. And a benign answer has to be surer than a malignant
+backbones see leukemia where there is none. And a benign answer has to be surer than a malignant
 one: a leukemia that is missed costs most.
 """
 

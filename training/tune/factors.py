@@ -96,7 +96,9 @@ def applied(recipe: Recipe, values: Mapping[str, Value]) -> Recipe:
         changes["taps"] = tuple(str(values["taps"]).split("+"))
     if RATE in values:
         if isinstance(recipe, HeadRecipe):
-            raise ValueError(f"{RATE}: only for a network that is trained as a whole (--learn all)")
+            raise ValueError(
+                f"{RATE}: only for a backbone that is trained as a whole (--learn all)"
+            )
         ratio = float(values[RATE]) / recipe.stages[0].rate
         changes["stages"] = tuple(
             dataclasses.replace(stage, rate=stage.rate * ratio) for stage in recipe.stages

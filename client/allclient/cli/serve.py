@@ -19,7 +19,7 @@ from allclient.local.restarts import MOST_DEATHS, SHORT_LIFE
 if TYPE_CHECKING:
     from allclient.local import LocalServer
 
-_LONGEST_WAIT: Final = 0.5
+_MAX_WAIT: Final = 0.5
 """Seconds that Ctrl-C may be left unnoticed."""
 
 _PORT: Final = click.IntRange(0, 65535)
@@ -134,7 +134,7 @@ def serve(
             click.echo(_report(server, host, time.monotonic() - begun))
             # Not for ever at once: a signal that comes just before a wait begins does not end it.
             while server.failure is None:
-                server.wait(_LONGEST_WAIT)
+                server.wait(_MAX_WAIT)
         except KeyboardInterrupt:
             click.echo("stopping ...")
         finally:

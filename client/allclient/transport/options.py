@@ -16,13 +16,13 @@ from allclient.errors import ConfigurationError
 DEFAULT_PORT = 8001
 """Triton's own default for gRPC."""
 
-_LONGEST_WAIT = 1e9
+_MAX_WAIT = 1e9
 """Seconds; gRPC's clock has an end."""
 
 _HEADER_NAME = re.compile(r"[0-9a-z_.-]+(?<!-bin)")
 
 _MESSAGE_OVERHEAD = 1024 * 1024
-_LARGEST_ANSWER = 16 * 1024 * 1024
+_MAX_ANSWER_BYTES = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +107,9 @@ def check_seconds(seconds: float, name: str = "timeout") -> float:
     Raises:
         ConfigurationError: they are no time that can be waited.
     """
-    if not (_is_number(seconds) and 0 < seconds <= _LONGEST_WAIT):
+    if not (_is_number(seconds) and 0 < seconds <= _MAX_WAIT):
         raise ConfigurationError(
-            f"{name} must be above 0 seconds and at most {_LONGEST_WAIT:.0f}, not {seconds!r}"
+            f"{name} must be above 0 seconds and at most {_MAX_WAIT:.0f}, not {seconds!r}"
         )
     return seconds
 
@@ -230,7 +230,7 @@ class Connection:
     def _channel_args(self) -> list[tuple[str, int]]:
         arguments = [
             ("grpc.max_send_message_length", MAX_IMAGE_BYTES + _MESSAGE_OVERHEAD),
-            ("grpc.max_receive_message_length", _LARGEST_ANSWER),
+            ("grpc.max_receive_message_length", _MAX_ANSWER_BYTES),
             # A connection that a firewall forgot is noticed while work is in flight, and only
             # then: Triton closes on clients that ping more often than every 5 minutes idle.
             ("grpc.keepalive_time_ms", 60_000),

@@ -21,7 +21,7 @@ from allclient.transport.status import Trouble, detail_of, status_name, translat
 ALONE_FROM: Final = 2
 """Setbacks after which an image is sent alone."""
 
-MOST_SETBACKS: Final = 4
+MAX_SETBACKS: Final = 4
 """Setbacks after which an image is an error."""
 
 
@@ -82,7 +82,7 @@ class Tries:
         pause = next(self._pauses)
         if trouble is not Trouble.AWAY:
             self._setbacks += 1
-            if self._setbacks >= MOST_SETBACKS:
+            if self._setbacks >= MAX_SETBACKS:
                 raise self._given_up(trouble, error) from error
         if trouble is Trouble.SHORT:
             self._presence.answered()

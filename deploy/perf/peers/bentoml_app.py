@@ -6,7 +6,7 @@ import base64
 from typing import Any
 
 import bentoml
-from common import BATCH, Ensemble, networks
+from common import BATCH, Ensemble, backbones
 
 
 @bentoml.service(workers=1, traffic={"timeout": 120, "concurrency": 256})
@@ -14,7 +14,7 @@ class Classifier:
     """The service."""
 
     def __init__(self) -> None:
-        self.ensemble = Ensemble(networks())
+        self.ensemble = Ensemble(backbones())
 
     @bentoml.api(batchable=True, max_batch_size=BATCH, max_latency_ms=60_000)
     def classify(self, images: list[str]) -> list[dict[str, Any]]:

@@ -1,10 +1,10 @@
-"""Holds what every peer runs: the repository's decoding, networks and vote, in one process.
+"""Holds what every peer runs: the repository's decoding, backbones and vote, in one process.
 
 The repository's folder comes in MODELS. Threads and streams are OpenVINO's, from THREADS and
 STREAMS; without them OpenVINO chooses for the lowest latency: one stream that uses all cores.
 
 A batch is one call, as every server's guides have it. With ONE_BY_ONE=1 it is computed as the
-embedded server's backend does it: in networks compiled for one image, an image a thread.
+embedded server's backend does it: in backbones compiled for one image, an image a thread.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def _settings(hint: str) -> dict[str, str]:
     return settings
 
 
-class Networks:
+class Backbones:
     """The three voters in OpenVINO: pixels uint8 [n, 224, 224, 3] -> LOGITS and CAM of each."""
 
     def __init__(self) -> None:
@@ -103,16 +103,16 @@ def _keep(request: Any, where: tuple[list[Any], int]) -> None:
     parts[place] = {name: request.get_tensor(name).data.copy() for name in ("LOGITS", "CAM")}
 
 
-def networks() -> Networks | OneByOne:
-    """Return the networks as ONE_BY_ONE says."""
-    return OneByOne() if os.environ.get("ONE_BY_ONE") == "1" else Networks()
+def backbones() -> Backbones | OneByOne:
+    """Return the backbones as ONE_BY_ONE says."""
+    return OneByOne() if os.environ.get("ONE_BY_ONE") == "1" else Backbones()
 
 
 class Ensemble:
     """The whole way from encoded files to answers."""
 
-    def __init__(self, networks: Any) -> None:
-        self.networks = networks
+    def __init__(self, backbones: Any) -> None:
+        self.backbones = backbones
         self.policy = majority.Policy.load(MODELS / "vote" / "1" / "policy.json")
         # Pillow lets go of the interpreter while it decodes.
         self.decoders = ThreadPoolExecutor(os.cpu_count())
@@ -128,12 +128,12 @@ class Ensemble:
         ]
 
     def _answers(self, decoded: list[Any]) -> list[dict[str, Any]]:
-        by_network = self.networks(np.stack([one.pixels for one in decoded]))
+        by_backbone = self.backbones(np.stack([one.pixels for one in decoded]))
         return [
             _as_json(
                 majority.decide(
-                    np.stack([outputs["LOGITS"][index] for outputs in by_network]),
-                    [outputs["CAM"][index] for outputs in by_network],
+                    np.stack([outputs["LOGITS"][index] for outputs in by_backbone]),
+                    [outputs["CAM"][index] for outputs in by_backbone],
                     one.quality,
                     self.policy,
                 )

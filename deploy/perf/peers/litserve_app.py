@@ -5,15 +5,15 @@ from __future__ import annotations
 import base64
 
 import litserve
-from common import BATCH, PORT, WAIT, Ensemble, networks
+from common import BATCH, PORT, WAIT, Ensemble, backbones
 
 
 class Api(litserve.LitAPI):
     """The service, in the steps that LitServe calls."""
 
     def setup(self, device: str) -> None:
-        """Load the networks."""
-        self.ensemble = Ensemble(networks())
+        """Load the backbones."""
+        self.ensemble = Ensemble(backbones())
 
     def decode_request(self, request: dict) -> bytes:
         """Return the encoded file of a request."""

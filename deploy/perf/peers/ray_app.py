@@ -8,7 +8,7 @@ import tempfile
 from typing import Any
 
 import ray
-from common import BATCH, PORT, WAIT, Ensemble, networks
+from common import BATCH, PORT, WAIT, Ensemble, backbones
 from ray import serve
 from starlette.requests import Request
 
@@ -18,7 +18,7 @@ class Classifier:
     """The service."""
 
     def __init__(self) -> None:
-        self.ensemble = Ensemble(networks())
+        self.ensemble = Ensemble(backbones())
 
     @serve.batch(max_batch_size=BATCH, batch_wait_timeout_s=WAIT)
     async def classify(self, images: list[bytes]) -> list[dict[str, Any]]:

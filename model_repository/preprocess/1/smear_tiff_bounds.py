@@ -33,7 +33,7 @@ _NEEDED: Final = _NUMBERS | {281, 341, 347, 529, 532, 34675}
 _READ: Final = _NEEDED | TIFF.TAG_LOAD | {700, 33629, 65426, 65432}
 """Tags whose values tifffile or this program may read."""
 
-_MOST: Final = {347: 1_000_000, 33628: 256, 33629: 10_000, 50839: 1 << 32}
+_MAX_VALUES_OF: Final = {347: 1_000_000, 33628: 256, 33629: 10_000, 50839: 1 << 32}
 """Values of tags for which there is another limit; ImageJ keeps drawings of any size."""
 
 _COUNTS: Final = 50838
@@ -128,7 +128,7 @@ def check(data: bytes, at: int) -> None:
     for tag, kind, count, stored in table.entries:
         if tag not in _READ:
             continue
-        if count > _MOST.get(tag, MAX_BYTES if kind in (1, 2, 7) else MAX_VALUES):
+        if count > _MAX_VALUES_OF.get(tag, MAX_BYTES if kind in (1, 2, 7) else MAX_VALUES):
             raise corrupt("TIFF", f"it claims {count:,} values where no TIFF has so many")
         if (tag in _NUMBERS and (kind not in _INTEGERS or not count)) or (
             (tag in _SINGLE and count > 1) or (tag == _COUNTS and kind not in (3, 4))

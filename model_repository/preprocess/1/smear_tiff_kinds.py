@@ -65,7 +65,7 @@ class Stack(NamedTuple):
     """Significant bits a sample, where the file says so."""
 
 
-_MOST: Final = 999_999_999
+_MAX_PAGES: Final = 999_999_999
 """Pictures that one file may claim to hold."""
 
 
@@ -77,7 +77,7 @@ def stack(page: TiffPage, chain: Chain, slide: str | None) -> Stack:
     counted = 1 if slide else len(chain.pages)
     if page.is_ome:
         return _ome(page.description, counted)
-    return Stack(min(max(counted, _hidden(page)), _MOST))
+    return Stack(min(max(counted, _hidden(page)), _MAX_PAGES))
 
 
 def _hidden(page: TiffPage) -> int:

@@ -8,8 +8,8 @@ fitted to data stands in ``policy.json``, which ``Policy.load`` reads and checks
   probability.
 - probabilities: the mean of the three softmaxes, each scaled by its backbone's temperature.
 - review: every reason that holds. Uncertain always means review. How sure an answer has to be and
-  how strange its image may be depends on the label: a slide whose stain was never seen looks
-  malignant to the networks far more often than benign.
+  how unlike the known images a field may be depends on the label: a slide whose stain was never
+  seen looks malignant to the backbones far more often than benign.
 
 ``all_cascade`` asks the third backbone only where two disagree on benign/malignant. With two equal
 votes the third cannot change the label, so LABEL is that of three. The rest is what two can say:
@@ -28,17 +28,17 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
-from smear_doubt import distance, energy, ood_score
 from smear_heat import HEATMAP_SIDE, heatmap
+from smear_ood import distance, energy, ood_score
 from smear_policy import (
     BACKBONES,
     LABELS,
     POLICY_VERSION,
     QUALITY_FIELDS,
     QUANTILES,
+    Appearance,
     Array,
     Limit,
-    Look,
     Policy,
     PolicyError,
 )
@@ -52,9 +52,9 @@ __all__ = [
     "QUANTILES",
     "REVIEW_REASONS",
     "SUBTYPES",
+    "Appearance",
     "BackboneError",
     "Decision",
-    "Look",
     "Policy",
     "PolicyError",
     "decide",
@@ -106,7 +106,7 @@ class Decision(NamedTuple):
     review: tuple[str, ...]
     """Those of REVIEW_REASONS that hold, in that order."""
     ood_score: float
-    """0..1: the share of the validation images that are less strange; see ``smear_doubt``."""
+    """0..1: the share of the validation images that are nearer to known ones; see ``smear_ood``."""
     heatmap: Array
     """float32 [7, 7], 0..1: where the evidence for the subtype lies; max 1, or all 0. All 0 also
     where no class activation maps were given."""
@@ -147,12 +147,12 @@ def decide(
     subtype = max(winning, key=lambda vote: (winning.count(vote), mean[vote]))
     label = LABELS[malignant]
     confidence = 1 - most[BENIGN] if malignant else least[BENIGN]
-    strangeness = ood_score(logits, quality, policy)
+    ood = ood_score(logits, quality, policy)
     holds = {
         DISAGREEMENT: len(winning) < len(ran) or winning.count(subtype) < 2,
         LOW_CONFIDENCE: confidence < policy.confidence[label]
         or (malignant and least[subtype] < policy.subtype_confidence),
-        OUT_OF_DISTRIBUTION: strangeness > policy.ood_review_above[label],
+        OUT_OF_DISTRIBUTION: ood > policy.ood_review_above[label],
         POOR_QUALITY: _beyond(quality, policy.quality_limits),
         NO_LEUKOCYTES: _beyond(quality, policy.leukocyte_limits),
         FIRST_PAGE_ONLY: quality[0] > 1,
@@ -168,7 +168,7 @@ def decide(
         backbone_probabilities=probabilities,
         votes=tuple(subtypes.get(name, NOT_RUN) for name in BACKBONES),
         review=tuple(reason for reason in REVIEW_REASONS if holds[reason]),
-        ood_score=strangeness,
+        ood_score=ood,
         heatmap=heatmap([cam[..., subtype] for cam in supporters]),
     )
 

@@ -29,7 +29,7 @@ def heatmap(maps: Sequence[Array]) -> Array:
 def evidence(part: Array) -> npt.NDArray[np.float64]:
     """Return what speaks for the class at each position of a map [h, w], 0 where nothing does.
 
-    That is what stands out above the map's median: most of a field is background, where a network
+    That is what stands out above the map's median: most of a field is background, where a backbone
     says the same everywhere and nothing of cells.
     """
     values = part.astype(np.float64)

@@ -57,7 +57,7 @@ class Limit(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Look:
+class Appearance:
     """The appearance of known fields, by some of the quality values."""
 
     at: tuple[int, ...]
@@ -81,10 +81,10 @@ class Policy:
     subtype_confidence: float
     """So does a malignant answer with a lower probability of its subtype."""
     ood_review_above: dict[str, float]
-    """By label: an answer about a stranger field needs review."""
+    """By label: an answer with a higher ``ood_score`` needs review."""
     energy_quantiles: Array
     """[101], of the validation part, rising."""
-    look: Look
+    appearance: Appearance
     leukocyte_limits: tuple[Limit, ...]
     """Beyond these there is no nucleus of a leukocyte in the field."""
     quality_limits: tuple[Limit, ...]
@@ -138,7 +138,7 @@ class Policy:
                 name: _number(above[name], f"ood.review_above.{name}") for name in LABELS
             },
             energy_quantiles=_quantiles(ood["energy_quantiles"], "ood.energy_quantiles"),
-            look=_look(ood["look"]),
+            appearance=_appearance(ood["look"]),
             leukocyte_limits=_limits(top["leukocytes"], "leukocytes"),
             quality_limits=_limits(top["quality"], "quality"),
         )
@@ -180,21 +180,21 @@ def _quantiles(value: object, place: str) -> Array:
     return quantiles
 
 
-def _look(value: object) -> Look:
-    look = _fields(value, "ood.look", ("fields", "known", "whitening", "quantiles"))
-    names = look["fields"]
+def _appearance(value: object) -> Appearance:
+    appearance = _fields(value, "ood.look", ("fields", "known", "whitening", "quantiles"))
+    names = appearance["fields"]
     if not isinstance(names, list) or not names or any(n not in QUALITY_FIELDS[1:] for n in names):
         raise PolicyError(f"ood.look.fields may name only {', '.join(QUALITY_FIELDS[1:])}")
     if len(set(names)) < len(names):
         raise PolicyError("ood.look.fields names a field twice")
-    whitening = _numbers(look["whitening"], "ood.look.whitening", (len(names), len(names)))
+    whitening = _numbers(appearance["whitening"], "ood.look.whitening", (len(names), len(names)))
     if np.linalg.matrix_rank(whitening) < len(names):
         raise PolicyError("ood.look.whitening leaves a direction out")
-    return Look(
+    return Appearance(
         at=tuple(QUALITY_FIELDS.index(name) for name in names),
-        known=_numbers(look["known"], "ood.look.known", (None, len(names))),
+        known=_numbers(appearance["known"], "ood.look.known", (None, len(names))),
         whitening=whitening,
-        quantiles=_quantiles(look["quantiles"], "ood.look.quantiles"),
+        quantiles=_quantiles(appearance["quantiles"], "ood.look.quantiles"),
     )
 
 

@@ -18,8 +18,8 @@ MIN_STRENGTH = 0.42
 """Of ``Overlap.strength``. On the public set's 3.8 million pairs no two images of different slides
 come above 0.38; all 16 pairs from 0.38 to 0.52 were looked at, and all share cells."""
 UNSURE_STRENGTH = 0.35
-NEAR_CORRELATION = 0.80
-NEAR_AREA = 0.85
+MIN_NEAR_CORRELATION = 0.80
+MIN_NEAR_AREA = 0.85
 SCALE = SIDE / shifts.SIDE
 EMPTY = 0.05
 """Standard deviation of local contrast, about 1 in a field, below which there is nothing to see."""
@@ -54,7 +54,7 @@ class Overlap(NamedTuple):
     @property
     def near(self) -> bool:
         """Whether the two pictures show nearly the same frame."""
-        return self.correlation >= NEAR_CORRELATION and self.area >= NEAR_AREA
+        return self.correlation >= MIN_NEAR_CORRELATION and self.area >= MIN_NEAR_AREA
 
 
 def confirm(

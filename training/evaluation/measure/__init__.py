@@ -1,1 +1,1 @@
-"""Measures what needs images, networks and time: predictions of the masters, and their cost."""
+"""Measures what needs images, backbones and time: predictions of the masters, and their cost."""

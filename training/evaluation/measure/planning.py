@@ -13,7 +13,7 @@ from training import record
 from training.data import protocols
 from training.data.protocols import Fold
 from training.data.samples import Sample
-from training.evaluation.measure.predict import Net, Predictor, jobs
+from training.evaluation.measure.predict import Model, Predictor, jobs
 from training.evaluation.predictions import OUTSIDE, PARTS, Predictions
 from training.evaluation.probes import catalogue
 
@@ -99,11 +99,13 @@ def outside(runs: Path, root: Path, samples: Sequence[Sample], *, backbones: Seq
 
 
 def execute(
-    plan: Plan, load: Callable[[Path], Net], advance: Callable[[int], None] = lambda count: None
+    plan: Plan,
+    load: Callable[[Path], Model],
+    advance: Callable[[int], None] = lambda count: None,
 ) -> tuple[dict[str, Predictions], dict[str, str]]:
     """Return predictions by backbone, and the reason by path for images that cannot be read.
 
-    ``load`` makes a network of a master, ``advance`` is told how many fields are done.
+    ``load`` makes a backbone of a master, ``advance`` is told how many fields are done.
 
     Raises:
         ValueError: no image can be read at all.
@@ -112,9 +114,9 @@ def execute(
     work = jobs(plan.answered, plan.sample, plan.seed) if plan.sample else {}
     changes = [*catalogue.probes(), *catalogue.stresses()]
     for fold in plan.answered:
-        nets = {name: load(path) for name, path in plan.masters[fold.name].items()}
-        predictor.fold(fold, nets)
-        predictor.changes(fold.name, work.get(fold.name, []), changes, nets)
+        models = {name: load(path) for name, path in plan.masters[fold.name].items()}
+        predictor.fold(fold, models)
+        predictor.changes(fold.name, work.get(fold.name, []), changes, models)
     if not predictor.tables:
         path, reason = next(iter(predictor.failed.items()))
         raise ValueError(f"no image of {plan.root} can be read; {path}: {reason}")

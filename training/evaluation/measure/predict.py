@@ -23,7 +23,7 @@ from training.evaluation.probes.catalogue import Change
 
 BATCH = 32
 
-Net = Callable[[npt.NDArray[np.uint8]], tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]]
+Model = Callable[[npt.NDArray[np.uint8]], tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]]
 """PIXELS uint8 [n, 224, 224, 3] to LOGITS [n, 4] and CAM [n, h, w, 4]."""
 
 
@@ -91,14 +91,18 @@ class Predictor:
         self.failed: dict[str, str] = {}
         """Reason by path of the images that the server would refuse."""
 
-    def fold(self, fold: Fold, nets: Mapping[str, Net]) -> None:
+    def fold(self, fold: Fold, models: Mapping[str, Model]) -> None:
         """Answer the validation and test images of a fold."""
         for part in PARTS:
             for batch in _batches(fold.parts.get(part, [])):
-                self._batch(fold.name, part, batch, nets)
+                self._batch(fold.name, part, batch, models)
 
     def changes(
-        self, fold: str, jobs: Sequence[Job], changes: Iterable[Change], nets: Mapping[str, Net]
+        self,
+        fold: str,
+        jobs: Sequence[Job],
+        changes: Iterable[Change],
+        models: Mapping[str, Model],
     ) -> None:
         """Answer every change of every job; its images must have been answered before."""
         jobs = [job for job in jobs if self._path(job.sample) not in self.failed]
@@ -107,15 +111,15 @@ class Predictor:
             for batch in _batches(list(zip(jobs, originals, strict=True))):
                 decoded = _parallel(partial(_changed, change, number), batch)
                 pixels = np.stack([each.pixels for each in decoded])
-                for name, net in nets.items():
-                    table, (logits, _) = self.tables[name], net(pixels)
+                for name, model in models.items():
+                    table, (logits, _) = self.tables[name], model(pixels)
                     rows = table.variants.setdefault(change.name, [])
                     for (job, _), one, own in zip(batch, decoded, logits, strict=True):
                         rows.append((table.place[fold, job.sample.path], own, one.quality))
                 self.advance(len(batch))
 
     def _batch(
-        self, fold: str, part: str, samples: Sequence[Sample], nets: Mapping[str, Net]
+        self, fold: str, part: str, samples: Sequence[Sample], models: Mapping[str, Model]
     ) -> None:
         read = _parallel(_opened, samples)
         answered: list[tuple[Sample, Read]] = []
@@ -126,9 +130,9 @@ class Predictor:
                 self.failed[self._path(sample)] = one
         if answered:
             pixels = np.stack([one.pixels for _, one in answered])
-            for name, net in nets.items():
+            for name, model in models.items():
                 table = self.tables.setdefault(name, Table())
-                for (sample, one), logits, cam in zip(answered, *net(pixels), strict=True):
+                for (sample, one), logits, cam in zip(answered, *model(pixels), strict=True):
                     if part == "test":
                         table.place[fold, sample.path] = len(table.rows)
                     table.rows.append(

@@ -23,7 +23,8 @@ FAMILIES = {
     "nuclei_only": ("Nothing left but nuclei", "same"),
     "cells_blanked": ("Nuclei painted over", "doubt"),
 }
-"""Title of each family, and what a reader of cells would do: answer the same, or doubt."""
+"""Title of each family, and what a reader of cells would do: answer the same, or
+ask for review (the report says "doubt")."""
 
 AXES = {
     "hed": ("Amounts of the dyes", "largest change, share", 0.0),

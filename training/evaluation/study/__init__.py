@@ -1,1 +1,1 @@
-"""Computes figures of the report from saved predictions: no image and no network is seen here."""
+"""Computes figures of the report from saved predictions: no image and no backbone is seen here."""

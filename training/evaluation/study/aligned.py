@@ -176,7 +176,7 @@ def calibrate_rows(aligned: Aligned, temperature: Mapping[str, float], *, own: b
 
     Args:
         temperature: by backbone, of the policy.
-        own: fit a temperature on each fold's own validation rows instead, since the networks of
+        own: fit a temperature on each fold's own validation rows instead, since the backbones of
             that fold are not those that the policy was fitted for.
     """
     served = np.array([temperature[name] for name in aligned.backbones])

@@ -4,7 +4,7 @@ The served policy was fitted for the masters of the protocol known, and knows th
 every slide. It judges that protocol and sets from outside. A slide left out is judged by the policy
 of its fold, which knows nothing of that slide and whose thresholds were chosen on the others
 (``training.review``). A random fold is judged by the served policy at the temperatures of its own
-networks: its slides are known anyway.
+backbones: its slides are known anyway.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SAME_TEMPERATURE = 0.02
 
 
 def fits(protocol: str) -> bool:
-    """Return whether the served policy was fitted for the networks of this protocol."""
+    """Return whether the served policy was fitted for the backbones of this protocol."""
     return protocol == FITTED_FOR or protocol.startswith(OUTSIDE)
 
 

@@ -75,7 +75,8 @@ def protocol(aligned: Aligned, decided: Decisions, draws: Resamples) -> dict[str
     """Return REVIEW and the risk-coverage curves of one protocol."""
     wrong_class = decided.answers != aligned.targets
     wrong_label = (decided.answers == BENIGN) != (aligned.targets == BENIGN)
-    # Answers that need no review go first; within both halves the least doubtful ones.
+    # Answers that need no review go first; within both halves those that are sure and like the
+    # known images.
     least = np.minimum(decided.confidence, 1 - decided.ood)
     orders = {
         "confidence": decided.confidence,

@@ -1,7 +1,7 @@
 """Fits the dense head alone, on features that stay as they are: a linear discriminant.
 
-On this problem that is more than a short cut. A network that is trained as a whole on ten slides
-finds what tells slides apart and names the slide. Early features of a network that was trained on
+On this problem that is more than a short cut. A backbone that is trained as a whole on ten slides
+finds what tells slides apart and names the slide. Early features of a backbone that was trained on
 something else, averaged over the leukocytes of a field, hold the shape and the chromatin of cells
 but little that is the slide's own, and a linear head cannot go and look for more.
 

@@ -1,4 +1,4 @@
-"""Teaches the early layers of a network to see what the early layers of others see.
+"""Teaches the early layers of a backbone to see what the early layers of others see.
 
 This is for a backbone whose trained weights cannot be had. Its maps have to give the teachers' maps
 for views of the training fields, through one linear layer for every teacher that is thrown away

@@ -1,4 +1,4 @@
-"""Fits the head of a network whose other layers stay as they start."""
+"""Fits the head of a backbone whose other layers stay as they start."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def check(backbone: str, weights: str) -> None:
     if weights == "none":
         raise HeadError(
             f"only the head of {backbone} is fitted, and the layers before it would stay "
-            "random: give --weights imagenet or PATH, or train the whole network with --learn all"
+            "random: give --weights imagenet or PATH, or train the whole backbone with --learn all"
         )
 
 
@@ -56,17 +56,17 @@ def fit(
     """
     check(backbone, weights)
     keras.utils.set_random_seed(seed)
-    nets = backbones.build(
+    models = backbones.build(
         backbone, weights=weights, seed=seed, dtype=recipe.dtype, taps=recipe.taps
     )
-    head = nets.served.get_layer("head")
+    head = models.served.get_layer("head")
     with click.progressbar(length=len(train), label=f"features of {len(train)} fields") as bar:
 
         def report(done: int, _total: int) -> None:
             bar.update(done - bar.pos)
 
-        source = Features(backbones.extractor(nets), recipe, seed, features, report)
+        source = Features(backbones.extractor(models), recipe, seed, features, report)
         features_of_views = source.of(train)
     head.set_weights(discriminant.fit(features_of_views, train, recipe.ridge))
-    fitted: list[npt.NDArray[Any]] = nets.served.get_weights()
+    fitted: list[npt.NDArray[Any]] = models.served.get_weights()
     return fitted

@@ -1,4 +1,4 @@
-"""Describes how the released networks are made: frozen early layers and a discriminant as head.
+"""Describes how the released backbones are made: frozen early layers and a discriminant as head.
 
 The voters keep the early layers of their architecture as they start, and only the dense head is
 fitted (``training.fit.release.discriminant``): whatever learned more from ten slides learned the

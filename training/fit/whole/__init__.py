@@ -1,1 +1,1 @@
-"""Trains a network as a whole, in stages; none of the released weights is made so."""
+"""Trains a backbone as a whole, in stages; none of the released weights is made so."""

@@ -23,19 +23,19 @@ the training, and four steps change next to nothing."""
 
 
 class Average:
-    """The weights of ``net``, averaged with ``decay`` per step."""
+    """The weights of ``model``, averaged with ``decay`` per step."""
 
-    def __init__(self, net: keras.Model, decay: float) -> None:
+    def __init__(self, model: keras.Model, decay: float) -> None:
         self.decay = decay
-        self.values: list[npt.NDArray[Any]] = [np.array(each) for each in net.get_weights()]
-        self._net = net
+        self.values: list[npt.NDArray[Any]] = [np.array(each) for each in model.get_weights()]
+        self._model = model
 
     def update(self, step: int) -> None:
         """Take in the weights after ``step`` steps of the whole training (the first is 1)."""
         if step % EVERY:
             return
         decay = min(self.decay, (1 + step) / (10 + step)) ** EVERY
-        for value, weight in zip(self.values, self._net.weights, strict=True):
+        for value, weight in zip(self.values, self._model.weights, strict=True):
             value += np.float32(1 - decay) * (keras.ops.convert_to_numpy(weight) - value)
 
     def restore(self, values: Sequence[npt.NDArray[Any]]) -> None:
@@ -45,9 +45,9 @@ class Average:
     @contextlib.contextmanager
     def shown(self) -> Iterator[None]:
         """Put the average into the model for as long as the block runs."""
-        own = self._net.get_weights()
-        self._net.set_weights(self.values)
+        own = self._model.get_weights()
+        self._model.set_weights(self.values)
         try:
             yield
         finally:
-            self._net.set_weights(own)
+            self._model.set_weights(own)

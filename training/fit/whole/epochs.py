@@ -69,8 +69,8 @@ def fit(
     be chosen (``choice.candidates``), averaged where the recipe says so.
 
     Args:
-        train: fields in colour; ``render`` turns views into what the networks see.
-        val: whole fields as the networks see them.
+        train: fields in colour; ``render`` turns views into what the backbones see.
+        val: whole fields as the backbones see them.
         weights: what to start from, see ``backbones.build``.
         options: for the Keras application.
         report: is given each new row of the history once it is safe in the checkpoint.
@@ -121,7 +121,7 @@ class _Training:
     ) -> None:
         recipe = self._recipe
         keras.utils.set_random_seed(seed)
-        nets = backbones.build(
+        models = backbones.build(
             backbone,
             side=None,
             weights="none" if self._resumed else weights,
@@ -132,10 +132,10 @@ class _Training:
             mix=recipe.mixstyle,
             **options,
         )
-        self._net, self._served = nets.trained, nets.served
+        self._model, self._served = models.trained, models.served
         self._source = Source(self._train, recipe.drawing, seed, render)
         if self._resumed:
-            checkpoint.restore_model(self._file, self._net)
+            checkpoint.restore_model(self._file, self._model)
             self.best = checkpoint.arrays(self._file, "best")
         self._average = Average(self._served, recipe.ema) if recipe.ema else None
         if self._average and self._resumed:
@@ -153,10 +153,10 @@ class _Training:
                 break
             number, stage = plan[epoch]
             begins = epoch == 0 or plan[epoch - 1][0] != number
-            if begins or not self._net.compiled:
+            if begins or not self._model.compiled:
                 self._compile(stage)
                 if self.progress.step or not begins:
-                    checkpoint.restore_optimizer(self._file, self._net)
+                    checkpoint.restore_optimizer(self._file, self._model)
             self._steps(stage, epoch)
             self._close(epoch, number, stage)
             report(history[-1])
@@ -166,7 +166,7 @@ class _Training:
         optimizer = adamw(recipe, stage, self._source.steps)
         loss = Objective(recipe.label_smoothing, recipe.consistency)
         watched = [LastLosses(self._source.views)] if recipe.dro else None
-        self._net.compile(optimizer, loss, metrics=watched, jit_compile=False)
+        self._model.compile(optimizer, loss, metrics=watched, jit_compile=False)
 
     def _steps(self, stage: Stage, epoch: int) -> None:
         """Yield the steps of an epoch that are still to be done."""
@@ -190,8 +190,8 @@ class _Training:
         weights = batch.weights
         if self._robust:
             weights = self._robust.weights(batch.slides)
-        self._net.reset_metrics()
-        logs = self._net.train_on_batch(
+        self._model.reset_metrics()
+        logs = self._model.train_on_batch(
             batch.pixels, batch.targets, sample_weight=weights, return_dict=True
         )
         loss = float(logs["loss"])
@@ -226,4 +226,4 @@ class _Training:
         if self._robust:
             self.progress.shares = self._robust.shares.tolist()
         average = self._average.values if self._average else ()
-        checkpoint.save(self._file, self._net, self.progress, best=self.best, average=average)
+        checkpoint.save(self._file, self._model, self.progress, best=self.best, average=average)

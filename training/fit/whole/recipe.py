@@ -1,4 +1,4 @@
-"""Describes how a network is trained as a whole: in stages, small views first, whole fields last.
+"""Describes how a backbone is trained as a whole: in stages, small views first, whole fields last.
 
 Everything that a training follows beside the images and the seed stands in its recipe, is written
 into the record and must be the same when a killed training is resumed.
@@ -50,7 +50,7 @@ STAGES = (Stage(112, 12, 1e-3, PART), Stage(224, 2, 2e-4, WHOLE))
 
 @dataclass(frozen=True)
 class WholeRecipe:
-    """A network whose every layer learns."""
+    """A backbone whose every layer learns."""
 
     stages: tuple[Stage, ...] = STAGES
     taps: tuple[str, ...] = ()

@@ -8,14 +8,14 @@ from training.report import numbers, palette
 from training.report.canvas import Panel
 from training.report.plots import marks
 from training.report.reading import Figures, at
-from training.report.wording import MEMBERS, PROTOCOLS, VOTERS, named
+from training.report.wording import BACKBONE_NAMES, PROTOCOLS, VOTERS, named
 
 
 def cams(figures: Figures, protocol: str) -> Panel | None:
     """Plot the area of the nuclei, the heat inside them, and how often the peak is one."""
     by_backbone = {
         each: values
-        for each in MEMBERS
+        for each in BACKBONE_NAMES
         if (values := at(figures, "cams", protocol, each)) and numbers.known(at(values, "heat"))
     }
     if not by_backbone:
@@ -29,7 +29,7 @@ def cams(figures: Figures, protocol: str) -> Panel | None:
 
     def draw(ax: Any) -> None:
         for row, (voter, each) in enumerate(by_backbone.items()):
-            colour = palette.look(voter).colour
+            colour = palette.style(voter).colour
             heat, area, pointing = each["heat"], each.get("area"), each.get("pointing")
             if numbers.known(area):
                 ax.plot([area, heat], [row, row], color=colour, linewidth=2, zorder=2)
@@ -72,4 +72,6 @@ def cams(figures: Figures, protocol: str) -> Panel | None:
         f"{numbers.percent(each.get('pointing'))}"
         for name, each in by_backbone.items()
     )
-    return Panel(draw, f"{named(PROTOCOLS, protocol)}: where the maps look", f"{listed}.", 4.6, 2.3)
+    return Panel(
+        draw, f"{named(PROTOCOLS, protocol)}: where the maps are hot", f"{listed}.", 4.6, 2.3
+    )

@@ -12,7 +12,7 @@ from training.report.wording import PROTOCOLS, VOTE, named
 
 RANKS: Final = {
     "confidence": ("by confidence", palette.FILL, "-"),
-    "ood": ("by strangeness", palette.BAD, (0, (1, 1.2))),
+    "ood": ("by OOD score", palette.BAD, (0, (1, 1.2))),
     "policy": ("policy first", palette.GOOD, (0, (5, 1.5))),
 }
 QUESTIONS: Final = {"label": "wrong label", "class": "wrong class"}

@@ -30,7 +30,7 @@ def forest(figures: Figures, protocol: str, name: str, goal: float | None = None
         _line(ax, CHANCE.get(name), "chance", palette.CHANCE, low)
         for row, (voter, each) in enumerate(known.items()):
             if each.interval:
-                colour = palette.look(voter).colour
+                colour = palette.style(voter).colour
                 ax.plot(each.interval, [row, row], color=colour, linewidth=2, zorder=3)
             ax.plot(each.value, row, clip_on=False, **marks.dot(voter, 7))
             marks.beside(ax, row, each.as_share())

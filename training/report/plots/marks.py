@@ -15,10 +15,10 @@ LARGE = {"p": 1.25, "*": 1.6, "^": 1.1, "v": 1.1}
 
 def line(voter: str) -> dict[str, Any]:
     """Return the keywords for a voter's line; the vote is the thick one on top."""
-    look = palette.look(voter)
+    style = palette.style(voter)
     return {
-        "color": look.colour,
-        "linestyle": look.dash,
+        "color": style.colour,
+        "linestyle": style.dash,
         "linewidth": 2.4 if voter == VOTE else 1.4,
         "zorder": 4 if voter == VOTE else 3,
     }
@@ -26,11 +26,11 @@ def line(voter: str) -> dict[str, Any]:
 
 def dot(voter: str, size: float = 6.0) -> dict[str, Any]:
     """Return the keywords for a voter's mark, with a rim in the colour of the paper."""
-    look = palette.look(voter)
+    style = palette.style(voter)
     return {
-        "color": look.colour,
-        "marker": look.mark,
-        "markersize": size * LARGE.get(look.mark, 1),
+        "color": style.colour,
+        "marker": style.mark,
+        "markersize": size * LARGE.get(style.mark, 1),
         "markeredgecolor": palette.PAPER,
         "markeredgewidth": 0.7,
         "linestyle": "none",

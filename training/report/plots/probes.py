@@ -47,7 +47,7 @@ def probes(figures: Figures) -> Panel | None:
         for place, row in enumerate(rows.values()):
             for voter, each in row.items():
                 if each.interval and voter == main:
-                    colour = palette.look(voter).colour
+                    colour = palette.style(voter).colour
                     ax.plot(each.interval, [place] * 2, color=colour, linewidth=1.6, zorder=3)
                 size = 8 if voter == main else 6
                 ax.plot(each.value, place, **marks.dot(voter, size))

@@ -7,7 +7,7 @@ from training.report.blocks import Cell, Section, Table, Text
 from training.report.reading import Figures
 from training.report.verdicts import MET, NOT_MET, UNKNOWN
 
-LOOKS = {MET: "good", NOT_MET: "bad", UNKNOWN: "open"}
+TONES = {MET: "good", NOT_MET: "bad", UNKNOWN: "open"}
 
 
 def section(figures: Figures) -> Section:
@@ -19,7 +19,7 @@ def section(figures: Figures) -> Section:
             Cell(each.goal.before or "-", remark=each.goal.before_by),
             each.goal.goal,
             Cell(each.goal.form(each.found), remark=each.beside),
-            Cell(each.verdict, LOOKS[each.verdict], each.remark),
+            Cell(each.verdict, TONES[each.verdict], each.remark),
         ]
         for each in goals.outcomes(figures)
     ]

@@ -15,10 +15,10 @@ QUESTIONS = {"class": "four classes", "label": "benign/malignant"}
 
 def section(figures: Figures) -> Section:
     """Return the section on the vote and its backbones."""
-    page_section = Section("members", "The vote and its members")
+    page_section = Section("backbones", "The vote and its backbones")
     page_section.blocks.append(
         Text(
-            "A vote is worth its cost where it beats its best member. McNemar's test looks only "
+            "A vote is worth its cost where it beats its best backbone. McNemar's test looks only "
             "at the images where exactly one of two voters is right; p is the exact two-sided "
             "probability of so uneven a count, or a more uneven one, if both were equally good. "
             "It takes images as independent, which overlapping fields are not, so p is on the "
@@ -58,7 +58,7 @@ def _against_best(figures: Figures) -> Table:
                 )
                 continue
             pair = each.pair
-            look = "good" if each.beats and not each.noise else "open" if each.noise else "bad"
+            tone = "good" if each.beats and not each.noise else "open" if each.noise else "bad"
             rows.append(
                 [
                     title,
@@ -67,19 +67,19 @@ def _against_best(figures: Figures) -> Table:
                     numbers.points(pair.difference.value, pair.difference.interval),
                     f"{numbers.count(pair.only_first)} / {numbers.count(pair.only_second)}",
                     numbers.p_value(pair.p),
-                    Cell(each.answer, look),
+                    Cell(each.answer, tone),
                 ]
             )
     head = (
         "Way",
         "Question",
-        "Best member",
+        "Best backbone",
         "Vote less best (95% interval)",
         "Won / lost",
         "McNemar",
         "Vote better?",
     )
-    return Table("Does the vote beat its best member?", head, rows, names=3, chips=True)
+    return Table("Does the vote beat its best backbone?", head, rows, names=3, chips=True)
 
 
 def _mcnemar(figures: Figures, protocol: str, title: str) -> Table | None:

@@ -8,7 +8,7 @@ from typing import Any
 from training.report import numbers
 from training.report.blocks import Block, Section, Table, Text, missing
 from training.report.reading import Figures, at
-from training.report.wording import MEMBERS, PROTOCOLS, VOTERS, named, ordered
+from training.report.wording import BACKBONE_NAMES, PROTOCOLS, VOTERS, named, ordered
 
 
 def cost(figures: Figures) -> Section:
@@ -19,7 +19,7 @@ def cost(figures: Figures) -> Section:
         page_section.blocks.append(missing("Parameters, operations, latency and size"))
         return page_section
     rows = []
-    for name in MEMBERS:
+    for name in BACKBONE_NAMES:
         each = at(backbones, name) or {}
         median, low, high = (at(each, "latency_ms", key) for key in ("median", "p10", "p90"))
         spread = f" ({numbers.number(low)}-{numbers.number(high)})" if numbers.known(low) else ""
@@ -37,7 +37,7 @@ def cost(figures: Figures) -> Section:
             ]
         )
     head = (
-        "Network",
+        "Backbone",
         "Parameters",
         "MACs",
         "FLOPs",
@@ -115,7 +115,7 @@ def _predictions(protocol: str, backbones: Mapping[str, Any]) -> Iterator[Block]
         for name, value in _flat(backbones[backbone] or {})
     ]
     if rows:
-        head = ("Network", "What", "Value")
+        head = ("Backbone", "What", "Value")
         yield Table(f"Predictions, {named(PROTOCOLS, protocol).lower()}", head, rows, names=3)
 
 
@@ -126,10 +126,10 @@ def _folds(figures: Figures) -> Iterator[Block]:
             parts = [numbers.count(each.get("images")), numbers.count(each.get("val_images"))]
             for key in ("temperature", "weights"):
                 values = each.get(key) or {}
-                parts.append(", ".join(numbers.number(values.get(name)) for name in MEMBERS))
+                parts.append(", ".join(numbers.number(values.get(name)) for name in BACKBONE_NAMES))
             rows.append([title, fold, *parts])
     if rows:
-        names = ", ".join(VOTERS[name] for name in MEMBERS)
+        names = ", ".join(VOTERS[name] for name in BACKBONE_NAMES)
         head = ("Way", "Fold", "Test images", "Validation images", "Temperatures", "Weights")
         yield Table(f"Folds; temperatures and weights of {names}", head, rows, names=2)
 

@@ -38,7 +38,7 @@ def section(figures: Figures) -> Section:
     page_section = Section("ways", "Three ways to score")
     page_section.blocks.append(
         Text(
-            "Same images, same networks, three questions. Sensitivity is the share of malignant "
+            "Same images, same backbones, three questions. Sensitivity is the share of malignant "
             "fields called malignant, of whichever stage; specificity the share of benign fields "
             "called benign; balanced accuracy the mean over classes. Figures in brackets are 95% "
             "intervals."

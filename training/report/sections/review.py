@@ -8,7 +8,7 @@ from typing import Any
 from training.report import numbers
 from training.report.blocks import Block, Plots, Section, Table, Text, missing
 from training.report.plots.coverage import coverage
-from training.report.plots.reliability import FEW, reliability
+from training.report.plots.reliability import MIN_IMAGES, reliability
 from training.report.reading import Figures, at, measured, reviewed
 from training.report.wording import CLASSES, PROTOCOLS, REASONS, VOTERS, named, ordered
 
@@ -21,7 +21,8 @@ def calibration(figures: Figures) -> Section:
             "Of the answers given with 90% confidence, 90% should be right. Points above the "
             "dashed line are right more often than stated, points below less often. The expected "
             "calibration error (ECE) is the mean distance from the line, weighted by images; the "
-            f"grey bars show where the answers lie. Points of fewer than {FEW} images are faint."
+            "grey bars show where the answers lie. Points of fewer than "
+            f"{MIN_IMAGES} images are faint."
         )
     )
     panels = {title: reliability(figures, protocol) for protocol, title in PROTOCOLS.items()}

@@ -10,7 +10,7 @@ from training.report.blocks import Block, Cell, Plots, Section, Table, Text, mis
 from training.report.plots.probes import probes
 from training.report.plots.stress import stress
 from training.report.reading import Figures, at, measured
-from training.report.wording import MEMBERS, PROTOCOLS, VOTE, VOTERS, named
+from training.report.wording import BACKBONE_NAMES, PROTOCOLS, VOTE, VOTERS, named
 
 
 def probing(figures: Figures) -> Section:
@@ -71,7 +71,10 @@ def variants(figures: Figures) -> Section:
                 str(at(families, family, "title") or family),
                 str(each.get("title")),
                 label.as_share(),
-                *(numbers.percent(at(each, "voters", name, "label_changed")) for name in MEMBERS),
+                *(
+                    numbers.percent(at(each, "voters", name, "label_changed"))
+                    for name in BACKBONE_NAMES
+                ),
                 numbers.percent(at(vote, "class_changed")),
                 _change(vote, "called_malignant"),
                 _change(each, "review"),
@@ -85,7 +88,7 @@ def variants(figures: Figures) -> Section:
         "Probe",
         "Variant",
         "Vote: labels changed",
-        *(named(VOTERS, name) for name in MEMBERS),
+        *(named(VOTERS, name) for name in BACKBONE_NAMES),
         "Vote: classes changed",
         "Called malignant",
         "Asked for review",
@@ -105,10 +108,10 @@ def _change(variant: Any, name: str) -> str:
 
 
 def _families(figures: Figures) -> Table:
-    # With a network missing there is no vote; the figures are then those of the last voter.
+    # With a backbone missing there is no vote; the figures are then those of the last voter.
     first: Mapping[str, Any] = next(iter((at(figures, "probes", "variants") or {}).values()), {})
     voter = list(at(first, "voters") or {VOTE: None})[-1]
-    expected = {"same": "the same answer", "doubt": "doubt"}
+    expected = {"same": "the same answer", "doubt": "a request for review"}
     rows = []
     for each in (at(figures, "probes", "families") or {}).values():
         worst = at(each, "worst", "variant")
@@ -159,7 +162,7 @@ def _emptied(figures: Figures) -> Iterator[Block]:
     if not rows:
         return
     yield Text(
-        "Fields without what a reading rests on should raise doubt. Called malignant without "
+        "Fields without what a reading rests on should ask for review. Called malignant without "
         "review after the change is a false certainty."
     )
     head = (
@@ -169,4 +172,4 @@ def _emptied(figures: Figures) -> Iterator[Block]:
         "Called malignant",
         "Malignant without review",
     )
-    yield Table("Where doubt is expected; a to b is before and after", head, rows, names=2)
+    yield Table("Where review is expected; a to b is before and after", head, rows, names=2)

@@ -26,7 +26,7 @@ def section(figures: Figures) -> Section:
         return page_section
     page_section.blocks.append(
         Text(
-            "Each row was read by networks that never saw the slide. A slide holds one class, so "
+            "Each row was read by backbones that never saw the slide. A slide holds one class, so "
             "the share of right labels is its sensitivity or its specificity. This spread, more "
             "than any interval, says what to expect of a new slide."
         )

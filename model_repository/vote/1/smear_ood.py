@@ -6,7 +6,7 @@ import math
 from typing import Final
 
 import numpy as np
-from smear_policy import BACKBONES, QUANTILES, Array, Look, Policy
+from smear_policy import BACKBONES, QUANTILES, Appearance, Array, Policy
 
 TAIL: Final = 0.99
 EDGE: Final = round(TAIL * (QUANTILES - 1))
@@ -19,13 +19,13 @@ def energy(logits: Array) -> float:
     return float(-(top + np.log(np.exp(logits - top[:, None]).sum(axis=-1))).mean())
 
 
-def distance(quality: Array, look: Look) -> float:
+def distance(quality: Array, appearance: Appearance) -> float:
     """Return how far quality values [18] are from the nearest known field of any slide.
 
     Nearest, not from the middle of all: between two known stains lies one that nobody has seen.
     """
-    apart = np.asarray(quality, dtype=np.float64)[list(look.at)] - look.known
-    whitened = apart @ look.whitening
+    apart = np.asarray(quality, dtype=np.float64)[list(appearance.at)] - appearance.known
+    whitened = apart @ appearance.whitening
     return math.sqrt(float((whitened * whitened).sum(axis=1).min()))
 
 
@@ -37,15 +37,15 @@ def ood_score(logits: Array, quality: Array, policy: Policy) -> float:
     Where not all backbones were asked (logits [2, 4]), the higher energy counts instead of their
     mean.
     """
-    far = distance(quality, policy.look)
-    edge = float(policy.look.quantiles[EDGE])
+    far = distance(quality, policy.appearance)
+    edge = float(policy.appearance.quantiles[EDGE])
     beyond = TAIL + (1 - TAIL) * (1 - edge / far) if far > edge else 0.0
-    look = beyond or _share(far, policy.look.quantiles)
+    unlike = beyond or _share(far, policy.appearance.quantiles)
     if len(logits) == len(BACKBONES):
         unsure = energy(logits)
     else:
         unsure = max(energy(row[None]) for row in logits)
-    return max(look, _share(unsure, policy.energy_quantiles))
+    return max(unlike, _share(unsure, policy.energy_quantiles))
 
 
 def _share(value: float, quantiles: Array) -> float:
