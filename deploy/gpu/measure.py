@@ -195,7 +195,7 @@ def goals(report: dict[str, Any]) -> dict[str, Any]:
 
 def machine() -> dict[str, Any]:
     """Return what machine and software the numbers belong to."""
-    packages = {}
+    packages: dict[str, str | None] = {}
     for package in PACKAGES:
         try:
             packages[package] = version(package)

@@ -29,6 +29,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,9 @@ import plots
 from ratios import ratios
 
 from allclient.contract import CASCADE, ENSEMBLE
+from allclient.local import LocalServer
+from allclient.transport import Connection
+from allclient.transport.raw import RawCalls
 
 ROOT = Path(__file__).parents[2]
 PARTS = ("engines", "server", "peers", "perf", "labels", "curve", "client")
@@ -66,9 +70,12 @@ def main() -> None:
             options.repository = overlay.copy(options.repository, options.work / "models", settings)
         except ValueError as error:
             sys.exit(str(error))
-    run = {"id": uuid.uuid4().hex[:8], "began": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
-    run["images"] = "drawn" if options.images == options.work / "drawn" else "given"
-    run["machine"] = machine.facts()
+    run: dict[str, Any] = {
+        "id": uuid.uuid4().hex[:8],
+        "began": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "images": "drawn" if options.images == options.work / "drawn" else "given",
+        "machine": machine.facts(),
+    }
     steps: dict[str, Callable[[argparse.Namespace], Any]] = {
         "perf": perf,
         "labels": lambda o: labels.compare(o.repository, o.labels or o.images),
@@ -148,30 +155,23 @@ def subjects(
     """Yield part, name and measurement of all that is compared."""
     if "engines" in parts:
         for what in ("ceiling", "bare", "keras"):
-            yield "engines", what, lambda what=what: engine(options, what)
+            yield "engines", what, partial(engine, options, what)
     if "server" in parts:
         for name, model in MODELS.items():
-            yield (
-                "server",
-                name,
-                lambda model=model: loaded(options, loads.triton(options.repository, model, sent)),
-            )
+            yield "server", name, partial(_server, options, model, sent)
     if "peers" in parts:
         for name in peer_servers.PEERS:
-            yield (
-                "peers",
-                name,
-                lambda name=name: loaded(
-                    options,
-                    peer_servers.peer(
-                        name,
-                        sent,
-                        options.repository,
-                        options.masters,
-                        options.work / f"{name}.log",
-                    ),
-                ),
-            )
+            yield "peers", name, partial(_peer, options, name, sent)
+
+
+def _server(options: argparse.Namespace, model: str, sent: list[bytes]) -> list[dict[str, Any]]:
+    return loaded(options, loads.triton(options.repository, model, sent))
+
+
+def _peer(options: argparse.Namespace, name: str, sent: list[bytes]) -> list[dict[str, Any]]:
+    log = options.work / f"{name}.log"
+    peer = peer_servers.peer(name, sent, options.repository, options.masters, log)
+    return loaded(options, peer)
 
 
 def loaded(
@@ -212,7 +212,7 @@ def perf(options: argparse.Namespace) -> dict[str, Any]:
         data.write_text(json.dumps(perf_analyzer.input_data(paths)), encoding="utf-8")
         for name, model in MODELS.items():
             pairs = []
-            with loads.LocalServer(options.repository) as server:
+            with LocalServer(options.repository) as server:
                 for number in range(options.rounds):
                     report = Path(folder) / f"{name}-{number}.csv"
                     analyzer = perf_analyzer.measure(
@@ -225,9 +225,9 @@ def perf(options: argparse.Namespace) -> dict[str, Any]:
                         seconds=options.seconds,
                         report=report,
                     )
-                    calls = loads.RawCalls(loads.Connection(server.grpc_address, model), sent)
+                    calls = RawCalls(Connection(server.grpc_address, model), sent)
                     ours = loads.measure(
-                        loads.Subject(lambda calls=calls: calls.send, server.pid),
+                        loads.Subject(partial(_sender, calls), server.pid),
                         concurrency=32,
                         seconds=options.seconds,
                         warmup=options.warmup,
@@ -236,6 +236,10 @@ def perf(options: argparse.Namespace) -> dict[str, Any]:
                     pairs.append({"perf_analyzer": analyzer, "ours": ours})
             rows[name] = pairs
     return rows
+
+
+def _sender(calls: RawCalls) -> Callable[[int], bytes]:
+    return calls.send
 
 
 def curve(options: argparse.Namespace) -> dict[str, Any]:

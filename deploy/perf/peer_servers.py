@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import cast
 
 import psutil
 from loads import Subject, http_connect, tree
@@ -142,13 +143,15 @@ def peer(
             _end(process)
 
 
-def _wait(process: subprocess.Popen[bytes], connect: Callable[[], Callable], log: Path) -> None:
+def _wait(
+    process: subprocess.Popen[bytes], connect: Callable[[], Callable[[int], object]], log: Path
+) -> None:
     deadline = time.monotonic() + PATIENCE
     while True:
         if process.poll() is not None:
             raise PeerError(f"it ended with status {process.returncode}; its words are in {log}")
         try:
-            answer = json.loads(connect()(0))
+            answer = json.loads(cast(bytes, connect()(0)))
         except AllclientError as error:
             if time.monotonic() > deadline:
                 raise PeerError(

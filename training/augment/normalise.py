@@ -165,7 +165,7 @@ def _stained_densities(field: Rgb) -> Array:
 
 
 def _is_stained(field: Rgb) -> bool:
-    return len(_stained_densities(field)) >= MIN_STAINED * np.count_nonzero(OUTSIDE)
+    return bool(len(_stained_densities(field)) >= MIN_STAINED * np.count_nonzero(OUTSIDE))
 
 
 def _stains(field: Rgb) -> tuple[Array, Array] | None:

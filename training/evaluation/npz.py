@@ -16,7 +16,7 @@ class PredictionsError(ValueError):
     """Predictions are missing, damaged or inconsistent; the message names the file."""
 
 
-def write(path: Path, content: Mapping[str, npt.NDArray[Any]]) -> Path:
+def write(path: Path, content: Mapping[str, Any]) -> Path:
     """Write ``path`` over what was there; the same arrays give the same bytes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".tmp")

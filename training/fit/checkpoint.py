@@ -53,7 +53,7 @@ def save(
     average: Sequence[npt.NDArray[Any]] = (),
 ) -> None:
     """Write atomically: a kill at any moment leaves the previous checkpoint whole."""
-    arrays: dict[str, npt.NDArray[Any]] = {
+    arrays: dict[str, Any] = {
         "progress": np.array(json.dumps(dataclasses.asdict(progress))),
     }
     for part, values in {

@@ -81,7 +81,8 @@ def ece(sums: Floats) -> Floats:
     """Return the expected calibration error [...] of sums [..., bins, 3] of ``Bins.columns``."""
     gaps = np.abs(sums[..., 1] - sums[..., 2]).sum(-1)
     total = sums[..., 0].sum(-1)
-    return np.divide(gaps, total, out=np.full(np.shape(total), np.nan), where=total > 0)
+    errors: Floats = np.divide(gaps, total, out=np.full(np.shape(total), np.nan), where=total > 0)
+    return errors
 
 
 def brier(probabilities: Floats, targets: npt.NDArray[np.int64]) -> Floats:

@@ -124,7 +124,8 @@ def as_json(value: float) -> float | None:
 
 def _share(part: npt.ArrayLike, total: npt.ArrayLike) -> Floats:
     part, total = np.asarray(part, np.float64), np.asarray(total, np.float64)
-    return np.divide(part, total, out=np.full(np.shape(part), np.nan), where=total > 0)
+    shares: Floats = np.divide(part, total, out=np.full(np.shape(part), np.nan), where=total > 0)
+    return shares
 
 
 def _mean(values: Floats) -> Floats:

@@ -43,14 +43,15 @@ class Resamples:
         values = np.asarray(values, np.float64)
         grouped = np.zeros((self.counts.shape[1], *values.shape[1:]))
         np.add.at(grouped, self.place, values)
-        return np.tensordot(self.counts, grouped, 1)
+        return np.asarray(np.tensordot(self.counts, grouped, 1), np.float64)
 
     def means(self, values: npt.ArrayLike, where: npt.ArrayLike | None = None) -> Floats:
         """Return means [resamples] of values [n] over rows that ``where`` [n] picks; else NaN."""
         picked = np.ones(len(self.place)) if where is None else np.asarray(where, np.float64)
         total = self.sums(picked)
         part = self.sums(np.asarray(values, np.float64) * picked)
-        return np.divide(part, total, out=np.full(len(total), np.nan), where=total > 0)
+        means: Floats = np.divide(part, total, out=np.full(len(total), np.nan), where=total > 0)
+        return means
 
     def interval(self, values: Floats) -> list[float] | None:
         """Return the percentile interval of a statistic's resamples [resamples].

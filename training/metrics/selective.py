@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -13,7 +15,7 @@ Bools = npt.NDArray[np.bool_]
 
 
 def counts(unreviewed: Bools, wrong_class: Bools, wrong_label: Bools) -> dict[str, int]:
-    """Return how many of n answers are ``given`` without review, and how many are wrong."""
+    """Return how many of n answers go without review, and how many are wrong."""
     return {
         "without_review": int(unreviewed.sum()),
         "wrong_class": int((unreviewed & wrong_class).sum()),
@@ -21,7 +23,7 @@ def counts(unreviewed: Bools, wrong_class: Bools, wrong_label: Bools) -> dict[st
     }
 
 
-def risks(trust: Floats, wrong: npt.NDArray[np.bool_]) -> Floats:
+def risks(trust: npt.NDArray[np.floating[Any]], wrong: npt.NDArray[np.bool_]) -> Floats:
     """Return the share of wrong answers [n] among the 1, 2, ... n most trusted ones.
 
     ``trust`` is [n], high for answers to be given. Where rows have the same trust nothing says
@@ -33,12 +35,14 @@ def risks(trust: Floats, wrong: npt.NDArray[np.bool_]) -> Floats:
     return shares
 
 
-def aurc(trust: Floats, wrong: npt.NDArray[np.bool_]) -> float:
+def aurc(trust: npt.NDArray[np.floating[Any]], wrong: npt.NDArray[np.bool_]) -> float:
     """Return the area under the risk-coverage curve (Geifman and El-Yaniv, 2017); 0 is perfect."""
     return float(risks(trust, wrong).mean())
 
 
-def curve(trust: Floats, wrong: npt.NDArray[np.bool_]) -> tuple[list[float], list[float]]:
+def curve(
+    trust: npt.NDArray[np.floating[Any]], wrong: npt.NDArray[np.bool_]
+) -> tuple[list[float], list[float]]:
     """Return coverage, rising to 1, and the risk at it, at no more than POINTS places."""
     risk = risks(trust, wrong)
     places = np.unique(np.linspace(1, len(risk), min(POINTS, len(risk))).round().astype(int))

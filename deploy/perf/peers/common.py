@@ -72,7 +72,8 @@ class OneByOne:
         import openvino as ov
 
         core = ov.Core()
-        self._alone, self._several = [], []
+        self._alone: list[Any] = []
+        self._several: list[Any] = []
         for name in majority.BACKBONES:
             model = core.read_model(MODELS / name / "1" / "model.xml")
             model.reshape([1, *model.inputs[0].get_partial_shape()[1:]])

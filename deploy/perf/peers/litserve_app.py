@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from typing import Any
 
 import litserve
 from common import BATCH, PORT, WAIT, Ensemble, backbones
@@ -15,7 +16,7 @@ class Api(litserve.LitAPI):
         """Load the backbones."""
         self.ensemble = Ensemble(backbones())
 
-    def decode_request(self, request: dict) -> bytes:
+    def decode_request(self, request: dict[str, str]) -> bytes:
         """Return the encoded file of a request."""
         return base64.b64decode(request["image"])
 
@@ -23,15 +24,15 @@ class Api(litserve.LitAPI):
         """Return the batch as it is: a list of files."""
         return inputs
 
-    def predict(self, inputs: list[bytes]) -> list[dict]:
+    def predict(self, inputs: list[bytes]) -> list[dict[str, Any]]:
         """Return the answers to a batch."""
         return self.ensemble(inputs)
 
-    def unbatch(self, outputs: list[dict]) -> list[dict]:
+    def unbatch(self, outputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Return the answers as they are: one for each request."""
         return outputs
 
-    def encode_response(self, output: dict) -> dict:
+    def encode_response(self, output: dict[str, Any]) -> dict[str, Any]:
         """Return the answer as it is."""
         return output
 

@@ -27,7 +27,8 @@ class Classifier:
 
     async def __call__(self, request: Request) -> dict[str, Any]:
         """Answer one image, the body of the request."""
-        return await self.classify(await request.body())
+        answer: dict[str, Any] = await self.classify(await request.body())
+        return answer
 
 
 if __name__ == "__main__":
@@ -44,7 +45,7 @@ if __name__ == "__main__":
             _temp_dir=folder,
         )
         serve.start(http_options={"host": "127.0.0.1", "port": PORT})
-        serve.run(Classifier.bind())
+        serve.run(Classifier.bind())  # type: ignore[attr-defined]  # Ray makes a deployment of it
         signal.sigwait({signal.SIGTERM, signal.SIGINT})
         serve.shutdown()
         ray.shutdown()

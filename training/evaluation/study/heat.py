@@ -27,7 +27,7 @@ def figures(aligned: Aligned) -> dict[str, Any]:
 def _backbone(
     aligned: Aligned, table: npt.NDArray[np.float32], votes: npt.NDArray[np.int64]
 ) -> dict[str, Any]:
-    measured = ~np.isnan(table).any(1)
+    measured = np.asarray(~np.isnan(table).any(1))
     apart = (table[:, HEAT] - table[:, AREA])[measured]
     interval = None
     if measured.any():
