@@ -17,6 +17,7 @@ from multiprocessing import shared_memory
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import tritonclient.grpc as blocking
 import tritonclient.grpc.aio as triton
 
@@ -111,7 +112,7 @@ def summary(work: Work, concurrency: int, measured: Measured) -> dict[str, Any]:
 
 
 @contextmanager
-def region(address: str, pixels: np.ndarray) -> Iterator[Region]:
+def region(address: str, pixels: npt.NDArray[Any]) -> Iterator[Region]:
     """Put ``pixels`` uint8 [n, h, w, 3] into memory shared with the server on this machine.
 
     `allclient serve` lets clients share memory with ``--allow shared-memory`` alone.

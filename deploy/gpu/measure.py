@@ -27,6 +27,7 @@ from typing import Any
 
 import load
 import numpy as np
+import numpy.typing as npt
 import tritonclient.grpc as triton
 
 from allclient.contract import BACKBONES, ENSEMBLE, IMAGE_SUFFIXES, SIDE
@@ -120,7 +121,7 @@ def read_images(folder: Path, limit: int) -> list[bytes]:
     return [paths[int(i * step)].read_bytes() for i in range(min(limit, len(paths)))]
 
 
-def pixels_of(images: list[bytes]) -> np.ndarray:
+def pixels_of(images: list[bytes]) -> npt.NDArray[Any]:
     """Return what the backbones see, uint8 [n, 224, 224, 3], by the repository's preprocessing."""
     pixels = served("preprocess", "pixels")
     return np.stack([pixels.decode(image).pixels for image in images])
@@ -134,7 +135,7 @@ def served(model: str, name: str) -> Any:
     return importlib.import_module(name)
 
 
-def parity(address: str, models: Path, pixels: np.ndarray) -> dict[str, Any]:
+def parity(address: str, models: Path, pixels: npt.NDArray[Any]) -> dict[str, Any]:
     """Compare the served backbones with the same ONNX files on ONNX Runtime's CPU provider."""
     import onnxruntime as ort
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 MODELS = Path(os.environ["MODELS"])
 PORT = int(os.environ["PORT"])
@@ -54,7 +55,7 @@ class Backbones:
             for name in majority.BACKBONES
         ]
 
-    def __call__(self, batch: np.ndarray) -> list[dict[str, np.ndarray]]:
+    def __call__(self, batch: npt.NDArray[Any]) -> list[dict[str, npt.NDArray[Any]]]:
         """Return LOGITS and CAM of each voter for a batch."""
         answers = []
         for request in self._requests:
@@ -84,7 +85,7 @@ class OneByOne:
                 queue.set_callback(_keep)
                 queues.append(queue)
 
-    def __call__(self, batch: np.ndarray) -> list[dict[str, np.ndarray]]:
+    def __call__(self, batch: npt.NDArray[Any]) -> list[dict[str, npt.NDArray[Any]]]:
         """Return LOGITS and CAM of each voter for a batch."""
         answers = []
         for queue in self._alone if len(batch) == 1 else self._several:

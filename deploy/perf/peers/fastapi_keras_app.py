@@ -16,7 +16,7 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
-import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 import uvicorn
 from common import BATCH, PORT, WAIT, Ensemble
@@ -38,7 +38,7 @@ class KerasNetworks:
             for model in self.models
         ]
 
-    def __call__(self, batch: np.ndarray) -> list[dict[str, np.ndarray]]:
+    def __call__(self, batch: npt.NDArray[Any]) -> list[dict[str, npt.NDArray[Any]]]:
         """Return LOGITS and CAM of each voter for a batch."""
         pixels = tf.constant(batch)
         return [{k: v.numpy() for k, v in call(pixels).items()} for call in self.calls]
