@@ -143,7 +143,7 @@ def get_tool() -> tuple[Path, dict[str, str]]:
 
 
 def link(name: Path, target: Path) -> None:
-    """Make a link, in place of one that is there."""
+    """Make a link; one that is there is replaced."""
     name.unlink(missing_ok=True)
     name.symlink_to(target)
 

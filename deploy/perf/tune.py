@@ -6,7 +6,7 @@
 One setting after another: each candidate is measured against the best so far in turns (best,
 candidate, best, candidate, ...), so that a machine that slows down slows both. It is kept where the
 median of the ratios says at least 3% more images a second; less is not worth a line in a
-configuration. Settings that were kept are gone through once more, since they hang together.
+configuration. Settings that were kept are tried once more, since they depend on one another.
 
 Writes overlay.json (see overlay.py), every measurement in tried.json, and a copy of the repository
 with the settings in it. The repository itself stays as it is.

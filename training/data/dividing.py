@@ -125,7 +125,7 @@ def divide(samples: Sequence[Sample], units: Sequence[int], level: str, seed: in
     if empty:
         raise DatasetError(
             f"{', '.join(empty)} could not be placed in train, val and test alike: too many of "
-            f"its images hang together for a split by {level}"
+            f"its images belong together in a split by {level}"
         )
     return [placed[unit] for unit in units]
 
