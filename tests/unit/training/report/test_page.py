@@ -15,7 +15,7 @@ VOID = {"meta", "link", "br", "img", "hr", "input"}
 TITLES = (
     "In short",
     "Goals",
-    "Three ways to score",
+    "Three protocols",
     "Slide by slide, each left out of training",
     "The vote and its backbones",
     "Confusion matrices",
