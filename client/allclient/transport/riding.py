@@ -24,6 +24,9 @@ ALONE_FROM: Final = 2
 MOST_SETBACKS: Final = 4
 """Setbacks after which an image is an error."""
 
+MOST_OUTAGES: Final = 5
+"""Times the patience with one outage, for outages that follow each other without an answer: as
+many as a few images that each end the server need."""
 
 SICK_PAUSE: Final = 3.0
 """Seconds, doubled with each setback, for the server to heal the process of a model."""
@@ -39,21 +42,30 @@ class Presence:
         self.known = False
         self._clock = clock
         self._away_since: float | None = None
+        self._silent_since: float | None = None
 
     def answered(self) -> None:
         self.known = True
-        self._away_since = None
+        self._away_since = self._silent_since = None
 
     def lost(self) -> None:
-        """It was lost at its work, so there had been one."""
+        """It was lost at its work, so it had been there again, and is away anew."""
         self.known = True
+        self._away_since = None
 
-    def missed(self) -> float:
-        """Note that the server did not answer; the seconds since it first did not."""
+    def missed(self, limit: float) -> float:
+        """Note that the server did not answer; the seconds left of ``limit`` for this outage.
+
+        Outages in a row without an answer between have MOST_OUTAGES times that together.
+        """
         now = self._clock()
         if self._away_since is None:
             self._away_since = now
-        return now - self._away_since
+        if self._silent_since is None:
+            self._silent_since = now
+        return min(
+            limit - (now - self._away_since), MOST_OUTAGES * limit - (now - self._silent_since)
+        )
 
 
 class Tries:
@@ -92,7 +104,7 @@ class Tries:
         if trouble is not Trouble.AWAY:
             self._presence.lost()
         limit = retry.seconds if self._presence.known else min(retry.seconds, retry.first_contact)
-        if self._presence.missed() + pause > limit:
+        if self._presence.missed(limit) < pause:
             raise self._translated(error) from error
         return pause
 
