@@ -11,10 +11,9 @@ import numpy.typing as npt
 from tritonclient.grpc import InferInput, InferResult
 
 from allclient.contract import (
+    ANSWER,
     BACKBONES,
     CASCADE,
-    ENSEMBLE,
-    MODELS,
     NOT_RUN,
     SUBTYPES,
     Backbone,
@@ -29,7 +28,6 @@ from allclient.result import Result
 _SUM_TOLERANCE: Final = 1e-3
 _TIE: Final = 1e-6
 _MAJORITY: Final = 2
-_ANSWER: Final = MODELS[ENSEMBLE].outputs
 _LARGE: Final = 16 * 1024 * 1024
 _COPIES: Final = 5
 
@@ -73,7 +71,7 @@ def decode(answer: Any, request_id: str) -> Result:
     response = answer.get_response()
     if response.id != request_id:
         raise ProtocolError(f"the answer belongs to request {response.id!r}, not {request_id!r}")
-    tensors = {name: _tensor(answer, name) for name in _ANSWER}
+    tensors = {name: _tensor(answer, name) for name in ANSWER}
     probabilities = _distribution("PROBABILITIES", tensors["PROBABILITIES"])
     votes = {
         backbone: _word("VOTES", Subtype, vote)
@@ -102,7 +100,7 @@ def decode(answer: Any, request_id: str) -> Result:
 
 
 def _tensor(answer: InferResult, name: str) -> npt.NDArray[Any]:
-    expected = _ANSWER[name]
+    expected = ANSWER[name]
     output = answer.get_output(name)
     if output is None:
         raise ProtocolError(f"the answer has no tensor {name}")
