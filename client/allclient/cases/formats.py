@@ -56,9 +56,7 @@ def case_table(cases: Sequence[Case]) -> str:
     return "\n".join(lines)
 
 
-_TITLES: Final = (
-    "CASE LABEL  FIELDS  FAILED  REVIEW  LEUKOCYTES  MALIGNANT SHARE (95%)  CASE"
-)
+_TITLES: Final = "CASE LABEL  FIELDS  FAILED  REVIEW  LEUKOCYTES  MALIGNANT SHARE (95%)  CASE"
 
 
 def _line(case: Case) -> str:

@@ -22,7 +22,7 @@ def need_of(row: Row) -> Need:
 
 
 class Neediest:
-    """The ``size`` rows that should be looked at first, of any number; the earlier one of equals."""
+    """The ``size`` rows of many that should be looked at first; of equals the earlier one."""
 
     def __init__(self, size: int) -> None:
         self._size = size

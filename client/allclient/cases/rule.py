@@ -49,7 +49,12 @@ CASE_REASONS: Final = {
 
 
 def judge(
-    *, benign: int, malignant: int, benign_clear: int, malignant_clear: int, failed: int,
+    *,
+    benign: int,
+    malignant: int,
+    benign_clear: int,
+    malignant_clear: int,
+    failed: int,
     share: Share | None,
 ) -> tuple[CaseLabel, tuple[CaseReason, ...]]:
     """The label of a case, and the reasons where it is ``review``.

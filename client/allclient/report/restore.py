@@ -10,7 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, TextIO
 
-from allclient.report.formats import CSV_COLUMNS, OLD_CSV_COLUMNS, Csv, JsonLines, Resumable, csv_line
+from allclient.report.formats import (
+    CSV_COLUMNS,
+    OLD_CSV_COLUMNS,
+    Csv,
+    JsonLines,
+    Resumable,
+    csv_line,
+)
 from allclient.report.rowfile import RowFile
 from allclient.textfile import UTF_8_MARK, utf_16_of
 

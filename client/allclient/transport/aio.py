@@ -21,6 +21,7 @@ from allclient.transport.health import Health, ServerMetadata, contract_problems
 from allclient.transport.limits import check_limits
 from allclient.transport.options import Connection, check_seconds
 from allclient.transport.owned import Owned
+from allclient.transport.question import PLAIN, Question
 from allclient.transport.riding import Presence, Tries
 from allclient.transport.status import translate, translate_local
 
@@ -74,7 +75,7 @@ class AsyncTransport(Owned):
                 self._clients[loop] = made
             return self._clients[loop]
 
-    async def infer(self, image: bytes) -> Result:
+    async def infer(self, image: bytes, question: Question = PLAIN) -> Result:
         """As ``blocking.Transport.infer``. Raises ImageRejectedError or a ServerError."""
         request_id = uuid.uuid4().hex
         inputs = encode(image)
@@ -89,6 +90,7 @@ class AsyncTransport(Owned):
                             request_id=request_id,
                             client_timeout=self.connection.timeout,
                             headers=self._headers,
+                            **question.arguments(),
                         )
             except InferenceServerException as error:
                 self.check_open()  # closing a client fails the calls in flight
@@ -96,7 +98,7 @@ class AsyncTransport(Owned):
                 _log.info("%s: next try in %.1f s (%s)", self.connection.address, pause, error)
             else:
                 self._presence.answered()
-                return decode(answer, request_id)
+                return decode(answer, request_id, question)
             await asyncio.sleep(pause)
 
     async def server_metadata(self, timeout: float) -> ServerMetadata:  # noqa: ASYNC109  gRPC's own
