@@ -59,6 +59,7 @@ class Case:
     def as_json(self) -> dict[str, Any]:
         """The keys of one JSON line, in order."""
         share = self.malignant_share
+        value, low, high = (None,) * 3 if share is None else (share.value, share.low, share.high)
         return {
             "case": self.name,
             "label": self.label.value,
@@ -69,9 +70,9 @@ class Case:
             **{f"fields_{subtype.value}": self.subtypes[subtype] for subtype in SUBTYPES},
             "leukocytes": self.leukocytes,
             "malignant_leukocytes": self.malignant_leukocytes,
-            "malignant_share": None if share is None else round(share.value, _DIGITS),
-            "malignant_share_low": _rounded(share and share.low),
-            "malignant_share_high": _rounded(share and share.high),
+            "malignant_share": _rounded(value),
+            "malignant_share_low": _rounded(low),
+            "malignant_share_high": _rounded(high),
             "look_first": [look.file for look in self.look_first],
         }
 

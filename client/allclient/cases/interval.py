@@ -5,15 +5,17 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Final
 
 MIN_FIELDS: Final = 5
 """Fields with leukocytes below which no interval is given: so few say little about how fields
 differ, and a bootstrap over them would look far too sure."""
 
-_ROUNDS: Final = 2000
+_ROUNDS: Final = 4000
 _SEED: Final = 20260101
-_NORMAL_95: Final = 1.959964
+_NORMAL: Final = NormalDist()
+_NORMAL_95: Final = _NORMAL.inv_cdf(0.975)
 
 FieldCounts = Counter[tuple[int, int]]
 """How many fields have so many (malignant leukocytes, leukocytes)."""
@@ -32,9 +34,10 @@ def share_of(fields: FieldCounts) -> Share | None:
     """Malignant leukocytes over leukocytes, all fields together; None without a leukocyte.
 
     The interval of 95% is a bootstrap over fields, since cells of one field are not independent:
-    2000 times as many fields are drawn, with replacement. It is never narrower than Wilson's
-    interval for as many independent cells; fields that are all alike would else have no width.
-    The draws are seeded, so the same fields always have the same interval.
+    4000 times as many fields are drawn, with replacement, and the percentiles are those of
+    Hesterberg's expanded interval, since plain ones are too narrow for few fields. It is never
+    narrower than Wilson's interval for as many independent cells; fields that are all alike would
+    else have no width. The draws are seeded, so the same fields always have the same interval.
     """
     counted = sorted((pair, times) for pair, times in fields.items() if pair[1] > 0)
     cells = sum(pair[1] * times for pair, times in counted)
@@ -58,8 +61,25 @@ def _bootstrap(counted: list[tuple[tuple[int, int], int]]) -> tuple[float, float
     rng = np.random.default_rng(_SEED)
     drawn = rng.multinomial(int(times.sum()), times / times.sum(), size=_ROUNDS)
     malignant, cells = (drawn @ pairs).T
-    low, high = np.percentile(malignant / cells, (2.5, 97.5))
+    tail = _tail(int(times.sum()))
+    low, high = np.quantile(malignant / cells, (tail, 1 - tail))
     return float(low), float(high)
+
+
+def _tail(fields: int) -> float:
+    """The share of draws to leave out at each end: 2.5% of many fields, fewer of few fields.
+
+    Hesterberg, "What teachers should know about the bootstrap" (2015), 3.1: the normal quantile
+    of the percentile is that of Student's t, times the root of n / (n - 1).
+    """
+    z, free = _NORMAL_95, fields - 1
+    student = (  # Cornish-Fisher; right to 0.01 from 4 degrees of freedom on
+        z
+        + (z**3 + z) / (4 * free)
+        + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * free**2)
+        + (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * free**3)
+    )
+    return _NORMAL.cdf(-math.sqrt(fields / free) * student)
 
 
 def _wilson(hits: int, total: int) -> tuple[float, float]:

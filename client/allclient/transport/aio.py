@@ -17,7 +17,12 @@ from allclient.errors import AllclientError, ConfigurationError
 from allclient.result import Result
 from allclient.transport.codec import decode, encode
 from allclient.transport.gate import AsyncGate
-from allclient.transport.health import Health, ServerMetadata, contract_problems
+from allclient.transport.health import (
+    Health,
+    ServerMetadata,
+    contract_problems,
+    gives_cells,
+)
 from allclient.transport.limits import check_limits
 from allclient.transport.options import Connection, check_seconds
 from allclient.transport.owned import Owned
@@ -112,12 +117,13 @@ class AsyncTransport(Owned):
         ready = await self._ask(self._client().is_server_ready, timeout)
         problems: tuple[str, ...] = ()
         versions: tuple[str, ...] = ()
-        model_ready = False
+        model_ready = cells = False
         try:
             model_ready = await self._ask(self._client().is_model_ready, timeout, model)
             metadata = await self._ask(self._client().get_model_metadata, timeout, model)
             versions = tuple(metadata.versions)
             problems = contract_problems(metadata)
+            cells = gives_cells(metadata)
         except AllclientError as error:
             problems = (str(error),)
         return Health(
@@ -129,6 +135,7 @@ class AsyncTransport(Owned):
             model_versions=versions,
             server=await self.server_metadata(timeout),
             problems=problems,
+            cells=cells,
         )
 
     async def _ask(

@@ -19,7 +19,12 @@ from allclient.threads import no_thread
 from allclient.transport.cancellation import Cancellation
 from allclient.transport.codec import decode, encode
 from allclient.transport.gate import Gate
-from allclient.transport.health import Health, ServerMetadata, contract_problems
+from allclient.transport.health import (
+    Health,
+    ServerMetadata,
+    contract_problems,
+    gives_cells,
+)
 from allclient.transport.limits import check_limits, never_collect
 from allclient.transport.options import Connection, check_seconds
 from allclient.transport.owned import Owned
@@ -111,12 +116,13 @@ class Transport(Owned):
         ready = self._ask(self._client.is_server_ready, timeout)
         problems: tuple[str, ...] = ()
         versions: tuple[str, ...] = ()
-        model_ready = False
+        model_ready = cells = False
         try:
             model_ready = self._ask(self._client.is_model_ready, timeout, model)
             metadata = self._ask(self._client.get_model_metadata, timeout, model)
             versions = tuple(metadata.versions)
             problems = contract_problems(metadata)
+            cells = gives_cells(metadata)
         except AllclientError as error:
             problems = (str(error),)
         return Health(
@@ -128,6 +134,7 @@ class Transport(Owned):
             model_versions=versions,
             server=self.server_metadata(timeout),
             problems=problems,
+            cells=cells,
         )
 
     def _ask(self, method: Callable[..., Any], timeout: float, *arguments: str) -> Any:
