@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
 from allclient.cases import Case, CaseBy, Cases, case_csv, case_json, case_table
-from allclient.cli.tally import NOTICE
 from allclient.cli.wanted import Wanted, form_of, partial_of
 from allclient.errors import ConfigurationError, ImageError
 from allclient.report import (
@@ -50,16 +49,16 @@ class Extras:
         wanted: Wanted,
         sources: tuple[str, ...],
         *,
+        output: Path | None,
         overwrite: bool,
         done: Done | None,
     ) -> None:
-        """``done`` is the output of a run that goes on."""
+        """``output`` is the file of rows; ``done`` knows the rows of a run that goes on."""
         again = overwrite or done is not None
         self._wanted = wanted
         self._folders = _folders(wanted, sources, again)
         self._targets = {path: check_target(path, replace=again) for path in wanted.files}
-        if len(set(self._targets.values())) < len(self._targets):
-            raise ConfigurationError("--cells, --cases and --report name the same file")
+        _check_apart([*wanted.files, *([] if output is None else [output])])
         self._cases = Cases(CaseBy(wanted.case_by or "folder")) if self._counts_cases else None
         self._journal = self._open_journal(overwrite, done)
         self.failed = 0
@@ -102,7 +101,7 @@ class Extras:
             from allclient.view.page import Run, page
 
             by = CaseBy(wanted.case_by or "folder")
-            run = Run(cases, by, settings, datetime.now().astimezone(), NOTICE)
+            run = Run(cases, by, settings, datetime.now().astimezone())
             chosen = choose(_stepping(journal.entries(), step))
             self._write(wanted.report, page(run, chosen, step))
 
@@ -179,6 +178,11 @@ def _blocks(pieces: Iterable[bytes]) -> Iterator[bytes]:
             yield b"".join(held)
             held, size = [], 0
     yield b"".join(held)
+
+
+def _check_apart(files: list[Path]) -> None:
+    if len({file.resolve() for file in files}) < len(files):
+        raise ConfigurationError("--output, --cells, --cases and --report name one file twice")
 
 
 def _stepping(entries: Iterable[Entry], step: Callable[[], None]) -> Iterator[Entry]:

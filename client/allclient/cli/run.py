@@ -141,7 +141,13 @@ class _Run:
             return None
         output = self._output
         done = output if options.resume and isinstance(output, FileOutput) else None
-        return Extras(options.wanted, options.paths, overwrite=options.overwrite, done=done)
+        return Extras(
+            options.wanted,
+            options.paths,
+            output=options.output,
+            overwrite=options.overwrite,
+            done=done,
+        )
 
     def _classify(self, files: Iterator[str]) -> None:
         options, screen, signals = self._options, self._screen, self._signals

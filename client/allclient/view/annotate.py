@@ -110,7 +110,8 @@ def _draw_bar(image: Image.Image, um_per_pixel: float) -> None:
     left, bottom = 14, image.height - 14
     draw.rectangle((left - 6, bottom - 32, left + max(length, 60) + 6, bottom + 6), fill=_WHITE)
     draw.rectangle((left, bottom - 4, left + length, bottom), fill=_INK)
-    draw.text((left, bottom - 28), f"{fitting[-1]} \u00b5m", fill=_INK, font=_font(18))
+    # The font has no sign for micro.
+    draw.text((left, bottom - 28), f"{fitting[-1]} um", fill=_INK, font=_font(18))
 
 
 def _draw_head(sheet: Image.Image, entry: Entry) -> None:
@@ -118,8 +119,9 @@ def _draw_head(sheet: Image.Image, entry: Entry) -> None:
     draw = ImageDraw.Draw(sheet)
     room = int(sheet.width / 9.5)
     draw.text((_GAP, 8), _cut(printable(row.file), room), fill=_INK, font=_font(18))
-    subtype = STYLES[Subtype(row.subtype)].words if row.subtype else ""
-    answer = f"{row.label} ({subtype}), probability {row.probability:.3f}"
+    subtype = Subtype(row.subtype)
+    named = "" if subtype is Subtype.BENIGN else f" ({STYLES[subtype].words})"
+    answer = f"{row.label}{named}, probability {row.probability:.3f}"
     count = f"{len(entry.cells)} leukocytes, {row.malignant_leukocytes or 0} of them malignant"
     draw.text((_GAP, 34), f"{answer}; {count}", fill=_INK, font=_font(20))
     reasons = " ".join(reason_words(code) for code in row.review or ())

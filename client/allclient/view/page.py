@@ -41,6 +41,11 @@ _UNITS: Final = 1000
 MAX_CASES: Final = 1000
 """Cases in the table of a page."""
 
+_NOTICE: Final = (
+    "It supports a reading by a pathologist and never replaces it. "
+    "Every answer needs a pathologist's eye."
+)
+
 _ORDER: Final = (CaseLabel.REVIEW, CaseLabel.MALIGNANT, CaseLabel.BENIGN)
 
 
@@ -53,13 +58,16 @@ class Run:
     settings: list[tuple[str, str]]
     """What was asked for and what answered, as names and values."""
     made: datetime
-    notice: str
 
 
 def page(run: Run, chosen: Chosen, step: Callable[[], None] = lambda: None) -> Iterator[bytes]:
     """The page in pieces. ``step`` is called for each field, and may raise to stop."""
     environment = Environment(
-        loader=FileSystemLoader(_FOLDER), autoescape=True, undefined=StrictUndefined
+        loader=FileSystemLoader(_FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters["shown"] = _shown
     style = (_FOLDER / "page.css").read_text("utf-8")
@@ -71,12 +79,14 @@ def page(run: Run, chosen: Chosen, step: Callable[[], None] = lambda: None) -> I
         style=Markup(style),  # noqa: S704  our own file
         digest=digest,
         styles=[STYLES[subtype] for subtype in SUBTYPES],
+        words={subtype: STYLES[subtype].words for subtype in SUBTYPES},
         reason_words=reason_words,
         cases=maker.cases(),
         more_cases=max(0, len(run.cases) - MAX_CASES),
         gallery=maker.gallery(),
         groups=maker.groups(),
         share_text=share_text,
+        notice=_NOTICE,
         case_reasons=CASE_REASONS,
         leukocytes=sum(case.leukocytes or 0 for case in run.cases),
     )
