@@ -185,7 +185,10 @@ _IMAGE: Final = {"IMAGE": Tensor("BYTES", (1,))}
 _PIXELS: Final = {"PIXELS": Tensor("UINT8", (SIDE, SIDE, 3))}
 _QUALITY: Final = {"QUALITY": Tensor("FP32", (len(QUALITY_FIELDS),))}
 _NUCLEI: Final = {"NUCLEI": Tensor("UINT8", (NUCLEI_BYTES,))}
-_CELLS: Final = {"CELLS": Tensor("FP32", (-1, len(CELL_FIELDS)))}
+CELLS: Final = Tensor("FP32", (-1, len(CELL_FIELDS)))
+"""What a client asks for when it wants every leukocyte."""
+
+_CELLS: Final = {"CELLS": CELLS}
 ANSWER: Final = {
     "LABEL": Tensor("BYTES", (1,)),
     "SUBTYPE": Tensor("BYTES", (1,)),
