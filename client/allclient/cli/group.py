@@ -90,7 +90,7 @@ def cli(verbose: bool) -> None:
         stream=sys.stderr,
     )
     # Other libraries log whole requests at this level, and requests hold patients' images.
-    for name in ("grpc", "asyncio", "tritonclient"):
+    for name in ("grpc", "asyncio", "tritonclient", "pydicom", "pynetdicom"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from allclient.client.reading import read_image
+from allclient.client.reading import read_field, told
 from allclient.client.stream import Stream
 from allclient.contract import ENSEMBLE
 from allclient.result import Result, Source
@@ -58,13 +58,14 @@ class Client(Owned):
         return self._transport.connection.address
 
     def classify(self, source: Source) -> Result:
-        """The answer for one image: a path, or an encoded file as bytes.
+        """The answer for one image: a path, or an encoded file as bytes; a DICOM object, too.
 
         Raises ImageReadError when the file cannot be read, ImageRejectedError when the server
         refuses it, and a ServerError when there is no answer.
         """
         self._transport.check_open()
-        return self._transport.infer(read_image(source))
+        field = read_field(source)
+        return told(field, self._transport.infer(field.data))
 
     def classify_many(
         self, sources: Iterable[Source], *, ordered: bool = True, in_flight: int = IN_FLIGHT
