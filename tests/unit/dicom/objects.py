@@ -43,7 +43,14 @@ def make_object(
     meta.MediaStorageSOPClassUID = sop_class
     meta.MediaStorageSOPInstanceUID = root(study) + f".{instance}"
     meta.TransferSyntaxUID = syntax
-    made = FileDataset("", {}, file_meta=meta, preamble=bytes(128))
+    made = FileDataset(
+        "",
+        {},
+        file_meta=meta,
+        preamble=bytes(128),
+        is_implicit_VR=uid.UID(syntax).is_implicit_VR,
+        is_little_endian=uid.UID(syntax).is_little_endian,
+    )
     made.SOPClassUID = sop_class
     made.SOPInstanceUID = meta.MediaStorageSOPInstanceUID
     made.StudyInstanceUID = root(study)
