@@ -38,6 +38,7 @@ CREATE TABLE objects (
 );
 CREATE INDEX objects_by_state ON objects (state, due);
 CREATE INDEX objects_by_study ON objects (study, state);
+CREATE INDEX objects_unreported ON objects (study) WHERE state = 'read' AND report IS NULL;
 CREATE TABLE reports (
     uid TEXT PRIMARY KEY,
     study TEXT NOT NULL,

@@ -11,10 +11,11 @@ from typing import Final, Protocol
 
 from allclient import dicom
 from allclient.contract import ImageErrorCode
-from allclient.errors import AllclientError, ImageError, ServerError
+from allclient.errors import ImageError, ServerError
 from allclient.pacs import answers
 from allclient.pacs.answers import Reading
 from allclient.pacs.backoff import pause
+from allclient.pacs.faults import place
 from allclient.pacs.inbox import Inbox
 from allclient.result import Result
 
@@ -63,11 +64,10 @@ class Reader:
         try:
             readings = self._readings(row["key"])
         except ServerError as error:
-            self._again(row, error)
+            self._again(row, f"{error.code}: {error}", counted=error.code not in _AWAY)
             return False
         except Exception as error:  # a fault of ours must not stop the rest
-            _LOG.exception("reading %s failed", row["key"][:12])
-            self._again(row, error)
+            self._again(row, place(error), counted=True)
             return False
         if any(reading.result is not None for reading in readings):
             self._settle(row, "read", "", answers.dumps(readings))
@@ -95,16 +95,14 @@ class Reader:
             readings.append(Reading(MOST_FRAMES, None, reason))
         return readings
 
-    def _again(self, row: sqlite3.Row, error: Exception) -> None:
-        code = error.code if isinstance(error, AllclientError) else type(error).__name__
-        away = isinstance(error, ServerError) and code in _AWAY
-        tries = row["tries"] + (not away)
+    def _again(self, row: sqlite3.Row, reason: str, *, counted: bool) -> None:
+        tries = row["tries"] + counted
         state = "dead" if tries >= MOST_TRIES else "received"
-        _LOG.warning("%s could not be read (%s), %s", row["key"][:12], code, state)
+        _LOG.warning("%s could not be read (%s): %s", row["key"][:12], state, reason)
         with self._inbox.database.transaction() as connection:
             connection.execute(
                 "UPDATE objects SET state = ?, tries = ?, due = ?, reason = ? WHERE key = ?",
-                (state, tries, time.time() + pause(tries), f"{code}: {error}", row["key"]),
+                (state, tries, time.time() + pause(tries), reason, row["key"]),
             )
 
     def _settle(self, row: sqlite3.Row, state: str, reason: str, answer: str | None) -> None:

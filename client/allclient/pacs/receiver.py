@@ -19,6 +19,7 @@ from allclient.pacs import network
 from allclient.pacs.classes import STORED, TRANSFER_SYNTAXES
 from allclient.pacs.config import Config
 from allclient.pacs.disk import DiskFullError
+from allclient.pacs.faults import place
 from allclient.pacs.inbox import MEGABYTE, Inbox, Received
 from allclient.pacs.uids import is_uid, key_of
 
@@ -161,7 +162,7 @@ class Receiver:
             _LOG.error("refused an object of %s: the disk is full", peer)
             return OUT_OF_RESOURCES
         except Exception as error:
-            _LOG.error("refused an object of %s: %s", peer, error)
+            _LOG.error("refused an object of %s: %s", peer, place(error))
             return OUT_OF_RESOURCES
         _LOG.info("%s %s from %s", "kept" if new else "knew", key_of(received.instance)[:12], peer)
         if new:
@@ -175,7 +176,7 @@ class Receiver:
             failed = _instances(information.get("FailedSOPSequence"))
             self._committed(str(information.get("TransactionUID", "")), safe, failed)
         except Exception as error:
-            _LOG.warning("an answer of Storage Commitment was not understood: %r", type(error))
+            _LOG.warning("an answer of Storage Commitment was not understood: %s", place(error))
             return 0x0110, None
         return SUCCESS, None
 
