@@ -27,13 +27,21 @@ from allclient.pacs.config import Config
 from allclient.pacs.gateway import Gateway
 from allclient.pacs.letters import counts
 from tests.pacs.conftest import GATEWAY_PORT, HTTP, Orthanc, wait_for
-from tests.unit.client.kserve import BENIGN_ANSWER, MALIGNANT_ANSWER, Answer, KServe, rejected
+from tests.unit.client.kserve import (
+    BENIGN_ANSWER,
+    MALIGNANT_ANSWER,
+    TWO_CELLS,
+    Answer,
+    KServe,
+    rejected,
+)
 from tests.unit.dicom.objects import (
     ACCESSION,
     FIELDS,
     PATIENT,
     PATIENT_ID,
     as_file,
+    bare,
     jpeg_object,
     root,
 )
@@ -42,17 +50,17 @@ from tests.unit.dicom.objects import (
 @pytest.fixture
 def triton() -> Iterator[KServe]:
     """Field 0 is benign, field 1 needs review, field 2 is refused, all others are malignant."""
-    known = {field.read_bytes(): number for number, field in enumerate(FIELDS)}
+    known = {bare(number): number for number in range(len(FIELDS))}
     special = {
         0: BENIGN_ANSWER,
         1: replace(MALIGNANT_ANSWER, review="low_confidence,poor_quality"),
     }
 
     def respond(image: bytes) -> Answer:
-        number = known[image.rstrip(b"\0")]
+        number = known[image]
         if number == 2:
             raise rejected("image_corrupt", "not a field")
-        return special.get(number, MALIGNANT_ANSWER)
+        return special.get(number, replace(MALIGNANT_ANSWER, cells=TWO_CELLS))
 
     with KServe(respond) as server:
         yield server
@@ -156,6 +164,9 @@ def test_images_by_dimse_come_back_as_sr_pictures_and_pdf(
     assert probability == pytest.approx(0.95)
     (tmp_path / "sr.dcm").write_bytes(orthanc.files("SR")[0])
     command = ["dsrdump", "+Pl", str(tmp_path / "sr.dcm")]
+    counted = {item.name.value: item.value for item in by_image[root(1) + ".4"].get_measurements()}
+    assert counted["LEUKOCYTES"] == 2
+    (tmp_path / "sr.dcm").write_bytes(orthanc.files("SR")[0])
     dumped = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert "Fields called malignant" in dumped
     assert "Not a medical device" in dumped

@@ -86,6 +86,9 @@ def main() -> None:
     except MemoryError:
         message = f"{ImageErrorCode.TOO_LARGE.value}\nits pixels take more than {MEMORY:,} bytes"
         output.write(_BAD + message.encode())
+    except Exception as error:
+        message = f"{ImageErrorCode.CORRUPT.value}\nthe DICOM object is damaged"
+        output.write(_BAD + f"{message} ({type(error).__name__})".encode())
     else:
         output.write(_GOOD + frames.to_bytes(8, "big") + field)
     output.flush()

@@ -15,6 +15,7 @@ from pydicom.encaps import get_frame
 
 from allclient.dicom import EncodedField, child, header, jpeg_stream
 from allclient.dicom.samples import icc_profile, png
+from allclient.errors import ImageReadError
 
 _PASSED_ON: Final = frozenset({"MONOCHROME2", "RGB", "YBR_FULL", "YBR_FULL_422"})
 """Photometric interpretations of a JPEG stream that a JPEG file can say."""
@@ -25,7 +26,16 @@ _FILE_META: Final = 4096
 
 
 def encode(data: bytes, frame: int) -> EncodedField:
-    """Frame number ``frame`` (from 0) of a DICOM file; raises ImageReadError."""
+    """Frame number ``frame`` (from 0) of a DICOM file; raises ImageReadError and nothing else."""
+    try:
+        return _encode(data, frame)
+    except ImageReadError:
+        raise
+    except Exception as error:  # hostile values trip pydicom wherever they are looked at
+        raise header.corrupt(f"the DICOM object is damaged ({type(error).__name__})") from error
+
+
+def _encode(data: bytes, frame: int) -> EncodedField:
     if _DEFLATED in data[:_FILE_META]:  # what it unpacks to has no limit
         return child.encode(data, frame)
     dataset = header.parse(data)

@@ -84,14 +84,9 @@ def is_whole_slide(dataset: FileDataset) -> bool:
 
 def check(dataset: FileDataset, frame: int = 0) -> int:
     """The number of frames. Raises ImageReadError where ``frame`` would not come out right."""
-    try:
-        frames = _check(dataset)
-        _check_frame(dataset, frame, frames)
-        return frames
-    except ImageReadError:
-        raise
-    except Exception as error:  # a value of another kind than its tag wants
-        raise corrupt(f"the DICOM header is damaged ({type(error).__name__})") from error
+    frames = _check(dataset)
+    _check_frame(dataset, frame, frames)
+    return frames
 
 
 def _check(dataset: FileDataset) -> int:

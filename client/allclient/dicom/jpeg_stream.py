@@ -10,6 +10,7 @@ from allclient.dicom.header import corrupt
 _START, _END = b"\xff\xd8", b"\xff\xd9"
 _SOF: Final = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
 _SOS: Final = 0xDA
+_EXIF: Final = b"Exif\0"
 _ICC: Final = b"ICC_PROFILE\0"
 _ICC_PART: Final = 65519
 """The most bytes of a profile in one APP2 segment."""
@@ -26,6 +27,7 @@ class Frame(NamedTuple):
     says_colour: bool
     """Whether the stream itself says if it is RGB or YCbCr (by a JFIF or an Adobe segment)."""
     has_profile: bool
+    has_exif: bool
 
 
 def _segments(stream: bytes) -> Iterator[tuple[int, bytes]]:
@@ -47,7 +49,7 @@ def look(stream: bytes) -> Frame:
     if not stream.startswith(_START):
         raise corrupt("the frame is no JPEG stream")
     size: tuple[int, int, int] | None = None
-    says_colour = has_profile = False
+    says_colour = has_profile = has_exif = False
     for marker, content in _segments(stream):
         if marker in _SOF and len(content) >= 6:
             rows, columns = (int.from_bytes(content[at : at + 2], "big") for at in (1, 3))
@@ -56,13 +58,19 @@ def look(stream: bytes) -> Frame:
             marker == 0xEE and content.startswith(b"Adobe")
         )
         has_profile |= marker == 0xE2 and content.startswith(_ICC)
+        has_exif |= marker == 0xE1 and content.startswith(_EXIF)
     if size is None:
         raise corrupt("the JPEG stream names no size")
-    return Frame(*size, says_colour, has_profile)
+    return Frame(*size, says_colour, has_profile, has_exif)
 
 
 def as_file(stream: bytes, frame: Frame, *, is_rgb: bool, profile: bytes | None) -> bytes:
-    """The stream as a file: marked as RGB where only the object says so, with the ICC profile."""
+    """The stream as a file: marked as RGB where only the object says so, with the ICC profile.
+
+    An Exif segment goes: DICOM knows no turned pictures, and a reader of files would turn it.
+    """
+    if frame.has_exif:
+        stream = _without_exif(stream)
     segments = b""
     if is_rgb and not frame.says_colour:
         segments += _ADOBE_RGB
@@ -71,6 +79,19 @@ def as_file(stream: bytes, frame: Frame, *, is_rgb: bool, profile: bytes | None)
     end = stream.rfind(_END)
     whole = stream if end < 0 else stream[: end + len(_END)]  # less the byte that made it even
     return _START + segments + whole[2:] if segments else whole
+
+
+def _without_exif(stream: bytes) -> bytes:
+    kept = bytearray(_START)
+    end = len(_START)
+    for marker, content in _segments(stream):
+        begin, end = end, end + 4 + len(content)
+        if marker == _SOS:
+            end = begin
+            break
+        if marker != 0xE1 or not content.startswith(_EXIF):
+            kept += stream[begin:end]
+    return bytes(kept) + stream[end:]
 
 
 def _profile_segments(profile: bytes) -> bytes:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from allclient.cell import Cell
 from allclient.contract import Backbone, Label, ReviewReason, Subtype
 from allclient.result import Result
 
@@ -42,9 +43,32 @@ def _as_json(reading: Reading) -> dict[str, Any]:
         "votes": result.votes,
         "review": result.review,
         "ood_score": result.ood_score,
-        "heatmap": [[round(float(value), 4) for value in row] for row in result.heatmap],
+        "heatmap": result.heatmap.tolist(),
         "model_version": result.model_version,
+        "cells": [_cell_as_json(cell) for cell in result.cells or ()],
     }
+
+
+def _cell_as_json(cell: Cell) -> dict[str, Any]:
+    return {
+        "box": [cell.x, cell.y, cell.width, cell.height],
+        "probabilities": cell.probabilities,
+        "area_share": cell.area_share,
+        "agreement": cell.agreement,
+    }
+
+
+def _cell_of_json(value: dict[str, Any]) -> Cell:
+    x, y, width, height = value["box"]
+    return Cell(
+        x=x,
+        y=y,
+        width=width,
+        height=height,
+        probabilities=_by_subtype(value["probabilities"]),
+        area_share=value["area_share"],
+        agreement=value["agreement"],
+    )
 
 
 def _of_json(value: dict[str, Any]) -> Reading:
@@ -63,6 +87,7 @@ def _of_json(value: dict[str, Any]) -> Reading:
         ood_score=value["ood_score"],
         heatmap=np.array(value["heatmap"], np.float32),
         model_version=value["model_version"],
+        cells=tuple(_cell_of_json(cell) for cell in value["cells"]),
     )
     return Reading(value["frame"], result)
 

@@ -9,12 +9,14 @@ from typing import Final
 
 from pydicom.sr.coding import Code
 
-from allclient.contract import BACKBONES, Backbone, Label, ReviewReason, Subtype
+from allclient.cases import CaseLabel, CaseReason
+from allclient.contract import Backbone, Label, ReviewReason, Subtype
 
 SCHEME: Final = "99ALLCLIENT"
 
 
 def _private(value: str, meaning: str) -> Code:
+    """At most 16 characters: a longer one would need another attribute, which few viewers read."""
     return Code(value, SCHEME, meaning)
 
 
@@ -50,20 +52,38 @@ _NETWORKS: Final = {
     Backbone.INCEPTION_V3: "InceptionV3",
 }
 VOTES: Final = {
-    backbone: _private(f"VOTE_{backbone.name}", f"Vote of {_NETWORKS[backbone]}")
-    for backbone in BACKBONES
+    backbone: _private(f"VOTE_{name.upper()}"[:16], f"Vote of {name}")
+    for backbone, name in _NETWORKS.items()
 }
 
 REVIEW: Final = _private("REVIEW", "Review reason")
 NO_REVIEW: Final = _private("NO_REVIEW", "None was found")
 REVIEW_REASONS: Final = {
-    reason: _private(reason.name, reason.value.replace("_", " ").capitalize())
+    reason: _private(reason.name[:16], reason.value.replace("_", " ").capitalize())
     for reason in ReviewReason
 }
 SOURCE: Final = _private("SOURCE", "Kind of source")
-SECONDARY_CAPTURE: Final = _private("SECONDARY_CAPTURE", "Secondary capture, perhaps no field")
+SECONDARY_CAPTURE: Final = _private("SEC_CAPTURE", "Secondary capture, perhaps no field")
 
 CASE_SUMMARY: Final = _private("CASE_SUMMARY", "Summary of the fields of this study")
+CASE_LABEL: Final = _private("CASE_LABEL", "Label of the case")
+CASE_LABELS: Final = {
+    CaseLabel.BENIGN: LABELS[Label.BENIGN],
+    CaseLabel.MALIGNANT: LABELS[Label.MALIGNANT],
+    CaseLabel.REVIEW: _private("UNCLEAR", "Not clear: a person decides"),
+}
+CASE_REASON: Final = _private("CASE_REASON", "Why the case is not clear")
+CASE_REASONS: Final = {
+    reason: _private(f"C_{reason.name}", reason.value.replace("_", " ").capitalize())
+    for reason in CaseReason
+}
+LEUKOCYTES: Final = _private("LEUKOCYTES", "Leukocytes read")
+MALIGNANT_LEUKOCYTES: Final = _private("MALIGNANT_CELLS", "Leukocytes called malignant")
+MALIGNANT_SHARE: Final = _private("MALIGNANT_SHARE", "Malignant share of the leukocytes read")
+MALIGNANT_SHARE_LOW: Final = _private("SHARE_LOW", "Its 95% interval, low end")
+MALIGNANT_SHARE_HIGH: Final = _private("SHARE_HIGH", "Its 95% interval, high end")
+AGREEMENT: Final = _private("AGREEMENT", "Share of the networks that agree")
+
 FIELDS_READ: Final = _private("FIELDS_READ", "Fields read")
 FIELDS_MALIGNANT: Final = _private("FIELDS_MALIGNANT", "Fields called malignant")
 FIELDS_TO_REVIEW: Final = _private("FIELDS_TO_REVIEW", "Fields with a review reason")

@@ -50,6 +50,7 @@ peer = "ARCHIVE"
 #dicomweb_token_file = "token.txt"
 #picture = true                         # a Secondary Capture for viewers without SR
 #pdf = true                             # an encapsulated PDF
+#cells = false                          # in the SR, every cell that is malignant or in doubt
 
 # The server that classifies; without an address one is started here.
 [triton]
@@ -105,6 +106,7 @@ class Export:
     dicomweb_token_file: Path | None
     picture: bool
     pdf: bool
+    cells: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +215,7 @@ def _export(table: Settings, peers: tuple[Peer, ...]) -> Export:
         dicomweb_token_file=table.file("dicomweb_token_file", None),
         picture=table.flag("picture", True),
         pdf=table.flag("pdf", True),
+        cells=table.flag("cells", False),
     )
     table.finish()
     if title is not None and export.peer is None:

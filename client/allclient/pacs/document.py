@@ -8,6 +8,7 @@ from fpdf import FPDF
 from pydicom import uid
 from pydicom.dataset import Dataset
 
+from allclient.cases import CASE_REASONS, Case, CaseLabel
 from allclient.pacs.derived import derived_object
 from allclient.pacs.structured import Algorithm, Identity
 from allclient.pacs.study import NOTICE, StudyReading
@@ -51,18 +52,14 @@ def pdf(reading: StudyReading, algorithm: Algorithm) -> bytes:
     page.set_font("helvetica", size=10)
     _say(page, f"{NOTICE} UNVERIFIED until a person signs.")
     page.ln(2)
-    fields = reading.fields
-    _say(
-        page,
-        f"{len(fields)} fields read, {reading.malignant} called malignant, "
-        f"{reading.to_review} with a review reason; {reading.frames_not_read} pictures not read. "
-        f"{algorithm.model}, version {algorithm.version}.",
-    )
+    for line in case_lines(reading.case):
+        _say(page, line)
+    _say(page, f"{algorithm.model}, version {algorithm.version}.")
     page.ln(2)
     page.set_font("helvetica", size=9)
     with page.table(col_widths=(26, 20, 22, 20, 60), text_align="LEFT") as table:
         table.row(_COLUMNS)
-        for field in fields:
+        for field in reading.fields:
             result = field.result
             table.row(
                 (
@@ -74,6 +71,24 @@ def pdf(reading: StudyReading, algorithm: Algorithm) -> bytes:
                 )
             )
     return bytes(page.output())
+
+
+def case_lines(case: Case) -> list[str]:
+    """The case in sentences."""
+    label = "not clear: a person decides" if case.label is CaseLabel.REVIEW else case.label.value
+    lines = [
+        f"Case: {label}.",
+        *(f"- {CASE_REASONS[reason]}" for reason in case.reasons),
+        f"{case.fields} fields read, {case.malignant_fields} called malignant, "
+        f"{case.to_review} with a review reason; {case.failed} pictures not read.",
+    ]
+    if case.leukocytes and (share := case.malignant_share) is not None:
+        between = "" if share.low is None else f" ({share.low:.0%} to {share.high:.0%})"
+        lines.append(
+            f"{case.malignant_leukocytes} of {case.leukocytes} leukocytes read are called "
+            f"malignant: {share.value:.0%}{between}. This is no blast count."
+        )
+    return lines
 
 
 def _say(page: FPDF, text: str) -> None:

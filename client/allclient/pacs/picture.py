@@ -54,7 +54,7 @@ def build(field: Field, encoded: bytes, *, series: str, number: int, version: st
     made.LossyImageCompressionMethod = "ISO_10918_1"
     raw = drawn.width * drawn.height * 3
     made.LossyImageCompressionRatio = f"{raw / file.tell():.1f}"
-    made.DerivationDescription = "Field with class activation map"
+    made.DerivationDescription = "Field with leukocytes and class activation map"
     reference = Dataset()
     reference.ReferencedSOPClassUID = source.SOPClassUID
     reference.ReferencedSOPInstanceUID = source.SOPInstanceUID
@@ -79,6 +79,7 @@ def draw(field: Field, encoded: bytes) -> Image.Image:
         picture = picture.resize((WIDTH, height), Image.Resampling.LANCZOS)
     if field.result.label is Label.MALIGNANT:
         picture = _heated(picture, field.result.heatmap)
+    _outline_cells(picture, field)
     whole = Image.new("RGB", (max(picture.width, 256), picture.height + _STRIP), "black")
     whole.paste(picture, (0, 0))
     pen = ImageDraw.Draw(whole)
@@ -86,6 +87,15 @@ def draw(field: Field, encoded: bytes) -> Image.Image:
     for line, text in enumerate(caption(field)):
         pen.text((6, picture.height + 4 + 18 * line), text, "white", font)
     return whole
+
+
+def _outline_cells(picture: Image.Image, field: Field) -> None:
+    """A box around each leukocyte: red where it is called malignant, else green."""
+    pen = ImageDraw.Draw(picture)
+    for cell in field.result.cells or ():
+        left, top, right, bottom = cell.box(*picture.size)
+        colour = "red" if cell.label is Label.MALIGNANT else "lime"
+        pen.rectangle((left, top, right - 1, bottom - 1), outline=colour)
 
 
 def caption(field: Field) -> tuple[str, str]:

@@ -33,7 +33,7 @@ _BATCH: Final = 64
 class Classifier(Protocol):
     """What of ``allclient.Client`` is used here."""
 
-    def classify(self, source: bytes) -> Result: ...
+    def classify(self, source: bytes, *, cells: bool = False) -> Result: ...
 
 
 class Reader:
@@ -86,7 +86,7 @@ class Reader:
             try:
                 field = dicom.encoded_field(data, frame)
                 frames = field.frames
-                readings.append(Reading(frame, self._client.classify(field.data)))
+                readings.append(Reading(frame, self._client.classify(field.data, cells=True)))
             except ImageError as error:
                 readings.append(Reading(frame, None, f"{error.code}: {error}"))
             frame += 1

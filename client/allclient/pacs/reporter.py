@@ -107,7 +107,9 @@ class Reporter:
             series=derived("reports", reading.study, self._config.node.ae_title),
             ae_title=self._config.node.ae_title,
         )
-        report = structured.build(reading, identity, self._algorithm)
+        report = structured.build(
+            reading, identity, self._algorithm, cells=self._config.export.cells
+        )
         if row["predecessor"]:
             earlier = self._inbox.result_path(row["predecessor"])
             structured.name_predecessor(report, pydicom.dcmread(earlier, stop_before_pixels=True))

@@ -10,10 +10,13 @@ from highdicom import sr
 from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
 
-from allclient.contract import SUBTYPES
+from allclient.cases import Case
+from allclient.cell import Cell
+from allclient.contract import SUBTYPES, Label
 from allclient.pacs import codes
 from allclient.pacs.study import NOTICE, Field, StudyReading
 from allclient.pacs.uids import derived
+from allclient.result import Result
 
 _INSET: Final = 0.05
 """The outline of a field is drawn this share of its sides inside, else labels fall off screens."""
@@ -39,17 +42,29 @@ class Identity:
     ae_title: str
 
 
-def build(reading: StudyReading, identity: Identity, algorithm: Algorithm) -> Dataset:
-    """An UNVERIFIED report of a study, with patient and study as in its images."""
+def build(
+    reading: StudyReading, identity: Identity, algorithm: Algorithm, *, cells: bool = False
+) -> Dataset:
+    """An UNVERIFIED report of a study, with patient and study as in its images.
+
+    ``cells`` adds a group for each leukocyte that is malignant or in doubt.
+    """
+
+    def groups(field: Field) -> list[sr.PlanarROIMeasurementsAndQualitativeEvaluations]:
+        return [
+            _field_group(field, algorithm),
+            *(_cell_group(field, number, cell) for number, cell in cells_to_show(field, cells)),
+        ]
+
     fields = reading.fields
     content = sr.MeasurementReport(
         observation_context=_observer(identity, algorithm),
         procedure_reported=codes.LIGHT_MICROSCOPY,
-        imaging_measurements=[_group(field, identity, algorithm) for field in fields],
+        imaging_measurements=[group for field in fields for group in groups(field)],
         title=codes.REPORT,
         referenced_images=[image.header for image in reading.images],
     )
-    content[0].ContentSequence.append(_summary(reading))
+    content[0].ContentSequence.append(_summary(reading.case))
     made = sr.Comprehensive3DSR(
         evidence=[image.header for image in reading.images],
         content=content[0],
@@ -83,8 +98,42 @@ def _observer(identity: Identity, algorithm: Algorithm) -> sr.ObservationContext
     )
 
 
-def _group(
-    field: Field, identity: Identity, algorithm: Algorithm
+def cells_to_show(field: Field, wanted: bool) -> list[tuple[int, Cell]]:
+    """The cells of a field that have a group of their own, with their numbers from 1."""
+    if not wanted:
+        return []
+    return [
+        (number, cell)
+        for number, cell in enumerate(field.result.cells or (), 1)
+        if cell.label is Label.MALIGNANT or cell.agreement < 1
+    ]
+
+
+def _cell_group(
+    field: Field, number: int, cell: Cell
+) -> sr.PlanarROIMeasurementsAndQualitativeEvaluations:
+    header = field.image.header
+    instance = str(header.SOPInstanceUID)
+    box = cell.box(header.Columns, header.Rows)
+    return sr.PlanarROIMeasurementsAndQualitativeEvaluations(
+        tracking_identifier=sr.TrackingIdentifier(
+            uid=derived("cell", instance, str(field.frame), str(number)),
+            identifier=f"{field.name}, cell {number}",
+        ),
+        referenced_region=_region(field, *box),
+        finding_type=codes.LABELS[cell.label],
+        measurements=[
+            _number(codes.PROBABILITY, cell.probability),
+            _number(codes.AGREEMENT, cell.agreement),
+        ],
+        qualitative_evaluations=[
+            sr.QualitativeEvaluation(name=codes.SUBTYPE, value=codes.SUBTYPES[cell.subtype])
+        ],
+    )
+
+
+def _field_group(
+    field: Field, algorithm: Algorithm
 ) -> sr.PlanarROIMeasurementsAndQualitativeEvaluations:
     header, result = field.image.header, field.result
     instance = str(header.SOPInstanceUID)
@@ -108,9 +157,18 @@ def _group(
                 for subtype in SUBTYPES
             ),
             _number(codes.OOD_SCORE, result.ood_score),
+            *_cell_counts(result),
         ],
         qualitative_evaluations=_evaluations(field),
     )
+
+
+def _cell_counts(result: Result) -> list[sr.Measurement]:
+    read, malignant = result.leukocytes, result.malignant_leukocytes
+    if read is None or malignant is None:
+        return []
+    counts = [_number(codes.LEUKOCYTES, read), _number(codes.MALIGNANT_LEUKOCYTES, malignant)]
+    return [*counts, _number(codes.MALIGNANT_SHARE, malignant / read)] if read else counts
 
 
 def _evaluations(field: Field) -> list[sr.QualitativeEvaluation]:
@@ -131,7 +189,12 @@ def _evaluations(field: Field) -> list[sr.QualitativeEvaluation]:
 def _outline(field: Field) -> sr.ImageRegion:
     header = field.image.header
     left, top = header.Columns * _INSET, header.Rows * _INSET
-    right, bottom = header.Columns - left, header.Rows - top
+    return _region(field, left, top, header.Columns - left, header.Rows - top)
+
+
+def _region(field: Field, left: float, top: float, right: float, bottom: float) -> sr.ImageRegion:
+    """A rectangle in pixels of the field's frame."""
+    header = field.image.header
     corners = [(left, top), (right, top), (right, bottom), (left, bottom), (left, top)]
     return sr.ImageRegion(
         graphic_type=sr.GraphicTypeValues.POLYLINE,
@@ -148,27 +211,37 @@ def _number(name: Code, value: float) -> sr.Measurement:
     return sr.Measurement(name=name, value=round(float(value), 6), unit=codes.NO_UNITS)
 
 
-def _summary(reading: StudyReading) -> Any:
-    """The case: counts of fields. A share of leukocytes is not claimed: cells are not counted."""
+def _summary(case: Case) -> Any:
+    """The case. The share is of the leukocytes read, and no blast percentage."""
     container = sr.ContainerContentItem(name=codes.CASE_SUMMARY, relationship_type=_CONTAINS)
-    counts = (
-        (codes.FIELDS_READ, len(reading.fields)),
-        (codes.FIELDS_MALIGNANT, reading.malignant),
-        (codes.FIELDS_TO_REVIEW, reading.to_review),
-        (codes.FIELDS_NOT_READ, reading.frames_not_read),
-    )
-    container.ContentSequence = sr.ContentSequence(
-        [
-            *(
-                sr.NumContentItem(
-                    name=name, value=count, unit=codes.NO_UNITS, relationship_type=_CONTAINS
-                )
-                for name, count in counts
-            ),
-            sr.TextContentItem(name=codes.COMMENT, value=NOTICE, relationship_type=_CONTAINS),
+    items: list[Any] = [_code(codes.CASE_LABEL, codes.CASE_LABELS[case.label])]
+    items += [_code(codes.CASE_REASON, codes.CASE_REASONS[reason]) for reason in case.reasons]
+    counts: list[tuple[Code, float | None]] = [
+        (codes.FIELDS_READ, case.fields),
+        (codes.FIELDS_MALIGNANT, case.malignant_fields),
+        (codes.FIELDS_TO_REVIEW, case.to_review),
+        (codes.FIELDS_NOT_READ, case.failed),
+        (codes.LEUKOCYTES, case.leukocytes),
+        (codes.MALIGNANT_LEUKOCYTES, case.malignant_leukocytes),
+    ]
+    if (share := case.malignant_share) is not None:
+        counts += [
+            (codes.MALIGNANT_SHARE, round(share.value, 6)),
+            (codes.MALIGNANT_SHARE_LOW, None if share.low is None else round(share.low, 6)),
+            (codes.MALIGNANT_SHARE_HIGH, None if share.high is None else round(share.high, 6)),
         ]
-    )
+    items += [
+        sr.NumContentItem(name=name, value=count, unit=codes.NO_UNITS, relationship_type=_CONTAINS)
+        for name, count in counts
+        if count is not None
+    ]
+    items.append(sr.TextContentItem(name=codes.COMMENT, value=NOTICE, relationship_type=_CONTAINS))
+    container.ContentSequence = sr.ContentSequence(items)
     return container
+
+
+def _code(name: Code, value: Code) -> Any:
+    return sr.CodeContentItem(name=name, value=value, relationship_type=_CONTAINS)
 
 
 def name_predecessor(made: Dataset, earlier: Dataset) -> None:

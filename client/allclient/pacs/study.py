@@ -7,10 +7,11 @@ from typing import Final
 
 from pydicom.dataset import Dataset
 
-from allclient.contract import Label
+from allclient.cases import Case, summarize
+from allclient.errors import ImageRejectedError
 from allclient.pacs.answers import Reading
 from allclient.pacs.classes import FLAGGED
-from allclient.result import Result
+from allclient.result import Outcome, Result
 
 NOTICE: Final = (
     "Made by software (allclient) for a pathologist, who reads the images and decides. "
@@ -69,12 +70,15 @@ class StudyReading:
         ]
 
     @property
-    def malignant(self) -> int:
-        return sum(field.result.label is Label.MALIGNANT for field in self.fields)
-
-    @property
-    def to_review(self) -> int:
-        return sum(field.result.needs_review for field in self.fields)
+    def case(self) -> Case:
+        """All of it as one case; what was not read counts as failed."""
+        failure = ImageRejectedError("not read")
+        return summarize(
+            [
+                *(Outcome(field.name, field.result) for field in self.fields),
+                *(Outcome("", error=failure) for _ in range(self.frames_not_read)),
+            ]
+        )
 
     @property
     def frames_not_read(self) -> int:

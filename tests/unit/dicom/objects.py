@@ -88,6 +88,16 @@ def make_object(
     return made
 
 
+def bare(number: int) -> bytes:
+    """A drawn field's JPEG stream less its Exif segment, which has no meaning in DICOM."""
+    stream = FIELDS[number].read_bytes()
+    start = stream.index(b"\xff\xe1")
+    assert stream[start + 4 : start + 8] == b"Exif"
+    return (
+        stream[:start] + stream[start + 2 + int.from_bytes(stream[start + 2 : start + 4], "big") :]
+    )
+
+
 def drawn(number: int = 0) -> np.ndarray:
     """The samples of a drawn field, uint8 [rows, columns, 3]."""
     with Image.open(FIELDS[number]) as picture:

@@ -14,7 +14,7 @@ from pydicom.encaps import encapsulate
 from allclient import AsyncClient, Client, ReviewReason
 from allclient.cli.group import run
 from tests.unit.client.kserve import MALIGNANT_ANSWER, Answer, KServe
-from tests.unit.dicom.objects import FIELDS, as_file, jpeg_object, rgb_object
+from tests.unit.dicom.objects import FIELDS, as_file, bare, jpeg_object, rgb_object
 
 
 def two_frames() -> bytes:
@@ -38,7 +38,7 @@ def test_classify_sends_the_picture_and_names_the_file(
     with KServe(respond) as server:
         code = run(["classify", str(tmp_path), "--server", server.address, "--format", "jsonl"])
     assert code == 1
-    assert received == [FIELDS[0].read_bytes()] * 2
+    assert received == [bare(0)] * 2
     printed = capfd.readouterr()
     rows = {Path(row["file"]).name: row for row in map(json.loads, printed.out.splitlines())}
     assert rows["a.dcm"]["review"] == []
