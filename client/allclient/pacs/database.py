@@ -1,6 +1,7 @@
 """The gateway's memory: what has come, what was read, what was sent. SQLite, every commit synced.
 
-objects  one row a received SOP instance: received, then read, refused or dead
+objects  one row a received SOP instance: received, then read, refused or dead; ``pixels`` is 0
+         once its pixels were removed
 reports  one row a report of a study: due, then built
 exports  one row an object to send: waiting, then sent, then (where asked) committed; or dead
 
@@ -34,7 +35,8 @@ CREATE TABLE objects (
     due REAL NOT NULL DEFAULT 0,
     reason TEXT NOT NULL DEFAULT '',
     answer TEXT,
-    report TEXT
+    report TEXT,
+    pixels INTEGER NOT NULL DEFAULT 1
 );
 CREATE INDEX objects_by_state ON objects (state, due);
 CREATE INDEX objects_by_study ON objects (study, state);

@@ -15,6 +15,7 @@ from allclient.pacs.inbox import Inbox
 from allclient.pacs.reader import Classifier, Reader
 from allclient.pacs.receiver import Receiver
 from allclient.pacs.reporter import Reporter
+from allclient.pacs.retention import Retention
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -33,11 +34,13 @@ class Gateway:
         reader = Reader(self.inbox, client, in_flight=config.triton.in_flight)
         reporter = Reporter(config, self.inbox, version)
         exporter = Exporter(config, self.inbox)
+        retention = Retention(config, self.inbox)
         self.receiver = Receiver(config, self.inbox, kept=self._wake, committed=exporter.committed)
         self._steps: dict[str, Callable[[], Any]] = {
             "read": lambda: reader.run(self._stopping.is_set),
             "report": reporter.run,
             "export": lambda: exporter.run(self._stopping.is_set),
+            "retention": retention.run,
         }
         self._threads: list[threading.Thread] = []
 

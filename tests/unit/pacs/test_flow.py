@@ -14,6 +14,7 @@ pytest.importorskip("pynetdicom", reason="the extra pacs is not installed")
 
 import grpc
 import highdicom
+from pydicom import dcmread
 from pydicom.encaps import encapsulate
 from pydicom.sr.coding import Code
 
@@ -27,7 +28,8 @@ from allclient.pacs.exporter import Exporter
 from allclient.pacs.inbox import Inbox, Received
 from allclient.pacs.reader import MOST_TRIES, Reader
 from allclient.pacs.reporter import Reporter
-from allclient.pacs.uids import derived, is_uid, report_uid
+from allclient.pacs.retention import Retention
+from allclient.pacs.uids import derived, is_uid, key_of, report_uid
 from tests.unit.client.kserve import MALIGNANT_ANSWER, TWO_CELLS, KServe, Refused, rejected
 from tests.unit.dicom.objects import FIELDS, as_file, bare, jpeg_object, rgb_object
 from tests.unit.pacs.archive import Archive
@@ -258,6 +260,31 @@ def test_mutated_objects_end_in_a_reason(steps: Steps, triton: KServe) -> None:
     assert [row["reason"] for row in stuck] == []
     assert set(steps.counts) <= {("objects", "read"), ("objects", "refused")}
     assert steps.counts["objects", "refused"] > 10
+
+
+def test_pixels_go_when_all_is_safe_and_a_later_report_still_works(
+    steps: Steps, archive: Archive, config: Config
+) -> None:
+    node = dataclasses.replace(config.node, keep_pixels_days=1.0)
+    kept_a_day = dataclasses.replace(config, node=node)
+    first = jpeg_object(1, instance=1)
+    steps.keep(first)
+    archive.status = 0xA700
+    steps.run()
+    assert Retention(kept_a_day, steps.inbox).run() == 0  # it is not safe elsewhere yet
+    archive.status = 0
+    steps.make_due()
+    steps.exporter.run()
+    assert Retention(kept_a_day, steps.inbox).run() == 1
+    left = steps.inbox.path(key_of(first.SOPInstanceUID))
+    assert left.stat().st_size < 4096
+    assert "PixelData" not in dcmread(left)
+    assert len(list(steps.inbox.results.iterdir())) == 2  # report and page, no picture
+    steps.keep(jpeg_object(2, instance=2))
+    assert Retention(kept_a_day, steps.inbox).run() == 0  # it has just come
+    steps.run()
+    assert len(archive.of("SR")) == 2
+    assert len(archive.of("GM")) == 2
 
 
 def test_readings_survive_the_queue() -> None:
