@@ -25,6 +25,7 @@ COMMANDS: Final = {
     "classify": "allclient.cli.classify:classify",
     "completion": "allclient.cli.completion:completion",
     "health": "allclient.cli.health:health",
+    "pacs": "allclient.cli.pacs:pacs",
     "serve": "allclient.cli.serve:serve",
 }
 
@@ -92,7 +93,7 @@ def cli(verbose: bool) -> None:
         stream=sys.stderr,
     )
     # Other libraries log whole requests at this level, and requests hold patients' images.
-    for name in ("grpc", "asyncio", "tritonclient"):
+    for name in ("grpc", "asyncio", "tritonclient", "pydicom", "pynetdicom"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
 

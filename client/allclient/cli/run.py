@@ -22,7 +22,7 @@ from allclient.cli.screen import Screen, TerminalTable
 from allclient.cli.signals import StopSignals
 from allclient.cli.tally import NOTICE, Tally
 from allclient.cli.wanted import Wanted
-from allclient.contract import IMAGE_SUFFIXES, ReviewReason
+from allclient.contract import DICOM_SUFFIXES, IMAGE_SUFFIXES, ReviewReason
 from allclient.errors import AllclientError, ModelNotReadyError, OutputError
 from allclient.report import FileOutput, row_of
 from allclient.report.formats import printable
@@ -286,7 +286,7 @@ def _count(options: Options, output: Output) -> int | None:
 
 def _nothing_found(paths: Sequence[str], skipped: Skipped) -> str:
     where = ", ".join(printable(path) for path in paths[:3]) + (", ..." if len(paths) > 3 else "")
-    endings = ", ".join(sorted(IMAGE_SUFFIXES))
+    endings = ", ".join(sorted(IMAGE_SUFFIXES | DICOM_SUFFIXES))
     explanation = skipped.sentence() or f"images end in {endings}; other files are taken when named"
     return f"allclient: no image found in {where} ({explanation})"
 
