@@ -16,8 +16,8 @@ MODULES = {"pillow": "PIL", "opencv-python-headless": "cv2", "grpcio": "grpc"}
 """The module that a package installs, where it has another name."""
 
 MODELS = sorted((ROOT / "model_repository").glob("*/1/*.py"))
-EXTRAS = ("local", "pacs", "web", "bulk")
-"""Folders of the client that need an extra of the same name."""
+EXTRAS = ("local", "pacs", "store", "web", "bulk")
+"""Folders of the client that need an extra: of the same name, or `web` for the store."""
 
 CORE = sorted(
     path
