@@ -26,6 +26,8 @@ COMMANDS: Final = {
     "completion": "allclient.cli.completion:completion",
     "health": "allclient.cli.health:health",
     "serve": "allclient.cli.serve:serve",
+    "store": "allclient.cli.store:store",
+    "web": "allclient.cli.web:web",
 }
 
 _COMPLETION: Final = "_ALLCLIENT_COMPLETE"

@@ -18,6 +18,7 @@ from typing import Any, Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from allclient.errors import ConfigurationError
 from allclient.store.actor import Actor
 from allclient.store.schema import Entry, now
 
@@ -37,6 +38,14 @@ class Head:
     def __str__(self) -> str:
         return f"{self.number}:{self.digest}"
 
+    @classmethod
+    def parse(cls, text: str) -> Head:
+        """The head that ``str()`` gave. Raises ConfigurationError."""
+        number, _, digest = text.strip().partition(":")
+        if not number.isdecimal() or len(digest) != len(START):
+            raise ConfigurationError("the end of a log is written as NUMBER:DIGEST")
+        return cls(int(number), digest)
+
 
 @dataclass(frozen=True, slots=True)
 class Break:
@@ -44,6 +53,9 @@ class Break:
 
     number: int
     reason: str
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.reason}"
 
 
 def append(

@@ -90,25 +90,28 @@ def counts(session: Session, case_ids: Sequence[int]) -> dict[int, Count]:
     return {case_id: found.get(case_id, Count()) for case_id in case_ids}
 
 
-def delete(store: Store, actor: Actor, case_id: int) -> None:
-    """Delete a case, its fields and answers, and the files that no other case shows."""
+def delete(store: Store, actor: Actor, case_id: int) -> list[str]:
+    """Delete a case with its fields and answers, and the files that no other case shows.
+
+    The digests of these files.
+    """
     with store.write() as session:
         case = get(session, case_id)
-        digests = session.scalars(select(Field.digest).where(Field.case_id == case_id)).all()
+        held = session.scalar(select(func.count()).where(Field.case_id == case_id))
         session.delete(case)
-        audit.append(session, actor, "case.deleted", f"case:{case_id}", {"fields": len(digests)})
-    remove_unused(store)
+        audit.append(session, actor, "case.deleted", f"case:{case_id}", {"fields": held})
+    return remove_unused(store)
 
 
-def remove_unused(store: Store) -> int:
-    """Delete the files that no field shows any more; how many. A crash leaves them to the next."""
+def remove_unused(store: Store) -> list[str]:
+    """Delete the files that no field shows any more. What a crash leaves, the next call takes."""
     with store.write() as session:
         shown = select(Field.id).where(Field.digest == File.digest).exists()
         unused = session.scalars(select(File).where(~shown)).all()
         for file in unused:
             session.delete(file)
             store.files.delete(file.digest)
-    return len(unused)
+    return [file.digest for file in unused]
 
 
 def _count(condition: ColumnElement[bool]) -> ColumnElement[int]:

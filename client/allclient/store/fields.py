@@ -65,15 +65,16 @@ def shown_name(name: str) -> str:
 
 def get(session: Session, field_id: int) -> Field:
     """A field with its answer, its file and its verifications."""
-    field = session.get(
-        Field,
-        field_id,
-        options=[
+    field = session.scalar(
+        select(Field)
+        .where(Field.id == field_id)
+        .options(
             joinedload(Field.answer),
             joinedload(Field.file),
             joinedload(Field.case),
             selectinload(Field.verifications),
-        ],
+        )
+        .execution_options(populate_existing=True)  # also what the session knew in part
     )
     if field is None:
         raise NotFoundError("there is no such field; its case may have been deleted")

@@ -8,13 +8,13 @@ from typing import Final
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from allclient.errors import NotFoundError, RefusedError
 from allclient.store import audit, tokens
 from allclient.store.actor import Actor
-from allclient.store.schema import User
+from allclient.store.schema import Secret, User
 from allclient.store.words import Purpose, Role
 
 MIN_PASSWORD: Final = 12
@@ -37,11 +37,9 @@ def everybody(session: Session) -> Sequence[User]:
     return session.scalars(select(User).order_by(User.name)).all()
 
 
-def get(session: Session, name: str) -> User:
-    user = session.scalar(select(User).where(User.name == name))
-    if user is None:
-        raise NotFoundError(f"nobody here is called {name!r}")
-    return user
+def find(session: Session, name: str) -> User | None:
+    """A person by name; capital letters do not matter."""
+    return session.scalar(select(User).where(func.lower(User.name) == name.strip().lower()))
 
 
 def hash_password(password: str) -> str:
@@ -56,7 +54,7 @@ def add(session: Session, actor: Actor, name: str, password_hash: str, role: Rol
     name = name.strip()
     if not name or len(name) > MAX_NAME or not name.isprintable():
         raise RefusedError(f"a name has 1 to {MAX_NAME} printable characters")
-    if session.scalar(select(User.id).where(func.lower(User.name) == name.lower())) is not None:
+    if find(session, name) is not None:
         raise RefusedError(f"somebody here is called {name!r} already; take another name")
     user = User(name=name, password_hash=password_hash, role=role.value)
     session.add(user)
@@ -72,6 +70,11 @@ def invite(session: Session, actor: Actor, role: Role) -> str:
     )
     audit.append(session, actor, "user.invited", f"secret:{secret.id}", {"role": role.value})
     return token
+
+
+def withdraw_invitations(session: Session) -> None:
+    """No one-time link that was made before is good any more."""
+    session.execute(delete(Secret).where(Secret.purpose == Purpose.INVITATION.value))
 
 
 def accept(session: Session, token: str, name: str, password_hash: str) -> User:

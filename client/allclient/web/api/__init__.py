@@ -1,0 +1,10 @@
+"""The HTTP interface, which the page's own scripts use as well."""
+
+from fastapi import APIRouter
+
+from allclient.web.api import cases, events, fields
+
+router = APIRouter()
+router.include_router(cases.router, tags=["cases"])
+router.include_router(fields.router, tags=["fields"])
+router.include_router(events.router, tags=["cases"])

@@ -1,0 +1,89 @@
+// The big picture: OpenSeadragon where it is installed, and the heat map over it.
+import { base } from "./asked.js";
+
+// From nothing to dark red; one colour, so that it reads for every kind of colour vision.
+function painted(heatmap) {
+  const canvas = document.createElement("canvas");
+  const side = heatmap.length;
+  canvas.width = canvas.height = side;
+  const context = canvas.getContext("2d");
+  const pixels = context.createImageData(side, side);
+  heatmap.flat().forEach((heat, index) => {
+    pixels.data.set([220, 20 + 150 * (1 - heat), 0, 255 * heat], 4 * index);
+  });
+  context.putImageData(pixels, 0, 0);
+  canvas.className = "heatmap";
+  return canvas;
+}
+
+export class Viewer {
+  constructor(element) {
+    this.canvas = null;
+    this.heat = false;
+    this.strength = 0.5;
+    this.viewer = window.OpenSeadragon({
+      element,
+      showNavigationControl: false,
+      gestureSettingsMouse: { clickToZoom: false, dblClickToZoom: true },
+      maxZoomPixelRatio: 6,
+      visibilityRatio: 0.5,
+      animationTime: 0.4,
+      drawer: "canvas",
+    });
+    this.viewer.addHandler("canvas-key", (event) => {
+      event.preventDefaultAction = !/^Arrow/.test(event.originalEvent.key);
+    });
+    this.viewer.addHandler("open", () => this.overlay());
+    this.problem = document.createElement("p");
+    this.problem.textContent = "This picture cannot be shown.";
+    this.problem.hidden = true;
+    element.prepend(this.problem);
+    this.viewer.addHandler("open-failed", () => {
+      this.viewer._hideMessage();
+      this.problem.hidden = false;
+    });
+  }
+
+  show(field, heatmap) {
+    this.heatmap = heatmap;
+    this.problem.hidden = true;
+    this.viewer.open({ type: "image", url: `${base}/api/v1/fields/${field}/picture` });
+  }
+
+  overlay() {
+    this.viewer.clearOverlays();
+    this.canvas = null;
+    if (!this.heatmap) return;
+    this.canvas = painted(this.heatmap);
+    const place = this.viewer.world.getItemAt(0).getBounds();
+    this.viewer.addOverlay({ element: this.canvas, location: place });
+    this.paint();
+  }
+
+  paint() {
+    if (this.canvas) this.canvas.style.opacity = this.heat ? this.strength : 0;
+  }
+
+  zoom(factor) {
+    this.viewer.viewport.zoomBy(factor).applyConstraints();
+  }
+
+  home() {
+    this.viewer.viewport.goHome();
+  }
+}
+
+// Without OpenSeadragon: the picture alone.
+export class Plain {
+  constructor(element) {
+    this.element = element;
+  }
+
+  show(field) {
+    this.element.src = `${base}/api/v1/fields/${field}/picture`;
+  }
+
+  paint() {}
+  zoom() {}
+  home() {}
+}

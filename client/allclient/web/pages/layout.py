@@ -1,0 +1,49 @@
+"""Templates, and what every one of them may use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+from fastapi import Request
+from fastapi.templating import Jinja2Templates
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.responses import Response
+
+from allclient.web import reasons
+from allclient.web.people import Visitor
+
+_ENVIRONMENT: Final = Environment(
+    loader=PackageLoader("allclient.web"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_ENVIRONMENT.globals["NOTICE"] = reasons.NOTICE
+_ENVIRONMENT.filters["in_words"] = reasons.in_words
+_ENVIRONMENT.filters["sentence"] = reasons.sentence
+_ENVIRONMENT.filters["percent"] = lambda share: f"{100 * share:.1f}%"
+_TEMPLATES: Final = Jinja2Templates(env=_ENVIRONMENT)
+
+VIEWER: Final = Path("openseadragon/build/openseadragon/openseadragon.min.js")
+
+
+def render(
+    request: Request,
+    template: str,
+    visitor: Visitor | None,
+    *,
+    status: int = 200,
+    **values: Any,
+) -> Response:
+    """A page for somebody, or for nobody who is known."""
+    state = request.app.state
+    shared = {
+        "base": state.settings.root_path,
+        "visitor": visitor,
+        "worker": state.worker,
+        "viewer": VIEWER,
+        "has_viewer": (state.settings.vendor / VIEWER).is_file(),
+    }
+    return _TEMPLATES.TemplateResponse(request, template, shared | values, status_code=status)
