@@ -135,7 +135,7 @@ def web(
                 click.echo(f"\nopen this once to become the first admin:\n  {link}")
             click.echo(f"\n{NOTICE}\nCtrl-C stops it.")
 
-        page.serve(listening, proxy, ready)
+        page.server(proxy, ready).run(sockets=[listening])
     click.echo("stopped")
 
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import os
-import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
+
+import uvicorn
 
 from allclient.store import SYSTEM, Store, users
 from allclient.store.words import Role
 from allclient.web.app import make_app
 from allclient.web.hub import Hub
-from allclient.web.serving import serve
+from allclient.web.serving import make_server
 from allclient.web.settings import Settings
 from allclient.web.worker import Worker
 
@@ -43,16 +44,13 @@ class Program:
             self.worker.stop()
             self.store.close()
 
-    def serve(
-        self,
-        listening: socket.socket,
-        proxies: tuple[str, ...] = (),
-        ready: Callable[[], None] = lambda: None,
-    ) -> None:
-        serve(
+    def server(
+        self, proxies: tuple[str, ...] = (), ready: Callable[[], None] = lambda: None
+    ) -> uvicorn.Server:
+        """What answers browsers; its ``run`` takes a socket of ``serving.listen``."""
+        return make_server(
             self.app,
             self._hub,
-            listening,
             root_path=self.settings.root_path,
             proxies=proxies,
             ready=ready,

@@ -36,16 +36,16 @@ def url_of(listening: socket.socket, root_path: str = "") -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{port}{root_path}"
 
 
-def serve(
+def make_server(
     app: FastAPI,
     hub: Hub,
-    listening: socket.socket,
     *,
     root_path: str = "",
     proxies: tuple[str, ...] = (),
     ready: Callable[[], None] = lambda: None,
-) -> None:
-    """Answer until SIGINT or SIGTERM, whose handlers are called at the end."""
+) -> uvicorn.Server:
+    """What answers in ``run(sockets=[...])`` until SIGINT or SIGTERM, whose handlers are called
+    at the end."""
     config = uvicorn.Config(
         app,
         access_log=False,  # addresses of requests hold names of files
@@ -57,7 +57,7 @@ def serve(
         timeout_graceful_shutdown=_GRACE,
         lifespan="off",
     )
-    _Server(config, hub, ready).run(sockets=[listening])
+    return _Server(config, hub, ready)
 
 
 class _Server(uvicorn.Server):

@@ -164,10 +164,13 @@ for (const image of document.querySelectorAll("#fields img")) {
 }
 document.getElementById("keys").addEventListener("click", () => help.showModal());
 for (const id of ["files", "folder"]) {
-  document.getElementById(id).addEventListener("change", (event) => {
-    uploads.add([...event.target.files]);
-    event.target.value = "";
-  });
+  const input = document.getElementById(id);
+  const take = () => {
+    if (input.files.length) uploads.add([...input.files]);
+    input.value = "";
+  };
+  input.addEventListener("change", take);
+  take(); // chosen before this script was here
 }
 document.getElementById("delete")?.addEventListener("click", async () => {
   if (!confirm("Delete this case with its files, answers and verifications? This cannot be undone.")) return;
@@ -190,6 +193,7 @@ root.addEventListener("drop", async (event) => {
 });
 
 window.addEventListener("DOMContentLoaded", () => {
+  root.dataset.ready = "yes";
   if (!links.length) return;
   const element = document.getElementById("viewer");
   viewer = element && window.OpenSeadragon ? new Viewer(element) : new Plain(document.getElementById("plain"));

@@ -16,6 +16,12 @@ function painted(heatmap) {
   return canvas;
 }
 
+// OpenSeadragon would put a style of its own into the page, against the page's policy, unless it
+// finds one; the rule stands in case.css.
+const style = document.createElement("style");
+style.setAttribute("data-openseadragon-mobile-css", "true");
+document.head.append(style);
+
 export class Viewer {
   constructor(element) {
     this.canvas = null;
@@ -38,8 +44,8 @@ export class Viewer {
     this.problem.textContent = "This picture cannot be shown.";
     this.problem.hidden = true;
     element.prepend(this.problem);
+    this.viewer._showMessage = () => {}; // its inline style is against the page's policy
     this.viewer.addHandler("open-failed", () => {
-      this.viewer._hideMessage();
       this.problem.hidden = false;
     });
   }
