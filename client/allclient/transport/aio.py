@@ -17,10 +17,16 @@ from allclient.errors import AllclientError, ConfigurationError
 from allclient.result import Result
 from allclient.transport.codec import decode, encode
 from allclient.transport.gate import AsyncGate
-from allclient.transport.health import Health, ServerMetadata, contract_problems
+from allclient.transport.health import (
+    Health,
+    ServerMetadata,
+    contract_problems,
+    gives_cells,
+)
 from allclient.transport.limits import check_limits
 from allclient.transport.options import Connection, check_seconds
 from allclient.transport.owned import Owned
+from allclient.transport.question import PLAIN, Question
 from allclient.transport.riding import Presence, Tries
 from allclient.transport.status import translate, translate_local
 
@@ -74,7 +80,7 @@ class AsyncTransport(Owned):
                 self._clients[loop] = made
             return self._clients[loop]
 
-    async def infer(self, image: bytes) -> Result:
+    async def infer(self, image: bytes, question: Question = PLAIN) -> Result:
         """As ``blocking.Transport.infer``. Raises ImageRejectedError or a ServerError."""
         request_id = uuid.uuid4().hex
         inputs = encode(image)
@@ -89,6 +95,7 @@ class AsyncTransport(Owned):
                             request_id=request_id,
                             client_timeout=self.connection.timeout,
                             headers=self._headers,
+                            **question.arguments(),
                         )
             except InferenceServerException as error:
                 self.check_open()  # closing a client fails the calls in flight
@@ -96,7 +103,7 @@ class AsyncTransport(Owned):
                 _log.info("%s: next try in %.1f s (%s)", self.connection.address, pause, error)
             else:
                 self._presence.answered()
-                return decode(answer, request_id)
+                return decode(answer, request_id, question)
             await asyncio.sleep(pause)
 
     async def server_metadata(self, timeout: float) -> ServerMetadata:  # noqa: ASYNC109  gRPC's own
@@ -110,12 +117,13 @@ class AsyncTransport(Owned):
         ready = await self._ask(self._client().is_server_ready, timeout)
         problems: tuple[str, ...] = ()
         versions: tuple[str, ...] = ()
-        model_ready = False
+        model_ready = cells = False
         try:
             model_ready = await self._ask(self._client().is_model_ready, timeout, model)
             metadata = await self._ask(self._client().get_model_metadata, timeout, model)
             versions = tuple(metadata.versions)
             problems = contract_problems(metadata)
+            cells = gives_cells(metadata)
         except AllclientError as error:
             problems = (str(error),)
         return Health(
@@ -127,6 +135,7 @@ class AsyncTransport(Owned):
             model_versions=versions,
             server=await self.server_metadata(timeout),
             problems=problems,
+            cells=cells,
         )
 
     async def _ask(

@@ -19,10 +19,16 @@ from allclient.threads import no_thread
 from allclient.transport.cancellation import Cancellation
 from allclient.transport.codec import decode, encode
 from allclient.transport.gate import Gate
-from allclient.transport.health import Health, ServerMetadata, contract_problems
+from allclient.transport.health import (
+    Health,
+    ServerMetadata,
+    contract_problems,
+    gives_cells,
+)
 from allclient.transport.limits import check_limits, never_collect
 from allclient.transport.options import Connection, check_seconds
 from allclient.transport.owned import Owned
+from allclient.transport.question import PLAIN, Question
 from allclient.transport.riding import Presence, Tries
 from allclient.transport.status import translate, translate_local
 
@@ -56,7 +62,12 @@ class Transport(Owned):
         if self.is_owner and not self._stuck:
             self._client.close()
 
-    def infer(self, image: bytes, cancellation: Cancellation | None = None) -> Result:
+    def infer(
+        self,
+        image: bytes,
+        cancellation: Cancellation | None = None,
+        question: Question = PLAIN,
+    ) -> Result:
         """The answer for one encoded image, tried again while the server is away.
 
         Raises ImageRejectedError, a ServerError, or CancelledError when cancelled.
@@ -68,7 +79,7 @@ class Transport(Owned):
         while True:
             try:
                 with self._gate.passing(tries.alone, cancellation):
-                    answer = self._call(inputs, request_id, cancellation)
+                    answer = self._call(inputs, request_id, cancellation, question)
             except InferenceServerException as error:
                 if cancellation.cancelled:
                     raise CancelledError from error
@@ -77,7 +88,7 @@ class Transport(Owned):
                 _log.info("%s: next try in %.1f s (%s)", self.connection.address, pause, error)
             else:
                 self._presence.answered()
-                return decode(answer, request_id)
+                return decode(answer, request_id, question)
             if cancellation.wait(pause):
                 raise CancelledError
 
@@ -105,12 +116,13 @@ class Transport(Owned):
         ready = self._ask(self._client.is_server_ready, timeout)
         problems: tuple[str, ...] = ()
         versions: tuple[str, ...] = ()
-        model_ready = False
+        model_ready = cells = False
         try:
             model_ready = self._ask(self._client.is_model_ready, timeout, model)
             metadata = self._ask(self._client.get_model_metadata, timeout, model)
             versions = tuple(metadata.versions)
             problems = contract_problems(metadata)
+            cells = gives_cells(metadata)
         except AllclientError as error:
             problems = (str(error),)
         return Health(
@@ -122,6 +134,7 @@ class Transport(Owned):
             model_versions=versions,
             server=self.server_metadata(timeout),
             problems=problems,
+            cells=cells,
         )
 
     def _ask(self, method: Callable[..., Any], timeout: float, *arguments: str) -> Any:
@@ -136,7 +149,9 @@ class Transport(Owned):
         self._presence.answered()
         return answer
 
-    def _call(self, inputs: list[Any], request_id: str, cancellation: Cancellation) -> Any:
+    def _call(
+        self, inputs: list[Any], request_id: str, cancellation: Cancellation, question: Question
+    ) -> Any:
         self.check_open()
         answered: Future[Any] = Future()
 
@@ -160,6 +175,7 @@ class Transport(Owned):
                     request_id=request_id,
                     client_timeout=self.connection.timeout,
                     headers=self._headers,
+                    **question.arguments(),
                 )
             except InferenceServerException:
                 raise

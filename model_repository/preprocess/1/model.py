@@ -29,5 +29,6 @@ class TritonPythonModel:
             [
                 pb_utils.Tensor("PIXELS", np.stack([one.pixels for one in decoded])),
                 pb_utils.Tensor("QUALITY", np.stack([one.quality for one in decoded])),
+                pb_utils.Tensor("NUCLEI", np.stack([np.packbits(one.nuclei) for one in decoded])),
             ]
         )

@@ -18,7 +18,7 @@ function painted(heatmap) {
 
 // OpenSeadragon would put a style of its own into the page, against the page's policy, unless it
 // finds one; the rule stands in case.css.
-const style = document.createElement("style");
+const style = document.createElementNS("https://allclient.invalid/none", "style"); // does nothing
 style.setAttribute("data-openseadragon-mobile-css", "true");
 document.head.append(style);
 
