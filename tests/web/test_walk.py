@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 from allclient.contract import ReviewReason, Subtype
 from allclient.store import users
 from allclient.store.words import Role
-from tests.unit.store.made import picture, result
+from tests.unit.store.made import picture, result, with_cells
 from tests.unit.web.conftest import PASSWORD
 from tests.web.conftest import AXE, Served
 
@@ -179,12 +180,40 @@ def test_who_looks_at_an_older_state_is_told_and_loses_no_words(
     bert.context.close()
 
 
+def test_two_cells_are_corrected_and_one_is_found_in_its_field(
+    anna: Person, served: Served, tmp_path: Path
+) -> None:
+    served.double.says = with_cells(Subtype.PRE_B, Subtype.PRE_B, Subtype.PRE_B)
+    uploaded(anna, files(tmp_path, 2))
+    anna.page.get_by_role("link", name="Cells by class").click()
+    expect(anna.page.locator("#gallery[data-ready]")).to_be_attached()
+    benign = anna.page.locator("[data-count=benign]")
+    anna.press("ArrowRight")
+    anna.press("1")
+    expect(benign).to_have_text("1")
+    dragged = anna.page.locator(".cells a").nth(4)
+    dragged.drag_to(anna.page.locator(".classes [data-subtype=benign]"))
+    expect(benign).to_have_text("2")
+    expect(anna.page.locator("[data-count=pre_b]")).to_have_text("4")
+    anna.page.reload()
+    expect(anna.page.locator("#gallery[data-ready]")).to_be_attached()
+    expect(anna.page.locator(".cells a")).to_have_count(4)
+    anna.press("ArrowRight")
+    anna.press("Enter")
+    chosen = anna.page.locator(".boxes rect.chosen")
+    expect(chosen).to_be_visible()
+    anna.press("b")
+    expect(anna.page.locator(".boxes")).to_be_hidden()
+
+
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_on_any_page(
     anna: Person, browser: Browser, served: Served, tmp_path: Path, size: str, scheme: Any
 ) -> None:
-    served.double.says = result(Subtype.PRE_B, 0.6, (ReviewReason.DISAGREEMENT,))
+    doubtful = result(Subtype.PRE_B, 0.6, (ReviewReason.DISAGREEMENT,))
+    cells = with_cells(Subtype.PRE_B, Subtype.BENIGN).cells
+    served.double.says = dataclasses.replace(doubtful, cells=cells)
     uploaded(anna, files(tmp_path, 3))
     case = re.sub(r"^http://[^/]+", "", anna.page.url)
     anna.press("c")
@@ -194,7 +223,16 @@ def test_axe_finds_nothing_on_any_page(
     judge = Person(browser, served, bypass_csp=True, color_scheme=scheme)
     judge.page.set_viewport_size({"width": width, "height": height})
     findings = {}
-    for path in ["/login", "/welcome/x", "/nowhere", "/", case, "/people", "/audit"]:
+    for path in [
+        "/login",
+        "/welcome/x",
+        "/nowhere",
+        "/",
+        case,
+        f"{case}/cells",
+        "/people",
+        "/audit",
+    ]:
         if path == "/":
             judge.log_in("Anna")
         judge.go(path)

@@ -6,7 +6,8 @@ import numpy as np
 
 from allclient.contract import BACKBONES, SUBTYPES, Backbone, Label, ReviewReason, Subtype
 from allclient.result import Result
-from allclient.store.schema import Answer
+from allclient.store.schema import Answer, Field
+from allclient.store.schema import Cell as CellRow
 
 
 def row_of(field_id: int, result: Result) -> Answer:
@@ -27,11 +28,36 @@ def row_of(field_id: int, result: Result) -> Answer:
         review=[reason.value for reason in result.review],
         ood_score=float(result.ood_score),
         heatmap=[[round(float(value), 4) for value in row] for row in result.heatmap],
+        leukocytes=result.leukocytes,
+        malignant_leukocytes=result.malignant_leukocytes,
+        um_per_pixel=result.um_per_pixel,
     )
 
 
+def cells_of(field: Field, result: Result) -> list[CellRow]:
+    """The rows that keep a result's cells; none where they were not asked for."""
+    return [
+        CellRow(
+            case_id=field.case_id,
+            field_id=field.id,
+            number=number,
+            x=float(cell.x),
+            y=float(cell.y),
+            width=float(cell.width),
+            height=float(cell.height),
+            probabilities=_plain(cell.probabilities),
+            area_share=float(cell.area_share),
+            agreement=float(cell.agreement),
+            subtype=cell.subtype.value,
+            probability=float(cell.probability),
+            shown_as=cell.subtype.value,
+        )
+        for number, cell in enumerate(result.cells or ())
+    ]
+
+
 def result_of(answer: Answer) -> Result:
-    """The result that a row keeps; the heat map has four digits."""
+    """The result that a row keeps, without its cells; the heat map has four digits."""
     return Result(
         label=Label(answer.label),
         subtype=Subtype(answer.subtype),
@@ -45,6 +71,7 @@ def result_of(answer: Answer) -> Result:
         ood_score=answer.ood_score,
         heatmap=np.array(answer.heatmap, dtype=np.float32),
         model_version=answer.model_version,
+        um_per_pixel=answer.um_per_pixel,
     )
 
 

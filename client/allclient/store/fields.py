@@ -110,6 +110,7 @@ def record_answer(store: Store, field_id: int, result: Result) -> bool:
         if field is None or field.state != FieldState.WAITING.value:
             return False
         session.add(answers.row_of(field_id, result))
+        session.add_all(answers.cells_of(field, result))
         field.state = FieldState.ANSWERED.value
         field.urgency = urgency.urgency_of(result)
         field.error_code = field.error_message = None

@@ -159,8 +159,62 @@ class Answer(Base):
     review: Mapped[list[Any]]
     ood_score: Mapped[float]
     heatmap: Mapped[list[Any]]
+    leukocytes: Mapped[int | None]
+    """None where cells were not asked for; so are the next two where nothing is known."""
+    malignant_leukocytes: Mapped[int | None]
+    um_per_pixel: Mapped[float | None]
     created_at: Mapped[datetime] = mapped_column(default=now)
     field: Mapped[Field] = relationship(back_populates="answer")
+
+
+class Cell(Base):
+    """One leukocyte of a field: what ``allclient.Cell`` says of it, and what a person does."""
+
+    __tablename__ = "cells"
+    __table_args__ = (
+        UniqueConstraint("field_id", "number"),
+        Index(None, "case_id", "shown_as", "probability"),
+        _NEVER_REUSED,
+    )
+    id: Mapped[int] = mapped_column(primary_key=True)
+    case_id: Mapped[int] = mapped_column(ForeignKey("cases.id", ondelete="CASCADE"))
+    field_id: Mapped[int] = mapped_column(ForeignKey("fields.id", ondelete="CASCADE"))
+    number: Mapped[int]
+    """Within the field, from 0."""
+    x: Mapped[float]
+    y: Mapped[float]
+    width: Mapped[float]
+    height: Mapped[float]
+    probabilities: Mapped[dict[str, Any]]
+    area_share: Mapped[float]
+    agreement: Mapped[float]
+    subtype: Mapped[str]
+    """The networks' word."""
+    probability: Mapped[float]
+    """Of the label of ``subtype``."""
+    shown_as: Mapped[str]
+    """The subtype that holds: the networks' until a person corrects it."""
+    corrected: Mapped[bool] = mapped_column(default=False)
+    version: Mapped[int] = mapped_column(default=1)
+    """As a field's."""
+    field: Mapped[Field] = relationship()
+    corrections: Mapped[list[Correction]] = relationship(
+        back_populates="cell", order_by="Correction.id", passive_deletes=True
+    )
+
+
+class Correction(Base):
+    """What one person said of one cell at one moment. Never changed; a later one counts."""
+
+    __tablename__ = "corrections"
+    __table_args__ = _NEVER_REUSED
+    id: Mapped[int] = mapped_column(primary_key=True)
+    cell_id: Mapped[int] = mapped_column(ForeignKey("cells.id", ondelete="CASCADE"), index=True)
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    user_name: Mapped[str]
+    subtype: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    cell: Mapped[Cell] = relationship(back_populates="corrections")
 
 
 class Verification(Base):

@@ -11,6 +11,7 @@ import os
 import tempfile
 import threading
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -18,15 +19,23 @@ from PIL import Image, ImageOps
 
 from allclient.errors import RefusedError
 from allclient.store import Store
+from allclient.store.schema import Cell
 
 THUMBNAIL: Final = 320
 """The longer side of a small picture, in pixels."""
+
+CELL: Final = 112
+"""The side of a cell's picture, in pixels."""
+
+_AROUND: Final = 0.35
+"""Shares of a cell's longer side that are shown around it."""
 
 _LONGEST_SIDE: Final = 8192
 _MAX_PIXELS: Final = 150_000_000
 """A file of a few kilobytes can claim to hold more than any memory."""
 
 _AT_ONCE: Final = threading.BoundedSemaphore(2)
+_CELLS_AT_ONCE: Final = threading.Lock()
 
 
 def picture(store: Store, digest: str, *, thumbnail: bool) -> bytes:
@@ -41,6 +50,34 @@ def picture(store: Store, digest: str, *, thumbnail: bool) -> bytes:
         shown = rendered(data, THUMBNAIL if thumbnail else _LONGEST_SIDE)
     _write(place, shown)
     return shown
+
+
+def cell_picture(store: Store, digest: str, cells: Sequence[Cell], number: int) -> bytes:
+    """A small square JPEG around one of a file's ``cells``; all of them are made at once."""
+    place = _cell_place(store, digest, number)
+    if not place.exists():
+        with _CELLS_AT_ONCE:
+            if not place.exists():
+                _cut_cells(store, digest, cells)
+    return place.read_bytes()
+
+
+def _cut_cells(store: Store, digest: str, cells: Sequence[Cell]) -> None:
+    with Image.open(io.BytesIO(picture(store, digest, thumbnail=False))) as image:
+        for cell in cells:
+            width, height = cell.width * image.width, cell.height * image.height
+            half = max(width, height, 1.0) * (0.5 + _AROUND)
+            x, y = cell.x * image.width + width / 2, cell.y * image.height + height / 2
+            # What lies beyond the edge of the field is black.
+            box = (round(x - half), round(y - half), round(x + half), round(y + half))
+            buffer = io.BytesIO()
+            square = image.crop(box).resize((CELL, CELL), Image.Resampling.LANCZOS)
+            square.save(buffer, "JPEG", quality=85)
+            _write(_cell_place(store, digest, cell.number), buffer.getvalue())
+
+
+def _cell_place(store: Store, digest: str, number: int) -> Path:
+    return store.folder / "views" / f"{digest}-cell-{number}.jpg"
 
 
 def forget(store: Store, digest: str) -> None:

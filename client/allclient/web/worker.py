@@ -42,7 +42,7 @@ _LAST: Final = 5.0
 class Classifier(Protocol):
     """What reads one encoded image; ``allclient.Client`` is one."""
 
-    def classify(self, source: bytes, /) -> Result: ...
+    def classify(self, source: bytes, /, *, cells: bool) -> Result: ...
 
 
 class Worker:
@@ -146,7 +146,7 @@ class Worker:
 
     def _settle(self, classifier: Classifier, field: Field) -> None:
         try:
-            result = classifier.classify(self._store.files.read(field.digest))
+            result = classifier.classify(self._store.files.read(field.digest), cells=True)
         except NotFoundError:
             return  # deleted in the meantime
         except (ImageError, ServerLostError, InferenceError, StoreError) as error:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 
 import numpy as np
 from PIL import Image
 
+from allclient.cell import Cell
 from allclient.contract import BACKBONES, ReviewReason, Subtype
 from allclient.result import Result
 from allclient.store import Actor, Store, fields
@@ -51,3 +53,23 @@ def accepted(store: Store, case_id: int, data: bytes, name: str = "field.png") -
         incoming.write(data)
         incoming.finish()
         return fields.accept(store, ANNA, case_id, name, incoming)[0]
+
+
+def with_cells(*subtypes: Subtype) -> Result:
+    """An answer with a cell of each of these, in a row, each a little less sure."""
+    cells = []
+    for number, subtype in enumerate(subtypes):
+        probability = 0.96 - number / 64
+        rest = (1.0 - probability) / 3
+        cells.append(
+            Cell(
+                x=0.1 + 0.15 * number,
+                y=0.25,
+                width=0.125,
+                height=0.125,
+                probabilities={s: probability if s is subtype else rest for s in Subtype},
+                area_share=1.0 / len(subtypes),
+                agreement=1.0,
+            )
+        )
+    return dataclasses.replace(result(), cells=tuple(cells))

@@ -36,7 +36,8 @@ class Double:
         self.asked = 0
         self.says = result(Subtype.PRE_B)
 
-    def classify(self, source: bytes, /) -> Result:
+    def classify(self, source: bytes, /, *, cells: bool) -> Result:
+        assert cells
         self.asked += 1
         if self.away:
             raise ServerUnavailableError("nobody answers at 127.0.0.1:1")

@@ -14,7 +14,7 @@ from allclient.web.settings import Settings
 from tests.unit.web.conftest import PASSWORD, Visitor
 
 Visit = Callable[..., Visitor]
-PAGES = ["/", "/people", "/audit", "/cases/1", "/fields/1/panel"]
+PAGES = ["/", "/people", "/audit", "/cases/1", "/fields/1/panel", "/cases/1/cells"]
 CALLS = [
     ("GET", "/cases"),
     ("POST", "/cases"),
@@ -29,6 +29,10 @@ CALLS = [
     ("POST", "/fields/1/retry"),
     ("GET", "/fields/1/picture"),
     ("GET", "/fields/1/file"),
+    ("GET", "/fields/1/cells"),
+    ("GET", "/cases/1/cells"),
+    ("GET", "/cells/1/picture"),
+    ("POST", "/cells/1/corrections"),
 ]
 
 
@@ -71,7 +75,7 @@ def test_a_stranger_is_led_to_the_login(visit: Visit, path: str) -> None:
 
 @pytest.mark.parametrize(("method", "path"), CALLS)
 def test_a_stranger_gets_nothing_from_the_interface(visit: Visit, method: str, path: str) -> None:
-    assert visit().ask(method, path).status_code == 401
+    assert visit().ask(method, path, params={"subtype": "pre_b"}).status_code == 401
 
 
 def test_every_call_of_the_interface_is_in_that_list(page: Program) -> None:

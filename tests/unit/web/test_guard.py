@@ -26,7 +26,16 @@ def test_every_answer_carries_the_headers(visit: Visit, path: str) -> None:
 def test_every_page_says_that_it_is_no_medical_device(visit: Visit) -> None:
     admin = visit("Anna", Role.ADMIN)
     case_id = admin.case()
-    pages = ["/", "/people", "/audit", f"/cases/{case_id}", "/login", "/welcome/x", "/nowhere"]
+    pages = [
+        "/",
+        "/people",
+        "/audit",
+        f"/cases/{case_id}",
+        f"/cases/{case_id}/cells",
+        "/login",
+        "/welcome/x",
+        "/nowhere",
+    ]
     for path in pages:
         assert "not a medical device" in admin.get(path).text, path
 

@@ -60,6 +60,8 @@ class AnswerOut(BaseModel):
     votes: dict[Backbone, Subtype]
     review: list[str]
     ood_score: float
+    leukocytes: int | None
+    malignant_leukocytes: int | None
     heatmap: list[list[float]]
     model_version: str
 
@@ -121,3 +123,30 @@ class VerificationIn(BaseModel):
     verdict: Verdict
     subtype: Subtype | None = None
     comment: str = ""
+
+
+class CellOut(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+    id: int
+    field_id: int
+    number: int
+    x: float
+    """The box, as shares of the width and the height of the upright picture; so are the next."""
+    y: float
+    width: float
+    height: float
+    subtype: Subtype
+    """The networks' word."""
+    probability: float
+    probabilities: dict[Subtype, float]
+    shown_as: Subtype
+    """The word that holds: the networks' until a person corrects it."""
+    corrected: bool
+    version: int
+    """Goes with a correction as ``seen``."""
+
+
+class CorrectionIn(BaseModel):
+    seen: int
+    """The version of the cell that the person saw."""
+    subtype: Subtype

@@ -10,6 +10,8 @@ const links = [...document.querySelectorAll("#fields a")];
 const uploads = new Uploads(root.dataset.case);
 let viewer = null;
 let saving = false;
+// The cell that the gallery sent us to.
+let wanted = Number(new URLSearchParams(location.search).get("cell")) || null;
 
 function say(text, problem = false) {
   said.textContent = text;
@@ -20,8 +22,9 @@ const field = () => document.getElementById("field");
 const current = () => links.findIndex((link) => link.dataset.field === field()?.dataset.field);
 
 function shown() {
-  const { field: id, heatmap } = field().dataset;
-  viewer?.show(id, heatmap ? JSON.parse(heatmap) : null);
+  const { field: id, heatmap, cells } = field().dataset;
+  viewer?.show(id, heatmap ? JSON.parse(heatmap) : null, JSON.parse(cells), wanted);
+  wanted = null;
   for (const link of links) {
     if (link.dataset.field === id) {
       link.setAttribute("aria-current", "true");
@@ -90,6 +93,12 @@ function heat(on) {
   document.getElementById("heat").setAttribute("aria-pressed", String(on));
 }
 
+function boxes(on) {
+  viewer.boxes = on;
+  viewer.paint();
+  document.getElementById("boxes").setAttribute("aria-pressed", String(on));
+}
+
 function strength(value) {
   const slider = document.getElementById("strength");
   slider.value = value;
@@ -105,6 +114,7 @@ const KEYS = {
   c: () => verify("confirmed"),
   u: () => verify("unusable"),
   m: () => document.getElementById("comment").focus(),
+  b: () => boxes(!viewer.boxes),
   h: () => heat(!viewer.heat),
   "[": () => strength(slider() - 10),
   "]": () => strength(slider() + 10),
@@ -201,6 +211,8 @@ window.addEventListener("DOMContentLoaded", () => {
   document.getElementById("zoom-out").addEventListener("click", () => viewer.zoom(1 / 1.4));
   document.getElementById("zoom-home").addEventListener("click", () => viewer.home());
   document.getElementById("heat").addEventListener("click", () => heat(!viewer.heat));
+  document.getElementById("boxes").addEventListener("click", () => boxes(!viewer.boxes));
+  if (wanted) boxes(true);
   document.getElementById("strength").addEventListener("input", (event) => strength(event.target.value));
   shown();
 });

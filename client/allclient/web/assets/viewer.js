@@ -22,9 +22,28 @@ const style = document.createElementNS("https://allclient.invalid/none", "style"
 style.setAttribute("data-openseadragon-mobile-css", "true");
 document.head.append(style);
 
+// A box around each cell: [id, x, y, width, height, subtype], in shares of the picture.
+function boxed(cells, chosen) {
+  const svg = document.createElementNS(SVG, "svg");
+  svg.setAttribute("viewBox", "0 0 1 1");
+  svg.setAttribute("preserveAspectRatio", "none");
+  svg.setAttribute("class", "boxes");
+  for (const [id, x, y, width, height, subtype] of cells) {
+    const rect = document.createElementNS(SVG, "rect");
+    for (const [name, value] of Object.entries({ x, y, width, height })) rect.setAttribute(name, value);
+    rect.setAttribute("class", id === chosen ? `${subtype} chosen` : subtype);
+    svg.append(rect);
+  }
+  return svg;
+}
+
+const SVG = "http://www.w3.org/2000/svg";
+
 export class Viewer {
   constructor(element) {
     this.canvas = null;
+    this.svg = null;
+    this.boxes = false;
     this.heat = false;
     this.strength = 0.5;
     this.viewer = window.OpenSeadragon({
@@ -50,23 +69,39 @@ export class Viewer {
     });
   }
 
-  show(field, heatmap) {
+  show(field, heatmap, cells, chosen) {
     this.heatmap = heatmap;
+    this.cells = cells;
+    this.chosen = chosen;
     this.problem.hidden = true;
     this.viewer.open({ type: "image", url: `${base}/api/v1/fields/${field}/picture` });
   }
 
   overlay() {
     this.viewer.clearOverlays();
-    this.canvas = null;
-    if (!this.heatmap) return;
-    this.canvas = painted(this.heatmap);
     const place = this.viewer.world.getItemAt(0).getBounds();
-    this.viewer.addOverlay({ element: this.canvas, location: place });
+    this.canvas = this.heatmap && painted(this.heatmap);
+    if (this.canvas) this.viewer.addOverlay({ element: this.canvas, location: place });
+    this.svg = boxed(this.cells, this.chosen);
+    this.viewer.addOverlay({ element: this.svg, location: place });
+    const cell = this.cells.find(([id]) => id === this.chosen);
+    if (cell) this.jump(cell, place);
     this.paint();
   }
 
+  jump([, x, y, width, height], place) {
+    const near = 3; // how much of the field around the cell is shown, in its own sizes
+    const around = new window.OpenSeadragon.Rect(
+      place.x + (x - near * width) * place.width,
+      place.y + (y - near * height) * place.height,
+      (1 + 2 * near) * width * place.width,
+      (1 + 2 * near) * height * place.height,
+    );
+    this.viewer.viewport.fitBounds(around, true);
+  }
+
   paint() {
+    this.svg?.classList.toggle("off", !this.boxes);
     if (this.canvas) this.canvas.style.opacity = this.heat ? this.strength : 0;
   }
 

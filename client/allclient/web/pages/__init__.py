@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from allclient.web.pages import cases, entry, people
+from allclient.web.pages import cases, cells, entry, people
 
 router = APIRouter()
-for part in (entry, cases, people):
+for part in (entry, cases, cells, people):
     router.include_router(part.router)

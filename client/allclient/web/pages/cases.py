@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Form, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from allclient.contract import BACKBONES, SUBTYPES
-from allclient.store import Store, cases, fields
+from allclient.store import Store, cases, cells, fields
+from allclient.store.schema import Field
+from allclient.store.summary import summarize
 from allclient.web.api.models import Id
 from allclient.web.pages.layout import render
 from allclient.web.people import Anybody
@@ -56,9 +59,10 @@ def show_case(
         case = cases.get(session, case_id)
         count = cases.counts(session, [case_id])[case_id]
         found = fields.by_need(session, case_id, limit=_FIELDS, offset=page * _FIELDS)
-        ids = {one.id for one in found}
-        chosen = field if field in ids else next(iter(found), None) and found[0].id
+        chosen = _chosen(field, found)
         shown = fields.get(session, chosen) if chosen else None
+        boxes = cells.of_field(session, chosen) if chosen else ()
+        summary = summarize(session, case_id)
     return render(
         request,
         "case.html",
@@ -67,11 +71,19 @@ def show_case(
         count=count,
         fields=found,
         field=shown,
+        cells=boxes,
+        summary=summary,
         page=page,
         pages=-(-count.fields // _FIELDS),
         subtypes=SUBTYPES,
         backbones=BACKBONES,
     )
+
+
+def _chosen(asked: int | None, found: Sequence[Field]) -> int | None:
+    """The field that is shown at first: the one asked for, else the most urgent one."""
+    ids = [one.id for one in found]
+    return asked if asked in ids else next(iter(ids), None)
 
 
 @router.get("/fields/{field_id}/panel")
@@ -80,6 +92,13 @@ def field_panel(request: Request, person: Anybody, field_id: Id) -> Response:
     store: Store = request.app.state.store
     with store.read() as session:
         field = fields.get(session, field_id)
+        boxes = cells.of_field(session, field_id)
     return render(
-        request, "panel.html", person, field=field, subtypes=SUBTYPES, backbones=BACKBONES
+        request,
+        "panel.html",
+        person,
+        field=field,
+        cells=boxes,
+        subtypes=SUBTYPES,
+        backbones=BACKBONES,
     )

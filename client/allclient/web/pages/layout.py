@@ -10,8 +10,17 @@ from fastapi.templating import Jinja2Templates
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import Response
 
+from allclient.cases import CASE_REASONS
+from allclient.cases.formats import share_text
+from allclient.store.schema import Cell
 from allclient.web import reasons
 from allclient.web.people import Visitor
+
+
+def boxed(cell: Cell) -> list[object]:
+    """A cell as the picture's boxes need it."""
+    return [cell.id, cell.x, cell.y, cell.width, cell.height, cell.shown_as]
+
 
 _ENVIRONMENT: Final = Environment(
     loader=PackageLoader("allclient.web"),
@@ -23,6 +32,9 @@ _ENVIRONMENT: Final = Environment(
 _ENVIRONMENT.globals["NOTICE"] = reasons.NOTICE
 _ENVIRONMENT.filters["in_words"] = reasons.in_words
 _ENVIRONMENT.filters["sentence"] = reasons.sentence
+_ENVIRONMENT.filters["share"] = share_text
+_ENVIRONMENT.filters["case_reason"] = CASE_REASONS.__getitem__
+_ENVIRONMENT.filters["box"] = boxed
 _ENVIRONMENT.filters["percent"] = lambda share: f"{100 * share:.1f}%"
 _TEMPLATES: Final = Jinja2Templates(env=_ENVIRONMENT)
 
