@@ -21,6 +21,16 @@ function say(text, problem = false) {
 const field = () => document.getElementById("field");
 const current = () => links.findIndex((link) => link.dataset.field === field()?.dataset.field);
 
+// Scrolls the list alone, and never the page.
+function showInList(link) {
+  const list = link.closest("nav");
+  const [place, box] = [link.getBoundingClientRect(), list.getBoundingClientRect()];
+  if (place.top < box.top) list.scrollTop += place.top - box.top;
+  if (place.bottom > box.bottom) list.scrollTop += place.bottom - box.bottom;
+  if (place.left < box.left) list.scrollLeft += place.left - box.left;
+  if (place.right > box.right) list.scrollLeft += place.right - box.right;
+}
+
 function shown() {
   const { field: id, heatmap, cells } = field().dataset;
   viewer?.show(id, heatmap ? JSON.parse(heatmap) : null, JSON.parse(cells), wanted);
@@ -28,7 +38,7 @@ function shown() {
   for (const link of links) {
     if (link.dataset.field === id) {
       link.setAttribute("aria-current", "true");
-      link.scrollIntoView({ block: "nearest", inline: "nearest" });
+      showInList(link);
     } else link.removeAttribute("aria-current");
   }
 }
