@@ -27,6 +27,8 @@ COMMANDS: Final = {
     "health": "allclient.cli.health:health",
     "pacs": "allclient.cli.pacs:pacs",
     "serve": "allclient.cli.serve:serve",
+    "store": "allclient.cli.store:store",
+    "web": "allclient.cli.web:web",
 }
 
 _COMPLETION: Final = "_ALLCLIENT_COMPLETE"
