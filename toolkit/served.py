@@ -25,6 +25,7 @@ sys.path.extend(str(folder) for folder in FOLDERS if str(folder) not in sys.path
 if TYPE_CHECKING:
     import majority as majority
     import pixels as pixels
+    import smear_frame as smear_frame
     import smear_heat as smear_heat
     import smear_nuclei as smear_nuclei
 else:
