@@ -7,13 +7,15 @@ field then look alike, which they do not where density is measured against the f
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, Final
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from training.cells.density import Rgb, densities, on_black
+from training.cells.density import Floats, Rgb, densities, on_black
 from training.laboratories.table import Bools, Crops
 
 Plane = npt.NDArray[np.uint8]
@@ -40,21 +42,37 @@ MIN_BLUR: Final = 0.3
 GREEN: Final = 1
 
 _RIM = cv2.getStructuringElement(cv2.MORPH_RECT, (3, 3))
-_DARK_RIM = cv2.getStructuringElement(cv2.MORPH_RECT, (5, 5))
 
 
-def planes(crops: Crops, scale: float) -> Plane:
-    """Planes uint8 [n, side, side] of all crops, whose red cells are ``scale`` pixels wide."""
-    found = np.empty(crops.own.shape, np.uint8)
+@dataclass(frozen=True)
+class Seen:
+    """One cell, as sharp as all others."""
+
+    density: Floats
+    """Optical density of green, [side, side]."""
+    level: Floats
+    """The same between 0 and 1: the cell's tenth and its ninety-fifth percentile."""
+    around: npt.NDArray[np.uint8]
+    """1 where the cell and its rim are, [side, side]."""
+
+    @property
+    def plane(self) -> Plane:
+        """What a network is shown, uint8 [side, side]: white around, dark where it is dense."""
+        levels = (PALE - (PALE - DARK) * self.level).clip(DARKEST, PALEST)
+        shown = cv2.dilate(self.around, _RIM) > 0
+        return np.asarray(np.where(shown, np.rint(levels), OUTSIDE), np.uint8)
+
+
+def every(crops: Crops, scale: float) -> Iterator[Seen]:
+    """All cells in turn; red cells are ``scale`` pixels wide in the crops."""
     for row in range(len(crops)):
-        found[row] = plane(
+        yield see(
             crops.rgb[row],
             crops.own[row],
             crops.others[row],
             crops.background[row],
             blur(float(crops.red_cell[row]), scale),
         )
-    return found
 
 
 def blur(red_cell: float, scale: float) -> float:
@@ -63,35 +81,26 @@ def blur(red_cell: float, scale: float) -> float:
     return float(np.sqrt(max(TARGET_BLUR**2 - own**2, MIN_BLUR**2)))
 
 
-def plane(
+def see(
     rgb: Rgb, own: Bools, others: Bools, background: npt.NDArray[np.float32], sigma: float
-) -> Plane:
-    """The plane uint8 [side, side] of one crop.
+) -> Seen:
+    """One crop measured against itself.
 
     Args:
         rgb: uint8 [side, side, 3].
-        own: where the cell is; others: where its neighbours are.
+        own: where the nucleus is; others: where its neighbours are.
         background: level [3] of no density.
         sigma: of the blur.
     """
     mask: npt.NDArray[Any] = own.astype(np.uint8)
-    if on_black(rgb):
-        # The rim of a cell on black is mixed with the black.
-        mask = cv2.erode(mask, _DARK_RIM, borderType=cv2.BORDER_CONSTANT, borderValue=(0,))
-        around = mask
-    else:
-        around = cv2.dilate(mask, _RIM) * (1 - others.astype(np.uint8))
+    # Nothing around a cell on black is background; around others a rim shows where they end.
+    around = mask if on_black(rgb) else cv2.dilate(mask, _RIM) * (1 - others.astype(np.uint8))
     # What lies around becomes background before the blur, or it would run into the cell.
     canvas = np.where(around[..., None] > 0, rgb, np.rint(background).astype(np.uint8))
     blurred = cv2.GaussianBlur(canvas, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
     density = densities(np.asarray(blurred, np.uint8), background.astype(np.float64))[..., GREEN]
     core = cv2.erode(mask, _RIM, borderType=cv2.BORDER_CONSTANT, borderValue=(0,))
-    inside = core if np.count_nonzero(core) > MIN_CORE else mask
-    values = density[inside > 0]
-    if not len(values):
-        return np.full(own.shape, OUTSIDE, np.uint8)
-    low, high = np.percentile(values, PERCENTILES)
-    share = (density - low) / max(high - low, MIN_SPREAD)
-    levels = (PALE - (PALE - DARK) * share).clip(DARKEST, PALEST)
-    seen = cv2.dilate(around, _RIM) > 0
-    return np.asarray(np.where(seen, np.rint(levels), OUTSIDE), np.uint8)
+    values = density[(core if np.count_nonzero(core) > MIN_CORE else mask) > 0]
+    low, high = np.percentile(values, PERCENTILES) if len(values) else (0.0, 1.0)
+    level = (density - low) / max(high - low, MIN_SPREAD)
+    return Seen(density, np.asarray(level, np.float32), np.asarray(around, np.uint8))

@@ -31,10 +31,10 @@ KNOWN: Mapping[str, Scale] = {
     "draaslan": Scale(58),
     "raabin-seg": Scale(120),
     "pbc-acevedo": Scale(71.6),
-    "cnmc2019": Scale(160),
+    "cnmc2019": Scale(142),
 }
-"""Medians over the red cells of each source. C-NMC has none: its scale is that of SN-AM's cells,
-which the same laboratory photographed."""
+"""Medians over the red cells of each source. C-NMC has none: at this scale the nuclei of
+its blasts are as large as those of SN-AM, which the same laboratory photographed."""
 
 
 def measured(heights: list[int], found: list[RedCells | None], source: str) -> list[Scale]:

@@ -23,7 +23,7 @@ class Crops:
     rgb: npt.NDArray[np.uint8]
     """[n, side, side, 3]."""
     own: Bools
-    """[n, side, side], where the cell's nucleus is (of a cell on black, the cell)."""
+    """[n, side, side], where the cell's nucleus is."""
     others: Bools
     """[n, side, side], where other nuclei are."""
     shape: npt.NDArray[np.float32]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 import pytest
@@ -22,6 +24,10 @@ def _cell(radius: int = 22, *, light: float = 240, canvas: float | None = None) 
     return np.repeat(np.rint(grey)[..., None], 3, 2).astype(np.uint8)
 
 
+def _shown(*given: Any) -> np.ndarray:
+    return plane.see(*given).plane
+
+
 def _disk(radius: int, x: float = 40) -> np.ndarray:
     rows, columns = np.mgrid[:SIDE, :SIDE]
     return np.asarray((rows - 40) ** 2 + (columns - x) ** 2 <= radius**2)
@@ -31,7 +37,7 @@ NOBODY = np.zeros((SIDE, SIDE), bool)
 
 
 def test_the_percentiles_of_a_cell_get_the_same_levels_and_all_around_is_white() -> None:
-    found = plane.plane(_cell(), _disk(22), NOBODY, WHITE, 0.5)
+    found = _shown(_cell(), _disk(22), NOBODY, WHITE, 0.5)
     inside = found[_disk(21)]
     assert np.percentile(inside, 5) == pytest.approx(plane.DARK, abs=8)
     assert np.percentile(inside, 90) == pytest.approx(plane.PALE, abs=8)
@@ -39,15 +45,15 @@ def test_the_percentiles_of_a_cell_get_the_same_levels_and_all_around_is_white()
 
 
 def test_a_dimmer_lamp_changes_nothing() -> None:
-    bright = plane.plane(_cell(), _disk(22), NOBODY, WHITE, 1.0)
-    dim = plane.plane(_cell(light=150), _disk(22), NOBODY, np.full(3, 150, np.float32), 1.0)
+    bright = _shown(_cell(), _disk(22), NOBODY, WHITE, 1.0)
+    dim = _shown(_cell(light=150), _disk(22), NOBODY, np.full(3, 150, np.float32), 1.0)
     inside = _disk(20)
     assert np.abs(bright[inside].astype(int) - dim[inside]).mean() < 3
 
 
 def test_a_cell_on_black_looks_as_the_same_cell_on_white() -> None:
-    white = plane.plane(_cell(), _disk(22), NOBODY, WHITE, 1.0)
-    black = plane.plane(_cell(canvas=0), _disk(22), NOBODY, np.full(3, 255, np.float32), 1.0)
+    white = _shown(_cell(), _disk(22), NOBODY, WHITE, 1.0)
+    black = _shown(_cell(canvas=0), _disk(22), NOBODY, np.full(3, 255, np.float32), 1.0)
     inside = _disk(17)
     assert np.abs(white[inside].astype(int) - black[inside]).mean() < 8
 
@@ -56,21 +62,20 @@ def test_a_neighbour_is_not_seen() -> None:
     rgb = _cell()
     neighbour = _disk(10, x=75)
     rgb[neighbour] = 20
-    alone = plane.plane(_cell(), _disk(22), NOBODY, WHITE, 1.0)
-    crowded = plane.plane(rgb, _disk(22), neighbour, WHITE, 1.0)
+    alone = _shown(_cell(), _disk(22), NOBODY, WHITE, 1.0)
+    crowded = _shown(rgb, _disk(22), neighbour, WHITE, 1.0)
     assert np.array_equal(alone, crowded)
 
 
 def test_a_larger_cell_stays_larger() -> None:
     areas = [
-        (plane.plane(_cell(r), _disk(r), NOBODY, WHITE, 1.0) < plane.OUTSIDE).sum()
-        for r in (12, 24)
+        (_shown(_cell(r), _disk(r), NOBODY, WHITE, 1.0) < plane.OUTSIDE).sum() for r in (12, 24)
     ]
     assert areas[1] > 3 * areas[0]
 
 
 def test_nothing_to_be_seen_is_white() -> None:
-    found = plane.plane(_cell(), NOBODY, NOBODY, WHITE, 1.0)
+    found = _shown(_cell(), NOBODY, NOBODY, WHITE, 1.0)
     assert (found == plane.OUTSIDE).all()
 
 
