@@ -66,8 +66,10 @@ def laboratories(
             described = features.describe(cells.crops, lambda done: bar.update(done - bar.pos))
         descriptions = dict(described.columns())
         for name in backbones:
+            from training.laboratories import maps
+
             click.echo(f"maps of {name}")
-            descriptions[name] = features.maps(name, described.planes)
+            descriptions[name] = maps.describe(name, described.planes)
         found = study.run(cells, descriptions)
     console = Console()
     for protocol in protocols.PROTOCOLS:

@@ -20,7 +20,8 @@ def weights(cells: Cells, rows: npt.NDArray[np.int64]) -> Floats:
     """Weight of each of the cells ``rows`` [m], mean 1.
 
     Laboratories count alike (``ONE_CLASS`` aside), so do the two classes of each, and so do the
-    groups of a class.
+    groups of a class. At last either class is brought to one half, or a laboratory of healthy cells
+    would move the middle.
     """
     laboratory, malignant = cells.laboratory[rows], cells.malignant[rows]
     group = cells.group[rows]
@@ -34,6 +35,8 @@ def weights(cells: Cells, rows: npt.NDArray[np.int64]) -> Floats:
             share = 1 / np.maximum(sizes, SMALL_GROUP)[place.reshape(-1)]
             found[members] = share / share.sum() / len(labels)
         found[here] *= ONE_CLASS if len(labels) < 2 else 1
+    for label in np.unique(malignant):
+        found[malignant == label] /= found[malignant == label].sum()
     return np.asarray(found / found.mean(), np.float64)
 
 

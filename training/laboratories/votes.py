@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from training.laboratories import heads
 from training.laboratories.protocols import Fold
@@ -13,6 +14,10 @@ from training.laboratories.table import Bools, Cells
 from training.metrics.classification import Floats
 
 RIDGE = 0.1
+MAX_GROUP = 400
+"""More cells of one slide or subject say little more, since groups count alike."""
+CUT_OFF = "sn-am"
+"""A source whose small fields show hardly a whole cell: those at the border teach as well."""
 MAX_LOGISTIC = 32
 """Descriptions with more numbers get a discriminant instead of a logistic regression."""
 
@@ -40,10 +45,14 @@ IDEAS: Mapping[str, Idea] = {
 which vote a third laboratory can trust."""
 
 
-def usable(cells: Cells) -> Bools:
-    """Which cells teach: whole ones, and those of a source that shows hardly any, [n]."""
+def teachers(cells: Cells, train: Bools, seed: int = 0) -> npt.NDArray[np.int64]:
+    """The cells of ``train`` [n] that teach: whole ones, and no more than ``MAX_GROUP`` a group."""
     whole = cells.crops.shape[:, 4] == 0
-    return np.asarray(whole | (cells.source == "sn-am"), np.bool_)
+    rows = np.flatnonzero(train & (whole | (cells.source == CUT_OFF)))
+    rows = np.random.default_rng(seed).permutation(rows)
+    group = cells.group[rows]
+    kept = [rows[group == name][:MAX_GROUP] for name in np.unique(group)]
+    return np.sort(np.concatenate(kept))
 
 
 def vote(cells: Cells, features: Floats, fold: Fold) -> Floats:
@@ -51,7 +60,7 @@ def vote(cells: Cells, features: Floats, fold: Fold) -> Floats:
 
     Their variance over the training cells is 1.
     """
-    rows = np.flatnonzero(fold.train & usable(cells))
+    rows = teachers(cells, fold.train)
     weight = heads.weights(cells, rows)
     known = features[rows].astype(np.float64)
     standard = heads.Standard(known, weight)

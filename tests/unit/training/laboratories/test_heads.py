@@ -22,10 +22,10 @@ def test_laboratories_classes_and_groups_count_alike() -> None:
     def share(value: np.ndarray, name: object) -> float:
         return float(weight[value == name].sum() / weight.sum())
 
-    assert share(table.laboratory, "large") == pytest.approx(1 / 2.5)
-    assert share(table.laboratory, "small") == pytest.approx(1 / 2.5)
-    assert share(table.laboratory, "healthy") == pytest.approx(heads.ONE_CLASS / 2.5)
-    assert share(table.group, "large/c") == pytest.approx(share(table.laboratory, "large") / 2)
+    assert share(table.malignant, 1) == pytest.approx(0.5)
+    assert share(table.group, "large/c") == pytest.approx(share(table.group, "small/e"))
+    assert share(table.group, "healthy/f") == pytest.approx(share(table.group, "small/e"))
+    assert share(table.group, "small/d") == pytest.approx(2 * share(table.group, "large/a"))
     assert share(table.group, "large/a") == pytest.approx(share(table.group, "large/b"))
 
 

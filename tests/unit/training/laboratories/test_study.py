@@ -116,3 +116,16 @@ def test_every_row_of_the_table_is_shown(table: Cells, described: dict[str, np.n
         ("size", name) for name in (*sorted((*SOURCES, "leukemia-attri", "lisc")), "outside")
     ]
     assert all(len(row) == len(show.HEAD) for row in rows)
+
+
+def test_cells_that_are_cut_off_and_more_than_enough_of_a_group_do_not_teach(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    table = cells([picture("one", True, "a"), picture("one", False, "b")], each=5)
+    table.crops.shape[5, 4] = 1  # touches the border
+    everything = np.ones(len(table), bool)
+    assert votes.teachers(table, everything).tolist() == [0, 1, 2, 3, 4, 6, 7, 8, 9]
+    monkeypatch.setattr(votes, "MAX_GROUP", 2)
+    kept = votes.teachers(table, everything)
+    assert (len(kept), sorted(kept // 5)) == (4, [0, 0, 1, 1])
+    assert np.array_equal(kept, votes.teachers(table, everything))
