@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from PIL import Image, ImageFilter
@@ -43,6 +43,25 @@ RED_CELL: Final = 0.043
 Places = list[tuple[float, float, float]]
 
 
+class Box(NamedTuple):
+    """Where something was drawn, in pixels of the field; what lies outside of it is cut off."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+
+class Field(NamedTuple):
+    """A field, and what is in it."""
+
+    image: Image.Image
+    nuclei: tuple[Box, ...]
+    """One for each leukocyte that lies in the field, if only with a part."""
+    smudges: tuple[Box, ...]
+    """Crushed nuclei, which are purple but no cells any more."""
+
+
 def draw(
     rng: np.random.Generator, *, kind: str, stain: str, height: int, width: int
 ) -> Image.Image:
@@ -51,11 +70,20 @@ def draw(
     ``kind`` is one of KINDS or LABELLED, ``stain`` a name in ``stains.STAINS``. The same state of
     ``rng`` gives the same field.
     """
+    return draw_known(rng, kind=kind, stain=stain, height=height, width=width).image
+
+
+def draw_known(
+    rng: np.random.Generator, *, kind: str, stain: str, height: int, width: int
+) -> Field:
+    """The field that ``draw`` draws, and where its nuclei are."""
     colours = STAINS[stain]
     radius = RED_CELL * height * rng.uniform(0.85, 1.15)
     softness = max(0.8, height * rng.uniform(0.002, 0.004))
     shape = (height, width)
     white: Places = []
+    boxes: list[Box] = []
+    crushed: list[Box] = []
     red, nuclei, bodies, platelets, smudges = (np.zeros(shape, np.float32) for _ in range(5))
 
     if kind != "red-cells":
@@ -66,11 +94,14 @@ def draw(
             cell = _WHITE_CELLS[kind](rng, radius, softness)
             _add(nuclei, cell.nucleus, place, top=1.35)
             _add(bodies, cell.cytoplasm, place, top=1.2)
+            boxes += _box(cell.nucleus, place, shape)
             white.append((*place, 1.5 * radius))
         for _ in range(rng.integers(0, 3)):
             place = _free(rng, shape, radius, white, overlap=0.6)
             if place is not None:
-                _add(smudges, cells.smudge(rng, radius), place)
+                smudge = cells.smudge(rng, radius)
+                _add(smudges, smudge, place)
+                crushed += _box(smudge, place, shape, edge=0.1)
 
     _red_cells(rng, red, radius, softness, white)
     for _ in range(rng.integers(3, 14)):
@@ -92,7 +123,7 @@ def draw(
     strength = rng.uniform(0.85, 1.2)
     light = _lamp(rng, height, width)[..., None] * np.array(colours.light, dtype=np.float32)
     passed = light * np.exp(np.float32(-np.log(10) * strength) * absorbance)
-    return _camera(rng, passed, blur=height * 0.0016)
+    return Field(_camera(rng, passed, blur=height * 0.0016), tuple(boxes), tuple(crushed))
 
 
 def _red_cells(
@@ -151,6 +182,24 @@ def _add(
     if first < last and left < right:
         part = patch[first - row : last - row, left - column : right - column]
         field[first:last, left:right] = np.minimum(field[first:last, left:right] + part, top)
+
+
+def _box(
+    patch: cells.Density, place: tuple[float, float], shape: tuple[int, int], edge: float = 0.5
+) -> list[Box]:
+    """The box of what ``_add`` adds to a field, or none where nothing of it lies inside.
+
+    It ends where the density falls below this share of the highest.
+    """
+    half = patch.shape[0] // 2
+    rows, columns = np.nonzero(patch > edge * patch.max())
+    rows, columns = rows + round(place[0]) - half, columns + round(place[1]) - half
+    inside = (rows >= 0) & (rows < shape[0]) & (columns >= 0) & (columns < shape[1])
+    if not inside.any():
+        return []
+    rows, columns = rows[inside], columns[inside]
+    left, top = int(columns.min()), int(rows.min())
+    return [Box(left, top, int(columns.max()) + 1 - left, int(rows.max()) + 1 - top)]
 
 
 def _lamp(rng: np.random.Generator, height: int, width: int) -> cells.Density:

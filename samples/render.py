@@ -32,6 +32,9 @@ class Drawn(NamedTuple):
     name: str
     """What is drawn: ``drawn-007-blasts-purple``."""
     image: Image.Image
+    nuclei: tuple[field.Box, ...]
+    """Where its leukocytes have their nuclei, in pixels."""
+    smudges: tuple[field.Box, ...]
 
 
 def images(
@@ -41,8 +44,8 @@ def images(
     turns = itertools.product([stain] if stain else STAINS, field.KINDS)
     for index, (name, kind) in zip(range(count), itertools.cycle(turns), strict=False):
         rng = np.random.default_rng([seed, index])
-        image = field.draw(rng, kind=kind, stain=name, height=height, width=height * 4 // 3)
-        yield Drawn(f"drawn-{index:03d}-{kind}-{name}", image)
+        one = field.draw_known(rng, kind=kind, stain=name, height=height, width=height * 4 // 3)
+        yield Drawn(f"drawn-{index:03d}-{kind}-{name}", *one)
 
 
 def encode(image: Image.Image, format: str = "JPEG", **other: Any) -> bytes:

@@ -15,6 +15,10 @@ Catching AllclientError catches all of them::
     │   ├── ModelNotReadyError        the server answers, but does not serve the model
     │   ├── InferenceError            the server failed at an inference
     │   └── ProtocolError             the answer does not fit the tensor contract
+    ├── StoreError                the case store cannot do what was asked
+    │   ├── NotFoundError             no such case, field, file or user
+    │   ├── RefusedError              not allowed, or not in this state
+    │   └── ConflictError             somebody else changed it in the meantime
     └── LocalServerError          the embedded server cannot be found, started or kept running
         ├── ServerNotInstalledError   no tritonserver, stub, libpython or backend library here
         ├── PortInUseError            the port asked for is taken
@@ -106,6 +110,22 @@ class ProtocolError(ServerError):
     """The answer does not fit the tensor contract."""
 
     code = "protocol_error"
+
+
+class StoreError(AllclientError):
+    code = "store"
+
+
+class NotFoundError(StoreError):
+    code = "not_found"
+
+
+class RefusedError(StoreError):
+    code = "refused"
+
+
+class ConflictError(StoreError):
+    code = "conflict"
 
 
 class LocalServerError(AllclientError):

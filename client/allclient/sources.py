@@ -1,7 +1,8 @@
 """Finds image files from what a user names: files, folders, patterns and lists, one at a time.
 
 The order is the same each time: the arguments as given, a folder's entries by name. Nothing is
-opened here. A path that does not exist, or a folder that cannot be listed, comes out as it is:
+opened here but DICOMDIRs, which stand for the images that they list. A path that does not exist, or
+a folder that cannot be listed, comes out as it is:
 reading it gives the error that names it.
 """
 
@@ -15,7 +16,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from allclient.contract import IMAGE_SUFFIXES
+from allclient.contract import DICOM_SUFFIXES, IMAGE_SUFFIXES
+from allclient.dicom import dicomdir
 from allclient.pathlist import read_list
 from allclient.result import Pipe
 
@@ -59,11 +61,11 @@ def expand(
     - a pattern such as ``"slides/**/*.jpg"``, when no file has that very name,
     - ``-`` for the list in ``listed``: a path a line, or a zero byte after each with ``null``.
 
-    In a list, patterns are plain names. A pipe is a ``Pipe`` where it is named itself, and a file
-    like others where it is found.
+    A file named DICOMDIR stands for the images that it lists. In a list, patterns are plain names.
+    A pipe is a ``Pipe`` where it is named itself, and a file like others where it is found.
 
     Raises:
-        ConfigurationError: the list cannot be read.
+        ConfigurationError: the list or a DICOMDIR cannot be read.
     """
     arguments = list(paths)
     search = _Search(recursive, skipped if skipped is not None else Skipped())
@@ -101,6 +103,8 @@ class _Search:
     def path(self, path: str) -> Iterator[str]:
         if stat.S_ISDIR(_mode(path)):
             yield from self._folder(path)
+        elif path.rpartition(os.sep)[2] == dicomdir.NAME:
+            yield from dicomdir.images(path)
         else:
             yield path
 
@@ -124,6 +128,8 @@ class _Search:
                     yield path
                 else:
                     levels.append((path, iter(listing)))
+            elif name == dicomdir.NAME:
+                yield from dicomdir.images(path)
             elif name.startswith(".") or not _is_image_name(name):
                 self.skipped.other_files += 1
             else:
@@ -182,7 +188,8 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def _is_image_name(name: str) -> bool:
-    return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES  # noqa: PTH122  no Path per file
+    suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122  no Path per file
+    return suffix in IMAGE_SUFFIXES or suffix in DICOM_SUFFIXES
 
 
 def _count(number: int, what: str) -> str:

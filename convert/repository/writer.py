@@ -82,7 +82,9 @@ def write(
             for name, path in files.items():
                 _copy(path, stage / backbone.value / VERSION / name)
         if policy is not None:
-            shutil.copyfile(policy, stage / "vote" / VERSION / "policy.json")
+            own = stage / "vote" / VERSION / "policy.json"
+            shutil.copyfile(policy, own)
+            served.hand_on_temperature(own)
         for model in MODELS:
             if (out / model).exists():
                 shutil.rmtree(out / model)

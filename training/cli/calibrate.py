@@ -65,6 +65,7 @@ def calibrate(
     """
     if places and converted:
         raise click.UsageError("give either --keras or --artifacts")
+    from toolkit import served
     from training import record
     from training.evaluation import predictions
     from training.review import fit_policy, fold_policies
@@ -80,6 +81,7 @@ def calibrate(
             root, keras=places, converted=converted, predictions=left_out, right=right
         )
         record.write(out, result.policy)
+        served.hand_on_temperature(out)
         if folder is not None:
             fold_policies.save(folder, result.folds)
     _tell(result.policy, result.folds)

@@ -25,7 +25,10 @@ COMMANDS: Final = {
     "classify": "allclient.cli.classify:classify",
     "completion": "allclient.cli.completion:completion",
     "health": "allclient.cli.health:health",
+    "pacs": "allclient.cli.pacs:pacs",
     "serve": "allclient.cli.serve:serve",
+    "store": "allclient.cli.store:store",
+    "web": "allclient.cli.web:web",
 }
 
 _COMPLETION: Final = "_ALLCLIENT_COMPLETE"
@@ -92,7 +95,7 @@ def cli(verbose: bool) -> None:
         stream=sys.stderr,
     )
     # Other libraries log whole requests at this level, and requests hold patients' images.
-    for name in ("grpc", "asyncio", "tritonclient"):
+    for name in ("grpc", "asyncio", "tritonclient", "pydicom", "pynetdicom"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
 

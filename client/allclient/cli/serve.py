@@ -126,7 +126,7 @@ def serve(
         allow=allow,
         notify=lambda text: click.echo(printable(f"allclient: {text}"), err=True),
     )
-    with _signals_interrupt():
+    with signals_interrupt():
         try:
             click.echo(f"starting Triton with {server.model_repository} ...")
             begun = time.monotonic()
@@ -191,7 +191,7 @@ def _by_provider(server: LocalServer) -> dict[str, list[str]]:
 
 
 @contextmanager
-def _signals_interrupt() -> Iterator[None]:
+def signals_interrupt() -> Iterator[None]:
     """Treat SIGTERM (service managers) and SIGHUP (a closed terminal) as Ctrl-C."""
 
     def interrupt(*_: object) -> None:

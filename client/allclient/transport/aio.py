@@ -14,11 +14,12 @@ from tritonclient.utils import InferenceServerException
 from allclient.errors import AllclientError, ConfigurationError
 from allclient.result import Result
 from allclient.transport import base
-from allclient.transport.base import Ask, BaseTransport, Question
+from allclient.transport.base import Ask, BaseTransport, Exchange
 from allclient.transport.gate import AsyncGate
 from allclient.transport.health import Health, ServerMetadata
 from allclient.transport.limits import check_limits
 from allclient.transport.options import Connection, check_seconds
+from allclient.transport.question import PLAIN, Question
 from allclient.transport.status import translate_local
 
 T = TypeVar("T")
@@ -68,14 +69,14 @@ class AsyncTransport(BaseTransport):
                 self._clients[loop] = made
             return self._clients[loop]
 
-    async def infer(self, image: bytes) -> Result:
+    async def infer(self, image: bytes, question: Question = PLAIN) -> Result:
         """Return the answer for one encoded image, as ``blocking.Transport.infer`` does.
 
         Raises:
             ImageRejectedError: the server refused the image.
             ServerError: there is no answer.
         """
-        one = self._one(image)
+        one = self._one(image, question)
         while True:
             try:
                 async with self._gate.passing(one.alone):
@@ -99,16 +100,16 @@ class AsyncTransport(BaseTransport):
         """
         return await self._answer(base.health(self.connection), timeout)
 
-    async def _answer(self, question: Question[T], seconds: float) -> T:
+    async def _answer(self, exchange: Exchange[T], seconds: float) -> T:
         try:
-            ask = next(question)
+            ask = next(exchange)
             while True:
                 try:
                     answer = await self._ask(ask, seconds)
                 except AllclientError as error:
-                    ask = question.throw(error)
+                    ask = exchange.throw(error)
                 else:
-                    ask = question.send(answer)
+                    ask = exchange.send(answer)
         except StopIteration as done:
             result: T = done.value
             return result

@@ -17,9 +17,10 @@ from tritonclient.utils import InferenceServerException
 from allclient.errors import AllclientError, ConfigurationError
 from allclient.result import Result
 from allclient.transport.codec import decode, encode
-from allclient.transport.health import Health, ServerMetadata, contract_problems
+from allclient.transport.health import Health, ServerMetadata, contract_problems, gives_cells
 from allclient.transport.options import Connection
 from allclient.transport.owned import Owned
+from allclient.transport.question import Question
 from allclient.transport.riding import Presence, Tries
 from allclient.transport.status import translate, translate_local
 
@@ -36,23 +37,23 @@ class Ask(NamedTuple):
     arguments: tuple[str, ...] = ()
 
 
-Question = Generator[Ask, Any, T]
+Exchange = Generator[Ask, Any, T]
 """Yields calls, is sent their answers (or thrown their errors) and returns what they say."""
 
 
-def server_metadata() -> Question[ServerMetadata]:
+def server_metadata() -> Exchange[ServerMetadata]:
     """Ask for the server's name, version and extensions."""
     metadata = yield Ask("get_server_metadata")
     return ServerMetadata(metadata.name, metadata.version, tuple(metadata.extensions))
 
 
-def models() -> Question[dict[str, str]]:
+def models() -> Exchange[dict[str, str]]:
     """Ask for the version of each model that is ready, by name."""
     index = yield Ask("get_model_repository_index")
     return {model.name: model.version for model in index.models if model.state == "READY"}
 
 
-def counts() -> Question[dict[str, tuple[int, int]]]:
+def counts() -> Exchange[dict[str, tuple[int, int]]]:
     """Ask how many requests each model has answered and failed at, by name."""
     statistics = yield Ask("get_inference_statistics")
     return {
@@ -61,19 +62,20 @@ def counts() -> Question[dict[str, tuple[int, int]]]:
     }
 
 
-def health(connection: Connection) -> Question[Health]:
+def health(connection: Connection) -> Exchange[Health]:
     """Ask what the server says about itself and about the model of ``connection``."""
     model = connection.model
     live = yield Ask("is_server_live")
     ready = yield Ask("is_server_ready")
     problems: tuple[str, ...] = ()
     versions: tuple[str, ...] = ()
-    model_ready = False
+    model_ready = cells = False
     try:
         model_ready = yield Ask("is_model_ready", (model,))
         metadata = yield Ask("get_model_metadata", (model,))
         versions = tuple(metadata.versions)
         problems = contract_problems(metadata)
+        cells = gives_cells(metadata)
     except AllclientError as error:
         problems = (str(error),)
     return Health(
@@ -85,6 +87,7 @@ def health(connection: Connection) -> Question[Health]:
         model_versions=versions,
         server=(yield from server_metadata()),
         problems=problems,
+        cells=cells,
     )
 
 
@@ -108,8 +111,10 @@ class BaseTransport(Owned):
         if self._closed:
             raise ConfigurationError("this client is closed")
 
-    def _one(self, image: bytes) -> OneImage:
-        return OneImage(image, self.connection, self._headers, self._presence, self.check_open)
+    def _one(self, image: bytes, question: Question) -> OneImage:
+        return OneImage(
+            image, question, self.connection, self._headers, self._presence, self.check_open
+        )
 
     def _translated(self, error: InferenceServerException) -> AllclientError:
         if self._closed:  # which cancels what is in flight
@@ -128,11 +133,13 @@ class OneImage:
     def __init__(
         self,
         image: bytes,
+        question: Question,
         connection: Connection,
         headers: dict[str, str],
         presence: Presence,
         check_open: Callable[[], None],
     ) -> None:
+        self._question = question
         self._connection = connection
         self._presence = presence
         self._check_open = check_open
@@ -143,6 +150,7 @@ class OneImage:
             "request_id": uuid.uuid4().hex,
             "client_timeout": connection.timeout,
             "headers": headers,
+            **question.arguments(),
         }
 
     @property
@@ -168,4 +176,4 @@ class OneImage:
             ProtocolError: it breaks the contract.
         """
         self._presence.answered()
-        return decode(answer, self.request["request_id"])
+        return decode(answer, self.request["request_id"], self._question)

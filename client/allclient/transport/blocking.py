@@ -14,12 +14,13 @@ from allclient.errors import AllclientError
 from allclient.result import Result
 from allclient.threads import no_thread
 from allclient.transport import base
-from allclient.transport.base import Ask, BaseTransport, Question
+from allclient.transport.base import Ask, BaseTransport, Exchange
 from allclient.transport.cancellation import Cancellation
 from allclient.transport.gate import Gate
 from allclient.transport.health import Health, ServerMetadata
 from allclient.transport.limits import check_limits, never_collect
 from allclient.transport.options import Connection, check_seconds
+from allclient.transport.question import PLAIN, Question
 from allclient.transport.status import translate_local
 
 _PATIENCE = 5.0
@@ -49,7 +50,12 @@ class Transport(BaseTransport):
         if self.is_owner and not self._stuck:
             self._client.close()
 
-    def infer(self, image: bytes, cancellation: Cancellation | None = None) -> Result:
+    def infer(
+        self,
+        image: bytes,
+        cancellation: Cancellation | None = None,
+        question: Question = PLAIN,
+    ) -> Result:
         """Return the answer for one encoded image, tried again while the server is away.
 
         Raises:
@@ -58,7 +64,7 @@ class Transport(BaseTransport):
             CancelledError: it was cancelled.
         """
         cancellation = cancellation or Cancellation()
-        one = self._one(image)
+        one = self._one(image, question)
         while True:
             try:
                 with self._gate.passing(one.alone, cancellation):
@@ -92,16 +98,16 @@ class Transport(BaseTransport):
         """
         return self._answer(base.health(self.connection), timeout)
 
-    def _answer(self, question: Question[T], timeout: float) -> T:
+    def _answer(self, exchange: Exchange[T], timeout: float) -> T:
         try:
-            ask = next(question)
+            ask = next(exchange)
             while True:
                 try:
                     answer = self._ask(ask, timeout)
                 except AllclientError as error:
-                    ask = question.throw(error)
+                    ask = exchange.throw(error)
                 else:
-                    ask = question.send(answer)
+                    ask = exchange.send(answer)
         except StopIteration as done:
             result: T = done.value
             return result

@@ -11,10 +11,10 @@ import numpy.typing as npt
 from tritonclient.grpc import InferInput, InferResult
 
 from allclient.contract import (
+    ANSWER,
     BACKBONES,
     CASCADE,
-    ENSEMBLE,
-    MODELS,
+    CELLS,
     NOT_RUN,
     SUBTYPES,
     Backbone,
@@ -22,14 +22,16 @@ from allclient.contract import (
     Label,
     ReviewReason,
     Subtype,
+    Tensor,
 )
 from allclient.errors import ImageRejectedError, ProtocolError
 from allclient.result import Result
+from allclient.transport.cells import cells_of
+from allclient.transport.question import Question
 
 _SUM_TOLERANCE: Final = 1e-3
 _TIE: Final = 1e-6
 _MAJORITY: Final = 2
-_ANSWER: Final = MODELS[ENSEMBLE].outputs
 _LARGE: Final = 16 * 1024 * 1024
 _COPIES: Final = 5
 
@@ -65,8 +67,8 @@ def _check_memory(size: int) -> None:
             ) from error
 
 
-def decode(answer: Any, request_id: str) -> Result:
-    """Return the Result in an ``InferResult``.
+def decode(answer: Any, request_id: str, question: Question) -> Result:
+    """Return the Result in an ``InferResult``, which answers ``question``.
 
     A wrong answer is worse than none, so all of it is checked.
 
@@ -77,7 +79,8 @@ def decode(answer: Any, request_id: str) -> Result:
     response = answer.get_response()
     if response.id != request_id:
         raise ProtocolError(f"the answer belongs to request {response.id!r}, not {request_id!r}")
-    tensors = {name: _tensor(answer, name) for name in _ANSWER}
+    tensors = {name: _tensor(answer, name, ANSWER[name]) for name in ANSWER}
+    cells = cells_of(_tensor(answer, "CELLS", CELLS)) if question.cells else None
     probabilities = _distribution("PROBABILITIES", tensors["PROBABILITIES"])
     votes = {
         backbone: _word("VOTES", Subtype, vote)
@@ -100,18 +103,19 @@ def decode(answer: Any, request_id: str) -> Result:
         heatmap=_share("HEATMAP", tensors["HEATMAP"]),
         request_id=request_id,
         model_version=response.model_version,
+        cells=cells,
+        um_per_pixel=question.um_per_pixel,
     )
     _check_vote(result)
     return result
 
 
-def _tensor(answer: InferResult, name: str) -> npt.NDArray[Any]:
-    expected = _ANSWER[name]
+def _tensor(answer: InferResult, name: str, expected: Tensor) -> npt.NDArray[Any]:
     output = answer.get_output(name)
     if output is None:
         raise ProtocolError(f"the answer has no tensor {name}")
     shape = (1, *expected.shape)
-    if output.datatype != expected.datatype or tuple(output.shape) != shape:
+    if output.datatype != expected.datatype or not _fits(tuple(output.shape), shape):
         raise ProtocolError(
             f"{name} is {output.datatype} {list(output.shape)}, "
             f"expected {expected.datatype} {list(shape)}"
@@ -126,6 +130,12 @@ def _tensor(answer: InferResult, name: str) -> npt.NDArray[Any]:
     if expected.datatype == "FP32" and not np.isfinite(array).all():
         raise ProtocolError(f"{name} holds NaN or infinity")
     return array
+
+
+def _fits(shape: tuple[int, ...], expected: tuple[int, ...]) -> bool:
+    """Whether a shape is the expected one, where -1 stands for any length."""
+    pairs = zip(shape, expected, strict=False)
+    return len(shape) == len(expected) and all(want in (-1, size) for size, want in pairs)
 
 
 def _distribution(name: str, row: npt.NDArray[np.float32]) -> dict[Subtype, float]:

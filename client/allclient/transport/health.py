@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from allclient.contract import ENSEMBLE, MODELS, Tensor
+from allclient.contract import ANSWER, CELLS, ENSEMBLE, MODELS, Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,8 @@ class Health:
     model_versions: tuple[str, ...]
     server: ServerMetadata | None
     problems: tuple[str, ...]
+    cells: bool = False
+    """Whether the model gives every leukocyte too, to those who ask."""
 
     @property
     def ok(self) -> bool:
@@ -44,11 +46,19 @@ def contract_problems(metadata: Any) -> tuple[str, ...]:
 
     The contract of all_cascade is the same.
     """
-    contract = MODELS[ENSEMBLE]
     return (
-        *_differences("input", metadata.inputs, contract.inputs, complete=True),
-        # A newer server may answer more than this client asks for.
-        *_differences("output", metadata.outputs, contract.outputs, complete=False),
+        *_differences("input", metadata.inputs, MODELS[ENSEMBLE].inputs, complete=True),
+        # A newer server may answer more than this client always asks for.
+        *_differences("output", metadata.outputs, ANSWER, complete=False),
+    )
+
+
+def gives_cells(metadata: Any) -> bool:
+    """Whether CELLS is among the outputs, as the contract has it."""
+    wanted = (CELLS.datatype, (-1, *CELLS.shape))
+    return any(
+        tensor.name == "CELLS" and (tensor.datatype, tuple(tensor.shape)) == wanted
+        for tensor in metadata.outputs
     )
 
 

@@ -15,6 +15,7 @@ import grpc
 from tritonclient.grpc import service_pb2
 from tritonclient.utils import InferenceServerException
 
+from allclient.contract import ANSWER, MODELS
 from allclient.errors import ConfigurationError
 from allclient.transport.codec import encode
 from allclient.transport.options import Connection
@@ -62,11 +63,13 @@ class RawCalls:
 
 def _request(model: str, image: bytes) -> bytes:
     (tensor,) = encode(image)
+    names = [name for name in MODELS[model].outputs if name in ANSWER] if model in MODELS else []
     request = service_pb2.ModelInferRequest(
         model_name=model,
         id=uuid.uuid4().hex,
         inputs=[tensor._get_tensor()],
         raw_input_contents=[tensor._get_content()],
+        outputs=[service_pb2.ModelInferRequest.InferRequestedOutputTensor(name=n) for n in names],
     )
     serialised: bytes = request.SerializeToString()
     return serialised

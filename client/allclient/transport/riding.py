@@ -24,6 +24,9 @@ ALONE_FROM: Final = 2
 MAX_SETBACKS: Final = 4
 """Setbacks after which an image is an error."""
 
+MAX_OUTAGES: Final = 5
+"""Times the patience with one outage, for outages that follow each other without an answer: as
+many as a few images that each end the server need."""
 
 SICK_PAUSE: Final = 3.0
 """Seconds, doubled with each setback, for the server to heal the process of a model."""
@@ -39,22 +42,31 @@ class Presence:
         self.known = False
         self._clock = clock
         self._away_since: float | None = None
+        self._silent_since: float | None = None
 
     def answered(self) -> None:
         """Note that the server answered."""
         self.known = True
-        self._away_since = None
+        self._away_since = self._silent_since = None
 
     def lost(self) -> None:
-        """Note that the server was lost at its work, so there had been one."""
+        """Note that the server was lost at its work: it had been there, and is away anew."""
         self.known = True
+        self._away_since = None
 
-    def missed(self) -> float:
-        """Note that the server did not answer; return the seconds since it first did not."""
+    def missed(self, limit: float) -> float:
+        """Note that the server did not answer; return what is left of ``limit`` for this outage.
+
+        Outages in a row without an answer between have MAX_OUTAGES times that together.
+        """
         now = self._clock()
         if self._away_since is None:
             self._away_since = now
-        return now - self._away_since
+        if self._silent_since is None:
+            self._silent_since = now
+        return min(
+            limit - (now - self._away_since), MAX_OUTAGES * limit - (now - self._silent_since)
+        )
 
 
 class Tries:
@@ -93,7 +105,7 @@ class Tries:
         if trouble is not Trouble.AWAY:
             self._presence.lost()
         limit = retry.seconds if self._presence.known else min(retry.seconds, retry.first_contact)
-        if self._presence.missed() + pause > limit:
+        if self._presence.missed(limit) < pause:
             raise self._translated(error) from error
         return pause
 

@@ -16,7 +16,7 @@ Decisions, and why
 - 16-bit samples are scaled by the range of their type, or by 10 to 15 bits where a tag says that
   the type has no more, never by the content of one image, so that two fields of one camera stay
   comparable. 32-bit samples have no agreed range and are refused,
-  but for floating point between 0 and 1.
+  but for grey floating point between 0 and 1. Floating-point colours are refused, too.
 - Transparent parts show white, the colour of an empty slide.
 - Of several pages or frames the first is read and all are counted.
 - Damage is refused. Where it cannot be told for certain (a band of one colour at an edge, a block
@@ -70,6 +70,8 @@ class Decoded(NamedTuple):
     """uint8 [224, 224, 3], the field as ``smear_density.render`` shows it."""
     quality: npt.NDArray[np.float32]
     """float32 [18] in the order of ``smear_quality.QUALITY_FIELDS``."""
+    nuclei: npt.NDArray[np.bool_]
+    """bool [224, 224], where the nuclei of leukocytes are."""
 
 
 class Field(NamedTuple):
@@ -93,7 +95,7 @@ def decode(data: bytes) -> Decoded:
     quality = measure(seen.rgb, seen.pages, found)
     if seen.suspect:
         quality[QUALITY_FIELDS.index("sharpness")] = 0
-    return Decoded(render(seen.rgb, found.mask, found.levels), quality)
+    return Decoded(render(seen.rgb, found.mask, found.levels), quality, found.mask)
 
 
 def rgb(data: bytes) -> npt.NDArray[np.uint8]:

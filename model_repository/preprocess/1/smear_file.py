@@ -59,7 +59,6 @@ _OTHERS: Final = (
     (0, b"%PDF", "a PDF document"),
     (0, b"8BPS", "a Photoshop document"),
     (0, b"%!PS", "a PostScript document"),
-    (128, b"DICM", "a DICOM object"),
     (4, b"jP  \r\n", "a JPEG 2000 image"),
     (0, b"\xff\x4f\xff\x51", "a JPEG 2000 image"),
     (0, b"\xff\xd8\xff\xf7", "a JPEG-LS image"),
@@ -85,6 +84,11 @@ _OTHERS: Final = (
     (0, b"\x1f\x8b", "a gzip archive"),
 )
 
+DICOM: Final = (
+    "this is a DICOM object; allclient classify reads it with the extra pacs "
+    f"(pip install 'allclient[pacs]'), or send the picture in it as {ACCEPTED}"
+)
+
 _CONTROLS: Final = frozenset({*range(9), *range(14, 32)})
 """Bytes that text has no use for."""
 
@@ -103,6 +107,8 @@ def identify(data: bytes) -> str:
             return kind
     if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
         return "WebP"
+    if data.startswith(b"DICM", 128):
+        raise ImageError(UNSUPPORTED, DICOM)
     for offset, signature, name in _OTHERS:
         if data.startswith(signature, offset):
             raise ImageError(UNSUPPORTED, f"this is {name}; send {ACCEPTED}")

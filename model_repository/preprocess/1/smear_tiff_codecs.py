@@ -22,10 +22,10 @@ JPEGS: Final = frozenset({7, 33007})
 _MEMORY: Final = 256 * 1024 * 1024
 
 
-STREAMS: Final = frozenset({1, 5, 8, 32946, 32773, 34925, 50000, 50013})
+STREAMS: Final = frozenset({1, 5, 8, 32946, 32773, 34925, 50000})
 """Byte streams, which tifffile unpacks strictly, but for what ``check_stream`` looks at."""
 
-CHECKED: Final = JPEGS | {8, 32946, 34925, 50013}
+CHECKED: Final = JPEGS | {8, 32946, 34925}
 """Those that have a checksum, or whose decoder is strict."""
 
 
@@ -84,6 +84,7 @@ NAMES: Final = {
     34933: "PNG",
     34934: "JPEG XR",
     22610: "JPEG XR",
+    50013: "PIXTIFF deflate",
 }
 
 

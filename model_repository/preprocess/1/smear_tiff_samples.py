@@ -40,6 +40,7 @@ def check_kind(page: TiffPage) -> None:
 
 def _check_samples(page: TiffPage) -> None:
     samples, bits, kind = page.samplesperpixel, page.bitspersample, page.sampleformat
+    is_colour = page.photometric not in (*GREY, PALETTE)
     if not 1 <= samples <= 8:
         raise unsupported(f"a TIFF with {samples} samples a pixel")
     if isinstance(bits, tuple) or isinstance(kind, tuple):
@@ -47,12 +48,16 @@ def _check_samples(page: TiffPage) -> None:
     if kind not in (UNSIGNED, SIGNED, FLOAT):
         raise unsupported("a TIFF with complex numbers")
     if kind == FLOAT:
-        if page.dtype is None:
+        if is_colour:
+            raise unsupported("a TIFF with floating-point colours")
+        if bits not in (16, 32):
             raise unsupported(f"a TIFF with {bits}-bit floating-point samples")
     elif bits > 16:
         raise unsupported(f"a TIFF with {bits}-bit samples, which have no agreed range,")
     elif bits < 1 or (kind == SIGNED and bits not in (8, 16)):
         raise unsupported(f"a TIFF with {'signed ' * (kind == SIGNED)}samples of {bits} bits")
+    elif is_colour and bits not in (8, 16):
+        raise unsupported(f"a TIFF with colours of {bits} bits a sample")
     if page.planarconfig not in (1, 2):
         raise corrupt("TIFF", "its samples lie in no known order")
 
@@ -107,7 +112,7 @@ def _check_coding(page: TiffPage) -> None:
             raise unsupported(f"a packed picture of {bits} bits a sample inside a TIFF")
         return
     is_float = page.sampleformat == FLOAT
-    fits = {1: True, 2: bits in (8, 16) and not is_float, 3: is_float and bits != 24}
+    fits = {1: True, 2: bits in (8, 16) and not is_float, 3: is_float}
     if not fits.get(page.predictor):
         raise unsupported("a TIFF with an unusual predictor")
 

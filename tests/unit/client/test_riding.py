@@ -15,7 +15,14 @@ from allclient.errors import InferenceError, ServerLostError, ServerUnavailableE
 from allclient.transport import Connection, Retry
 from allclient.transport.cancellation import Cancellation
 from allclient.transport.gate import AsyncGate, Gate
-from allclient.transport.riding import ALONE_FROM, MAX_SETBACKS, SICK_PAUSE, Presence, Tries
+from allclient.transport.riding import (
+    ALONE_FROM,
+    MAX_OUTAGES,
+    MAX_SETBACKS,
+    SICK_PAUSE,
+    Presence,
+    Tries,
+)
 
 AWAY = InferenceServerException("refused", status=str(grpc.StatusCode.UNAVAILABLE))
 LOST = InferenceServerException("Socket closed", status=str(grpc.StatusCode.UNAVAILABLE))
@@ -54,6 +61,21 @@ def test_the_time_is_that_of_one_outage(clock: Clock) -> None:
     clock.now += 59.5
     with pytest.raises(ServerUnavailableError):
         one.pause_after(AWAY)
+
+
+def test_each_loss_begins_a_new_outage_and_there_is_an_end_of_them(clock: Clock) -> None:
+    """Images that end the server follow each other, and no other is answered between them."""
+    presence = Presence(clock)
+    presence.answered()
+    for _ in range(MAX_OUTAGES):
+        one = tries(presence, seconds=60, first=1, longest=1)
+        one.pause_after(LOST)
+        clock.now += 58.5
+        one.pause_after(AWAY)
+    tries(presence, seconds=60).pause_after(LOST)
+    clock.now += 10
+    with pytest.raises(ServerUnavailableError):
+        tries(presence, seconds=60).pause_after(LOST)
 
 
 def test_a_server_never_seen_gets_the_first_contact_alone(clock: Clock) -> None:

@@ -184,12 +184,10 @@ def _original(job: Job) -> tuple[fields.Rgb, fields.Rgb]:
 def _opened(sample: Sample) -> Read | str:
     """Return a sample's field, or the reason why the server would refuse it."""
     try:
-        data = sample.path.read_bytes()
-        decoded = served.pixels.decode(data)
+        decoded = served.pixels.decode(sample.path.read_bytes())
     except (OSError, served.pixels.ImageError) as error:
         return f"[{getattr(error, 'code', 'file_unreadable')}] {error}"
-    nuclei = served.smear_nuclei.mask(served.pixels.rgb(data))
-    return Read(decoded.pixels, decoded.quality, nuclei)
+    return Read(decoded.pixels, decoded.quality, decoded.nuclei)
 
 
 def _changed(change: Change, number: int, each: tuple[Job, tuple[fields.Rgb, fields.Rgb]]) -> Any:
