@@ -1,4 +1,4 @@
-"""The tensor contract between allclient and the models that Triton serves.
+"""Defines the tensor contract between allclient and the models that Triton serves.
 
 This module is the contract's one home in Python; ``tests/unit/test_contract.py`` holds it against
 every ``config.pbtxt`` of the model repository. Tensor names and datatypes are those of the KServe
@@ -80,6 +80,7 @@ class Subtype(str, Enum):
 
     @property
     def label(self) -> Label:
+        """Whether the class is benign or malignant."""
         return Label.BENIGN if self is Subtype.BENIGN else Label.MALIGNANT
 
 
@@ -172,14 +173,18 @@ NUCLEI_BYTES: Final = SIDE * SIDE // 8
 
 
 class Tensor(NamedTuple):
-    """One tensor of a model: KServe v2 datatype and shape without the batch dimension, where -1 is
-    any length."""
+    """One tensor of a model: KServe v2 datatype and shape without the batch dimension.
+
+    In a shape, -1 is any length.
+    """
 
     datatype: str
     shape: tuple[int, ...]
 
 
 class ModelContract(NamedTuple):
+    """The tensors that a model takes and gives, by name."""
+
     inputs: dict[str, Tensor]
     outputs: dict[str, Tensor]
 
@@ -216,7 +221,7 @@ def _backbone(backbone: Backbone) -> ModelContract:
 
 
 def _of_backbones(*names: str) -> dict[str, Tensor]:
-    """The outputs of these names of every backbone, as the inputs of a model behind them."""
+    """Return the outputs of these names of every backbone, as inputs of a model behind."""
     return {
         f"{backbone.value.upper()}_{name}": _backbone(backbone).outputs[name]
         for backbone in BACKBONES

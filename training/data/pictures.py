@@ -67,7 +67,7 @@ class Picture:
 
 
 def read(folder: Path, laboratory: str = "") -> list[Picture]:
-    """All pictures of a folder, in a fixed order.
+    """Return all pictures of a folder, in a fixed order.
 
     Args:
         laboratory: of a folder without ``labels.csv``; its own name if empty.
@@ -96,7 +96,7 @@ def read(folder: Path, laboratory: str = "") -> list[Picture]:
 
 
 def read_healthy(folder: Path) -> list[Picture]:
-    """All pictures of a folder of healthy fields, which are evaluate only.
+    """Return all pictures of a folder of healthy fields, which are evaluate only.
 
     Raises:
         DatasetError: the folder holds no images.

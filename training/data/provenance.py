@@ -32,7 +32,7 @@ def check(record: Mapping[str, Any], name: str) -> None:
 
 
 def _sources(record: Mapping[str, Any]) -> Iterator[str]:
-    """Names of data that come with the hash of their content."""
+    """Yield the names of data that come with the hash of their content."""
     for part in (record.get("data"), record.get("fitted_on"), *record.get("learned_from", ())):
         if isinstance(part, Mapping):
             name = part.get("name") or part.get("data")

@@ -45,7 +45,7 @@ MAX_CHANGE = 8.0
 def every(
     pictures: Sequence[Picture], folder: Path, report: Callable[[int, int], None] | None = None
 ) -> Cells:
-    """The cells of all pictures, from ``folder`` where they are there, else cut and kept there.
+    """Return the cells of all pictures, from ``folder`` if they are there, else cut and kept there.
 
     Args:
         report: called with how many pictures are done and how many there are.
@@ -70,7 +70,7 @@ def every(
 
 
 def cut(picture: Picture, scale: Scale) -> Crops:
-    """The cells of one picture that are kept; ``of`` is 0.
+    """Return the cells of one picture that are kept; ``of`` is 0.
 
     Raises:
         DatasetError: it cannot be read.
@@ -94,7 +94,7 @@ def cut(picture: Picture, scale: Scale) -> Crops:
 
 
 def _meant(found: Sequence[crops.Cell]) -> list[crops.Cell]:
-    """The largest nucleus near the middle, or the largest of all."""
+    """Return the largest nucleus near the middle, or the largest of all."""
     near = [c for c in found if max(abs(c.centre[0] - 0.5), abs(c.centre[1] - 0.5)) < MIDDLE]
     return [max(near or found, key=lambda cell: float(cell.shape[0]))] if found else []
 

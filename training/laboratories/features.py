@@ -27,7 +27,7 @@ class Described:
     """uint8 [n, side, side]."""
 
     def columns(self) -> Mapping[str, Floats]:
-        """What a head can be given, by name."""
+        """Return what a head can be given, by name."""
         return {"size": self.size, "shape": self.shape, "texture": self.texture}
 
 

@@ -11,7 +11,7 @@ from training.data.sample import DatasetError
 
 
 def pictures(folders: Sequence[Path], healthy: Sequence[Path] = ()) -> list[Picture]:
-    """All pictures of folders as of ``pictures.read``, and of folders of healthy fields.
+    """Return all pictures of folders as of ``pictures.read``, and of folders of healthy fields.
 
     Raises:
         DatasetError: two folders hold one source, or as of ``pictures.read``.

@@ -17,7 +17,7 @@ MIN_SCALE = 1e-6
 
 
 def weights(cells: Cells, rows: npt.NDArray[np.int64]) -> Floats:
-    """Weight of each of the cells ``rows`` [m], mean 1.
+    """Return the weight of each of the cells ``rows`` [m], mean 1.
 
     Laboratories count alike (``ONE_CLASS`` aside), so do the two classes of each, and so do the
     groups of a class. At last either class is brought to one half, or a laboratory of healthy cells
@@ -50,14 +50,14 @@ class Standard:
         self.scale = np.maximum(spread, MIN_SCALE * spread.max())
 
     def __call__(self, features: Floats) -> Floats:
-        """The same features [n, k], standardised."""
+        """Return the same features [n, k], standardised."""
         return np.asarray((features - self.mean) / self.scale, np.float64)
 
 
 def discriminant(
     features: Floats, malignant: npt.NDArray[np.int64], weight: Floats, ridge: float
 ) -> Floats:
-    """Fisher's direction [k + 1] for features [m, k]; the last number is the offset.
+    """Return Fisher's direction [k + 1] for features [m, k]; the last number is the offset.
 
     Its logits ``features @ w[:-1] + w[-1]`` are those of two classes that share one spread.
 
@@ -81,11 +81,11 @@ def discriminant(
 def logistic(
     features: Floats, malignant: npt.NDArray[np.int64], weight: Floats, c: float = 1.0
 ) -> Floats:
-    """Logistic regression [k + 1] for features [m, k], as ``discriminant``."""
+    """Return a logistic regression [k + 1] for features [m, k], as ``discriminant`` does."""
     model = LogisticRegression(C=c, max_iter=2000).fit(features, malignant, sample_weight=weight)
     return np.append(model.coef_[0], model.intercept_[0])
 
 
 def logits(features: Floats, head: Floats) -> Floats:
-    """Malignant against not, [n], by features [n, k] and a head [k + 1]."""
+    """Return malignant against not, [n], by features [n, k] and a head [k + 1]."""
     return np.asarray(features @ head[:-1] + head[-1], np.float64)

@@ -16,7 +16,7 @@ MIN_VARIANCE = 1e-6
 
 
 def describe(backbone: str, planes: Plane) -> Floats:
-    """Averages and deviations over the cell of every map of a released master's beginning.
+    """Return averages and deviations over the cell of every map of a master's beginning.
 
     Returns:
         [n, 2 * channels of all taps].
@@ -30,7 +30,7 @@ def describe(backbone: str, planes: Plane) -> Floats:
 
 
 def _deviations(net: keras.Model, pooled: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Averaged squares become deviations, whose scale is that of the averages."""
+    """Turn averaged squares into deviations, whose scale is that of the averages."""
     widths = [each.shape[-1] for each in keras.tree.flatten(net.get_layer(net.name).output)]
     found, start = [], 0
     for width in widths:

@@ -29,13 +29,13 @@ class Fold:
     test: Bools
 
     def __post_init__(self) -> None:
-        """Raises ValueError if a cell stands on both sides."""
+        """Raise ValueError if a cell stands on both sides."""
         if (self.train & self.test).any():
             raise ValueError(f"fold {self.name} tests cells that it trains on")
 
 
 def folds(cells: Cells, protocol: str) -> list[Fold]:
-    """The folds of a protocol.
+    """Return the folds of a protocol.
 
     laboratories  one fold a laboratory that can be learned from, named after it; test is all of
                   it. A last fold "outside" learns from all and tests what is evaluate only.
@@ -66,7 +66,7 @@ def folds(cells: Cells, protocol: str) -> list[Fold]:
 
 
 def group_folds(cells: Cells, rows: Bools) -> npt.NDArray[np.int64]:
-    """The fold of each cell [n]; -1 is tested in none.
+    """Return the fold of each cell [n]; -1 is tested in none.
 
     The largest groups are dealt first, each to the fold that has the fewest cells of its class and
     laboratory.

@@ -38,7 +38,7 @@ its blasts are as large as those of SN-AM, which the same laboratory photographe
 
 
 def measured(heights: list[int], found: list[RedCells | None], source: str) -> list[Scale]:
-    """The scale of each picture of a source that is not ``KNOWN``.
+    """Return the scale of each picture of a source that is not ``KNOWN``.
 
     A picture whose red cells say too little gets the source's median share of the height.
 

@@ -27,7 +27,7 @@ class Units:
 
 
 def fields(cells: Cells, logits: Floats, rows: Bools) -> Units:
-    """Every picture with a cell in ``rows`` [m]; its logit is the mean over them."""
+    """Return every picture with a cell in ``rows`` [m]; its logit is the mean over them."""
     place, inverse, counts = np.unique(
         cells.crops.of[rows], return_inverse=True, return_counts=True
     )
@@ -42,7 +42,7 @@ def fields(cells: Cells, logits: Floats, rows: Bools) -> Units:
 
 
 def judged(units: Units) -> dict[str, Any]:
-    """AUROC, balanced accuracy and the share called malignant, each with its interval or None.
+    """Return AUROC, balanced accuracy and the share called malignant, each with its interval.
 
     A score that needs both labels is None where there is one.
     """

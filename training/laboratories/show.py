@@ -9,7 +9,7 @@ HEAD = ("idea", "source", "tested", "AUROC", "balanced", "called malignant")
 
 
 def rows(study: Mapping[str, Any], protocol: str) -> list[Sequence[str]]:
-    """Cells of the table of one protocol, as text."""
+    """Return the cells of the table of one protocol, as text."""
     table: list[Sequence[str]] = []
     for idea, by_protocol in study["evaluated"].items():
         for source, found in by_protocol[protocol].items():
@@ -27,7 +27,7 @@ def rows(study: Mapping[str, Any], protocol: str) -> list[Sequence[str]]:
 
 
 def figure(found: Mapping[str, Any] | None) -> str:
-    """A figure with its interval, as far as there are any."""
+    """Return a figure with its interval, as far as there are any."""
     if found is None or found["value"] is None:
         return ""
     if found["interval"] is None:

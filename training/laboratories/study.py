@@ -19,7 +19,7 @@ TOGETHER = "outside"
 
 
 def run(cells: Cells, descriptions: Mapping[str, Floats]) -> dict[str, Any]:
-    """Scores by idea, protocol and source, with the record of what was learned from.
+    """Return the scores by idea, protocol and source, with the record of what was learned from.
 
     Args:
         descriptions: features [n, k] of the cells by name, see ``votes.IDEAS``.
@@ -64,7 +64,7 @@ def answered(cells: Cells, descriptions: Mapping[str, Floats]) -> dict[str, dict
 
 
 def learned_from(cells: Cells) -> list[dict[str, Any]]:
-    """One row for each source that some fold learns from."""
+    """Return one row for each source that some fold learns from."""
     table = []
     usable = ~cells.evaluate_only & (cells.malignant >= 0)
     for source in np.unique(cells.source[usable]):

@@ -46,7 +46,7 @@ which vote a third laboratory can trust."""
 
 
 def teachers(cells: Cells, train: Bools, seed: int = 0) -> npt.NDArray[np.int64]:
-    """The cells of ``train`` [n] that teach: whole ones, and no more than ``MAX_GROUP`` a group."""
+    """Return the cells of ``train`` [n] that teach: whole ones, ``MAX_GROUP`` a group at most."""
     whole = cells.crops.shape[:, 4] == 0
     rows = np.flatnonzero(train & (whole | (cells.source == CUT_OFF)))
     rows = np.random.default_rng(seed).permutation(rows)
@@ -56,7 +56,7 @@ def teachers(cells: Cells, train: Bools, seed: int = 0) -> npt.NDArray[np.int64]
 
 
 def vote(cells: Cells, features: Floats, fold: Fold) -> Floats:
-    """Logits [n] of all cells by a head fitted to the fold's training cells.
+    """Return the logits [n] of all cells by a head fitted to the fold's training cells.
 
     Their variance over the training cells is 1.
     """
@@ -76,11 +76,11 @@ def vote(cells: Cells, features: Floats, fold: Fold) -> Floats:
 
 
 def combined(votes: Mapping[str, Floats], idea: Idea) -> Floats:
-    """The weighed sum [n] of an idea's votes."""
+    """Return the weighed sum [n] of an idea's votes."""
     parts = [weight * votes[name] for name, weight in idea.votes.items()]
     return np.asarray(np.sum(parts, axis=0), np.float64)
 
 
 def possible(names: Sequence[str]) -> dict[str, Idea]:
-    """The ideas whose descriptions are all there."""
+    """Return the ideas whose descriptions are all there."""
     return {title: idea for title, idea in IDEAS.items() if set(idea.votes) <= set(names)}

@@ -1,4 +1,4 @@
-"""The options of ``allclient classify`` that ask for more than rows, checked."""
+"""Checks the options of ``allclient classify`` that ask for more than rows."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from allclient.report import SUFFIXES
 
 
 def form_of(path: Path) -> str:
-    """``csv`` or ``jsonl`` by the ending of a name; empty for another."""
+    """Return ``csv`` or ``jsonl`` by the ending of a name; empty for another."""
     return SUFFIXES.get(path.suffix.lower(), "")
 
 
 def partial_of(path: Path) -> Path:
-    """Where what a file is made of waits until the run is complete."""
+    """Return where what a file is made of waits until the run is complete."""
     return path.with_name(path.name + ".partial")
 
 
@@ -38,7 +38,7 @@ class Wanted:
 
     @property
     def cells_folder(self) -> Path | None:
-        """The folder for GeoJSON, where ``--cells`` names no CSV and no JSON Lines."""
+        """The folder for GeoJSON, if ``--cells`` names no CSV and no JSON Lines."""
         return None if self.cells is None or self.cells_file is not None else Path(self.cells)
 
     @property
@@ -75,7 +75,7 @@ class Wanted:
         )
 
     def check(self) -> None:
-        """Raises UsageError, or ConfigurationError where the extra ``report`` is missing."""
+        """Check the options; raise UsageError, or ConfigurationError without the extra."""
         folder = self.cells_folder
         named = str(self.cells).endswith(("/", os.sep)) or (folder is not None and folder.is_dir())
         if folder is not None and folder.suffix and not named:

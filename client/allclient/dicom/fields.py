@@ -1,4 +1,4 @@
-"""From a DICOM object to an encoded field with the same pixels.
+"""Makes an encoded field with the same pixels of a DICOM object.
 
 A JPEG stream goes into a file as it is; nothing is decoded here, the server does that. Plain
 samples go into a PNG. All else is unpacked by a child process, into a PNG as well.
@@ -26,7 +26,7 @@ _FILE_META: Final = 4096
 
 
 def encode(data: bytes, frame: int) -> EncodedField:
-    """Frame number ``frame`` (from 0) of a DICOM file; raises ImageReadError and nothing else."""
+    """Encode frame number ``frame`` (from 0) of a DICOM file; raise ImageReadError alone."""
     try:
         return _encode(data, frame)
     except ImageReadError:

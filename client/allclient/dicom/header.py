@@ -1,4 +1,4 @@
-"""The header of a DICOM object: what it is, and whether its picture can come out right."""
+"""Reads the header of a DICOM object: what it is, and whether its picture can come out right."""
 
 from __future__ import annotations
 
@@ -59,15 +59,20 @@ _MOST_FRAMES: Final = 100_000
 
 
 def unsupported(message: str) -> ImageReadError:
+    """Make the error of an object of a kind that is not read."""
     return ImageReadError(message, code=ImageErrorCode.UNSUPPORTED.value)
 
 
 def corrupt(message: str) -> ImageReadError:
+    """Make the error of an object whose content cannot be trusted."""
     return ImageReadError(message, code=ImageErrorCode.CORRUPT.value)
 
 
 def parse(data: bytes, *, pixels: bool = True) -> FileDataset:
-    """The object in a DICOM file. Raises ImageReadError for a broken one, whatever is broken."""
+    """Return the object in a DICOM file. Raises ImageReadError for a broken one.
+
+    Raises ImageReadError for a broken one, whatever is broken.
+    """
     try:
         return pydicom.dcmread(io.BytesIO(data), stop_before_pixels=not pixels)
     except Exception as error:  # hostile bytes trip the parser in many ways
@@ -75,15 +80,17 @@ def parse(data: bytes, *, pixels: bool = True) -> FileDataset:
 
 
 def transfer_syntax(dataset: FileDataset) -> str:
+    """Return the UID of the object's transfer syntax."""
     return str(getattr(dataset.file_meta, "TransferSyntaxUID", ""))
 
 
 def is_whole_slide(dataset: FileDataset) -> bool:
+    """Return whether the object is a whole slide."""
     return str(dataset.get("SOPClassUID", "")) == WHOLE_SLIDE
 
 
 def check(dataset: FileDataset, frame: int = 0) -> int:
-    """The number of frames. Raises ImageReadError where ``frame`` would not come out right."""
+    """Return the number of frames. Raises ImageReadError if ``frame`` would not come out right."""
     frames = _check(dataset)
     _check_frame(dataset, frame, frames)
     return frames
@@ -164,5 +171,5 @@ def _first(value: Any) -> Any:
 
 
 def _name(text: str) -> str:
-    """A UID's name in the standard; the UID itself where it has none."""
+    """Return a UID's name in the standard; the UID itself if it has none."""
     return uid.UID(text[:64]).name

@@ -176,8 +176,10 @@ def _pip() -> str:
 
 
 def _libpython_names(stub: Path) -> set[str]:
-    """The names of libpython in a stub; one that the wheel brings has been given a name of its own
-    beside the usual one."""
+    """Return the names of libpython in a stub.
+
+    One that the wheel brings has been given a name of its own beside the usual one.
+    """
     return {
         name.decode("ascii")
         for name in re.findall(rb"libpython3[\w.-]*\.so[.\d]*", stub.read_bytes())

@@ -1,4 +1,4 @@
-"""The private folder that Triton runs from.
+"""Lays out the private folder that Triton runs from.
 
     work/
     ├── lock
@@ -57,24 +57,31 @@ class Layout:
 
     @property
     def backends(self) -> Path:
+        """The folder of Triton's backends."""
         return self.work / "backends"
 
     @property
     def models(self) -> Path:
+        """The folder of the models that are served."""
         return self.work / "models"
 
     @property
     def log(self) -> Path:
+        """The file of Triton's log."""
         return self.work / "server.log"
 
     @property
     def server(self) -> Path:
-        """The program to start: the mended copy, or the wheel's own where that is not known."""
+        """The program to start: the mended copy, or the wheel's own if that is not known."""
         copy = self.work / _SERVER
         return copy if copy.exists() else self.binaries.server
 
     def create(self) -> None:
-        """Raises LocalServerError where that is not possible, as on a full disk."""
+        """Create the folder and all in it.
+
+        Raises:
+            LocalServerError: that is not possible, as on a full disk.
+        """
         try:
             self._create()
         except OSError as error:
@@ -102,10 +109,11 @@ class Layout:
 
     @property
     def stub(self) -> Path:
+        """The stub that runs Python models."""
         return self.backends / "python" / "triton_python_backend_stub"
 
     def variables(self) -> dict[str, str]:
-        """The server's environment variables: nothing of another Python, a GPU only if needed."""
+        """Return the server's environment: nothing of another Python, a GPU only if needed."""
         variables = {
             name: value
             for name, value in os.environ.items()
@@ -123,7 +131,7 @@ class Layout:
         return variables | heap.variables(variables)
 
     def readable(self, text: str) -> str:
-        """Text of the log with the user's own path of the repository in it."""
+        """Return text of the log with the user's own path of the repository in it."""
         return text.replace(str(self.models), str(self.repository))
 
     def _create_server(self) -> None:
@@ -174,7 +182,7 @@ class Layout:
             self.stub.chmod(0o700)
 
     def _create_environment(self) -> None:
-        """A virtual environment of links, for the Python that the stub embeds.
+        """Make a virtual environment of links, for the Python that the stub embeds.
 
         That Python reads no environment variables but PATH: it takes the first ``python3`` there
         for its own program, and finds pyvenv.cfg beside it. The .pth file gives it the folders

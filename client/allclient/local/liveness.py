@@ -46,7 +46,7 @@ _PROBE_TIMEOUT: Final = 3600.0
 
 
 class Server:
-    """What a look asks of a server, over connections that stay open: a hanging one makes no new."""
+    """A server to ask over connections that stay open: a hanging one makes no new ones."""
 
     def __init__(self, address: str, models: Sequence[str], headers: Mapping[str, str]) -> None:
         self.models = models
@@ -64,20 +64,29 @@ class Server:
         }
 
     def counts(self, model: str) -> Counts:
-        """Of every model, over the connection of this one. Raises AllclientError."""
+        """Return the counts of every model, over the connection of this one.
+
+        Raises:
+            AllclientError: it does not answer.
+        """
         return self._transports[model].counts(_STATISTICS_TIMEOUT)
 
     def classify(self, model: str) -> None:
-        """Have a small image classified. Raises AllclientError."""
+        """Have a small image classified.
+
+        Raises:
+            AllclientError: it does not answer.
+        """
         self._transports[model].infer(tiny_png())
 
     def close(self) -> None:
+        """Close the connections."""
         for transport in self._transports.values():
             transport.close()
 
 
 class Liveness:
-    """Asked every ``tick`` seconds; never waits for the server itself.
+    """Judges a server every ``tick`` seconds; it never waits for the server itself.
 
     Time is counted in ticks, not by a clock: a program that was suspended has not waited.
     """
@@ -97,7 +106,7 @@ class Liveness:
         self._waited = self._used = 0.0
 
     def trouble(self) -> str | None:
-        """What is wrong, in words, once it is certain."""
+        """Return what is wrong, in words, once it is certain."""
         if self._look is None:
             self._until_look -= self._tick
             if self._until_look <= 0:
@@ -121,7 +130,7 @@ class Liveness:
         return f"tritonserver runs, and {look.model} failed at {times} images ({look.failure})"
 
     def answers(self) -> int:
-        """Given by the models that clients ask, as far as the server still says."""
+        """Return the answers given by the models that clients ask, as far as known."""
         counts = next(iter(self._counts.values()), {})
         with suppress(AllclientError):
             counts = self._server.counts(self._server.models[0])

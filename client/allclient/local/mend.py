@@ -1,4 +1,4 @@
-"""What is changed in private copies of the wheel's programs, so that no client can end the server.
+"""Changes private copies of the wheel's programs, so that no client can end the server.
 
 nvidia-pytriton 0.7.0 carries Triton 2.51, and no newer one is on the package registries. It dies of
 what any client may do:
@@ -125,12 +125,12 @@ BACKEND: Final = Program(
 
 
 def knows(server: Path, libraries: Path) -> bool:
-    """Whether both programs that answer clients can be mended."""
+    """Return whether both programs that answer clients can be mended."""
     return SERVER.is_known(server) and LIBRARY.is_known(libraries / LIBRARY_NAME)
 
 
 def weakness(server: Path, libraries: Path) -> str | None:
-    """A sentence for a server that cannot be mended."""
+    """Return a sentence for a server that cannot be mended."""
     if knows(server, libraries):
         return None
     return (

@@ -1,4 +1,4 @@
-"""The TCP ports of one server on one IPv4 address."""
+"""Chooses and holds the TCP ports of one server on one IPv4 address."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from allclient.errors import ConfigurationError, PortInUseError
 
 
 class Ports(NamedTuple):
-    """HTTP and metrics are None where they are not open."""
+    """The ports of a server; HTTP and metrics are None if they are not open."""
 
     grpc: int
     http: int | None = None
@@ -19,7 +19,7 @@ class Ports(NamedTuple):
 
 
 def resolve(host: str) -> str:
-    """The IPv4 address to listen on, in digits, as Triton wants it."""
+    """Return the IPv4 address to listen on, in digits, as Triton wants it."""
     try:
         found = socket.getaddrinfo(host, None, socket.AF_INET, socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
@@ -30,12 +30,12 @@ def resolve(host: str) -> str:
 
 
 def reachable(address: str) -> str:
-    """Where a client on this machine finds a server that listens on ``address``."""
+    """Return where a client on this machine finds a server that listens on ``address``."""
     return "127.0.0.1" if address == "0.0.0.0" else address  # noqa: S104  compared, not bound
 
 
 def choose(address: str, asked: Ports) -> Ports:
-    """The ports asked for, with a free one for each 0.
+    """Return the ports asked for, with a free one for each 0.
 
     Another program can take one before Triton binds it; the caller has to reckon with that.
 
@@ -72,6 +72,7 @@ def hold(address: str, ports: Ports) -> ExitStack:
 
 
 def in_use(address: str, port: int, name: str) -> PortInUseError:
+    """Make the error of a port that another program has."""
     return PortInUseError(
         f"port {port} on {address} is in use by another program; "
         f"choose another with --{name}-port, or stop that program (0 takes any free port)"

@@ -12,7 +12,7 @@ VARIABLE = "ALLCLIENT_MODEL_REPOSITORY"
 
 
 def find(given: str | Path | None) -> Path:
-    """The folder given, else the one of the environment variable, else the one that came along.
+    """Return the folder given, else that of the environment variable, else the one that came along.
 
     A wheel carries the models inside the package; a checkout has them at its top.
 
@@ -37,7 +37,7 @@ def find(given: str | Path | None) -> Path:
 
 
 def check_flavour(repository: Path, flavour: str | None) -> str | None:
-    """The name for Triton's --model-config-name, None for the default configurations.
+    """Return the name for Triton's --model-config-name; None for the default ones.
 
     Triton silently serves config.pbtxt where a model has no configs/NAME.pbtxt, so a name that no
     model knows would go unnoticed: that raises ConfigurationError here.
@@ -53,7 +53,7 @@ def check_flavour(repository: Path, flavour: str | None) -> str | None:
 
 
 def answering(repository: Path, model: str | None) -> list[str]:
-    """The models that clients may ask: the one given, else those of the two that are there.
+    """Return the models that clients may ask: the one given, else those of the two there are.
 
     A repository need not have the cascade. Raises ConfigurationError for a model that it has not.
     """

@@ -1,4 +1,4 @@
-"""When a server that died is started again, and when it is given up: numbers alone, no server.
+"""Decides when a server that died is started again, and when it is given up, by numbers alone.
 
 Images that end the server each time are the case to bear. A client needs two deaths for all that
 are in flight together, and then two for each, before it is sure.
@@ -31,8 +31,10 @@ class Restarts:
         self.deaths = 0
 
     def pause_after(self, lived: float, answers: int = 0) -> float | None:
-        """Seconds to wait before the next start of a server that lived so many seconds and gave so
-        many answers; None: give up."""
+        """Return the seconds to wait before the next start; None to give up.
+
+        The server lived so many seconds and gave so many answers.
+        """
         anew = lived >= SHORT_LIFE or answers >= USEFUL_LIFE
         self.deaths = 1 if anew else self.deaths + 1
         if self.deaths >= MOST_DEATHS:

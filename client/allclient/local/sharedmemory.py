@@ -1,4 +1,4 @@
-"""The shared memory through which Triton and its Python stubs pass images."""
+"""Checks the shared memory through which Triton and its Python stubs pass images."""
 
 from __future__ import annotations
 
@@ -18,7 +18,11 @@ _WAY_OUT = "in Docker, --shm-size=1g gives more"
 
 
 def check() -> None:
-    """Raises ServerNotInstalledError when there is too little to start at all."""
+    """Check that there is enough to start at all.
+
+    Raises:
+        ServerNotInstalledError: there is too little.
+    """
     if (free := _free()) < _NEEDED:
         raise ServerNotInstalledError(
             f"the embedded server needs {_NEEDED // 1024**2} MB of shared memory, and {_FOLDER} "
@@ -27,7 +31,7 @@ def check() -> None:
 
 
 def shortage() -> str | None:
-    """A sentence when large images or batches may fail for want of shared memory."""
+    """Return a sentence if large images or batches may fail for want of shared memory."""
     if (free := _free()) < _ENOUGH:
         return (
             f"{_FOLDER} has {free / 1024**2:.0f} MB free: large images, or many at once, may be "

@@ -19,17 +19,18 @@ _TRACEBACK = re.compile(r"\s*(\\n|\n)+At:(\\n|\n).*$", re.DOTALL)
 
 
 def gave_up(log: str) -> bool:
-    """Whether Triton has said that it will not start; unloading what did load takes seconds."""
+    """Return whether Triton has said that it will not start; unloading takes seconds."""
     return any(mark in log for mark in _GAVE_UP)
 
 
 def port_in_use(log: str) -> int | None:
+    """Return the port that Triton could not bind; None if the log names none."""
     found = _PORT.search(log)
     return int(found["port"]) if found else None
 
 
 def reasons(log: str) -> list[str]:
-    """One sentence for each model that did not load, or [] when the log names none."""
+    """Return a sentence for each model that did not load, or [] if the log names none."""
     by_model: dict[str, str] = {}
     syntax: list[str] = []
     ensembles: dict[str, str] = {}
@@ -50,19 +51,19 @@ def reasons(log: str) -> list[str]:
 
 
 def providers(log: str) -> dict[str, str]:
-    """What each model of the onnxruntime backend says it runs on, by model name."""
+    """Return what each model of the onnxruntime backend says it runs on, by model name."""
     found = (_RUNS_ON.search(line) for line in log.splitlines())
     return {match["model"]: match["how"] for match in found if match}
 
 
 def signal_received(log: str) -> int | None:
-    """The signal that Triton says it got: it can leave with status 0 for one that ends it."""
+    """Return the signal that Triton says it got: it can then leave with status 0."""
     found = _SIGNAL.search(log)
     return int(found[1]) if found else None
 
 
 def last_words(log: str) -> str:
-    """The last line that says something, for failures of which nothing else is known."""
+    """Return the last line that says something, for failures of which nothing else is known."""
     lines = [line.strip() for line in log.splitlines() if line.strip(" +|-")]
     return _clean(lines[-1]) if lines else "nothing in the log"
 

@@ -1,4 +1,4 @@
-"""Results to a DICOMweb service by STOW, each looked for afterwards: an answer is no proof."""
+"""Sends results to a DICOMweb service by STOW, and looks for each: an answer is no proof."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class DicomWeb:
         self._client = DICOMwebClient(url=str(export.dicomweb), session=session)
 
     def search(self) -> None:
-        """A small QIDO, to see whether anybody answers. Raises NotSentError."""
+        """Send a small QIDO, to see whether anybody answers. Raises NotSentError."""
         self._call("QIDO", self._client.search_for_studies, limit=1)
 
     def store(self, made: Dataset) -> None:
-        """STOW, then see that the service has the object. Raises NotSentError."""
+        """Send by STOW, then see that the service has the object. Raises NotSentError."""
         self._call("STOW", self._client.store_instances, [made])
         found = self._call(
             "QIDO",

@@ -39,7 +39,7 @@ class Exporter:
         self._web = DicomWeb(config.export) if config.export.dicomweb is not None else None
 
     def run(self, stopped: Callable[[], bool] = lambda: False) -> int:
-        """How many results were taken by their target."""
+        """Send what is due; return how many results were taken by their target."""
         sent = 0
         for target, send in (("peer", self._to_peer), ("dicomweb", self._to_web)):
             while not stopped() and (rows := self._due("waiting", target)):
@@ -125,7 +125,7 @@ class Exporter:
             _LOG.warning("storage commitment was not asked: %s", error)
 
     def committed(self, _: str, safe: list[str], failed: list[str]) -> None:
-        """An answer of Storage Commitment: what is safe is done; what is not is sent again."""
+        """Take an answer of Storage Commitment: what is not safe is sent again."""
         with self._inbox.database.transaction() as connection:
             connection.executemany(
                 "UPDATE exports SET state = 'committed' "

@@ -33,7 +33,8 @@ _BATCH: Final = 64
 class Classifier(Protocol):
     """What of ``allclient.Client`` is used here."""
 
-    def classify(self, source: bytes, *, cells: bool = False) -> Result: ...
+    def classify(self, source: bytes, *, cells: bool = False) -> Result:
+        """Return the answer for one encoded image."""
 
 
 class Reader:
@@ -45,7 +46,7 @@ class Reader:
         self._in_flight = in_flight
 
     def run(self, stopped: Callable[[], bool] = lambda: False) -> int:
-        """How many objects were settled."""
+        """Read what is due; return how many objects were settled."""
         settled = 0
         with ThreadPoolExecutor(self._in_flight, "allclient-pacs-read") as pool:
             while not stopped():

@@ -1,4 +1,4 @@
-"""Fields: a file accepted into a case, and the answer or the failure that follows."""
+"""Keeps fields: a file accepted into a case, and the answer or failure that follows."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _LONGEST_NAME = 150
 def accept(
     store: Store, actor: Actor, case_id: int, name: str, incoming: Incoming
 ) -> tuple[Field, bool]:
-    """The field of a finished file in a case, and whether it is new there.
+    """Return the field of a finished file in a case, and whether it is new there.
 
     Once this returns, the file and its field are on the disk and survive a crash.
     """
@@ -57,14 +57,14 @@ def accept(
 
 
 def shown_name(name: str) -> str:
-    """The last part of a name that a browser sent, without control characters."""
+    """Return the last part of a name that a browser sent, without control characters."""
     last = name.replace("\\", "/").rstrip("/").rpartition("/")[2]
     clean = "".join(c for c in last if unicodedata.category(c)[0] != "C").strip()
     return clean[-_LONGEST_NAME:] or "unnamed"
 
 
 def get(session: Session, field_id: int) -> Field:
-    """A field with its answer, its file and its verifications."""
+    """Return a field with its answer, its file and its verifications."""
     field = session.scalar(
         select(Field)
         .where(Field.id == field_id)
@@ -82,7 +82,7 @@ def get(session: Session, field_id: int) -> Field:
 
 
 def by_need(session: Session, case_id: int, *, limit: int, offset: int = 0) -> Sequence[Field]:
-    """The fields of a case: those not verified first, and of these the most urgent first."""
+    """Return the fields of a case: those not verified first, of these the most urgent first."""
     return session.scalars(
         select(Field)
         .where(Field.case_id == case_id)
@@ -94,7 +94,7 @@ def by_need(session: Session, case_id: int, *, limit: int, offset: int = 0) -> S
 
 
 def waiting(session: Session, *, limit: int, but: Collection[int] = ()) -> Sequence[Field]:
-    """The fields that wait longest for the networks, without those in ``but``."""
+    """Return the fields that wait longest for the backbones, without those in ``but``."""
     return session.scalars(
         select(Field)
         .where(Field.state == FieldState.WAITING.value, Field.id.not_in(but))
@@ -104,7 +104,7 @@ def waiting(session: Session, *, limit: int, but: Collection[int] = ()) -> Seque
 
 
 def record_answer(store: Store, field_id: int, result: Result) -> bool:
-    """Keep the answer of a field that waits; False where it is gone or has one."""
+    """Keep the answer of a field that waits; return False if it is gone or has one."""
     with store.write() as session:
         field = session.get(Field, field_id)
         if field is None or field.state != FieldState.WAITING.value:
@@ -130,7 +130,7 @@ def record_answer(store: Store, field_id: int, result: Result) -> bool:
 
 
 def record_failure(store: Store, field_id: int, error: AllclientError) -> bool:
-    """Keep why a field has no answer; False where it is gone or has one."""
+    """Keep why a field has no answer; return False if it is gone or has one."""
     with store.write() as session:
         field = session.get(Field, field_id)
         if field is None or field.state != FieldState.WAITING.value:
@@ -143,7 +143,7 @@ def record_failure(store: Store, field_id: int, error: AllclientError) -> bool:
 
 
 def try_again(session: Session, actor: Actor, field_id: int) -> Field:
-    """Let a field that failed wait for the networks once more."""
+    """Let a field that failed wait for the backbones once more."""
     field = get(session, field_id)
     if field.state != FieldState.FAILED.value:
         raise RefusedError("only a field that failed is read again")

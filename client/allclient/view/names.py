@@ -1,4 +1,4 @@
-"""Names of files that are made for fields: safe, and never two alike."""
+"""Names files that are made for fields: safe, and never two alike."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _UNSAFE: Final = re.compile(r"[^\w.+-]+")
 
 
 def name_for(file: str, ending: str) -> str:
-    """``field.png`` as ``field.png-3f2a91c07d.jpg``: the name, and a digest of the whole path.
+    """Name ``field.png`` as ``field.png-3f2a91c07d.jpg``: a digest of the whole path is added.
 
     Files of one name in several folders stay apart, and the same path always has the same name.
     """
@@ -27,7 +27,7 @@ def name_for(file: str, ending: str) -> str:
 
 
 def open_folder(folder: Path, sources: tuple[str, ...], *, again: bool) -> Path:
-    """The folder, made where it is not there, for files that stand beside no source.
+    """Return the folder, made if it is not there, for files that stand beside no source.
 
     Raises ConfigurationError where it holds files already and ``again`` is not set, or where it
     lies in a folder that is searched for fields; OutputError where it cannot be made.

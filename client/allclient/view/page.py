@@ -1,4 +1,4 @@
-"""The report of a run: one HTML file with everything in it, made a field at a time."""
+"""Writes the report of a run: one HTML file with everything in it, made a field at a time."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Run:
 
 
 def page(run: Run, chosen: Chosen, step: Callable[[], None] = lambda: None) -> Iterator[bytes]:
-    """The page in pieces. ``step`` is called for each field, and may raise to stop."""
+    """Yield the page in pieces. ``step`` is called for each field, and may raise to stop."""
     environment = Environment(
         loader=FileSystemLoader(_FOLDER),
         autoescape=True,
@@ -121,7 +121,7 @@ class _Maker:
         ]
 
     def groups(self) -> Iterator[dict[str, Any]]:
-        """The fields of each case, the neediest case first."""
+        """Yield the fields of each case, the neediest case first."""
         numbers = {case.name: index for index, case in enumerate(self._sorted_cases(), 1)}
         members: dict[str, list[int]] = {}
         for index, name in enumerate(self._case_of):
@@ -195,7 +195,7 @@ class _Maker:
         }
 
     def _crops(self, spots: list[Spot]) -> dict[tuple[int, int], str]:
-        """Each cell's picture; a field is read once for all of its cells."""
+        """Return each cell's picture; a field is read once for all of its cells."""
         by_field: dict[int, list[Spot]] = {}
         for spot in spots:
             by_field.setdefault(spot.field, []).append(spot)
@@ -222,7 +222,7 @@ class _Maker:
 
 
 def _cropped(picture: Picture, spot: Spot) -> Image.Image:
-    """A square around the cell, as far as the field has one."""
+    """Return a square around the cell, as far as the field has one."""
     image = picture.image
     left, top, right, bottom = spot.cell.box(*image.size)
     half = max(right - left, bottom - top) * (0.5 + _AROUND)
@@ -238,7 +238,7 @@ def _vote(value: str) -> str:
 
 
 def _shown(text: str) -> str:
-    """Text for a page: what is no character to see comes as an escape."""
+    """Return text for a page: what is no character to see comes as an escape."""
     return printable(text)
 
 

@@ -1,4 +1,4 @@
-"""The application: routers, the guard before them, and what errors look like."""
+"""Puts the application together: routers, the guard before them, and what errors look like."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ API: Final = "/api/v1"
 
 
 def make_app(store: Store, worker: Worker, hub: Hub, settings: Settings) -> FastAPI:
-    """The page and its HTTP interface over one store."""
+    """Make the page and its HTTP interface over one store."""
     app = FastAPI(
         title="allclient",
         summary="Cases, fields and their verification",

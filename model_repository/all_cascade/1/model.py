@@ -1,4 +1,4 @@
-"""Triton's Python backend around ``smear_cascade``: asks the other models, the third seldom.
+"""Runs ``smear_cascade`` in Triton's Python backend: asks other models, the third seldom.
 
 All images of a batch go through each step together, but every file is decoded by a request of its
 own, so that a broken one fails alone.
@@ -31,6 +31,8 @@ FIELD = ["PIXELS", "QUALITY", "NUCLEI"]
 
 
 class TritonPythonModel:
+    """The model ``all_cascade``, as Triton's Python backend calls it."""
+
     def initialize(self, args: dict[str, str]) -> None:
         """Read the order of the backbones; without a valid one the model does not load."""
         parameters = json.loads(args["model_config"]).get("parameters", {})
@@ -38,7 +40,7 @@ class TritonPythonModel:
         self.first, self.second, self.third = smear_cascade.parse_order(order)
 
     async def execute(self, requests: list) -> list:
-        """One response a request; a refused image fails its own request and no other."""
+        """Return one response for each request; a refused image fails its own alone."""
         with_cells = [CELLS in one.requested_output_names() for one in requests]
         decoded = await asyncio.gather(*map(_decode, requests, with_cells))
         responses = [None] * len(requests)
@@ -66,7 +68,7 @@ class TritonPythonModel:
         return responses
 
     async def _answers(self, pixels, quality, nuclei, with_cells):
-        """The outputs by name for every image, and None; or None and the first error.
+        """Return the outputs by name for every image and None; or None and an error.
 
         with_cells: bool [n], which images get CELLS; nuclei: their masks.
         """
@@ -101,7 +103,7 @@ async def _decode(request, with_cells):
 
 
 def _joined(fields):
-    """Of all images PIXELS and QUALITY, and NUCLEI of those that have it."""
+    """Return PIXELS and QUALITY of all images, and NUCLEI of those that have it."""
     fields = list(fields)
     for name in FIELD:
         parts = [one[name] for one in fields if name in one]
@@ -118,8 +120,11 @@ def _response(answers, rows, with_cells):
 
 
 def _of_its_kind(error):
-    """An image that was refused is no fault of the server's, which is all that another model's
-    error says here."""
+    """Return an error of the image's kind.
+
+    An image that was refused is no fault of the server's, which is all that another model's error
+    says here.
+    """
     if error.message().startswith("["):
         return pb_utils.TritonError(error.message(), pb_utils.TritonError.INVALID_ARG)
     return error
@@ -147,14 +152,14 @@ def _tensor(name, values):
 
 
 async def _all(asked):
-    """The outputs of several models and None, or None and the first error."""
+    """Return the outputs of several models and None, or None and the first error."""
     answers = await asyncio.gather(*asked)
     error = next((error for _, error in answers if error is not None), None)
     return (None, error) if error is not None else ([outputs for outputs, _ in answers], None)
 
 
 async def _ask(model, inputs, outputs):
-    """What another model says: its outputs by name and None, or None and its error."""
+    """Return another model's outputs by name and None, or None and its error."""
     request = pb_utils.InferenceRequest(
         model_name=model, inputs=inputs, requested_output_names=outputs
     )

@@ -1,4 +1,4 @@
-"""Triton's Python backend around ``smear_leukocytes.rows``."""
+"""Runs ``smear_leukocytes.rows`` in Triton's Python backend."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ import triton_python_backend_utils as pb_utils
 
 
 class TritonPythonModel:
+    """The model ``cells``, as Triton's Python backend calls it."""
+
     def initialize(self, args: dict[str, str]) -> None:
         """Read ``temperature.json`` beside this file; without it the model does not load."""
         cv2.setNumThreads(1)
@@ -19,7 +21,7 @@ class TritonPythonModel:
         self.temperature = json.loads(path.read_text(encoding="utf-8"))
 
     def execute(self, requests: list) -> list:
-        """One response a request; values that are no numbers fail their own request."""
+        """Return one response for each request; values that are no numbers fail it."""
         return [self._respond(request) for request in requests]
 
     def _respond(self, request):

@@ -1,4 +1,4 @@
-"""From an encoded image file to what the backbones see of it, and what the field is like.
+"""Decodes an image file into what the backbones see of it, and what the field is like.
 
 Pure functions: no Triton, no files, no state. Training and serving both call ``decode``, so the
 pixels cannot differ between them. Used are the standard library, numpy, Pillow, simplejpeg
@@ -99,12 +99,12 @@ def decode(data: bytes) -> Decoded:
 
 
 def rgb(data: bytes) -> npt.NDArray[np.uint8]:
-    """The field in its colours, uint8 [224, 224, 3]; raises as ``decode`` does."""
+    """Return the field in its colours, uint8 [224, 224, 3]; raise as ``decode`` does."""
     return field(data).rgb
 
 
 def field(data: bytes) -> Field:
-    """The field in its colours, and how many pages the file has; raises as ``decode`` does."""
+    """Return the field in its colours, and its number of pages; raise as ``decode`` does."""
     kind = identify(data)
     try:
         page = read(data, kind, side=GAP * SIDE)
@@ -120,7 +120,7 @@ def field(data: bytes) -> Field:
 
 
 def _squash(page: FirstPage) -> npt.NDArray[np.uint8]:
-    """The whole decoded image, antialiased, as uint8 [224, 224, 3] sRGB on white."""
+    """Return the whole decoded image, antialiased, as uint8 [224, 224, 3] sRGB on white."""
     if page.image.rgb is not None and page.image.size == (SIDE, SIDE) and not page.profile:
         return page.image.rgb
     small = _reduce(page)
@@ -155,7 +155,7 @@ def _reduce(page: FirstPage) -> Image.Image:
 
 
 def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """L, RGB or CMYK to sRGB, by the embedded ICC profile where there is a usable one."""
+    """Convert L, RGB or CMYK to sRGB, by the embedded ICC profile if there is a usable one."""
     if profile:
         try:
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))

@@ -1,4 +1,4 @@
-"""Triton's Python backend around ``majority.decide``."""
+"""Runs ``majority.decide`` in Triton's Python backend."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ import triton_python_backend_utils as pb_utils
 
 
 class TritonPythonModel:
+    """The model ``vote``, as Triton's Python backend calls it."""
+
     def initialize(self, args: dict[str, str]) -> None:
         """Read ``policy.json`` beside this file; without a valid one the model does not load."""
         self.policy = majority.Policy.load(Path(__file__).with_name("policy.json"))
 
     def execute(self, requests: list) -> list:
-        """One response a request; values that are no numbers fail their own request."""
+        """Return one response for each request; values that are no numbers fail it."""
         return [self._respond(request) for request in requests]
 
     def _respond(self, request):

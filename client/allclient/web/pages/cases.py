@@ -1,4 +1,4 @@
-"""The list of cases, one case, and the panel of one field."""
+"""Shows the list of cases, one case, and the panel of one field."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ def list_cases(
     person: Anybody,
     before: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
 ) -> Response:
+    """Show the newest cases."""
     store: Store = request.app.state.store
     with store.read() as session:
         found = cases.newest(session, limit=_CASES + 1, before=before)
@@ -40,6 +41,7 @@ def list_cases(
 def make_case(
     request: Request, person: Anybody, name: Annotated[str, Form(max_length=1000)] = ""
 ) -> Response:
+    """Make a case, and show it."""
     store: Store = request.app.state.store
     with store.write() as session:
         case = cases.make(session, person.actor, name)
@@ -54,6 +56,7 @@ def show_case(
     field: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
     page: Annotated[int, Query(ge=0, le=10**4)] = 0,
 ) -> Response:
+    """Show one case, its fields and the field to look at first."""
     store: Store = request.app.state.store
     with store.read() as session:
         case = cases.get(session, case_id)
@@ -81,14 +84,14 @@ def show_case(
 
 
 def _chosen(asked: int | None, found: Sequence[Field]) -> int | None:
-    """The field that is shown at first: the one asked for, else the most urgent one."""
+    """Return the field that is shown at first: the one asked for, else the most urgent one."""
     ids = [one.id for one in found]
     return asked if asked in ids else next(iter(ids), None)
 
 
 @router.get("/fields/{field_id}/panel")
 def field_panel(request: Request, person: Anybody, field_id: Id) -> Response:
-    """What stands beside the picture of a field, as a piece of a page."""
+    """Show what stands beside the picture of a field, as a piece of a page."""
     store: Store = request.app.state.store
     with store.read() as session:
         field = fields.get(session, field_id)

@@ -1,4 +1,4 @@
-"""For admins: who may log in, and the audit log."""
+"""Shows admins who may log in, and the audit log."""
 
 from __future__ import annotations
 
@@ -22,11 +22,13 @@ _ENTRIES: Final = 200
 
 @router.get("/people")
 def show_people(request: Request, person: Admin) -> Response:
+    """Show who may log in."""
     return _people(request, person, link="")
 
 
 @router.post("/people/invite")
 def invite(request: Request, person: Admin, role: Annotated[Role, Form()]) -> Response:
+    """Make a one-time link, and show it."""
     store: Store = request.app.state.store
     with store.write() as session:
         token = users.invite(session, person.actor, role)
@@ -37,6 +39,7 @@ def invite(request: Request, person: Admin, role: Annotated[Role, Form()]) -> Re
 def set_active(
     request: Request, person: Admin, user_id: Id, active: Annotated[bool, Form()]
 ) -> Response:
+    """Let a person in, or keep them out."""
     store: Store = request.app.state.store
     with store.write() as session:
         users.set_active(session, person.actor, user_id, active)
@@ -45,6 +48,7 @@ def set_active(
 
 @router.get("/audit")
 def show_audit(request: Request, person: Admin) -> Response:
+    """Show the end of the audit log, and whether its chain holds."""
     store: Store = request.app.state.store
     with store.read() as session:
         entries = session.scalars(select(Entry).order_by(Entry.number.desc()).limit(_ENTRIES)).all()

@@ -1,4 +1,4 @@
-"""Triton's ``openvino`` backend for servers that have none: a Python-based backend.
+"""Provides Triton's ``openvino`` backend for servers that have none: a Python-based backend.
 
 It takes the place of the official C++ backend in the embedded server, with the same name, the
 same files and the same parameters, so that one model repository serves both. Runs inside
@@ -50,6 +50,7 @@ class TritonPythonModel:
     """One instance of one model: a compiled network and its inference requests, reused."""
 
     def initialize(self, args: dict[str, str]) -> None:
+        """Compile the model."""
         config = json.loads(args["model_config"])
         path = file_of(args, config, "model.xml")
         core = ov.Core()
@@ -79,12 +80,12 @@ class TritonPythonModel:
         self.queue.set_callback(self.keep)
 
     def execute(self, requests: list[Any]) -> list[Any]:
-        """See ``answer``."""
+        """Answer all requests together; see ``answer``."""
         responses: list[Any] = answer(requests, self.inputs, self.outputs, self.infer, "OpenVINO")
         return responses
 
     def infer(self, merged: list[Any]) -> list[Any]:
-        """The outputs, in the order of config.pbtxt, for the inputs in theirs."""
+        """Return the outputs, in the order of config.pbtxt, for the inputs in theirs."""
         if not self.batched or len(merged[0]) == 1:
             self.request.infer(dict(zip(self.inputs, merged, strict=True)), share_inputs=True)
             return [self.request.get_tensor(name).data for name in self.outputs]
@@ -106,7 +107,7 @@ class TritonPythonModel:
 
 
 def read(core: ov.Core, path: Path) -> ov.Model:
-    """The network of an IR, ONNX or SavedModel file. Raises ModelError, naming the file."""
+    """Read an IR, ONNX or SavedModel file. Raises ModelError, naming the file."""
     if not path.exists():
         raise ModelError(f"the model file {path} is missing")
     if path.suffix == ".xml" and not path.with_suffix(".bin").exists():
@@ -118,12 +119,15 @@ def read(core: ov.Core, path: Path) -> ov.Model:
 
 
 def last_line(error: RuntimeError) -> str:
-    """What OpenVINO means; the lines before say where in its own source."""
+    """Return what OpenVINO means; the lines before say where in its own source."""
     return [line.strip() for line in str(error).splitlines() if line.strip()][-1]
 
 
 def settings(config: dict[str, Any]) -> dict[str, str]:
-    """The parameters of config.pbtxt for OpenVINO. Raises ModelError for one it does not know."""
+    """Return the parameters of config.pbtxt for OpenVINO. Raises ModelError for an unknown one.
+
+    Raises ModelError for one it does not know.
+    """
     given = {
         key: value["string_value"].upper() for key, value in config.get("parameters", {}).items()
     }
@@ -143,18 +147,19 @@ def settings(config: dict[str, Any]) -> dict[str, str]:
 
 
 def one_item(port: Any) -> ov.PartialShape:
-    """An input's shape for a batch of one."""
+    """Return an input's shape for a batch of one."""
     shape = port.get_partial_shape()
     shape[0] = 1
     return shape
 
 
 def ports(found: list[Any]) -> list[Port]:
-    """A network's inputs or outputs."""
+    """Return a model's inputs or outputs."""
     return [port_of(one, one.get_partial_shape()) for one in found]
 
 
 def port_of(port: Any, shape: ov.PartialShape) -> Port:
+    """Return one input or output of a model."""
     return Port(
         frozenset(port.get_names()),
         port.get_element_type().get_type_name(),

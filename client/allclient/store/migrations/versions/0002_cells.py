@@ -1,4 +1,4 @@
-"""The leukocytes of each field, and what people say of them."""
+"""Adds the leukocytes of each field, and what people say of them."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,6 +10,7 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
+    """Make the tables of cells."""
     op.create_table(
         "cells",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -66,6 +67,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """Remove the tables of cells."""
     with op.batch_alter_table("answers") as batch_op:
         batch_op.drop_column("um_per_pixel")
         batch_op.drop_column("malignant_leukocytes")
