@@ -81,11 +81,11 @@ class Version:
             self._modules[name] for name in ("pixels", "smear_nuclei", "smear_quality")
         )
         seen = pixels.field(data)
-        found = nuclei.find(seen.rgb)
+        nuclei_found = nuclei.find(seen.rgb)
         yield "decode and squash", lambda: pixels.field(data)
         yield "nuclei", lambda: nuclei.find(seen.rgb)
-        yield "quality", lambda: quality.measure(seen.rgb, seen.pages, found)
-        yield "rendering", lambda: pixels.render(seen.rgb, found.mask, found.levels)
+        yield "quality", lambda: quality.measure(seen.rgb, seen.pages, nuclei_found)
+        yield "rendering", lambda: pixels.render(seen.rgb, nuclei_found.mask, nuclei_found.levels)
         yield "all", lambda: pixels.decode(data)
 
     def decoded(self, data: bytes) -> tuple[Any, Any]:

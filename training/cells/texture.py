@@ -94,12 +94,12 @@ def _blurs(level: Floats, core: npt.NDArray[np.uint8], scale: float) -> list[Flo
     """Return the level itself and its blurs, each a mean over the nucleus alone."""
     share = core.astype(np.float32)
     known = np.where(core > 0, level, 0).astype(np.float32)
-    found = [known]
+    blurs = [known]
     for band in BANDS:
         around = np.maximum(cv2.GaussianBlur(share, (0, 0), band * scale), 1e-3)
         blurred = cv2.GaussianBlur(known, (0, 0), band * scale) / around
-        found.append(np.asarray(blurred, np.float32))
-    return found
+        blurs.append(np.asarray(blurred, np.float32))
+    return blurs
 
 
 def _bands(blurs: list[Floats], inside: Bools) -> list[float]:

@@ -16,12 +16,12 @@ def pictures(folders: Sequence[Path], healthy: Sequence[Path] = ()) -> list[Pict
     Raises:
         DatasetError: two folders hold one source, or as of ``pictures.read``.
     """
-    found: list[Picture] = []
+    every: list[Picture] = []
     for folder in [*folders, *healthy]:
         read = reading.read_healthy if folder in healthy else reading.read
         new = read(folder)
-        twice = {each.source for each in found} & {each.source for each in new}
+        twice = {each.source for each in every} & {each.source for each in new}
         if twice:
             raise DatasetError(f"{folder} holds {', '.join(sorted(twice))}, which was read before")
-        found += new
-    return found
+        every += new
+    return every

@@ -25,19 +25,19 @@ def weights(cells: Cells, rows: npt.NDArray[np.int64]) -> Floats:
     """
     laboratory, malignant = cells.laboratory[rows], cells.malignant[rows]
     group = cells.group[rows]
-    found = np.zeros(len(rows))
+    shares = np.zeros(len(rows))
     for name in np.unique(laboratory):
-        here = laboratory == name
-        labels = np.unique(malignant[here])
+        of_laboratory = laboratory == name
+        labels = np.unique(malignant[of_laboratory])
         for label in labels:
-            members = here & (malignant == label)
+            members = of_laboratory & (malignant == label)
             _, place, sizes = np.unique(group[members], return_inverse=True, return_counts=True)
             share = 1 / np.maximum(sizes, SMALL_GROUP)[place.reshape(-1)]
-            found[members] = share / share.sum() / len(labels)
-        found[here] *= ONE_CLASS if len(labels) < 2 else 1
+            shares[members] = share / share.sum() / len(labels)
+        shares[of_laboratory] *= ONE_CLASS if len(labels) < 2 else 1
     for label in np.unique(malignant):
-        found[malignant == label] /= found[malignant == label].sum()
-    return np.asarray(found / found.mean(), np.float64)
+        shares[malignant == label] /= shares[malignant == label].sum()
+    return np.asarray(shares / shares.mean(), np.float64)
 
 
 class Standard:

@@ -32,9 +32,9 @@ def describe(backbone: str, planes: Plane) -> Floats:
 def _deviations(net: keras.Model, pooled: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Turn averaged squares into deviations, whose scale is that of the averages."""
     widths = [each.shape[-1] for each in keras.tree.flatten(net.get_layer(net.name).output)]
-    found, start = [], 0
+    columns, start = [], 0
     for width in widths:
         mean, square = (pooled[:, start + k * width : start + (k + 1) * width] for k in (0, 1))
-        found += [mean, np.sqrt(np.maximum(square - mean**2, MIN_VARIANCE))]
+        columns += [mean, np.sqrt(np.maximum(square - mean**2, MIN_VARIANCE))]
         start += 2 * width
-    return np.concatenate(found, axis=1)
+    return np.concatenate(columns, axis=1)

@@ -51,11 +51,11 @@ def folds(cells: Cells, protocol: str) -> list[Fold]:
     refuse_evaluate_only(np.unique(cells.source[usable]))
     if protocol == "laboratories":
         laboratory = cells.laboratory
-        found = [
+        by_name = [
             Fold(str(name), usable & (laboratory != name), usable & (laboratory == name))
             for name in np.unique(laboratory[usable])
         ]
-        return [*found, Fold("outside", usable, cells.evaluate_only)]
+        return [*by_name, Fold("outside", usable, cells.evaluate_only)]
     if protocol == "groups":
         place = group_folds(cells, usable)
         return [
@@ -74,11 +74,11 @@ def group_folds(cells: Cells, rows: Bools) -> npt.NDArray[np.int64]:
     place = np.full(len(cells), -1)
     laboratory, malignant, group = cells.laboratory, cells.malignant, cells.group
     for name in np.unique(laboratory[rows]):
-        here = rows & (laboratory == name)
-        if len(np.unique(malignant[here])) < 2:
+        of_laboratory = rows & (laboratory == name)
+        if len(np.unique(malignant[of_laboratory])) < 2:
             continue
         for label in (0, 1):
-            members = here & (malignant == label)
+            members = of_laboratory & (malignant == label)
             names, sizes = np.unique(group[members], return_counts=True)
             load = np.zeros(FOLDS, np.int64)
             for index in np.argsort(-sizes, kind="stable"):

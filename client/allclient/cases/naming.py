@@ -46,8 +46,8 @@ class CaseBy:
         if self.how == FOLDER:
             folder = path.rpartition("/")[0]
             return folder or ("/" if path.startswith("/") else ".")
-        found = _expression(self.how).search(path)
-        return found["case"] if found else NO_CASE
+        match = _expression(self.how).search(path)
+        return match["case"] if match else NO_CASE
 
 
 def _expression(pattern: str) -> re.Pattern[str]:

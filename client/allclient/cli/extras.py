@@ -75,19 +75,19 @@ class Extras:
     def take(self, outcome: Outcome) -> list[str]:
         """Count an outcome and make its own files; return what went wrong, in sentences."""
         entry = entry_of(outcome)
-        said = []
+        problems = []
         if outcome.result is not None:
             for folder, ending, make in self._folders:
                 try:
                     self._make(folder, ending, make, entry)
                 except ImageError as error:
                     self.failed += 1
-                    said.append(f"allclient: {entry.row.file}: not in {folder}: {error}")
+                    problems.append(f"allclient: {entry.row.file}: not in {folder}: {error}")
         if self._journal is not None:
             self._journal.append(entry)
         if self._cases is not None:
             self._cases.add(entry.row)
-        return said
+        return problems
 
     def finish(self, settings: list[tuple[str, str]], step: Callable[[], None]) -> None:
         """Write the files that are made of all outcomes. ``step`` may raise to stop."""

@@ -90,8 +90,8 @@ def check_server(
 ) -> None:
     """Check that no option is of another server than the one that will be asked."""
     if server:
-        for name, given in (("model-repository", model_repository), ("flavour", flavour)):
-            if given is not None:
+        for name, value in (("model-repository", model_repository), ("flavour", flavour)):
+            if value is not None:
                 raise click.UsageError(
                     f"--{name} is for the server started here, and --server "
                     f"(or ${SERVER_VARIABLE}) names another; --server '' starts one here"

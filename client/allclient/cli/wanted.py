@@ -58,12 +58,12 @@ class Wanted:
         """The options that need the extra ``report``."""
         names = [
             name
-            for name, given in (
+            for name, value in (
                 ("--annotate", self.annotate),
                 ("--report", self.report),
                 ("GeoJSON by --cells", self.cells_folder),
             )
-            if given is not None
+            if value is not None
         ]
         return ", ".join(names)
 

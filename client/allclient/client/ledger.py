@@ -24,7 +24,7 @@ FATAL: Final = (ServerUnavailableError, ModelNotReadyError, ConfigurationError)
 _AHEAD: Final = 2
 """Finished outcomes may wait for a slow one before them, up to this many times in_flight."""
 
-_LEAST_PATIENCE: Final = 16
+_MIN_PATIENCE: Final = 16
 """Server errors in a row, without one answer between them, before the stream gives up."""
 
 
@@ -42,7 +42,7 @@ class Ledger:
             )
         self._ordered = ordered
         self._window = in_flight * _AHEAD
-        self._patience = max(_LEAST_PATIENCE, in_flight * 2)
+        self._patience = max(_MIN_PATIENCE, in_flight * 2)
         self._begun = 0
         self._at_work: set[int] = set()
         self._reading: set[int] = set()

@@ -26,8 +26,8 @@ _NO_DESCRIPTOR: Final = {errno.EMFILE, errno.ENFILE}
 _PATIENCE: Final = 10.0
 """Seconds to wait for a descriptor: other readers of this process give theirs back soon."""
 
-_LEAST_ROOM: Final = 64 * 1024
-_MOST_ROOM: Final = 16 * 1024 * 1024
+_MIN_ROOM: Final = 64 * 1024
+_MAX_ROOM: Final = 16 * 1024 * 1024
 
 _KINDS: Final = (
     (stat.S_ISFIFO, "a pipe"),
@@ -173,7 +173,7 @@ def _check_regular(path: str, mode: int) -> None:
 def _read_up_to(descriptor: int, limit: int, expected: int) -> bytes:
     """Return all there is, or more than ``limit - 1``; ``expected`` says how much to expect."""
     chunks: list[bytes] = []
-    room = min(max(expected + 1, _LEAST_ROOM), _MOST_ROOM)
+    room = min(max(expected + 1, _MIN_ROOM), _MAX_ROOM)
     while limit > 0 and (chunk := os.read(descriptor, min(limit, room))):
         chunks.append(chunk)
         limit -= len(chunk)

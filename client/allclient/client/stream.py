@@ -18,7 +18,7 @@ from allclient.transport.owned import Owned
 
 Infer = Callable[[bytes, Cancellation], Result]
 
-_LONGEST_WAIT = 0.5
+_MAX_WAIT = 0.5
 """Seconds that a signal may be left unnoticed."""
 
 
@@ -124,7 +124,7 @@ class Stream(Owned, Iterator[Outcome]):
                     raise StopIteration
                 # Not for ever at once: a signal that comes just before a wait begins does not end
                 # it, and in an outage nothing else would for a long time.
-                work.changed.wait(_LONGEST_WAIT)
+                work.changed.wait(_MAX_WAIT)
             work.changed.notify_all()
             return outcome
 

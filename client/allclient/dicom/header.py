@@ -52,10 +52,10 @@ _COLOURS: Final = {
 }
 """Photometric interpretations that are read, and their samples a pixel."""
 
-_MOST_PIXELS: Final = 150_000_000
+_MAX_PIXELS: Final = 150_000_000
 """As the server's own limit: a larger frame is not unpacked to be refused there."""
 
-_MOST_FRAMES: Final = 100_000
+_MAX_FRAMES: Final = 100_000
 
 
 def unsupported(message: str) -> ImageReadError:
@@ -115,9 +115,9 @@ def _check(dataset: FileDataset) -> int:
     frames = int(dataset.get("NumberOfFrames") or 1)
     if rows < 1 or columns < 1 or frames < 1:
         raise corrupt(f"a picture of {columns} by {rows} pixels and {frames} frames has no pixels")
-    if rows * columns > _MOST_PIXELS:
+    if rows * columns > _MAX_PIXELS:
         raise ImageReadError(
-            f"{columns} by {rows} pixels; the largest frame is {_MOST_PIXELS:,} pixels",
+            f"{columns} by {rows} pixels; the largest frame is {_MAX_PIXELS:,} pixels",
             code=ImageErrorCode.TOO_LARGE.value,
         )
     _check_bits(dataset)
@@ -131,8 +131,8 @@ def _check_frame(dataset: FileDataset, frame: int, frames: int) -> None:
         raise unsupported(
             "this is a whole-slide image; export the fields to be read as single pictures"
         )
-    if frames > _MOST_FRAMES:
-        raise unsupported(f"{frames:,} frames; the most are {_MOST_FRAMES:,}")
+    if frames > _MAX_FRAMES:
+        raise unsupported(f"{frames:,} frames; the most are {_MAX_FRAMES:,}")
     if not 0 <= frame < frames:
         raise corrupt(f"there is no frame {frame + 1}: the object has {frames}")
 

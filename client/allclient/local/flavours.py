@@ -78,5 +78,5 @@ def _check_file(repository: Path, folder: Path, name: str, flavour: str) -> None
 
 
 def _first(pattern: re.Pattern[str], text: str) -> str:
-    found = pattern.search(text)
-    return found[1] if found else ""
+    match = pattern.search(text)
+    return match[1] if match else ""

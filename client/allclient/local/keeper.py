@@ -115,11 +115,11 @@ class Keeper:
         oom_kills = causes.oom_kills()
         models = self._server.stubs
         pids = [process.pid, *(stub.pid for stub in models)]
-        asked = liveness.Server(
+        server = liveness.Server(
             self._server.grpc_address, self._server.answering, self._server.admin_headers
         )
         try:
-            alive = Liveness(asked, lambda: stubs.processor_seconds(pids), tick=_TICK)
+            alive = Liveness(server, lambda: stubs.processor_seconds(pids), tick=_TICK)
             stopped: Counter[stubs.Stub] = Counter()
             while not self._stopping.is_set():
                 status = process.wait(_TICK)
@@ -145,4 +145,4 @@ class Keeper:
                     return trouble
             return None
         finally:
-            asked.close()
+            server.close()

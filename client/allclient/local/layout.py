@@ -141,12 +141,12 @@ class Layout:
         library = server.parents[1] / "lib" / mend.LIBRARY_NAME
         (self.work / _LIBRARIES).parent.mkdir(parents=True)
         (self.work / _LIBRARIES).symlink_to(self.binaries.libraries)
-        for path, given, program in (
+        for path, original, program in (
             (server, self.binaries.server, mend.SERVER),
             (library, self.binaries.libraries / library.name, mend.LIBRARY),
         ):
             path.parent.mkdir(parents=True)
-            shutil.copyfile(given, path)
+            shutil.copyfile(original, path)
             program.change(path)
         server.chmod(0o700)
 
@@ -170,9 +170,9 @@ class Layout:
             mend.BACKEND.change(python / library)
         self._create_stub()
         utilities = "triton_python_backend_utils.py"
-        given = (self.binaries.python_backend / utilities).read_text("utf-8")
+        original = (self.binaries.python_backend / utilities).read_text("utf-8")
         ours = _BYTES_TENSOR.read_text("utf-8")
-        (python / utilities).write_text(f"{given}\n\n{ours}", "utf-8")
+        (python / utilities).write_text(f"{original}\n\n{ours}", "utf-8")
 
     def _create_stub(self) -> None:
         if int(importlib.metadata.version("numpy").partition(".")[0]) < 2:

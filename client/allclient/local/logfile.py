@@ -17,8 +17,8 @@ class ServerLog:
     ``path`` is None while there is none.
     """
 
-    def __init__(self, given: Path | None) -> None:
-        self.path = self._given = given
+    def __init__(self, named: Path | None) -> None:
+        self.path = self._given = named
         self._private: Path | None = None
         self._begin = 0
         self._begun = False

@@ -21,12 +21,12 @@ class Ports(NamedTuple):
 def resolve(host: str) -> str:
     """Return the IPv4 address to listen on, in digits, as Triton wants it."""
     try:
-        found = socket.getaddrinfo(host, None, socket.AF_INET, socket.SOCK_STREAM)
+        addresses = socket.getaddrinfo(host, None, socket.AF_INET, socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise ConfigurationError(
             f"--host {host!r} is no IPv4 address or host name of this machine: {error}"
         ) from error
-    return str(found[0][4][0])
+    return str(addresses[0][4][0])
 
 
 def reachable(address: str) -> str:
@@ -34,22 +34,22 @@ def reachable(address: str) -> str:
     return "127.0.0.1" if address == "0.0.0.0" else address  # noqa: S104  compared, not bound
 
 
-def choose(address: str, asked: Ports) -> Ports:
+def choose(address: str, wanted: Ports) -> Ports:
     """Return the ports asked for, with a free one for each 0.
 
     Another program can take one before Triton binds it; the caller has to reckon with that.
 
     Raises PortInUseError, ConfigurationError.
     """
-    given = [port for port in asked if port]
-    if len(given) != len(set(given)):
+    numbers = [port for port in wanted if port]
+    if len(numbers) != len(set(numbers)):
         raise ConfigurationError(
-            f"gRPC, HTTP and metrics need different ports, not {', '.join(map(str, given))}"
+            f"gRPC, HTTP and metrics need different ports, not {', '.join(map(str, numbers))}"
         )
     with ExitStack() as held:
         # Given ones first: a free one must not be one of them. All held until all are known.
-        chosen = {name: _bind(held, address, port, name) for name, port in _named(asked) if port}
-        for name, port in _named(asked):
+        chosen = {name: _bind(held, address, port, name) for name, port in _named(wanted) if port}
+        for name, port in _named(wanted):
             if port == 0:
                 chosen[name] = _bind(held, address, 0, name)
         return Ports(**chosen)
@@ -79,8 +79,8 @@ def in_use(address: str, port: int, name: str) -> PortInUseError:
     )
 
 
-def _named(asked: Ports) -> list[tuple[str, int | None]]:
-    return list(asked._asdict().items())
+def _named(ports: Ports) -> list[tuple[str, int | None]]:
+    return list(ports._asdict().items())
 
 
 def _bind(held: ExitStack, address: str, port: int, name: str, *, listen: bool = True) -> int:

@@ -125,14 +125,14 @@ class ServerProcess:
             if stream.closed:
                 return False
             try:
-                said = os.read(stream.fileno(), 4096)
+                piece = os.read(stream.fileno(), 4096)
             except BlockingIOError:
                 return True  # another thread was faster
-            if not said:
+            if not piece:
                 # The supervisor is gone, and the server with it.
                 self._exit = -9 if self._exit is None else self._exit
                 return False
-            *lines, self._said = (self._said + said).split(b"\n")
+            *lines, self._said = (self._said + piece).split(b"\n")
             for line in lines:
                 fact = json.loads(line)
                 self.pid = fact.get("pid", self.pid)

@@ -11,15 +11,15 @@ from allclient.errors import ConfigurationError
 VARIABLE = "ALLCLIENT_MODEL_REPOSITORY"
 
 
-def find(given: str | Path | None) -> Path:
+def find(named: str | Path | None) -> Path:
     """Return the folder given, else that of the environment variable, else the one that came along.
 
     A wheel carries the models inside the package; a checkout has them at its top.
 
     Raises ConfigurationError when there is none, or when it is not a repository of allclient.
     """
-    if given is not None:
-        return _checked(Path(given), "--model-repository")
+    if named is not None:
+        return _checked(Path(named), "--model-repository")
     variable = os.environ.get(VARIABLE)
     if variable:
         return _checked(Path(variable), VARIABLE)
@@ -57,12 +57,14 @@ def answering(repository: Path, model: str | None) -> list[str]:
 
     A repository need not have the cascade. Raises ConfigurationError for a model that it has not.
     """
-    there = [name for name in (ENSEMBLE, CASCADE) if (repository / name / "config.pbtxt").is_file()]
+    present = [
+        name for name in (ENSEMBLE, CASCADE) if (repository / name / "config.pbtxt").is_file()
+    ]
     if model is None:
-        return there
-    if model not in there:
+        return present
+    if model not in present:
         raise ConfigurationError(
-            f"{repository} has no model {model!r} to ask; it has {', '.join(there)}"
+            f"{repository} has no model {model!r} to ask; it has {', '.join(present)}"
         )
     return [model]
 

@@ -11,7 +11,7 @@ _FOLDER = "/dev/shm"  # noqa: S108  where POSIX shared memory is on Linux
 _NEEDED = 32 * 1024**2
 """Below, a single large image or a burst of small ones can crash tritonserver."""
 
-_ENOUGH = 256 * 1024**2
+_MIN_FREE_BYTES = 256 * 1024**2
 """Holds the largest batches of every step at once."""
 
 _WAY_OUT = "in Docker, --shm-size=1g gives more"
@@ -32,7 +32,7 @@ def check() -> None:
 
 def shortage() -> str | None:
     """Return a sentence if large images or batches may fail for want of shared memory."""
-    if (free := _free()) < _ENOUGH:
+    if (free := _free()) < _MIN_FREE_BYTES:
         return (
             f"{_FOLDER} has {free / 1024**2:.0f} MB free: large images, or many at once, may be "
             f"refused; {_WAY_OUT}"

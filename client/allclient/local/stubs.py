@@ -63,7 +63,7 @@ class Stub:
 
 def find(server: int) -> list[Stub]:
     """Return the stubs of the server with this process number."""
-    found = []
+    stubs = []
     for folder in _PROCESSES.iterdir():
         if not folder.name.isdecimal():
             continue
@@ -76,8 +76,8 @@ def find(server: int) -> list[Stub]:
             continue
         # STUB MODEL ... INSTANCE BACKEND and an empty one
         instance = words[-3].decode(errors="replace") if len(words) > 3 else ""
-        found.append(Stub(int(folder.name), _INSTANCE.sub("", instance), server))
-    return found
+        stubs.append(Stub(int(folder.name), _INSTANCE.sub("", instance), server))
+    return stubs
 
 
 def processor_seconds(pids: list[int]) -> float:

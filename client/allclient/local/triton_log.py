@@ -25,8 +25,8 @@ def gave_up(log: str) -> bool:
 
 def port_in_use(log: str) -> int | None:
     """Return the port that Triton could not bind; None if the log names none."""
-    found = _PORT.search(log)
-    return int(found["port"]) if found else None
+    match = _PORT.search(log)
+    return int(match["port"]) if match else None
 
 
 def reasons(log: str) -> list[str]:
@@ -35,31 +35,31 @@ def reasons(log: str) -> list[str]:
     syntax: list[str] = []
     ensembles: dict[str, str] = {}
     for line in log.splitlines():
-        if found := _PARSE.search(line):
-            syntax.append(_clean(found["why"]))
-        elif found := _FAILED.search(line):
-            by_model.setdefault(found["model"], _clean(found["why"]))
-        elif found := _BAD_CONFIG.search(line):
-            why = _clean(found["why"])
+        if match := _PARSE.search(line):
+            syntax.append(_clean(match["why"]))
+        elif match := _FAILED.search(line):
+            by_model.setdefault(match["model"], _clean(match["why"]))
+        elif match := _BAD_CONFIG.search(line):
+            why = _clean(match["why"])
             if "failed to read text proto" in why and syntax:
                 why = f"{why} ({syntax[-1]})"
-            by_model.setdefault(found["model"], why)
-        elif found := _ENSEMBLE.search(line):
-            ensembles.setdefault(found["model"], _clean(found["why"]))
+            by_model.setdefault(match["model"], why)
+        elif match := _ENSEMBLE.search(line):
+            ensembles.setdefault(match["model"], _clean(match["why"]))
     # An ensemble fails because a step did; it is the reason only where no step says one.
     return [f"{model}: {_with_way_out(why)}" for model, why in (by_model or ensembles).items()]
 
 
 def providers(log: str) -> dict[str, str]:
     """Return what each model of the onnxruntime backend says it runs on, by model name."""
-    found = (_RUNS_ON.search(line) for line in log.splitlines())
-    return {match["model"]: match["how"] for match in found if match}
+    matches = (_RUNS_ON.search(line) for line in log.splitlines())
+    return {match["model"]: match["how"] for match in matches if match}
 
 
 def signal_received(log: str) -> int | None:
     """Return the signal that Triton says it got: it can then leave with status 0."""
-    found = _SIGNAL.search(log)
-    return int(found[1]) if found else None
+    match = _SIGNAL.search(log)
+    return int(match[1]) if match else None
 
 
 def last_words(log: str) -> str:
@@ -81,6 +81,6 @@ def _with_way_out(why: str) -> str:
 
 def _clean(why: str) -> str:
     why = _TRACEBACK.sub("", why)
-    while found := _KIND.match(why):
-        why = why[found.end() :]
+    while match := _KIND.match(why):
+        why = why[match.end() :]
     return re.sub(r"\s+", " ", why.replace("\\n", " ").replace('\\"', '"')).strip(" ;")

@@ -6,7 +6,7 @@ import random
 from typing import Final
 
 FIRST: Final = 2.0
-LONGEST: Final = 300.0
+MAX_PAUSE: Final = 300.0
 
 
 def pause(tries: int) -> float:
@@ -14,5 +14,5 @@ def pause(tries: int) -> float:
 
     A random part spreads many apart.
     """
-    longest: float = min(FIRST * 2 ** min(tries, 20), LONGEST)
+    longest: float = min(FIRST * 2 ** min(tries, 20), MAX_PAUSE)
     return longest * random.uniform(0.5, 1.0)  # noqa: S311  not a secret

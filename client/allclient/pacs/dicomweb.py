@@ -37,14 +37,14 @@ class DicomWeb:
     def store(self, made: Dataset) -> None:
         """Send by STOW, then see that the service has the object. Raises NotSentError."""
         self._call("STOW", self._client.store_instances, [made])
-        found = self._call(
+        answer = self._call(
             "QIDO",
             self._client.search_for_instances,
             study_instance_uid=str(made.StudyInstanceUID),
             series_instance_uid=str(made.SeriesInstanceUID),
             search_filters={"SOPInstanceUID": str(made.SOPInstanceUID)},
         )
-        if not any(_instance(item) == made.SOPInstanceUID for item in found or ()):
+        if not any(_instance(item) == made.SOPInstanceUID for item in answer or ()):
             raise NotSentError("STOW was answered well, and the object is not there")
 
     def _call(self, what: str, call: Any, *arguments: Any, **options: Any) -> Any:

@@ -21,7 +21,7 @@ from allclient.pacs.uids import derived, key_of
 
 _LOG: Final = logging.getLogger(__name__)
 
-MOST_TRIES: Final = 30
+MAX_TRIES: Final = 30
 """Two hours at the longest pauses; then a dead letter."""
 
 _BATCH: Final = 100
@@ -96,7 +96,7 @@ class Exporter:
 
     def _failed(self, row: sqlite3.Row, error: NotSentError) -> None:
         tries = row["tries"] + 1
-        state = "dead" if tries >= MOST_TRIES else "waiting"
+        state = "dead" if tries >= MAX_TRIES else "waiting"
         _LOG.warning("%s not sent: %s", key_of(row["instance"])[:12], error)
         self._set(row, state, str(error), tries, time.time() + pause(tries))
 

@@ -42,17 +42,17 @@ class Letter:
 
 def counts(database: Database) -> dict[tuple[str, str], int]:
     """Return how many of each kind are in each state."""
-    found = {}
+    by_kind = {}
     for kind in ("objects", "reports", "exports"):
         query = f"SELECT state, count(*) AS number FROM {kind} GROUP BY state"  # noqa: S608
         for row in database.rows(query):
-            found[kind, row["state"]] = row["number"]
-    return found
+            by_kind[kind, row["state"]] = row["number"]
+    return by_kind
 
 
 def letters(database: Database, *, everything: bool = False) -> list[Letter]:
     """Return what is stuck (dead or refused) or, with ``everything``, all; oldest first."""
-    found = [
+    rows = [
         Letter(
             kind,
             key_of(row["key"]) if kind != "object" else row["key"],
@@ -66,7 +66,7 @@ def letters(database: Database, *, everything: bool = False) -> list[Letter]:
         for row in database.rows(query)
         if everything or row["state"] in _STUCK
     ]
-    return sorted(found, key=lambda letter: letter.at)
+    return sorted(rows, key=lambda letter: letter.at)
 
 
 def retry(database: Database, keys: tuple[str, ...]) -> int:

@@ -41,13 +41,13 @@ class PeerServer(ThreadedAssociationServer):
 
 def addresses(peers: Iterable[Peer]) -> frozenset[str]:
     """Return the addresses of the peers' hosts, as their names resolve now."""
-    found: set[str] = set()
+    known: set[str] = set()
     for peer in peers:
         try:
-            found |= {str(entry[4][0]) for entry in socket.getaddrinfo(peer.host, None)}
+            known |= {str(entry[4][0]) for entry in socket.getaddrinfo(peer.host, None)}
         except OSError:
             _LOG.warning("the host of peer %s is not known now", peer.ae_title)
-    return frozenset(found)
+    return frozenset(known)
 
 
 class _LateHandshake:

@@ -22,7 +22,7 @@ WIDTH: Final = 768
 
 _STRIP: Final = 44
 _HEAT: Final = (255, 60, 0)
-_MOST_HEAT: Final = 0.45
+_MAX_HEAT: Final = 0.45
 """The share of the heat's colour where the map is 1."""
 
 
@@ -110,6 +110,6 @@ def caption(field: Field) -> tuple[str, str]:
 
 
 def _heated(picture: Image.Image, heat: npt.NDArray[np.float32]) -> Image.Image:
-    levels = np.rint(np.clip(heat, 0, 1) * 255 * _MOST_HEAT).astype(np.uint8)
+    levels = np.rint(np.clip(heat, 0, 1) * 255 * _MAX_HEAT).astype(np.uint8)
     mask = Image.fromarray(levels).resize(picture.size, Image.Resampling.BICUBIC)
     return Image.composite(Image.new("RGB", picture.size, _HEAT), picture, mask)

@@ -21,10 +21,10 @@ from allclient.result import Result
 
 _LOG: Final = logging.getLogger(__name__)
 
-MOST_FRAMES: Final = 512
+MAX_FRAMES: Final = 512
 """Frames of one object that are read; of more, the rest is named as not read."""
 
-MOST_TRIES: Final = 8
+MAX_TRIES: Final = 8
 """Tries of an object that the server fails at. While nobody answers, none is counted."""
 
 _BATCH: Final = 64
@@ -83,7 +83,7 @@ class Reader:
             return [Reading(0, None, f"{ImageErrorCode.FILE_UNREADABLE.value}: {error.strerror}")]
         readings = []
         frame, frames = 0, 1
-        while frame < min(frames, MOST_FRAMES):
+        while frame < min(frames, MAX_FRAMES):
             try:
                 field = dicom.encoded_field(data, frame)
                 frames = field.frames
@@ -91,14 +91,14 @@ class Reader:
             except ImageError as error:
                 readings.append(Reading(frame, None, f"{error.code}: {error}"))
             frame += 1
-        if frames > MOST_FRAMES:
-            reason = f"not read: the object has {frames} frames, the first {MOST_FRAMES} are read"
-            readings.append(Reading(MOST_FRAMES, None, reason))
+        if frames > MAX_FRAMES:
+            reason = f"not read: the object has {frames} frames, the first {MAX_FRAMES} are read"
+            readings.append(Reading(MAX_FRAMES, None, reason))
         return readings
 
     def _again(self, row: sqlite3.Row, reason: str, *, counted: bool) -> None:
         tries = row["tries"] + counted
-        state = "dead" if tries >= MOST_TRIES else "received"
+        state = "dead" if tries >= MAX_TRIES else "received"
         _LOG.warning("%s could not be read (%s): %s", row["key"][:12], state, reason)
         with self._inbox.database.transaction() as connection:
             connection.execute(

@@ -24,7 +24,7 @@ from allclient.pacs.uids import derived, key_of, report_uid
 
 _LOG: Final = logging.getLogger(__name__)
 
-MOST_TRIES: Final = 5
+MAX_TRIES: Final = 5
 
 _QUIET: Final = """
 SELECT study FROM objects
@@ -160,7 +160,7 @@ class Reporter:
 
     def _again(self, row: sqlite3.Row, error: Exception) -> None:
         tries = row["tries"] + 1
-        state = "dead" if tries >= MOST_TRIES else "due"
+        state = "dead" if tries >= MAX_TRIES else "due"
         _LOG.warning("report %s could not be made (%s)", key_of(row["uid"])[:12], place(error))
         with self._inbox.database.transaction() as connection:
             connection.execute(

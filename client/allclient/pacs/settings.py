@@ -35,13 +35,13 @@ class Settings:
 
     def tables(self, key: str) -> list[Settings]:
         """Return the tables of an array."""
-        found = self._take(key, list, [])
-        for number, entry in enumerate(found, 1):
+        entries = self._take(key, list, [])
+        for number, entry in enumerate(entries, 1):
             if not isinstance(entry, dict):
                 raise ConfigurationError(f"[[{self._full(key)}]] number {number} is no table")
         return [
             Settings(entry, f"{self._full(key)}[{number}]", self._folder)
-            for number, entry in enumerate(found, 1)
+            for number, entry in enumerate(entries, 1)
         ]
 
     @overload

@@ -173,17 +173,17 @@ def _cell_counts(result: Result) -> list[sr.Measurement]:
 
 def _evaluations(field: Field) -> list[sr.QualitativeEvaluation]:
     result = field.result
-    said = [
+    answers = [
         (codes.LABEL, codes.LABELS[result.label]),
         (codes.SUBTYPE, codes.SUBTYPES[result.subtype]),
         *((codes.VOTES[backbone], codes.SUBTYPES[vote]) for backbone, vote in result.votes.items()),
         *((codes.REVIEW, codes.REVIEW_REASONS[reason]) for reason in result.review),
     ]
     if not result.review:
-        said.append((codes.REVIEW, codes.NO_REVIEW))
+        answers.append((codes.REVIEW, codes.NO_REVIEW))
     if field.image.flagged:
-        said.append((codes.SOURCE, codes.SECONDARY_CAPTURE))
-    return [sr.QualitativeEvaluation(name=name, value=value) for name, value in said]
+        answers.append((codes.SOURCE, codes.SECONDARY_CAPTURE))
+    return [sr.QualitativeEvaluation(name=name, value=value) for name, value in answers]
 
 
 def _outline(field: Field) -> sr.ImageRegion:

@@ -207,9 +207,9 @@ class FileOutput:
         """
         head = form.head()
         with path.open("rb") as file:
-            found = file.read(len(head))
-            if found != head:
-                if head.startswith(found):  # torn within the head, or empty
+            start = file.read(len(head))
+            if start != head:
+                if head.startswith(start):  # torn within the head, or empty
                     return 0, False
                 raise ValueError
             end = file.tell()

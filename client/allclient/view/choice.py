@@ -75,9 +75,12 @@ def gallery(fields: list[Entry], limit: int = MAX_CELLS) -> dict[Subtype, tuple[
     for index, entry in enumerate(fields):
         for number, cell in enumerate(entry.cells, 1):
             spots[cell.subtype].append(Spot(index, number, cell))
-    for found in spots.values():
-        found.sort(key=lambda spot: spot.cell.probability)
-    return {subtype: (len(found), _spread(found, limit)) for subtype, found in spots.items()}
+    for of_subtype in spots.values():
+        of_subtype.sort(key=lambda spot: spot.cell.probability)
+    return {
+        subtype: (len(of_subtype), _spread(of_subtype, limit))
+        for subtype, of_subtype in spots.items()
+    }
 
 
 def _spread(spots: list[Spot], limit: int) -> list[Spot]:

@@ -27,7 +27,7 @@ from allclient.view.style import STYLES, reason_words
 
 _FOLDER: Final = Path(__file__).parent
 _SIDES: Final = ((60, 1024), (250, 768), (700, 512))
-_LEAST_SIDE: Final = 384
+_MIN_SIDE: Final = 384
 """Pixels of a field's longer side, by how many fields a page has: it has to stay small."""
 
 _CROP: Final = 96
@@ -102,7 +102,7 @@ class _Maker:
         self._step = step
         self._fields = chosen.fields
         count = len(self._fields)
-        self._side = next((side for most, side in _SIDES if count <= most), _LEAST_SIDE)
+        self._side = next((side for most, side in _SIDES if count <= most), _MIN_SIDE)
         self._case_of = [run.case_by.case_of(entry.row.file) for entry in self._fields]
         self._by_name = {case.name: case for case in run.cases}
         files = {entry.row.file: index for index, entry in enumerate(self._fields)}

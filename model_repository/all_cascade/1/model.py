@@ -76,9 +76,11 @@ class TritonPythonModel:
         outputs, error = await _all(_look(name, pixels) for name in pair)
         if error is not None:
             return None, error
-        said = dict(zip(pair, outputs, strict=True))
-        open_ = smear_cascade.disagree(*(said[name]["LOGITS"] for name in pair))
-        groups = [(rows, smear_cascade.taken(said, rows)) for rows in (~open_, open_) if rows.any()]
+        outputs_of = dict(zip(pair, outputs, strict=True))
+        open_ = smear_cascade.disagree(*(outputs_of[name]["LOGITS"] for name in pair))
+        groups = [
+            (rows, smear_cascade.taken(outputs_of, rows)) for rows in (~open_, open_) if rows.any()
+        ]
         if open_.any():
             outputs, error = await _look(self.third, pixels[open_])
             if error is not None:
@@ -93,8 +95,8 @@ class TritonPythonModel:
         outputs, error = await _all(job for _, job in jobs)
         if error is not None:
             return None, error
-        found = [(rows, one) for (rows, _), one in zip(jobs, outputs, strict=True)]
-        return smear_cascade.merged(found), None
+        parts = [(rows, one) for (rows, _), one in zip(jobs, outputs, strict=True)]
+        return smear_cascade.merged(parts), None
 
 
 async def _decode(request, with_cells):
@@ -134,16 +136,18 @@ def _look(backbone, pixels):
     return _ask(backbone, [_tensor("PIXELS", pixels)], ["LOGITS", "CAM"])
 
 
-def _vote(said, quality):
+def _vote(outputs_of, quality):
     tensors = [_tensor("QUALITY", quality)]
-    for name, outputs in said.items():
+    for name, outputs in outputs_of.items():
         tensors += [_tensor(f"{name.upper()}_{key}", values) for key, values in outputs.items()]
     return _ask("vote", tensors, list(ANSWER))
 
 
-def _cells(said, pixels, nuclei):
+def _cells(outputs_of, pixels, nuclei):
     tensors = [_tensor("PIXELS", pixels), _tensor("NUCLEI", nuclei)]
-    tensors += [_tensor(f"{name.upper()}_CAM", outputs["CAM"]) for name, outputs in said.items()]
+    tensors += [
+        _tensor(f"{name.upper()}_CAM", outputs["CAM"]) for name, outputs in outputs_of.items()
+    ]
     return _ask("cells", tensors, [CELLS])
 
 
@@ -151,9 +155,9 @@ def _tensor(name, values):
     return pb_utils.Tensor(name, np.ascontiguousarray(values))
 
 
-async def _all(asked):
+async def _all(questions):
     """Return the outputs of several models and None, or None and the first error."""
-    answers = await asyncio.gather(*asked)
+    answers = await asyncio.gather(*questions)
     error = next((error for _, error in answers if error is not None), None)
     return (None, error) if error is not None else ([outputs for outputs, _ in answers], None)
 

@@ -51,11 +51,11 @@ def disagree(first: Array, second: Array) -> npt.NDArray[np.bool_]:
     return np.asarray(differ | ~finite)
 
 
-def taken(said: Said, rows: Rows) -> dict[str, dict[str, npt.NDArray[Any]]]:
+def taken(outputs_of: Said, rows: Rows) -> dict[str, dict[str, npt.NDArray[Any]]]:
     """Return what was said of some of the images: rows is bool [n]."""
     return {
         backbone: {name: values[rows] for name, values in outputs.items()}
-        for backbone, outputs in said.items()
+        for backbone, outputs in outputs_of.items()
     }
 
 

@@ -25,11 +25,11 @@ class TritonPythonModel:
         return [self._respond(request) for request in requests]
 
     def _respond(self, request):
-        given = {tensor.name(): tensor.as_numpy() for tensor in request.inputs()}
+        tensors = {tensor.name(): tensor.as_numpy() for tensor in request.inputs()}
         cams = {
-            name: given[f"{name.upper()}_CAM"]
+            name: tensors[f"{name.upper()}_CAM"]
             for name in smear_leukocytes.BACKBONES
-            if f"{name.upper()}_CAM" in given
+            if f"{name.upper()}_CAM" in tensors
         }
         try:
             fields = [
@@ -37,7 +37,7 @@ class TritonPythonModel:
                     pixels, nuclei, {name: cam[at] for name, cam in cams.items()}, self.temperature
                 )
                 for at, (pixels, nuclei) in enumerate(
-                    zip(given["PIXELS"], given["NUCLEI"], strict=True)
+                    zip(tensors["PIXELS"], tensors["NUCLEI"], strict=True)
                 )
             ]
         except smear_leukocytes.CellsError as error:

@@ -55,11 +55,11 @@ def rows(
     if not count:
         return np.zeros((0, len(CELL_FIELDS)), np.float32)
     shown = smear_evidence.seen(pixels)
-    said = [smear_evidence.of_cells(cam, owner, shown, count) for cam in cams.values()]
+    evidence = [smear_evidence.of_cells(cam, owner, shown, count) for cam in cams.values()]
     each = np.stack(
-        [_softmax(one.logits / temperature[name]) for name, one in zip(cams, said, strict=True)]
+        [_softmax(one.logits / temperature[name]) for name, one in zip(cams, evidence, strict=True)]
     )
-    saw = np.stack([one.areas > 0 for one in said])
+    saw = np.stack([one.areas > 0 for one in evidence])
     saw[:, ~saw.any(axis=0)] = True
     weights = saw / saw.sum(axis=0)
     mean = (each * weights[..., None]).sum(axis=0)
@@ -67,8 +67,8 @@ def rows(
     agreement = (((each.argmax(axis=2) != BENIGN) == malignant) * weights).sum(axis=0)
     areas = np.bincount(owner[shown], minlength=count)
     shares = boxes / [width, height, width, height]
-    found = [shares, mean, areas[:, None] / max(1, areas.sum()), agreement[:, None]]
-    return np.concatenate(found, axis=1).astype(np.float32)
+    columns = [shares, mean, areas[:, None] / max(1, areas.sum()), agreement[:, None]]
+    return np.concatenate(columns, axis=1).astype(np.float32)
 
 
 def filled_up(fields: list[Rows]) -> Rows:

@@ -82,11 +82,11 @@ def decode(data: bytes) -> Decoded:
     Raises ImageError, and nothing else, when the bytes give no trustworthy picture.
     """
     seen = field(data)
-    found = smear_nuclei.find(seen.rgb)
-    quality = measure(seen.rgb, seen.pages, found)
+    nuclei = smear_nuclei.find(seen.rgb)
+    quality = measure(seen.rgb, seen.pages, nuclei)
     if seen.suspect:
         quality[QUALITY_FIELDS.index("sharpness")] = 0
-    return Decoded(render(seen.rgb, found.mask, found.levels), quality, found.mask)
+    return Decoded(render(seen.rgb, nuclei.mask, nuclei.levels), quality, nuclei.mask)
 
 
 def rgb(data: bytes) -> npt.NDArray[np.uint8]:

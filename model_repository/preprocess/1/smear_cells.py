@@ -23,7 +23,7 @@ STEEPEST: Final = 0.9
 """The sharpness of edges is told by this quantile of the slopes along them."""
 
 
-def describe(found: smear_nuclei.Nuclei) -> npt.NDArray[np.float64]:
+def describe(nuclei: smear_nuclei.Nuclei) -> npt.NDArray[np.float64]:
     """Return float64 [6] in the order of ``CELL_FIELDS``, of what ``smear_nuclei.find`` found.
 
     - nuclei_share: of the field's area, 0..1.
@@ -38,18 +38,18 @@ def describe(found: smear_nuclei.Nuclei) -> npt.NDArray[np.float64]:
     - red_cell_aspect: width of the same as a share of its height, on average: 1 where cells are
       round. 0 for both where there is no such cell.
     """
-    nuclei = found.mask
-    red_cells = found.cells & ~smear_nuclei.near(nuclei, 9)
+    mask = nuclei.mask
+    red_cells = nuclei.cells & ~smear_nuclei.near(mask, 9)
     size, aspect = _shape(red_cells)
-    if not nuclei.any():
+    if not mask.any():
         return np.array([0.0, 0.0, 1.0, 0.0, size, aspect])
-    in_nuclei = means(found.densities, nuclei)
-    in_red_cells = means(found.densities, red_cells)
+    in_nuclei = means(nuclei.densities, mask)
+    in_red_cells = means(nuclei.densities, red_cells)
     return np.array(
         [
-            np.count_nonzero(nuclei) / OUTSIDE_COUNT,
+            np.count_nonzero(mask) / OUTSIDE_COUNT,
             _green_share(in_nuclei) - _green_share(in_red_cells),
-            _slope(found.densities[1], nuclei) / in_nuclei[1],
+            _slope(nuclei.densities[1], mask) / in_nuclei[1],
             in_nuclei[1] / smear_nuclei.STEPS,
             size,
             aspect,

@@ -32,7 +32,7 @@ BACKGROUND: Final = 0.97
 DARKEST: Final = 0.005
 """The full range of a channel ends at this quantile of its levels."""
 
-LEAST_RANGE: Final = 0.15
+MIN_RANGE: Final = 0.15
 """A channel with less density than this everywhere (natural units) is not stretched any further:
 what it would show is noise."""
 
@@ -80,5 +80,5 @@ def _tables(histograms: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
     background = (share < BACKGROUND).sum(axis=1)
     darkest = (share < DARKEST).sum(axis=1)
     density = np.log((background[:, None] + 1) / (_LEVELS + 1))
-    reach = np.maximum(density[np.arange(len(density)), darkest], LEAST_RANGE)
+    reach = np.maximum(density[np.arange(len(density)), darkest], MIN_RANGE)
     return np.rint(255 * (1 - np.clip(density / reach[:, None], 0, 1))).astype(np.uint8)

@@ -21,19 +21,19 @@ class TritonPythonModel:
         return [self._respond(request) for request in requests]
 
     def _respond(self, request):
-        given = {tensor.name(): tensor.as_numpy() for tensor in request.inputs()}
+        tensors = {tensor.name(): tensor.as_numpy() for tensor in request.inputs()}
         # One that was not asked has neither; what is half there is missed by name.
         ran = [
             name
             for name in majority.BACKBONES
-            if f"{name.upper()}_LOGITS" in given or f"{name.upper()}_CAM" in given
+            if f"{name.upper()}_LOGITS" in tensors or f"{name.upper()}_CAM" in tensors
         ]
         try:
-            logits = [given[f"{name.upper()}_LOGITS"] for name in ran]
-            cams = [given[f"{name.upper()}_CAM"] for name in ran]
+            logits = [tensors[f"{name.upper()}_LOGITS"] for name in ran]
+            cams = [tensors[f"{name.upper()}_CAM"] for name in ran]
             if len(ran) < 2:
                 raise majority.BackboneError("the vote needs the answers of two backbones or three")
-            quality = given["QUALITY"]
+            quality = tensors["QUALITY"]
             policies = [self.policy] * len(quality)
             decisions = majority.decide_each(logits, quality, policies, cams, ran)
         except KeyError as missing:

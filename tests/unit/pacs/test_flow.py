@@ -26,7 +26,7 @@ from allclient.pacs import config as configuration
 from allclient.pacs.config import Config
 from allclient.pacs.exporter import Exporter
 from allclient.pacs.inbox import Inbox, Received
-from allclient.pacs.reader import MOST_TRIES, Reader
+from allclient.pacs.reader import MAX_TRIES, Reader
 from allclient.pacs.reporter import Reporter
 from allclient.pacs.retention import Retention
 from allclient.pacs.uids import derived, is_uid, key_of, report_uid
@@ -186,7 +186,7 @@ def test_while_the_server_is_away_nothing_is_given_up(steps: Steps, triton: KSer
 
     reader = Reader(steps.inbox, Away(), in_flight=2)
     steps.keep(jpeg_object())
-    for _ in range(MOST_TRIES + 2):
+    for _ in range(MAX_TRIES + 2):
         steps.make_due()
         reader.run()
     assert steps.counts == {("objects", "received"): 1}
@@ -202,7 +202,7 @@ def test_what_the_server_fails_at_becomes_a_dead_letter_and_can_be_tried_again(
 
     triton.respond = fail
     steps.keep(jpeg_object())
-    for _ in range(MOST_TRIES):
+    for _ in range(MAX_TRIES):
         steps.make_due()
         steps.reader.run()
     (letter,) = letters.letters(steps.inbox.database)
@@ -219,7 +219,7 @@ def test_an_archive_that_refuses_is_tried_until_it_is_a_dead_letter(
 ) -> None:
     from allclient.pacs import exporter
 
-    monkeypatch.setattr(exporter, "MOST_TRIES", 2)
+    monkeypatch.setattr(exporter, "MAX_TRIES", 2)
     archive.status = 0xA700
     steps.keep(jpeg_object())
     steps.run()

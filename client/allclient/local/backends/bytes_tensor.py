@@ -23,6 +23,6 @@ def deserialize_bytes_tensor(encoded_tensor: Any) -> Any:
         place += 4
         texts.append(bytes(data[place : place + length]) if place + length <= len(data) else b"")
         place += length
-    found = np.empty(len(texts), dtype=np.object_)
-    found[:] = texts
-    return found
+    array = np.empty(len(texts), dtype=np.object_)
+    array[:] = texts
+    return array

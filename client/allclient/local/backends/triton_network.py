@@ -58,18 +58,18 @@ def check(
     Raises ModelError where they are not the same.
     """
     expected, batched = config[role], config["max_batch_size"] > 0
-    found = {name: port for port in ports for name in port.names}
-    there = ", ".join(sorted(found)) or "none with a name"
-    if missing := [name for name in names(expected) if name not in found]:
+    by_name = {name: port for port in ports for name in port.names}
+    known = ", ".join(sorted(by_name)) or "none with a name"
+    if missing := [name for name in names(expected) if name not in by_name]:
         raise ModelError(
-            f"{path} has no {role} {', '.join(missing)} as config.pbtxt says; it has {there}"
+            f"{path} has no {role} {', '.join(missing)} as config.pbtxt says; it has {known}"
         )
     if role == "input" and len(expected) != len(ports):
         raise ModelError(
-            f"{path} has {len(ports)} inputs ({there}), config.pbtxt has {len(expected)}"
+            f"{path} has {len(ports)} inputs ({known}), config.pbtxt has {len(expected)}"
         )
     for tensor in expected:
-        port = found[tensor["name"]]
+        port = by_name[tensor["name"]]
         what = f"{path}: {role} {tensor['name']}"
         if datatypes.get(tensor["data_type"]) != port.datatype:
             raise ModelError(f"{what} is {port.datatype}, config.pbtxt says {tensor['data_type']}")

@@ -103,8 +103,8 @@ class TritonPythonModel:
         if size is None:
             return run(self.session, dict(zip(self.inputs, merged, strict=True)), self.outputs)
         full = [fill(array, size) for array in merged]
-        found = run(self.sized[size], dict(zip(self.inputs, full, strict=True)), self.outputs)
-        return [array[:count] for array in found]
+        arrays = run(self.sized[size], dict(zip(self.inputs, full, strict=True)), self.outputs)
+        return [array[:count] for array in arrays]
 
 
 class Opened(NamedTuple):
@@ -223,17 +223,17 @@ def preload() -> None:
 
 def settings(config: dict[str, Any]) -> Any:
     """Return session options of config.pbtxt. Raises ModelError for an unknown parameter."""
-    given = {key: value["string_value"] for key, value in config.get("parameters", {}).items()}
-    unknown = sorted(set(given) - set(PARAMETERS))
+    parameters = {key: value["string_value"] for key, value in config.get("parameters", {}).items()}
+    unknown = sorted(set(parameters) - set(PARAMETERS))
     if unknown:
         raise ModelError(
             f"unknown parameter {', '.join(unknown)} in config.pbtxt of {config['name']}; "
             f"the embedded server knows {', '.join(PARAMETERS)}"
         )
     options = ort.SessionOptions()
-    options.intra_op_num_threads = number(config, given, "intra_op_thread_count")
-    options.inter_op_num_threads = number(config, given, "inter_op_thread_count")
-    if number(config, given, "execution_mode") == 1:
+    options.intra_op_num_threads = number(config, parameters, "intra_op_thread_count")
+    options.inter_op_num_threads = number(config, parameters, "inter_op_thread_count")
+    if number(config, parameters, "execution_mode") == 1:
         options.execution_mode = ort.ExecutionMode.ORT_PARALLEL
     levels = {
         -1: ort.GraphOptimizationLevel.ORT_ENABLE_BASIC,
@@ -251,9 +251,9 @@ def settings(config: dict[str, Any]) -> Any:
     return options
 
 
-def number(config: dict[str, Any], given: dict[str, str], key: str) -> int:
+def number(config: dict[str, Any], parameters: dict[str, str], key: str) -> int:
     """Return the whole number that a parameter of config.pbtxt holds; 0 without it."""
-    text = given.get(key, "0")
+    text = parameters.get(key, "0")
     if not text.isdecimal():
         raise ModelError(
             f"{key} is {text!r} in config.pbtxt of {config['name']}, expected a number"
@@ -269,25 +269,25 @@ def gpu_accelerators(config: dict[str, Any]) -> dict[str, dict[str, str]]:
     chosen = (config.get("optimization", {}).get("execution_accelerators") or {}).get(
         "gpu_execution_accelerator", []
     )
-    found = {}
+    accelerators = {}
     for accelerator in chosen:
-        name, given = accelerator["name"], dict(accelerator.get("parameters", {}))
+        name, parameters = accelerator["name"], dict(accelerator.get("parameters", {}))
         if name == "tensorrt":
-            found[name] = tensorrt_options(config, given)
+            accelerators[name] = tensorrt_options(config, parameters)
         elif name == "cuda":
-            found[name] = given
+            accelerators[name] = parameters
         else:
             raise ModelError(
                 f"unknown accelerator {name!r} in config.pbtxt of {config['name']}; the embedded "
                 "server knows tensorrt and cuda"
             )
-    return found
+    return accelerators
 
 
-def tensorrt_options(config: dict[str, Any], given: dict[str, str]) -> dict[str, str]:
+def tensorrt_options(config: dict[str, Any], parameters: dict[str, str]) -> dict[str, str]:
     """Return TensorRT's options as ONNX Runtime has them."""
     options = {}
-    precision = given.pop("precision_mode", "FP32")
+    precision = parameters.pop("precision_mode", "FP32")
     if precision not in ("FP32", "FP16", "INT8"):
         raise ModelError(
             f"precision_mode is {precision!r} in config.pbtxt of {config['name']}, expected "
@@ -295,7 +295,7 @@ def tensorrt_options(config: dict[str, Any], given: dict[str, str]) -> dict[str,
         )
     if precision != "FP32":
         options[f"trt_{precision.lower()}_enable"] = "1"
-    for key, value in given.items():
+    for key, value in parameters.items():
         name = TENSORRT_PARAMETERS.get(key, key)
         if not name.startswith("trt_"):
             raise ModelError(
@@ -305,11 +305,11 @@ def tensorrt_options(config: dict[str, Any], given: dict[str, str]) -> dict[str,
     return options
 
 
-def ports(found: list[Any]) -> list[Port]:
+def ports(tensors: list[Any]) -> list[Port]:
     """Return a model's inputs or outputs."""
     # A name instead of a number is a dimension that the file leaves open.
     return [
-        port_of(one, [dim if isinstance(dim, int) else -1 for dim in one.shape]) for one in found
+        port_of(one, [dim if isinstance(dim, int) else -1 for dim in one.shape]) for one in tensors
     ]
 
 

@@ -5,7 +5,7 @@ same files and the same parameters, so that one model repository serves both. Ru
 Triton's Python stub; numpy, openvino, the standard library and ``triton_network`` beside it are all
 it may import.
 
-A batch is not computed as one: networks are compiled for one item. A CPU gains nothing from larger
+A batch is not computed as one: models are compiled for one item. A CPU gains nothing from larger
 batches, whose maps no longer fit its caches, and loses by shapes that are known only when it runs.
 An item that comes alone gets all threads, several get a thread each.
 """
@@ -60,17 +60,17 @@ class TritonPythonModel:
         check(path, config, "input", ports(model.inputs), DATATYPES)
         check(path, config, "output", ports(model.outputs), DATATYPES)
         self.batched = config["max_batch_size"] > 0
-        given = settings(config)
+        options = settings(config)
 
         def compiled(hint: str) -> Any:
-            return core.compile_model(model, "CPU", {"PERFORMANCE_HINT": hint, **given})
+            return core.compile_model(model, "CPU", {"PERFORMANCE_HINT": hint, **options})
 
         try:
             if self.batched:
                 model.reshape({port: one_item(port) for port in model.inputs})
             alone = several = compiled("LATENCY")
             # With a hint from config.pbtxt, or one thread, both would be the same.
-            free = self.batched and "PERFORMANCE_HINT" not in given
+            free = self.batched and "PERFORMANCE_HINT" not in options
             if free and alone.get_property("INFERENCE_NUM_THREADS") > 1:
                 several = compiled("THROUGHPUT")
         except RuntimeError as error:
@@ -128,16 +128,16 @@ def settings(config: dict[str, Any]) -> dict[str, str]:
 
     Raises ModelError for one it does not know.
     """
-    given = {
+    parameters = {
         key: value["string_value"].upper() for key, value in config.get("parameters", {}).items()
     }
-    known = {key: given.pop(key) for key in PARAMETERS if key in given}
-    if given.pop("HINT_BF16", "NO") == "YES":
+    known = {key: parameters.pop(key) for key in PARAMETERS if key in parameters}
+    if parameters.pop("HINT_BF16", "NO") == "YES":
         known["INFERENCE_PRECISION_HINT"] = "BF16"
-    if given:
+    if parameters:
         raise ModelError(
-            f"unknown parameter {', '.join(sorted(given))} in config.pbtxt of {config['name']}; "
-            f"the embedded server knows {', '.join((*PARAMETERS, 'HINT_BF16'))}"
+            f"unknown parameter {', '.join(sorted(parameters))} in config.pbtxt of "
+            f"{config['name']}; the embedded server knows {', '.join((*PARAMETERS, 'HINT_BF16'))}"
         )
     if "INFERENCE_PRECISION_HINT" in known:
         known["INFERENCE_PRECISION_HINT"] = known["INFERENCE_PRECISION_HINT"].lower()
@@ -153,9 +153,9 @@ def one_item(port: Any) -> ov.PartialShape:
     return shape
 
 
-def ports(found: list[Any]) -> list[Port]:
+def ports(tensors: list[Any]) -> list[Port]:
     """Return a model's inputs or outputs."""
-    return [port_of(one, one.get_partial_shape()) for one in found]
+    return [port_of(one, one.get_partial_shape()) for one in tensors]
 
 
 def port_of(port: Any, shape: ov.PartialShape) -> Port:
