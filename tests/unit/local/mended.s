@@ -16,6 +16,12 @@
     mov %r13, %rax
     div %rcx
 
+# ---------------------------------------------------------------- tritonserver: largest message
+
+# Server::Server(builder %r13): max_receive_message_size_. It had been the largest int.
+.section server.1bc995, "ax"
+    movl $(513 * 1024 * 1024), 0x50(%r13)
+
 # ---------------------------------------------------------------- tritonserver: ModelInfer
 #
 # A call has two events besides its beginning: its answer was sent, and it is done (which comes
