@@ -59,9 +59,10 @@ Examples:
 \b
 PATH is one or more of:
   a file     tried whatever its ending
-  a folder   its image files by ending (jpg, png, bmp, tif, webp, ...), in
-             order of name; hidden ones are left out; what is left out is
+  a folder   its image files by ending (jpg, png, bmp, tif, webp, dcm, ...),
+             in order of name; hidden ones are left out; what is left out is
              counted and said
+  a DICOMDIR the images that it lists (DICOM needs the extra pacs)
   a pattern  in quotes, with * ? [] and ** for folders at any depth
   -          a list of paths on standard input
 A path named twice is classified once.
