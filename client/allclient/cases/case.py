@@ -50,10 +50,12 @@ class Case:
 
     @property
     def benign_fields(self) -> int:
+        """Fields that are labelled benign."""
         return self.subtypes[Subtype.BENIGN]
 
     @property
     def malignant_fields(self) -> int:
+        """Fields that are labelled malignant."""
         return self.fields - self.benign_fields
 
     def as_json(self) -> dict[str, Any]:

@@ -67,6 +67,7 @@ class Options:
 
     @property
     def wanted(self) -> Wanted:
+        """What is asked for beside rows."""
         return Wanted(self.cells, self.annotate, self.case_by, self.cases, self.report)
 
     def connection(self) -> ConnectionOptions:

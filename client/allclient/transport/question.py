@@ -16,7 +16,8 @@ from allclient.errors import ConfigurationError
 class Question:
     """``cells`` asks for every leukocyte too; ``um_per_pixel`` is the size of a pixel, if known.
 
-    Raises ConfigurationError where that size is no positive number.
+    Raises:
+        ConfigurationError: that size is no positive number.
     """
 
     cells: bool = False

@@ -28,11 +28,12 @@ _STORED: Final = {
 
 
 def geojson(entry: Entry) -> bytes:
-    """A FeatureCollection: a polygon for each cell, in pixels of the picture as it is stored.
+    """Return a FeatureCollection: a polygon for each cell, in pixels of the stored picture.
 
     QuPath's readers show a file as it is stored, and do not turn it as its EXIF says.
 
-    Raises ImageReadError where the size of the picture cannot be read any more.
+    Raises:
+        ImageReadError: the size of the picture cannot be read any more.
     """
     size = size_of(entry.row.file)
     features = [

@@ -25,9 +25,13 @@ class Style:
     """The colour of text on ``colour``."""
     dash: tuple[int, ...]
 
-    @property
-    def hex(self) -> str:
-        return "#{:02x}{:02x}{:02x}".format(*self.colour)
+    def css(self) -> str:
+        """The rules of a page for this letter's boxes and swatches."""
+        dash = f"stroke-dasharray: {' '.join(map(str, self.dash))};" if self.dash else ""
+        return (
+            f".box.{self.letter} {{ stroke: rgb{self.colour}; {dash} }}\n"
+            f".swatch.{self.letter} {{ background: rgb{self.colour}; color: rgb{self.ink}; }}\n"
+        )
 
 
 _BLACK: Final = (0, 0, 0)
