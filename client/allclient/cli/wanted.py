@@ -13,7 +13,6 @@ from allclient.cases import CaseBy
 from allclient.errors import ConfigurationError
 from allclient.report import SUFFIXES
 
-
 _PAGES: Final = (".html", ".htm")
 
 
