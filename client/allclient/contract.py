@@ -55,6 +55,9 @@ IMAGE_SUFFIXES: Final = frozenset(
 )
 """File name endings that a folder search takes for images, in lower case."""
 
+DICOM_SUFFIXES: Final = frozenset({".dcm", ".dicom"})
+"""File name endings that a folder search takes for DICOM objects, in lower case."""
+
 
 class Label(str, Enum):
     """The answer to "does this field show acute lymphoblastic leukemia?"."""
@@ -187,7 +190,10 @@ _IMAGE: Final = {"IMAGE": Tensor("BYTES", (1,))}
 _PIXELS: Final = {"PIXELS": Tensor("UINT8", (SIDE, SIDE, 3))}
 _QUALITY: Final = {"QUALITY": Tensor("FP32", (len(QUALITY_FIELDS),))}
 _NUCLEI: Final = {"NUCLEI": Tensor("UINT8", (NUCLEI_BYTES,))}
-_CELLS: Final = {"CELLS": Tensor("FP32", (-1, len(CELL_FIELDS)))}
+CELLS: Final = Tensor("FP32", (-1, len(CELL_FIELDS)))
+"""What a client asks for when it wants every leukocyte."""
+
+_CELLS: Final = {"CELLS": CELLS}
 ANSWER: Final = {
     "LABEL": Tensor("BYTES", (1,)),
     "SUBTYPE": Tensor("BYTES", (1,)),

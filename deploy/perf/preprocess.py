@@ -36,6 +36,7 @@ ROUNDS = 5
 
 
 def main() -> None:
+    """Compare the versions named on the command line over a folder of images."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--images", type=Path, required=True)
     parser.add_argument("--limit", type=int, help="Of the images, spread over all of them.")
@@ -95,6 +96,7 @@ class Version:
 
 
 def compared(versions: dict[str, Version], files: list[bytes]) -> dict[str, Any]:
+    """Return times, overlaps of masks and differences of quality between two versions."""
     times: dict[str, dict[str, list[float]]] = {}
     overlaps, apart, quality = [], [], []
     for data in files:
