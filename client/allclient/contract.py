@@ -101,6 +101,8 @@ class ReviewReason(str, Enum):
     """Blurred, blank, too dark or too bright; or a part of it seems damaged or filled in."""
     NO_LEUKOCYTES = "no_leukocytes"
     """No nucleus of a white cell was found: there is nothing in the field to answer about."""
+    SCALE = "scale"
+    """Red cells are far smaller or larger than in the fields that the networks learned from."""
     FIRST_PAGE_ONLY = "first_page_only"
     """The file holds several pages or frames and only the first one was read."""
 

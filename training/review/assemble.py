@@ -49,6 +49,8 @@ def policy(
         "leukocytes": quality_limits.leukocytes(both),
         "quality": quality_limits.quality(both),
     }
+    if limits := quality_limits.scale(both):
+        fitted["scale"] = limits
     look = served.majority.Policy.from_dict(fitted).look
     fitted["ood"]["look"]["quantiles"] = _quantiles(
         [served.majority.distance(each, look) for each in val.quality]

@@ -51,7 +51,8 @@ Examples:
   allclient classify slides/ --output results.csv
   allclient classify slides/ --output results.csv --resume
   find / -name "*.tif" -print0 | allclient classify - --null --format csv
-  allclient classify slides/ -r --case-by folder --report report.html
+  allclient classify slides/ -r --report report.html
+  allclient classify scans/ --case-by "{{case}}_*" --cases cases.csv
   allclient classify slides/ --model all_cascade
   allclient classify slides/ --server triton.example:8001 --tls-ca ca.pem
 
@@ -123,8 +124,8 @@ Every answer needs a reading by a pathologist; this is not a medical device.
 @click.option(
     "--case-by",
     metavar="folder|PATTERN",
-    help="Count fields by case: by their folder, or by a pattern of the end of the path, as "
-    '"{case}_*" or "{case}/*". Default with --cases and --report: folder.',
+    help="Count fields by case: by their folder, or by a pattern of the end of the path that has "
+    "{case} in it. Default with --cases and --report: folder.",
 )
 @click.option(
     "--cases",

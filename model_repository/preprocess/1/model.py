@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pixels
 import triton_python_backend_utils as pb_utils
 
 
 class TritonPythonModel:
+    def initialize(self, args: dict[str, str]) -> None:
+        """One process decodes one file at a time, on one core."""
+        cv2.setNumThreads(1)
+
     def execute(self, requests: list) -> list:
         """One response a request; a refused image fails its own request and no other."""
         return [self._respond(request) for request in requests]
