@@ -14,7 +14,16 @@ from allclient.web.settings import Settings
 from tests.unit.web.conftest import PASSWORD, Visitor
 
 Visit = Callable[..., Visitor]
-PAGES = ["/", "/people", "/audit", "/account", "/cases/1", "/fields/1/panel", "/cases/1/cells"]
+PAGES = [
+    "/",
+    "/people",
+    "/audit",
+    "/account",
+    "/search",
+    "/cases/1",
+    "/fields/1/panel",
+    "/cases/1/cells",
+]
 CALLS = [
     ("GET", "/cases"),
     ("POST", "/cases"),
@@ -29,6 +38,10 @@ CALLS = [
     ("POST", "/fields/1/retry"),
     ("GET", "/fields/1/picture"),
     ("GET", "/fields/1/file"),
+    ("GET", "/fields"),
+    ("GET", "/export.csv"),
+    ("GET", "/export.jsonl"),
+    ("GET", "/export.zip"),
     ("GET", "/fields/1/cells"),
     ("GET", "/cases/1/cells"),
     ("GET", "/cells/1/picture"),
@@ -198,7 +211,7 @@ class TestUnderAPath:
         cookie = visit().log_in("Anna", PASSWORD)
         assert cookie.headers["location"] == "/smears/"
         assert "Path=/smears" in cookie.headers["set-cookie"]
-        for path in ("/", "/people", "/audit", "/account", "/login"):
+        for path in ("/", "/people", "/audit", "/account", "/search", "/login"):
             text = visitor.get(path).text
             links = re.findall(r'(?:href|src|action)="(/[^"]*)"', text)
             assert links

@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from allclient.web.pages import account, cases, cells, entry, people
+from allclient.web.pages import account, cases, cells, entry, people, search
 
 router = APIRouter()
-for part in (entry, cases, cells, account, people):
+for part in (entry, cases, cells, account, people, search):
     router.include_router(part.router)
