@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from allclient.errors import AllclientError, NotFoundError, RefusedError
@@ -13,7 +13,7 @@ from allclient.result import Result
 from allclient.store import answers, audit, cases, urgency
 from allclient.store.actor import SYSTEM, Actor
 from allclient.store.files import Incoming
-from allclient.store.schema import Field, File
+from allclient.store.schema import Field, File, Verification
 from allclient.store.store import Store
 from allclient.store.words import FieldState
 
@@ -81,12 +81,24 @@ def get(session: Session, field_id: int) -> Field:
     return field
 
 
-def by_need(session: Session, case_id: int, *, limit: int, offset: int = 0) -> Sequence[Field]:
-    """The fields of a case: those not verified first, and of these the most urgent first."""
+def by_need(
+    session: Session, case_id: int, *, limit: int, offset: int = 0, reader: int | None = None
+) -> Sequence[Field]:
+    """The fields of a case: those not verified first, and of these the most urgent first.
+
+    With ``reader``, the id of a person, those that this person has not verified come first.
+    """
+    done: ColumnElement[bool] = Field.verdict != ""
+    if reader is not None:
+        done = (
+            select(Verification.id)
+            .where(Verification.field_id == Field.id, Verification.user_id == reader)
+            .exists()
+        )
     return session.scalars(
         select(Field)
         .where(Field.case_id == case_id)
-        .order_by(Field.verdict != "", Field.urgency.desc(), Field.id)
+        .order_by(done, Field.urgency.desc(), Field.id)
         .limit(limit)
         .offset(offset)
         .options(joinedload(Field.answer))

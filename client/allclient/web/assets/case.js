@@ -47,7 +47,8 @@ async function choose(index) {
   const link = links[index];
   if (!link) return;
   try {
-    panel.innerHTML = await piece(`/fields/${link.dataset.field}/panel`);
+    const blind = root.dataset.blind ? "?blind=true" : "";
+    panel.innerHTML = await piece(`/fields/${link.dataset.field}/panel${blind}`);
     history.replaceState(null, "", link.href);
     shown();
   } catch (error) {

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Form, Query, Request
+from sqlalchemy.orm import Session
 from starlette.responses import RedirectResponse, Response
 
 from allclient.contract import BACKBONES, SUBTYPES
-from allclient.store import Store, cases, cells, fields
+from allclient.store import Store, agreement, cases, cells, fields
 from allclient.store.schema import Field
 from allclient.store.summary import summarize
 from allclient.web.api.models import Id
@@ -53,12 +54,18 @@ def show_case(
     case_id: Id,
     field: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
     page: Annotated[int, Query(ge=0, le=10**4)] = 0,
+    blind: bool = False,
 ) -> Response:
+    """The case; ``blind`` hides what other readers said."""
     store: Store = request.app.state.store
     with store.read() as session:
         case = cases.get(session, case_id)
         count = cases.counts(session, [case_id])[case_id]
-        found = fields.by_need(session, case_id, limit=_FIELDS, offset=page * _FIELDS)
+        reader = person.user.id if blind else None
+        found = fields.by_need(
+            session, case_id, limit=_FIELDS, offset=page * _FIELDS, reader=reader
+        )
+        said = _said(session, case_id, found, reader)
         chosen = _chosen(field, found)
         shown = fields.get(session, chosen) if chosen else None
         boxes = cells.of_field(session, chosen) if chosen else ()
@@ -70,6 +77,8 @@ def show_case(
         case=case,
         count=count,
         fields=found,
+        said=said,
+        blind=blind,
         field=shown,
         cells=boxes,
         summary=summary,
@@ -80,6 +89,15 @@ def show_case(
     )
 
 
+def _said(
+    session: Session, case_id: int, found: Sequence[Field], reader: int | None
+) -> dict[int, tuple[str, str | None]]:
+    """The verdict and subtype that are shown of each field: those of one reader, or what holds."""
+    if reader is not None:
+        return agreement.own_verdicts(session, case_id, reader)
+    return {one.id: (one.verdict, one.verified_subtype) for one in found if one.verdict}
+
+
 def _chosen(asked: int | None, found: Sequence[Field]) -> int | None:
     """The field that is shown at first: the one asked for, else the most urgent one."""
     ids = [one.id for one in found]
@@ -87,7 +105,7 @@ def _chosen(asked: int | None, found: Sequence[Field]) -> int | None:
 
 
 @router.get("/fields/{field_id}/panel")
-def field_panel(request: Request, person: Anybody, field_id: Id) -> Response:
+def field_panel(request: Request, person: Anybody, field_id: Id, blind: bool = False) -> Response:
     """What stands beside the picture of a field, as a piece of a page."""
     store: Store = request.app.state.store
     with store.read() as session:
@@ -98,7 +116,16 @@ def field_panel(request: Request, person: Anybody, field_id: Id) -> Response:
         "panel.html",
         person,
         field=field,
+        blind=blind,
         cells=boxes,
         subtypes=SUBTYPES,
         backbones=BACKBONES,
     )
+
+
+@router.get("/agreement")
+def show_agreement(request: Request, person: Anybody) -> Response:
+    store: Store = request.app.state.store
+    with store.read() as session:
+        found = agreement.agreements(session)
+    return render(request, "agreement.html", person, agreements=found)
