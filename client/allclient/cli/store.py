@@ -52,11 +52,11 @@ def check(
 ) -> None:
     """Check the audit log's chain, and the verifications against it; say where it breaks."""
     opened = open_store(data, database, files)
-    from allclient.store import audit, verifications
+    from allclient.store import audit, integrity
 
     known = audit.Head.parse(head) if head else None
     with opened.read() as session:
-        broken = audit.check(session, known) or verifications.check(session)
+        broken = integrity.check(session, known)
         end = audit.head(session)
     opened.close()
     if broken is not None:

@@ -52,8 +52,16 @@ def get(session: Session, case_id: int) -> Case:
     return case
 
 
-def rename(session: Session, actor: Actor, case_id: int, name: str) -> Case:
+def get_open(session: Session, case_id: int) -> Case:
+    """A case that may change. Raises RefusedError where it is signed."""
     case = get(session, case_id)
+    if case.signed:
+        raise RefusedError("this case is signed; open it again to change anything in it")
+    return case
+
+
+def rename(session: Session, actor: Actor, case_id: int, name: str) -> Case:
+    case = get_open(session, case_id)
     case.name = _checked(name)
     audit.append(session, actor, "case.renamed", f"case:{case.id}")
     return case

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from allclient.errors import AllclientError, NotFoundError, RefusedError
@@ -29,7 +29,7 @@ def accept(
     """
     store.files.keep(incoming)
     with store.write() as session:
-        cases.get(session, case_id)
+        cases.get_open(session, case_id)
         present = session.scalar(
             select(Field).where(Field.case_id == case_id, Field.digest == incoming.digest)
         )
@@ -105,6 +105,10 @@ def by_need(
     ).all()
 
 
+def count(session: Session, case_id: int) -> int:
+    return session.scalar(select(func.count(Field.id)).where(Field.case_id == case_id)) or 0
+
+
 def waiting(session: Session, *, limit: int, but: Collection[int] = ()) -> Sequence[Field]:
     """The fields that wait longest for the networks, without those in ``but``."""
     return session.scalars(
@@ -157,6 +161,7 @@ def record_failure(store: Store, field_id: int, error: AllclientError) -> bool:
 def try_again(session: Session, actor: Actor, field_id: int) -> Field:
     """Let a field that failed wait for the networks once more."""
     field = get(session, field_id)
+    cases.get_open(session, field.case_id)
     if field.state != FieldState.FAILED.value:
         raise RefusedError("only a field that failed is read again")
     field.state = FieldState.WAITING.value

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from allclient.contract import Subtype
 from allclient.errors import ConflictError, RefusedError
-from allclient.store import audit, fields
+from allclient.store import audit, cases, fields
 from allclient.store.actor import Actor
 from allclient.store.audit import Break
 from allclient.store.schema import Entry, Field, Verification, now
@@ -35,6 +35,7 @@ def verify(
     ConflictError where somebody else changed the field in the meantime: nothing is recorded then.
     """
     field = fields.get(session, field_id)
+    cases.get_open(session, field.case_id)
     if field.version != seen:
         raise ConflictError(_conflict(field))
     comment = comment.strip()

@@ -58,7 +58,7 @@ class Guard:
             if message["type"] == "http.response.start":
                 answer = MutableHeaders(scope=message)
                 for name, value in self._headers.items():
-                    answer[name] = value
+                    answer.setdefault(name, value)
                 answer.setdefault("cache-control", "no-store")
             await send(message)
 

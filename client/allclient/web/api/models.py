@@ -37,6 +37,7 @@ class CaseOut(BaseModel):
     name: str
     created_at: datetime
     created_by: str
+    signed: bool
     count: CountOut
 
     @classmethod
@@ -46,6 +47,7 @@ class CaseOut(BaseModel):
             name=case.name,
             created_at=case.created_at,
             created_by=case.created_by,
+            signed=case.signed,
             count=CountOut.model_validate(count),
         )
 

@@ -10,9 +10,10 @@ from sqlalchemy.orm import Session
 from starlette.responses import RedirectResponse, Response
 
 from allclient.contract import BACKBONES, SUBTYPES
-from allclient.store import Store, agreement, cases, cells, fields
+from allclient.store import Store, agreement, cases, cells, fields, signatures
 from allclient.store.schema import Field
 from allclient.store.summary import summarize
+from allclient.store.words import Conclusion
 from allclient.web.api.models import Id
 from allclient.web.pages.layout import render
 from allclient.web.people import Anybody
@@ -70,6 +71,7 @@ def show_case(
         shown = fields.get(session, chosen) if chosen else None
         boxes = cells.of_field(session, chosen) if chosen else ()
         summary = summarize(session, case_id)
+        signed = signatures.of_case(session, case_id)
     return render(
         request,
         "case.html",
@@ -82,6 +84,8 @@ def show_case(
         field=shown,
         cells=boxes,
         summary=summary,
+        signatures=signed,
+        conclusions=list(Conclusion),
         page=page,
         pages=-(-count.fields // _FIELDS),
         subtypes=SUBTYPES,
