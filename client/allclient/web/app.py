@@ -14,6 +14,7 @@ from allclient.store import Store
 from allclient.web import api, pages
 from allclient.web.guard import Guard
 from allclient.web.hub import Hub
+from allclient.web.metrics import Meter, Metrics
 from allclient.web.pages.layout import render
 from allclient.web.people import ForbiddenError, Login, LoginNeededError, TooManyTriesError
 from allclient.web.settings import ASSETS, Settings
@@ -33,11 +34,13 @@ def make_app(store: Store, worker: Worker, hub: Hub, settings: Settings) -> Fast
     )
     app.state.store, app.state.worker, app.state.hub = store, worker, hub
     app.state.settings, app.state.login = settings, Login()
+    app.state.metrics = Metrics(store, worker)
     app.include_router(api.router, prefix=API)
     app.include_router(pages.router, include_in_schema=False)
     app.mount("/assets", StaticFiles(directory=ASSETS))
     app.mount("/vendor", StaticFiles(directory=settings.vendor, check_dir=False))
     app.add_middleware(Guard, hosts=settings.hosts, secure=settings.secure_cookies)
+    app.add_middleware(Meter, metrics=app.state.metrics)
     app.add_exception_handler(AllclientError, _refused)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(LoginNeededError, _login)
