@@ -55,6 +55,9 @@ IMAGE_SUFFIXES: Final = frozenset(
 )
 """File name endings that a folder search takes for images, in lower case."""
 
+DICOM_SUFFIXES: Final = frozenset({".dcm", ".dicom"})
+"""File name endings that a folder search takes for DICOM objects, in lower case."""
+
 
 class Label(str, Enum):
     """The answer to "does this field show acute lymphoblastic leukemia?"."""

@@ -36,7 +36,7 @@ or frames the first is read and all are counted.
 TIFF = """
 Each in little-endian and big-endian order, as TIFF and BigTIFF, in strips and in tiles, with and
 without a predictor where one fits. JPEG 2000, JPEG XL and WebP may have 40 megapixels a strip or
-tile.
+tile. Colours have 8 or 16 bits a sample; floating point is read in grey alone, with 16 or 32 bits.
 
 Also read: subsampled YCbCr, `FillOrder` 2, palettes of 8-bit colours, stacks behind one directory
 (ImageJ, MetaMorph, tifffile; counted as pages), OME-TIFF, whose red, green and blue channels are

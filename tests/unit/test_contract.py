@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -158,6 +159,9 @@ def test_cells_speak_the_contract(pure_module: Callable[[str], ModuleType]) -> N
     names = [f"probability_{label}" for label in LABELS]
     assert list(contract.CELL_FIELDS[4:8]) == names
     assert contract.NUCLEI_BYTES * 8 == contract.SIDE**2
+    page = (REPOSITORY.parent / "docs" / "cells.md").read_text("utf-8")
+    table = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
+    assert re.findall("`(.+?)`", "".join(table)) == list(contract.CELL_FIELDS)
 
 
 def test_the_cascade_asks_every_backbone_and_the_others_take_them_optionally(

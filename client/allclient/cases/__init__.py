@@ -2,6 +2,7 @@
 
 from allclient.cases.case import Case, Look
 from allclient.cases.formats import CASE_COLUMNS, case_csv, case_json, case_table
+from allclient.cases.interval import Share
 from allclient.cases.naming import NO_CASE, CaseBy
 from allclient.cases.rule import CASE_REASONS, CaseLabel, CaseReason
 from allclient.cases.summary import Cases, summarize
@@ -16,6 +17,7 @@ __all__ = [
     "CaseReason",
     "Cases",
     "Look",
+    "Share",
     "case_csv",
     "case_json",
     "case_table",

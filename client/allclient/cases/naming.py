@@ -22,9 +22,9 @@ class CaseBy:
     """``folder``: the folder a file is in; ``all``: one case; else a pattern with ``{case}``.
 
     A pattern is compared with the end of the path, from the start of a file's or a folder's name:
-    ``{case}`` stands for the name of the case, as short as it can be, ``*`` for any characters, and
-    neither for a ``/``. So of ``slides/P12/S1_003.png`` the pattern ``{case}/*`` takes ``P12`` and
-    ``{case}_*`` takes ``S1``.
+    ``{case}`` stands for the name of the case and ``*`` for any characters, each for as few as can
+    be and neither for a ``/``. So of ``slides/P12/S1_003.png`` the pattern ``{case}/*`` takes
+    ``P12`` and ``{case}_*`` takes ``S1``.
 
     Raises ConfigurationError for a pattern without ``{case}``, or with two of them.
     """
@@ -51,7 +51,7 @@ class CaseBy:
 
 
 def _expression(pattern: str) -> re.Pattern[str]:
-    parts = {_NAME: "(?P<case>[^/]+?)", "*": "[^/]*"}
+    parts = {_NAME: "(?P<case>[^/]+?)", "*": "[^/]*?"}
     pieces = re.split(r"(\{case\}|\*)", pattern)
     text = "".join(parts.get(piece, re.escape(piece)) for piece in pieces)
     return re.compile(rf"(?:^|/){text}$", re.DOTALL)  # re keeps the last hundreds compiled

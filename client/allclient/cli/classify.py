@@ -51,16 +51,18 @@ Examples:
   allclient classify slides/ --output results.csv
   allclient classify slides/ --output results.csv --resume
   find / -name "*.tif" -print0 | allclient classify - --null --format csv
-  allclient classify slides/ -r --case-by folder --report report.html
+  allclient classify slides/ -r --report report.html
+  allclient classify scans/ --case-by "{{case}}_*" --cases cases.csv
   allclient classify slides/ --model all_cascade
   allclient classify slides/ --server triton.example:8001 --tls-ca ca.pem
 
 \b
 PATH is one or more of:
   a file     tried whatever its ending
-  a folder   its image files by ending (jpg, png, bmp, tif, webp, ...), in
-             order of name; hidden ones are left out; what is left out is
+  a folder   its image files by ending (jpg, png, bmp, tif, webp, dcm, ...),
+             in order of name; hidden ones are left out; what is left out is
              counted and said
+  a DICOMDIR the images that it lists (DICOM needs the extra pacs)
   a pattern  in quotes, with * ? [] and ** for folders at any depth
   -          a list of paths on standard input
 A path named twice is classified once.
@@ -122,8 +124,8 @@ Every answer needs a reading by a pathologist; this is not a medical device.
 @click.option(
     "--case-by",
     metavar="folder|PATTERN",
-    help="Count fields by case: by their folder, or by a pattern of the end of the path, as "
-    '"{case}_*" or "{case}/*". Default with --cases and --report: folder.',
+    help="Count fields by case: by their folder, or by a pattern of the end of the path that has "
+    "{case} in it. Default with --cases and --report: folder.",
 )
 @click.option(
     "--cases",

@@ -24,7 +24,7 @@ class GroupedCommand(click.Command):
         records["Options"] = []
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
-            if record is not None:
+            if record is not None and isinstance(parameter, click.Option):
                 records[titles.get(parameter.name or "", "Options")].append(record)
         for title, lines in records.items():
             if lines:

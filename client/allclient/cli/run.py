@@ -1,4 +1,4 @@
-"""One run of ``allclient classify``: images found, a server, results written, a summary."""
+"""Runs ``allclient classify`` once: images found, a server, results written, a summary."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from allclient.cli.screen import Screen, TerminalTable
 from allclient.cli.signals import StopSignals
 from allclient.cli.tally import NOTICE, Tally
 from allclient.cli.wanted import Wanted
-from allclient.contract import IMAGE_SUFFIXES, ReviewReason
+from allclient.contract import DICOM_SUFFIXES, IMAGE_SUFFIXES, ReviewReason
 from allclient.errors import AllclientError, ModelNotReadyError, OutputError
 from allclient.report import FileOutput, row_of
 from allclient.report.formats import printable
@@ -70,6 +70,7 @@ class Options:
         return Wanted(self.cells, self.annotate, self.case_by, self.cases, self.report)
 
     def connection(self) -> ConnectionOptions:
+        """The options of the connection to a server that was named."""
         return ConnectionOptions(
             tls=self.tls,
             tls_ca=self.tls_ca,
@@ -80,7 +81,11 @@ class Options:
 
 
 def run(options: Options) -> int:
-    """Classify; the exit code. Raises AllclientError when it could not even begin."""
+    """Classify; return the exit code.
+
+    Raises:
+        AllclientError: the run could not even begin.
+    """
     _check(options)
     heap.limit()
     with Screen() as screen, StopSignals() as signals:
@@ -272,7 +277,7 @@ def _search(options: Options, skipped: Skipped) -> Iterator[str]:
 
 
 def _count(options: Options, output: Output) -> int | None:
-    """How many images there are to do; None when only the list on standard input knows."""
+    """Return how many images there are to do; None when only the list on standard input knows."""
     if "-" in options.paths:
         return None
     files = expand(options.paths, recursive=options.recursive)
@@ -281,13 +286,13 @@ def _count(options: Options, output: Output) -> int | None:
 
 def _nothing_found(paths: Sequence[str], skipped: Skipped) -> str:
     where = ", ".join(printable(path) for path in paths[:3]) + (", ..." if len(paths) > 3 else "")
-    endings = ", ".join(sorted(IMAGE_SUFFIXES))
-    said = skipped.sentence() or f"images end in {endings}; other files are taken when named"
-    return f"allclient: no image found in {where} ({said})"
+    endings = ", ".join(sorted(IMAGE_SUFFIXES | DICOM_SUFFIXES))
+    explanation = skipped.sentence() or f"images end in {endings}; other files are taken when named"
+    return f"allclient: no image found in {where} ({explanation})"
 
 
 def _start_server(options: Options, stack: ExitStack, screen: Screen) -> LocalServer | None:
-    """The embedded server, which ends with ``stack``; None where --server names another."""
+    """Start the embedded server, which ends with ``stack``; None if --server names another."""
     if options.server:
         return None
     from allclient.local import LocalServer, sharedmemory

@@ -17,7 +17,7 @@ from typing import Final, ParamSpec, TypeVar
 
 from allclient.client.budget import AsyncBudget
 from allclient.client.ledger import FATAL, Ledger
-from allclient.client.reading import iterate, read_image, size_of
+from allclient.client.reading import iterate, read_field, size_of, told
 from allclient.client.sync import HEALTH_TIMEOUT, IN_FLIGHT
 from allclient.contract import ENSEMBLE
 from allclient.errors import AllclientError
@@ -75,8 +75,8 @@ class AsyncClient(Owned):
         """As ``Client.classify``. Cancelling the task cancels the request."""
         self._transport.check_open()
         question = Question(cells, um_per_pixel)
-        image = await asyncio.wrap_future(self._readers.submit(read_image, source))
-        return await self._transport.infer(image, question)
+        field = await asyncio.wrap_future(self._readers.submit(read_field, source))
+        return told(field, await self._transport.infer(field.data, question))
 
     async def classify_many(
         self,
@@ -203,10 +203,10 @@ class _Work:
         try:
             size = len(source) if isinstance(source, bytes) else await self._aside(size_of, source)
             async with self._budget.hold(size):
-                image = await self._aside(read_image, source, pipes=isinstance(source, Pipe))
+                field = await self._aside(read_field, source, pipes=isinstance(source, Pipe))
                 if not self._ledger.has_read(number):
                     return None
-                return Outcome(source, await self._infer(image))
+                return Outcome(source, told(field, await self._infer(field.data)))
         except FATAL:
             raise
         except AllclientError as error:

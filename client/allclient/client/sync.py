@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import partial
 
-from allclient.client.reading import read_image
+from allclient.client.reading import read_field, told
 from allclient.client.stream import Stream
 from allclient.contract import ENSEMBLE
 from allclient.result import Result, Source
@@ -62,7 +62,7 @@ class Client(Owned):
     def classify(
         self, source: Source, *, cells: bool = False, um_per_pixel: float | None = None
     ) -> Result:
-        """The answer for one image: a path, or an encoded file as bytes.
+        """The answer for one image: a path, or an encoded file as bytes; a DICOM object, too.
 
         ``cells`` asks for every leukocyte too (``Result.cells``). ``um_per_pixel`` tells the size
         of a pixel in micrometres, where it is known.
@@ -72,7 +72,8 @@ class Client(Owned):
         """
         self._transport.check_open()
         question = Question(cells, um_per_pixel)
-        return self._transport.infer(read_image(source), question=question)
+        field = read_field(source)
+        return told(field, self._transport.infer(field.data, question=question))
 
     def classify_many(
         self,

@@ -120,6 +120,13 @@ class Liveness:
             return None
         return f"tritonserver runs, and {look.model} failed at {times} images ({look.failure})"
 
+    def answers(self) -> int:
+        """Given by the models that clients ask, as far as the server still says."""
+        counts = next(iter(self._counts.values()), {})
+        with suppress(AllclientError):
+            counts = self._server.counts(self._server.models[0])
+        return sum(counts.get(model, (0, 0))[0] for model in self._server.models)
+
     def _begin(self) -> None:
         model = next(iter(self._failures), None) or next(self._turns)
         quiet = self._quiet[model] * LOOK_EVERY * len(self._server.models)

@@ -26,6 +26,7 @@ from allclient.local import (
     ports,
     repository,
     sharedmemory,
+    stubs,
     triton_log,
     workfolder,
 )
@@ -87,6 +88,8 @@ class TritonServer:
         self._held = ExitStack()
         self._oom_kills = 0
         self._process: ServerProcess | None = None
+        self.stubs: list[stubs.Stub] = []
+        """The processes of the models, from the time when clients can reach them."""
         self._changing = threading.Lock()
         self._stopped = threading.Event()
         self._log = ServerLog(None if log_file is None else Path(log_file).absolute())
@@ -289,6 +292,7 @@ class TritonServer:
                 waiting.pop(0)
             else:
                 self.wait(_POLL)
+        self.stubs = stubs.find(self.pid)
         # Triton can say ready while every inference fails; only an answer proves one.
         for model in self.answering:
             while not self._answers(model, deadline):
@@ -307,7 +311,8 @@ class TritonServer:
             return False
         except AllclientError as error:
             self._check_alive(deadline, late)
-            raise self._failure(f"{model} did not answer the first image: {error}") from error
+            why = self._lost_stub() or f"{model} did not answer the first image: {error}"
+            raise self._failure(why) from error
         return True
 
     def _check_alive(self, deadline: float, otherwise: str) -> None:
@@ -327,6 +332,13 @@ class TritonServer:
         if time.monotonic() > deadline:
             late = f"{otherwise} within {self._ready_timeout:g} s"
             raise self._failure(late, NotReadyInTimeError)
+
+    def _lost_stub(self) -> str | None:
+        """A client can be there before the first image of a server that starts again."""
+        for stub in self.stubs:
+            if status := stub.exit_status():
+                return causes.of(stub.who, status, oom_kills_before=self._oom_kills)
+        return None
 
     def _failure(
         self, why: str, kind: type[ServerStartError] = ServerStartError

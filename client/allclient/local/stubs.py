@@ -16,6 +16,9 @@ _PROCESSES: Final = Path("/proc")
 _TICKS: Final = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 _INSTANCE: Final = re.compile(r"_\d+_\d+$")
 
+STOPPED_LIMIT: Final = 5.0
+"""Seconds after which a process that was stopped, not ended, is not waited for any longer."""
+
 # Fields of /proc/PID/stat, counted from the one behind the name, which may hold anything.
 _STATE, _PARENT, _USER_TIME, _SYSTEM_TIME, _EXIT_CODE = 0, 1, 11, 12, 49
 
@@ -24,7 +27,18 @@ _STATE, _PARENT, _USER_TIME, _SYSTEM_TIME, _EXIT_CODE = 0, 1, 11, 12, 49
 class Stub:
     pid: int
     model: str
+    """Empty where it had ended before anybody looked."""
     server: int
+
+    @property
+    def who(self) -> str:
+        return f"a process of the model {self.model}" if self.model else "a process of a model"
+
+    def is_stopped(self) -> bool:
+        """By SIGSTOP or a debugger. The requests that get to it fail, those of its siblings do not,
+        so that the server as a whole still answers."""
+        fields = _fields(self.pid)
+        return fields is not None and fields[_STATE] in "Tt"
 
     def exit_status(self) -> int | None:
         """How it ended, as subprocess has it; None while it runs, or when its server ended first.
@@ -52,7 +66,7 @@ def find(server: int) -> list[Stub]:
         except OSError:
             continue
         # STUB MODEL ... INSTANCE BACKEND and an empty one
-        instance = words[-3].decode(errors="replace") if len(words) > 3 else folder.name
+        instance = words[-3].decode(errors="replace") if len(words) > 3 else ""
         found.append(Stub(int(folder.name), _INSTANCE.sub("", instance), server))
     return found
 

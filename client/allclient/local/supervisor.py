@@ -30,6 +30,9 @@ from typing import TypeAlias
 PR_SET_CHILD_SUBREAPER = 36
 Server: TypeAlias = "subprocess.Popen[bytes]"
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108
+CONNECTIONS = 65_536
+"""Descriptors that the server may open, where the system lets it: each connection takes one, and
+with the usual 1,024 one client that opens as many shuts out all others."""
 
 
 def supervise(command: list[str], client: int) -> None:
@@ -37,6 +40,7 @@ def supervise(command: list[str], client: int) -> None:
     # Stubs whose tritonserver dies become children of this process and can be waited for.
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     reasons_to_end = [0, *_open_process(client)]
+    _raise_limit()
     end, held = os.pipe()
     server = subprocess.Popen(
         command,
@@ -58,6 +62,15 @@ def supervise(command: list[str], client: int) -> None:
     finally:
         _end(server)
         os.close(held)
+
+
+def _raise_limit() -> None:
+    import resource  # here, because the client imports this module also where there is none
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = CONNECTIONS if hard == resource.RLIM_INFINITY else min(hard, CONNECTIONS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _receive_signals() -> int:

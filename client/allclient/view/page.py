@@ -109,10 +109,12 @@ class _Maker:
         self._anchors = {file: f"f{index + 1}" for file, index in files.items()}
 
     def cases(self) -> list[dict[str, Any]]:
+        shown = set(self._case_of)
         return [
             {
                 "case": case,
                 "anchor": f"case{index}",
+                "shown": case.name in shown,
                 "look": [(look, self._anchors.get(look.file)) for look in case.look_first],
             }
             for index, case in enumerate(self._sorted_cases()[:MAX_CASES], 1)
@@ -241,7 +243,7 @@ def _shown(text: str) -> str:
 
 
 def _webp(image: Image.Image, quality: int) -> str:
-    return _data_url(image, "WEBP", quality=quality, method=4)
+    return _data_url(image, "WEBP", quality=quality, method=2)
 
 
 def _png(image: Image.Image) -> str:

@@ -16,7 +16,7 @@ Decisions, and why
 - 16-bit samples are scaled by the range of their type, or by 10 to 15 bits where a tag says that
   the type has no more, never by the content of one image, so that two fields of one camera stay
   comparable. 32-bit samples have no agreed range and are refused,
-  but for floating point between 0 and 1.
+  but for grey floating point between 0 and 1. Floating-point colours are refused, too.
 - Transparent parts show white, the colour of an empty slide.
 - Of several pages or frames the first is read and all are counted.
 - Damage is refused. Where it cannot be told for certain (a band of one colour at an edge, a block

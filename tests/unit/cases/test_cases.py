@@ -187,6 +187,8 @@ def test_the_interval_holds_the_truth_where_cells_of_a_field_are_alike() -> None
         ("{case}_*", "slides/P12/S1_003_b.png", "S1"),
         ("{case}-*.png", "P-1-2.png", "P"),
         ("*-{case}.png", "a-b.png", "b"),
+        ("*-{case}.png", "a-b-c.png", "b-c"),
+        ("drawn-*-{case}-*", "out/drawn-002-red-cells-blue.png", "red"),
         ("{case}.*", "a.b.png", "a"),
         ("slides/{case}/*", "lab/slides/P1/x.png", "P1"),
         ("{case}_*", "slides/no-underscore.png", NO_CASE),

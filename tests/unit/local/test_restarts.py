@@ -14,7 +14,13 @@ from typing import Any
 
 import pytest
 
-from allclient.errors import AllclientError, InferenceError, PortInUseError, ServerDiedError
+from allclient.errors import (
+    AllclientError,
+    InferenceError,
+    PortInUseError,
+    ServerDiedError,
+    ServerUnavailableError,
+)
 from allclient.local import causes, keeper, liveness, restarts, stubs
 from allclient.local.keeper import Keeper
 from allclient.local.liveness import Counts, Liveness
@@ -28,7 +34,7 @@ class TestRestarts:
     def test_pauses_grow_to_a_limit_and_then_it_is_given_up(self) -> None:
         counted = Restarts()
         pauses = [counted.pause_after(1.0) for _ in range(restarts.MOST_DEATHS)]
-        assert pauses[:5] == [0.5, 1.0, 2.0, 4.0, 8.0]
+        assert pauses[:5] == [0.5, 1.0, 2.0, 4.0, 4.0]
         assert pauses[-1] is None
         assert set(pauses[5:-1]) <= {restarts.LONGEST_PAUSE}
 
@@ -42,6 +48,14 @@ class TestRestarts:
             counted.pause_after(1.0)
         assert counted.pause_after(restarts.SHORT_LIFE) == 0.5
         assert counted.pause_after(1.0) == 1.0
+
+    def test_a_useful_life_begins_anew(self) -> None:
+        """As among many good images a few that end the server each time."""
+        counted = Restarts()
+        for _ in range(100):
+            for _ in range(restarts.MOST_DEATHS - 2):
+                assert counted.pause_after(1.0, answers=restarts.USEFUL_LIFE - 1) is not None
+            assert counted.pause_after(1.0, answers=restarts.USEFUL_LIFE) == 0.5
 
 
 class TestCauses:
@@ -119,7 +133,14 @@ class TestStubs:
         assert stubs.processor_seconds([process.pid, *pids]) > 0
         subprocess.run(["kill", "-SEGV", str(pids[0])], check=True)
         assert until(found[pids[0]].exit_status) == -signal.SIGSEGV
+        late = {stub.pid: stub for stub in stubs.find(process.pid)}
+        assert late[pids[0]].who == "a process of a model"
+        assert late[pids[1]].who == "a process of the model preprocess"
+        assert late[pids[0]].exit_status() == -signal.SIGSEGV
         assert found[pids[1]].exit_status() is None
+        assert not found[pids[1]].is_stopped()
+        subprocess.run(["kill", "-STOP", str(pids[1])], check=True)
+        assert until(lambda: found[pids[1]].is_stopped() or None)
 
     def test_those_that_go_with_their_server_are_not_the_reason(self, parent: Any) -> None:
         process, pids = parent
@@ -214,6 +235,21 @@ class TestLiveness:
             server.failing.clear()
             assert watched.trouble(30) is None
 
+    def test_answers_are_those_of_the_models_that_clients_ask(self, server: Server) -> None:
+        assert Liveness(server, lambda: 0.0, tick=0.5).answers() == 20  # type: ignore[arg-type]
+
+    def test_answers_of_a_server_that_is_gone_are_those_of_the_last_look(
+        self, server: Server, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def gone(_: str) -> Counts:
+            raise ServerUnavailableError("gone")
+
+        watched = Watched(server)
+        watched.trouble(6)
+        monkeypatch.setattr(server, "counts", gone)
+        assert watched.liveness.answers() >= 20
+        assert Liveness(server, lambda: 0.0, tick=0.5).answers() == 0  # type: ignore[arg-type]
+
     def test_a_hanging_server_is_noticed_by_its_idleness(self, server: Server) -> None:
         server.hold.clear()
         assert Watched(server).trouble(liveness.IDLE_LIMIT - 1) is None
@@ -261,6 +297,7 @@ class Triton:
     grpc_address = "127.0.0.1:1"
     answering = ("all_ensemble",)
     admin_headers: dict[str, str] = {}  # noqa: RUF012
+    stubs = ()
 
     def __init__(self, *starts: AllclientError | None) -> None:
         self.starts = list(starts)
@@ -359,6 +396,19 @@ class TestKeeper:
         kept.stop()
         kept.join()
         assert (triton.pid, lost) == (1, [])
+
+    def test_deaths_after_useful_lives_are_not_counted(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The last look counts where the server is gone before it could be asked."""
+        monkeypatch.setattr(Liveness, "answers", lambda _: restarts.USEFUL_LIFE)
+        triton = Triton(*[None] * 30)
+        kept, said, lost = self.keep(triton)
+        triton.die.set()
+        until(lambda: len(said) == 60 or None)
+        kept.stop()
+        kept.join()
+        assert (len(said), lost) == (60, [])
 
     def test_what_nobody_foresaw_is_told(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def broken(_: Any) -> Any:

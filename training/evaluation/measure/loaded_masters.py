@@ -1,4 +1,4 @@
-"""Masters as functions from pixels to answers."""
+"""Loads masters as functions from pixels to answers."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from training.evaluation.measure.predict import BATCH, Net
+from training.evaluation.measure.predict import BATCH, Model
 from training.models import masters
 
 
-def load(path: Path) -> Net:
-    """The master in ``path``.
+def load(path: Path) -> Model:
+    """Return the master in ``path``.
 
     Batches are filled up to one size where the backend compiles for each size anew (JAX).
 
@@ -22,10 +22,10 @@ def load(path: Path) -> Net:
         ValueError: the file is no master; the message names it.
     """
     try:
-        net = masters.load(path)
+        model = masters.load(path)
     except (OSError, ValueError, TypeError) as error:
         raise ValueError(f"{path} cannot be read as a master: {error}") from error
-    outputs = sorted(net.output) if isinstance(net.output, dict) else []
+    outputs = sorted(model.output) if isinstance(model.output, dict) else []
     if outputs != ["CAM", "LOGITS"]:
         raise ValueError(f"{path} does not give LOGITS and CAM, so it is no master")
     fill = keras.backend.backend() == "jax"
@@ -34,8 +34,10 @@ def load(path: Path) -> Net:
         count = len(pixels)
         if fill and count < BATCH:
             pixels = np.concatenate([pixels, np.repeat(pixels[:1], BATCH - count, 0)])
-        found = net.predict_on_batch(pixels)
-        logits, cam = (np.asarray(found[name], np.float32)[:count] for name in ("LOGITS", "CAM"))
+        outputs_of_all = model.predict_on_batch(pixels)
+        logits, cam = (
+            np.asarray(outputs_of_all[name], np.float32)[:count] for name in ("LOGITS", "CAM")
+        )
         return logits, cam
 
     return answer

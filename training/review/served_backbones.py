@@ -1,4 +1,4 @@
-"""Logits of the networks that the server runs: the INT8 IR of the model repository."""
+"""Computes logits of the backbones that the server runs: the INT8 IR of the model repository."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from allclient.contract import BACKBONES
 
 BATCH = 8
 CONVERTED = "openvino_int8"
-"""Where ``python -m convert openvino`` puts a network, in the folder of its backbone."""
+"""Where ``python -m convert openvino`` puts an IR, in the folder of its backbone."""
 
 
 class ServedError(ImportError):
@@ -20,21 +20,21 @@ class ServedError(ImportError):
 
 
 def files(folder: Path, below: str = "1") -> list[Path]:
-    """The three networks' ``folder/<backbone>/<below>/model.xml``, in the order of BACKBONES.
+    """Return the three backbones' ``folder/<backbone>/<below>/model.xml``, in BACKBONES' order.
 
     Raises:
         FileNotFoundError: one is missing; the message says which.
     """
-    found = [folder / backbone.value / below / "model.xml" for backbone in BACKBONES]
-    for path in found:
+    paths = [folder / backbone.value / below / "model.xml" for backbone in BACKBONES]
+    for path in paths:
         for part in (path, path.with_suffix(".bin")):
             if not part.is_file():
                 raise FileNotFoundError(f"{part} is missing; python -m convert writes it")
-    return found
+    return paths
 
 
 def logits(path: Path, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """What one network says about fields uint8 [n, 224, 224, 3]: float32 [n, 4].
+    """Return what one backbone says about fields uint8 [n, 224, 224, 3]: float32 [n, 4].
 
     Its float parts run in float32. On a CPU with bfloat16 the server's run in that by default, and
     its answers differ a little; thresholds must not depend on the CPU that fitted them.
@@ -46,11 +46,11 @@ def logits(path: Path, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]
         import openvino as ov
     except ImportError as error:
         raise ServedError(
-            "the served networks need OpenVINO: pip install 'allclient[convert]'"
+            "the served backbones need OpenVINO: pip install 'allclient[convert]'"
         ) from error
-    network = ov.Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    backbone = ov.Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     parts = [
-        np.array(network({"PIXELS": pixels[start : start + BATCH]})["LOGITS"])
+        np.array(backbone({"PIXELS": pixels[start : start + BATCH]})["LOGITS"])
         for start in range(0, len(pixels), BATCH)
     ]
     answers: npt.NDArray[np.float32] = np.concatenate(parts).astype(np.float32)
@@ -58,5 +58,5 @@ def logits(path: Path, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]
 
 
 def digest(path: Path) -> str:
-    """SHA-256 over a network's graph and weights."""
+    """Return SHA-256 over a network's graph and weights."""
     return hashlib.sha256(path.read_bytes() + path.with_suffix(".bin").read_bytes()).hexdigest()
