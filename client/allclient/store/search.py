@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Select, String, cast, func, or_, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from allclient.contract import Label, ReviewReason, Subtype
-from allclient.store import urgency
+from allclient.store import texts, urgency
 from allclient.store.schema import Answer, Case, Field, Verification
 from allclient.store.words import FieldState, Verdict
 
@@ -92,8 +92,7 @@ def _fitting(statement: Select[Any], query: Query) -> Select[Any]:
 
 def _conditions(query: Query) -> Iterator[ColumnElement[bool]]:
     shown = func.coalesce(Field.verified_subtype, Answer.subtype)
-    if query.text.strip():
-        text = query.text.strip()
+    if text := texts.clean(query.text):
         yield or_(
             Case.name.icontains(text, autoescape=True), Field.name.icontains(text, autoescape=True)
         )
@@ -117,8 +116,8 @@ def _conditions(query: Query) -> Iterator[ColumnElement[bool]]:
         yield _disputed()
     if query.state is not None:
         yield Field.state == query.state.value
-    if query.reader.strip():
-        yield _said_by(query.reader.strip())
+    if reader := texts.clean(query.reader):
+        yield _said_by(reader)
     if query.since is not None:
         yield Field.created_at >= _start(query.since)
     if query.until is not None:

@@ -9,13 +9,12 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from allclient.errors import NotFoundError, RefusedError
-from allclient.store import audit, cases, fields
+from allclient.store import audit, cases, fields, texts
 from allclient.store.actor import Actor
 from allclient.store.audit import Break
 from allclient.store.schema import Case, Entry, Field, Signature, now
 from allclient.store.words import Conclusion
 
-MAX_COMMENT = 4000
 _ACTION = "case.signed"
 
 
@@ -40,15 +39,12 @@ def sign(
         raise RefusedError("a case without fields cannot be signed")
     if unverified:
         raise RefusedError(f"{unverified} of the fields have no verdict yet; give them one first")
-    comment = comment.strip()
-    if len(comment) > MAX_COMMENT:
-        raise RefusedError(f"a comment has at most {MAX_COMMENT} characters")
     signature = Signature(
         case_id=case_id,
         user_id=actor.user_id,
         user_name=actor.name,
         conclusion=conclusion.value,
-        comment=comment,
+        comment=texts.comment(comment),
         report="",
         created_at=now(),
     )

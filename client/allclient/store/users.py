@@ -12,7 +12,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from allclient.errors import NotFoundError, RefusedError
-from allclient.store import audit, tokens
+from allclient.store import audit, texts, tokens
 from allclient.store.actor import Actor
 from allclient.store.schema import Secret, User
 from allclient.store.words import Purpose, Role
@@ -40,7 +40,7 @@ def everybody(session: Session) -> Sequence[User]:
 
 def find(session: Session, name: str) -> User | None:
     """A person by name; capital letters do not matter."""
-    return session.scalar(select(User).where(func.lower(User.name) == name.strip().lower()))
+    return session.scalar(select(User).where(func.lower(User.name) == texts.clean(name).lower()))
 
 
 def hash_password(password: str) -> str:

@@ -17,6 +17,15 @@ from allclient.store.words import FieldState, Verdict
 Id = Annotated[int, Path(ge=1, le=2**31 - 1)]
 
 
+class ErrorText(BaseModel):
+    code: str
+    message: str
+
+
+class ErrorOut(BaseModel):
+    error: ErrorText
+
+
 class CaseIn(BaseModel):
     name: Annotated[str, Field(min_length=1, max_length=cases.MAX_NAME)]
 
