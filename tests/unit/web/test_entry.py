@@ -46,6 +46,7 @@ CALLS = [
     ("GET", "/cases/1/signatures"),
     ("POST", "/cases/1/signatures"),
     ("POST", "/cases/1/open"),
+    ("POST", "/cases/1/archives"),
     ("GET", "/cases/1/signatures/1/report"),
     ("GET", "/cases/1/cells"),
     ("GET", "/cells/1/picture"),

@@ -4,7 +4,7 @@ from typing import Final
 
 from fastapi import APIRouter
 
-from allclient.web.api import cases, cells, events, fields, search, signatures
+from allclient.web.api import archives, cases, cells, events, fields, search, signatures
 from allclient.web.api.models import ErrorOut
 
 _PROBLEMS: Final = {
@@ -24,6 +24,7 @@ router = APIRouter(
 )
 router.include_router(cases.router, tags=["cases"])
 router.include_router(fields.router, tags=["fields"])
+router.include_router(archives.router, tags=["fields"])
 router.include_router(cells.router, tags=["cells"])
 router.include_router(search.router, tags=["search"])
 router.include_router(signatures.router, tags=["cases"])
