@@ -136,3 +136,37 @@ def restore(folder: Path, data: Path | None, database: str | None, files: str | 
     count = backups.restore(opened, folder)
     opened.close()
     click.echo(f"restored all tables and {count} images; the audit log holds")
+
+
+@store.command(
+    short_help="Delete the cases that are older than they may be.",
+    epilog=f"""\b
+Examples:
+  allclient store retain --days 3650
+  allclient store retain --days 3650 --delete
+
+Run it each night, as from cron. The audit log keeps that a case was deleted,
+and no name.
+{codes.OTHERS}
+""",
+)
+@store_options
+@click.option(
+    "--days",
+    type=click.IntRange(1, 36500),
+    required=True,
+    help="How many days a case is kept after it was made.",
+)
+@click.option("--delete", is_flag=True, help="Delete them; without it they are only counted.")
+def retain(
+    data: Path | None, database: str | None, files: str | None, days: int, delete: bool
+) -> None:
+    """Count the cases made more than so many days ago, or delete them with all that is in them."""
+    opened = open_store(data, database, files)
+    from allclient.store import SYSTEM, retention
+
+    if delete:
+        click.echo(f"deleted {retention.apply(opened, SYSTEM, days)} cases")
+    else:
+        click.echo(f"{len(retention.older(opened, days))} cases are older; --delete deletes them")
+    opened.close()

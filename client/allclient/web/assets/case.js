@@ -70,7 +70,7 @@ async function count() {
 }
 
 async function verify(verdict, subtype) {
-  if (saving || !field()) return;
+  if (saving || !document.getElementById("verify")) return;
   if (verdict === "confirmed" && !field().dataset.answered) return;
   saving = true;
   const { field: id, version } = field().dataset;
@@ -124,7 +124,7 @@ const KEYS = {
   n: () => choose(nextOpen()),
   c: () => verify("confirmed"),
   u: () => verify("unusable"),
-  m: () => document.getElementById("comment").focus(),
+  m: () => document.getElementById("comment")?.focus(),
   s: () => document.getElementById("sign")?.click(),
   b: () => boxes(!viewer.boxes),
   h: () => heat(!viewer.heat),
