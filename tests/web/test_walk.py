@@ -206,6 +206,25 @@ def test_two_cells_are_corrected_and_one_is_found_in_its_field(
     expect(anna.page.locator(".boxes")).to_be_hidden()
 
 
+def test_a_case_is_signed_by_keys_and_its_report_is_a_page_and_a_pdf(
+    anna: Person, tmp_path: Path
+) -> None:
+    uploaded(anna, files(tmp_path, 2))
+    for done, key in enumerate("cc", 1):
+        anna.press(key)
+        expect(anna.page.locator("[data-count=verified]")).to_have_text(str(done))
+    for key in ("s", "m", "Enter"):
+        anna.press(key)
+    expect(anna.page.locator(".signed")).to_contain_text("Signed: malignant by Anna")
+    assert anna.strokes == 5
+    with anna.page.expect_download() as pdf:
+        anna.page.get_by_role("link", name="PDF").click()
+    assert pdf.value.path().read_bytes().startswith(b"%PDF-")
+    anna.page.get_by_role("link", name="Report").click()
+    expect(anna.page.locator(".conclusion")).to_have_text("Malignant")
+    expect(anna.page.locator(".pictures img")).to_have_count(2)
+
+
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_on_any_page(

@@ -17,6 +17,15 @@ from allclient.store.words import FieldState, Verdict
 Id = Annotated[int, Path(ge=1, le=2**31 - 1)]
 
 
+class ErrorText(BaseModel):
+    code: str
+    message: str
+
+
+class ErrorOut(BaseModel):
+    error: ErrorText
+
+
 class CaseIn(BaseModel):
     """A case to make, or its new name."""
 
@@ -43,6 +52,7 @@ class CaseOut(BaseModel):
     name: str
     created_at: datetime
     created_by: str
+    signed: bool
     count: CountOut
 
     @classmethod
@@ -53,6 +63,7 @@ class CaseOut(BaseModel):
             name=case.name,
             created_at=case.created_at,
             created_by=case.created_by,
+            signed=case.signed,
             count=CountOut.model_validate(count),
         )
 

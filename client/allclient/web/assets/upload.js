@@ -40,13 +40,35 @@ export class Uploads {
     this.say();
   }
 
+  // A ZIP archive is one request, and its answer tells of each file in it.
+  async sendArchive(file) {
+    const members = await ask("POST", `/cases/${this.caseId}/archives`, { file });
+    this.total += members.length - 1;
+    for (const { name, field, error } of members) {
+      if (field) this.count(field);
+      else {
+        this.refused += 1;
+        this.problem(name, error.message);
+      }
+    }
+  }
+
+  count(field) {
+    if (field.new) this.sent += 1;
+    else this.again += 1;
+    if (field.state === "waiting" && !this.settled.has(field.id)) this.waiting.set(field.id, field);
+  }
+
   async send(file) {
     try {
+      if (/\.zip$/i.test(file.name)) {
+        await this.sendArchive(file);
+        this.say();
+        return;
+      }
       const path = `/cases/${this.caseId}/fields?name=${encodeURIComponent(file.name)}`;
       const field = await ask("POST", path, { file });
-      if (field.new) this.sent += 1;
-      else this.again += 1;
-      if (field.state === "waiting" && !this.settled.has(field.id)) this.waiting.set(field.id, field);
+      this.count(field);
     } catch (error) {
       this.refused += 1;
       this.problem(file.name, error.message);
