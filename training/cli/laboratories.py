@@ -77,6 +77,10 @@ def laboratories(
         for row in show.rows(found, protocol):
             table.add_row(*row)
         console.print(table)
+    table = Table(*show.DOUBT_HEAD, title="limits of review from other laboratories left out")
+    for row in show.doubt_rows(found):
+        table.add_row(*row)
+    console.print(table)
     output.parent.mkdir(parents=True, exist_ok=True)
     record.write(output, found)
     click.echo(f"{output} written")

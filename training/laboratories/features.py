@@ -13,6 +13,10 @@ from training.laboratories.table import Crops
 from training.metrics.classification import Floats
 
 
+USUAL = (0.3, 0.8, 0.95, 0.8)
+"""About the middle of each number of the shape, so that products say something of their own."""
+
+
 @dataclass(frozen=True)
 class Described:
     """All cells, n of them."""
@@ -28,7 +32,15 @@ class Described:
 
     def columns(self) -> Mapping[str, Floats]:
         """What a head can be given, by name."""
-        return {"size": self.size, "shape": self.shape, "texture": self.texture}
+        pairs = np.triu_indices(self.shape.shape[1])
+        middle = self.shape - USUAL
+        products = middle[:, pairs[0]] * middle[:, pairs[1]]
+        return {
+            "size": self.size,
+            "shape": self.shape,
+            "squares": np.concatenate([self.shape, products], axis=1),
+            "texture": self.texture,
+        }
 
 
 def describe(crops: Crops, report: Callable[[int], None] = lambda done: None) -> Described:

@@ -33,8 +33,10 @@ class Idea:
 IDEAS: Mapping[str, Idea] = {
     "size": Idea({"size": 1}),
     "size and shape": Idea({"shape": 1}),
+    "size and shape with their squares": Idea({"squares": 1}),
     "texture": Idea({"texture": 1}),
     "size and shape, texture": Idea({"shape": 1, "texture": 1}),
+    "size and shape with their squares, texture": Idea({"squares": 1, "texture": 1}),
     "MobileNet's maps": Idea({"mobilenet": 1}),
     "InceptionV3's maps": Idea({"inception_v3": 1}),
     "Xception's maps": Idea({"xception": 1}),
