@@ -12,7 +12,6 @@ from training.laboratories import cutting, plane
 from training.laboratories.table import Crops
 from training.metrics.classification import Floats
 
-
 USUAL = (0.3, 0.8, 0.95, 0.8)
 """About the middle of each number of the shape, so that products say something of their own."""
 
