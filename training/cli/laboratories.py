@@ -44,7 +44,8 @@ def laboratories(
     """Judge ways to read cells with whole laboratories left out, and with new groups of known ones.
 
     Every way is a sum of linear votes over cells: on size, shape, texture, or the maps of a
-    backbone's beginning. Fields are judged by the mean of their cells. Intervals are over groups.
+    backbone's beginning. Fields are judged by the mean probability of their cells. Intervals are
+    over groups.
 
     \b
     Example:

@@ -105,10 +105,11 @@ def test_an_idea_without_its_description_is_left_out() -> None:
     assert "size and shape, texture" in votes.possible(["shape", "texture"])
 
 
-def test_a_field_is_judged_by_the_mean_of_its_cells() -> None:
+def test_a_field_is_judged_by_the_mean_probability_of_its_cells() -> None:
     table = cells([picture("one", True, "a"), picture("one", False, "b")], each=2)
     units = scores.fields(table, np.array([3.0, -1, -2, 1]), np.array([True, True, True, False]))
-    assert units.logits.tolist() == [1, -2]
+    share = (1 / (1 + np.exp(-3)) + 1 / (1 + np.exp(1))) / 2
+    assert units.logits == pytest.approx([np.log(share / (1 - share)), -2])
     assert units.cells.tolist() == [2, 1]
     found = scores.judged(units)
     assert found["auroc"] == {"value": 1.0, "interval": None}  # one group of a label
