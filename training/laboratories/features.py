@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,15 +31,20 @@ class Described:
 
     def columns(self) -> Mapping[str, Floats]:
         """What a head can be given, by name."""
-        pairs = np.triu_indices(self.shape.shape[1])
-        middle = self.shape - USUAL
-        products = middle[:, pairs[0]] * middle[:, pairs[1]]
         return {
             "size": self.size,
             "shape": self.shape,
-            "squares": np.concatenate([self.shape, products], axis=1),
+            "squares": _with_products(self.shape, USUAL),
+            "form": _with_products(self.shape[:, 1:], USUAL[1:]),
             "texture": self.texture,
         }
+
+
+def _with_products(values: Floats, usual: Sequence[float]) -> Floats:
+    """``values`` [n, k], and the products of any two of them less the usual."""
+    first, second = np.triu_indices(values.shape[1])
+    middle = values - np.array(usual)
+    return np.concatenate([values, middle[:, first] * middle[:, second]], axis=1)
 
 
 def describe(crops: Crops, report: Callable[[int], None] = lambda done: None) -> Described:

@@ -55,11 +55,8 @@ def answered(cells: Cells, descriptions: Mapping[str, Floats]) -> dict[str, dict
     }
     for protocol in protocols.PROTOCOLS:
         for fold in protocols.folds(cells, protocol):
-            said = {
-                name: votes.vote(cells, features, fold) for name, features in descriptions.items()
-            }
-            for title, idea in ideas.items():
-                found[title][protocol][fold.test] = votes.combined(said, idea)[fold.test]
+            for title, logits in votes.answers(cells, descriptions, fold, ideas).items():
+                found[title][protocol][fold.test] = logits[fold.test]
     return found
 
 
