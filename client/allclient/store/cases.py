@@ -64,6 +64,7 @@ def get_open(session: Session, case_id: int) -> Case:
 
 
 def rename(session: Session, actor: Actor, case_id: int, name: str) -> Case:
+    """Give a case another name."""
     case = get_open(session, case_id)
     case.name = _checked(name)
     audit.append(session, actor, "case.renamed", f"case:{case.id}")

@@ -106,6 +106,7 @@ def by_need(
 
 
 def count(session: Session, case_id: int) -> int:
+    """Return how many fields a case has."""
     return session.scalar(select(func.count(Field.id)).where(Field.case_id == case_id)) or 0
 
 

@@ -101,6 +101,11 @@ def csrf_of(token: str) -> str:
 
 
 async def person(found: Annotated[Visitor, Depends(visitor)]) -> Visitor:
+    """Return who is logged in.
+
+    Raises:
+        ForbiddenError: a program asks, by a token.
+    """
     if found.by_token:
         raise ForbiddenError("only a person who is logged in may do this, and no program")
     return found

@@ -18,11 +18,15 @@ Id = Annotated[int, Path(ge=1, le=2**31 - 1)]
 
 
 class ErrorText(BaseModel):
+    """Why a request was refused: a code for programs and a sentence for people."""
+
     code: str
     message: str
 
 
 class ErrorOut(BaseModel):
+    """The answer to a request that was refused."""
+
     error: ErrorText
 
 

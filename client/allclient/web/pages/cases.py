@@ -131,6 +131,7 @@ def field_panel(request: Request, person: Anybody, field_id: Id, blind: bool = F
 
 @router.get("/agreement")
 def show_agreement(request: Request, person: Anybody) -> Response:
+    """Show how far readers agree."""
     store: Store = request.app.state.store
     with store.read() as session:
         found = agreement.agreements(session)
