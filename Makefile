@@ -1,5 +1,6 @@
 # Two targets do everything on a machine with Python 3.11 to 3.13, make and a package registry:
-#   make demo    sets up .venv, draws sample smears, classifies them with the embedded server
+#   make demo    sets up .venv, draws sample smears, classifies them with the embedded server, and
+#                writes a report of them
 #   make test    sets up .venv for development, checks style, types and imports, runs all tests
 
 VENV := .venv
@@ -8,12 +9,14 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 # The wheel whose tritonserver the embedded server runs; see `local` in pyproject.toml.
 TRITON_WHEEL := nvidia-pytriton==0.7.0
 SAMPLES := samples/out
+DEMO_REPORT := build/demo.html
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint docs package types-tensorrt unit models convert report bench clean
 
 help:
-	@echo "make demo   set up, draw sample smears and classify them with the embedded server"
+	@echo "make demo   set up, draw sample smears and classify them with the embedded server;"
+	@echo "              the report of them is $(DEMO_REPORT)"
 	@echo "make test   set up, check style, types and imports, run all tests"
 	@echo "make unit   the fast tests alone (no server)"
 	@echo "make lint   style, types and imports alone"
@@ -28,7 +31,10 @@ help:
 	@echo "make clean  remove .venv and what the targets made"
 
 demo: $(VENV)/.ready-demo $(SAMPLES)
-	@$(BIN)/allclient classify $(SAMPLES)
+	@mkdir -p $(dir $(DEMO_REPORT))
+	@$(BIN)/allclient classify $(SAMPLES) --case-by 'drawn-*-{case}-*' \
+	  --report $(DEMO_REPORT) --overwrite
+	@echo "A page of these fields, to open in a browser: $(DEMO_REPORT)"
 
 test: lint
 	@$(BIN)/python -m pytest
@@ -82,7 +88,7 @@ convert: $(VENV)/.ready-convert
 	  $(REAL) $(if $(WITHIN),--within $(WITHIN))
 	@$(BIN)/python -m convert parity --all $(REAL) $(if $(OTHERS),--others $(OTHERS))
 
-# From docs/evaluation/predictions alone, without images and networks. Git ignores the page.
+# From docs/evaluation/predictions alone, without images and backbones. Git ignores the page.
 report: $(VENV)/.ready-convert
 	@$(BIN)/python -m training report
 
@@ -110,7 +116,7 @@ $(BIN)/python:
 	exit 1
 
 $(VENV)/.ready-demo: pyproject.toml | $(BIN)/python
-	@$(PIP) -e '.[local]'
+	@$(PIP) -e '.[local,report]'
 	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 13))' || exit 0; $(PIP) --no-deps $(TRITON_WHEEL)
 	@touch $@
 

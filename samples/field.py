@@ -1,10 +1,10 @@
-"""A whole field of view: cells laid out on a stained smear under a lamp, seen by a camera."""
+"""Draws a whole field of view: cells on a stained smear under a lamp, seen by a camera."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from PIL import Image, ImageFilter
@@ -25,15 +25,15 @@ _WHITE_CELLS: Final[dict[str, Callable[..., cells.Nucleated]]] = {
     "benign": cells.hematogone,
     "early_pre_b": partial(
         cells.blast,
-        look=cells.Blasts((1.2, 1.4), (0.88, 0.94), nucleoli=(0, 0), cleft=0.0, chromatin=0.66),
+        blasts=cells.Blasts((1.2, 1.4), (0.88, 0.94), nucleoli=(0, 0), cleft=0.0, chromatin=0.66),
     ),
     "pre_b": partial(
         cells.blast,
-        look=cells.Blasts((1.7, 2.0), (0.60, 0.70), nucleoli=(0, 1), cleft=0.0, chromatin=0.95),
+        blasts=cells.Blasts((1.7, 2.0), (0.60, 0.70), nucleoli=(0, 1), cleft=0.0, chromatin=0.95),
     ),
     "pro_b": partial(
         cells.blast,
-        look=cells.Blasts((1.6, 1.9), (0.86, 0.92), nucleoli=(3, 5), cleft=1.0, chromatin=0.86),
+        blasts=cells.Blasts((1.6, 1.9), (0.86, 0.92), nucleoli=(3, 5), cleft=1.0, chromatin=0.86),
     ),
 }
 
@@ -43,18 +43,47 @@ RED_CELL: Final = 0.043
 Places = list[tuple[float, float, float]]
 
 
+class Box(NamedTuple):
+    """Where something was drawn, in pixels of the field; what lies outside of it is cut off."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+
+class Field(NamedTuple):
+    """A field, and what is in it."""
+
+    image: Image.Image
+    nuclei: tuple[Box, ...]
+    """One for each leukocyte that lies in the field, if only with a part."""
+    smudges: tuple[Box, ...]
+    """Crushed nuclei, which are purple but no cells any more."""
+
+
 def draw(
     rng: np.random.Generator, *, kind: str, stain: str, height: int, width: int
 ) -> Image.Image:
-    """One field as an RGB image of ``width`` x ``height`` pixels; the same rng state, same field.
+    """Return one field as an RGB image of ``width`` x ``height`` pixels.
 
-    kind: one of KINDS or LABELLED; stain: a name in ``stains.STAINS``.
+    ``kind`` is one of KINDS or LABELLED, ``stain`` a name in ``stains.STAINS``. The same state of
+    ``rng`` gives the same field.
     """
+    return draw_known(rng, kind=kind, stain=stain, height=height, width=width).image
+
+
+def draw_known(
+    rng: np.random.Generator, *, kind: str, stain: str, height: int, width: int
+) -> Field:
+    """The field that ``draw`` draws, and where its nuclei are."""
     colours = STAINS[stain]
     radius = RED_CELL * height * rng.uniform(0.85, 1.15)
     softness = max(0.8, height * rng.uniform(0.002, 0.004))
     shape = (height, width)
     white: Places = []
+    boxes: list[Box] = []
+    crushed: list[Box] = []
     red, nuclei, bodies, platelets, smudges = (np.zeros(shape, np.float32) for _ in range(5))
 
     if kind != "red-cells":
@@ -65,11 +94,14 @@ def draw(
             cell = _WHITE_CELLS[kind](rng, radius, softness)
             _add(nuclei, cell.nucleus, place, top=1.35)
             _add(bodies, cell.cytoplasm, place, top=1.2)
+            boxes += _box(cell.nucleus, place, shape)
             white.append((*place, 1.5 * radius))
         for _ in range(rng.integers(0, 3)):
             place = _free(rng, shape, radius, white, overlap=0.6)
             if place is not None:
-                _add(smudges, cells.smudge(rng, radius), place)
+                smudge = cells.smudge(rng, radius)
+                _add(smudges, smudge, place)
+                crushed += _box(smudge, place, shape, edge=0.1)
 
     _red_cells(rng, red, radius, softness, white)
     for _ in range(rng.integers(3, 14)):
@@ -91,7 +123,7 @@ def draw(
     strength = rng.uniform(0.85, 1.2)
     light = _lamp(rng, height, width)[..., None] * np.array(colours.light, dtype=np.float32)
     passed = light * np.exp(np.float32(-np.log(10) * strength) * absorbance)
-    return _camera(rng, passed, blur=height * 0.0016)
+    return Field(_camera(rng, passed, blur=height * 0.0016), tuple(boxes), tuple(crushed))
 
 
 def _red_cells(
@@ -101,7 +133,7 @@ def _red_cells(
     softness: float,
     white: Places,
 ) -> None:
-    """Scattered red cells, some of them in short rolls, none over a white cell's middle."""
+    """Scatter red cells, some in short rolls, none over the middle of a white cell."""
     height, width = density.shape
     wanted = int(height * width / (radius * radius) * rng.uniform(0.14, 0.24))
     taken: Places = list(white)
@@ -128,7 +160,7 @@ def _free(
     *,
     overlap: float,
 ) -> tuple[float, float] | None:
-    """A place, also a little outside the field, that keeps ``overlap`` of the due distance."""
+    """Return a place, also a little outside the field, at ``overlap`` of the due distance."""
     for _ in range(12):
         y = rng.uniform(-radius, shape[0] + radius)
         x = rng.uniform(-radius, shape[1] + radius)
@@ -152,8 +184,26 @@ def _add(
         field[first:last, left:right] = np.minimum(field[first:last, left:right] + part, top)
 
 
+def _box(
+    patch: cells.Density, place: tuple[float, float], shape: tuple[int, int], edge: float = 0.5
+) -> list[Box]:
+    """The box of what ``_add`` adds to a field, or none where nothing of it lies inside.
+
+    It ends where the density falls below this share of the highest.
+    """
+    half = patch.shape[0] // 2
+    rows, columns = np.nonzero(patch > edge * patch.max())
+    rows, columns = rows + round(place[0]) - half, columns + round(place[1]) - half
+    inside = (rows >= 0) & (rows < shape[0]) & (columns >= 0) & (columns < shape[1])
+    if not inside.any():
+        return []
+    rows, columns = rows[inside], columns[inside]
+    left, top = int(columns.min()), int(rows.min())
+    return [Box(left, top, int(columns.max()) + 1 - left, int(rows.max()) + 1 - top)]
+
+
 def _lamp(rng: np.random.Generator, height: int, width: int) -> cells.Density:
-    """Uneven light: darker towards one side and the corners, with faint stain on the glass."""
+    """Make the light uneven: darker to one side and in the corners, with stain on the glass."""
     y = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
     x = np.linspace(-1, 1, width, dtype=np.float32)
     turn = rng.uniform(0, 2 * np.pi)
@@ -165,7 +215,7 @@ def _lamp(rng: np.random.Generator, height: int, width: int) -> cells.Density:
 
 
 def _camera(rng: np.random.Generator, light: cells.Density, *, blur: float) -> Image.Image:
-    """Focus and noise, to 8 bits."""
+    """Apply focus and noise, and round to 8 bits."""
     sharp = Image.fromarray(np.rint(np.clip(light, 0, 1) * 255).astype(np.uint8))
     seen = np.asarray(sharp.filter(ImageFilter.GaussianBlur(blur * rng.uniform(0.3, 1.8))))
     noise = rng.standard_normal((*light.shape[:2], 1), dtype=np.float32) * np.float32(1.2)

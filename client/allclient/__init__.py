@@ -14,6 +14,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from allclient.cases import Case, summarize
+    from allclient.cell import Box, Cell
     from allclient.client import AsyncClient, Client
     from allclient.contract import Backbone, Label, ReviewReason, Subtype
     from allclient.errors import AllclientError
@@ -24,6 +26,9 @@ __all__ = [
     "AllclientError",
     "AsyncClient",
     "Backbone",
+    "Box",
+    "Case",
+    "Cell",
     "Client",
     "Health",
     "Label",
@@ -34,12 +39,16 @@ __all__ = [
     "Subtype",
     "TlsOptions",
     "__version__",
+    "summarize",
 ]
 
 _HOMES = {
     "AllclientError": "errors",
     "AsyncClient": "client",
     "Backbone": "contract",
+    "Box": "cell",
+    "Case": "cases",
+    "Cell": "cell",
     "Client": "client",
     "Health": "transport",
     "Label": "contract",
@@ -49,6 +58,7 @@ _HOMES = {
     "ReviewReason": "contract",
     "Subtype": "contract",
     "TlsOptions": "transport",
+    "summarize": "cases",
 }
 
 

@@ -20,6 +20,10 @@ tensor. Where the third was not asked:
   only the third would have objected to is not known: an empty REVIEW of the cascade says that two
   backbones raise no objection, not that three do. Where that matters, ask ``all_ensemble``.
 
+CELLS, one row a leukocyte, is computed only for a request that asks for it by name, or that names
+no output at all and so asks for all. Its columns are ``CELL_FIELDS``. Where a batch holds several
+images, the rows of those with fewer cells are filled with zeros; a cell has a width above 0.
+
 ``all_classes`` is ``all_ensemble`` with PROBABILITIES as its one output, for clients that ask every
 output for its classes.
 """
@@ -53,6 +57,9 @@ IMAGE_SUFFIXES: Final = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".dib", ".tif", ".tiff", ".webp"}
 )
 """File name endings that a folder search takes for images, in lower case."""
+
+DICOM_SUFFIXES: Final = frozenset({".dcm", ".dicom"})
+"""File name endings that a folder search takes for DICOM objects, in lower case."""
 
 
 class Label(str, Enum):
@@ -139,9 +146,37 @@ QUALITY_FIELDS: Final = (
 """What the QUALITY tensor holds, in order; ``model_repository/preprocess/1/smear_quality.py`` and
 ``smear_cells.py`` say how each is measured."""
 
+CELL_FIELDS: Final = (
+    "x",
+    "y",
+    "width",
+    "height",
+    "probability_benign",
+    "probability_early_pre_b",
+    "probability_pre_b",
+    "probability_pro_b",
+    "area_share",
+    "agreement",
+)
+"""The columns of CELLS, all from 0 to 1.
+
+- x, y, width, height: the box around the cell's nucleus, its left upper corner first, as shares of
+  the width and the height of the upright file.
+- probability_*: the calibrated probabilities of the four classes, in the order of ``SUBTYPES``: the
+  mean of the backbones that ran and saw the cell. They sum to 1.
+- area_share: the cell's share of the field's leukocyte area, which is what weighs it in the field's
+  answer. The shares of a field's cells sum to 1.
+- agreement: the share of these backbones whose likeliest class is benign or malignant as that of
+  the cell's mean probabilities is.
+"""
+
+NUCLEI_BYTES: Final = SIDE * SIDE // 8
+"""The mask of nuclei in the squashed field, one bit a pixel, as ``numpy.packbits`` packs it."""
+
 
 class Tensor(NamedTuple):
-    """One tensor of a model: KServe v2 datatype and shape without the batch dimension."""
+    """One tensor of a model: KServe v2 datatype and shape without the batch dimension, where -1 is
+    any length."""
 
     datatype: str
     shape: tuple[int, ...]
@@ -155,7 +190,12 @@ class ModelContract(NamedTuple):
 _IMAGE: Final = {"IMAGE": Tensor("BYTES", (1,))}
 _PIXELS: Final = {"PIXELS": Tensor("UINT8", (SIDE, SIDE, 3))}
 _QUALITY: Final = {"QUALITY": Tensor("FP32", (len(QUALITY_FIELDS),))}
-_ANSWER: Final = {
+_NUCLEI: Final = {"NUCLEI": Tensor("UINT8", (NUCLEI_BYTES,))}
+CELLS: Final = Tensor("FP32", (-1, len(CELL_FIELDS)))
+"""What a client asks for when it wants every leukocyte."""
+
+_CELLS: Final = {"CELLS": CELLS}
+ANSWER: Final = {
     "LABEL": Tensor("BYTES", (1,)),
     "SUBTYPE": Tensor("BYTES", (1,)),
     "PROBABILITIES": Tensor("FP32", (4,)),
@@ -165,6 +205,8 @@ _ANSWER: Final = {
     "OOD_SCORE": Tensor("FP32", (1,)),
     "HEATMAP": Tensor("FP32", (7, 7)),
 }
+"""What a client asks for about every image."""
+
 CAM_SIDES: Final = {Backbone.MOBILENET: 14, Backbone.XCEPTION: 28, Backbone.INCEPTION_V3: 25}
 """Height and width of each backbone's last feature map for a 224x224 input."""
 
@@ -176,22 +218,22 @@ def _backbone(backbone: Backbone) -> ModelContract:
     )
 
 
-def _vote_inputs() -> dict[str, Tensor]:
-    inputs = dict(_QUALITY)
-    for backbone in BACKBONES:
-        outputs = _backbone(backbone).outputs
-        prefix = backbone.value.upper()
-        inputs[f"{prefix}_LOGITS"] = outputs["LOGITS"]
-        inputs[f"{prefix}_CAM"] = outputs["CAM"]
-    return inputs
+def _of_backbones(*names: str) -> dict[str, Tensor]:
+    """The outputs of these names of every backbone, as the inputs of a model behind them."""
+    return {
+        f"{backbone.value.upper()}_{name}": _backbone(backbone).outputs[name]
+        for backbone in BACKBONES
+        for name in names
+    }
 
 
 MODELS: Final[dict[str, ModelContract]] = {
-    ENSEMBLE: ModelContract(_IMAGE, _ANSWER),
-    CASCADE: ModelContract(_IMAGE, _ANSWER),
-    CLASSES: ModelContract(_IMAGE, {"PROBABILITIES": _ANSWER["PROBABILITIES"]}),
-    "preprocess": ModelContract(_IMAGE, {**_PIXELS, **_QUALITY}),
+    ENSEMBLE: ModelContract(_IMAGE, {**ANSWER, **_CELLS}),
+    CASCADE: ModelContract(_IMAGE, {**ANSWER, **_CELLS}),
+    CLASSES: ModelContract(_IMAGE, {"PROBABILITIES": ANSWER["PROBABILITIES"]}),
+    "preprocess": ModelContract(_IMAGE, {**_PIXELS, **_QUALITY, **_NUCLEI}),
     **{backbone.value: _backbone(backbone) for backbone in BACKBONES},
-    "vote": ModelContract(_vote_inputs(), _ANSWER),
+    "vote": ModelContract({**_QUALITY, **_of_backbones("LOGITS", "CAM")}, ANSWER),
+    "cells": ModelContract({**_PIXELS, **_NUCLEI, **_of_backbones("CAM")}, _CELLS),
 }
 """Inputs and outputs of every model in the repository, by model name."""

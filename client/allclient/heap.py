@@ -28,7 +28,9 @@ _LIMITS: Final = {
 
 
 def variables(environment: Mapping[str, str]) -> dict[str, str]:
-    """What to add to the environment of a program that is started; what it has stays as it is.
+    """Return what to add to the environment of a program that is started.
+
+    What the environment has already stays as it is.
 
     Other C libraries than glibc ignore it.
     """
@@ -36,7 +38,7 @@ def variables(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def limit() -> None:
-    """Set the same for this process, but what its environment sets already.
+    """Set the same for this process, except for what its environment sets already.
 
     A library does not decide this for the program that uses it: only our own programs call it, and
     before they start threads. It does nothing where the C library is not glibc.

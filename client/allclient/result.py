@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from allclient.cell import Cell
 from allclient.contract import Backbone, Label, ReviewReason, Subtype
 from allclient.errors import AllclientError
 
@@ -37,6 +38,22 @@ class Result:
     """float32 [7, 7], 0 to 1: class activation map of ``subtype`` over the whole image."""
     request_id: str = ""
     model_version: str = ""
+    cells: tuple[Cell, ...] | None = field(default=None, repr=False)
+    """The leukocytes that were found; None where they were not asked for."""
+    um_per_pixel: float | None = None
+    """The size of a pixel in micrometres, as far as it is known."""
+
+    @property
+    def leukocytes(self) -> int | None:
+        """How many leukocytes were found; None where cells were not asked for."""
+        return None if self.cells is None else len(self.cells)
+
+    @property
+    def malignant_leukocytes(self) -> int | None:
+        """How many of them are labelled malignant; None where cells were not asked for."""
+        if self.cells is None:
+            return None
+        return sum(cell.label is Label.MALIGNANT for cell in self.cells)
 
     @property
     def probability(self) -> float:

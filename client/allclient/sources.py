@@ -1,7 +1,8 @@
-"""From what a user names, files, folders, patterns and lists, to image files, one at a time.
+"""Finds image files from what a user names: files, folders, patterns and lists, one at a time.
 
 The order is the same each time: the arguments as given, a folder's entries by name. Nothing is
-opened here. A path that does not exist, or a folder that cannot be listed, comes out as it is:
+opened here but DICOMDIRs, which stand for the images that they list. A path that does not exist, or
+a folder that cannot be listed, comes out as it is:
 reading it gives the error that names it.
 """
 
@@ -15,7 +16,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from allclient.contract import IMAGE_SUFFIXES
+from allclient.contract import DICOM_SUFFIXES, IMAGE_SUFFIXES
+from allclient.dicom import dicomdir
 from allclient.pathlist import read_list
 from allclient.result import Pipe
 
@@ -32,14 +34,14 @@ class Skipped:
     """Paths that were named twice, and links to folders already searched."""
 
     def sentence(self) -> str:
-        """Empty when nothing was left out."""
+        """Return what was left out in a sentence; empty if nothing was."""
         parts = [
             _count(self.other_files, "other file in folders (hidden, or no image by its name)"),
             _count(self.folders, "folder in folders (use --recursive)"),
             _count(self.repeated, "repeated path"),
         ]
-        said = ", ".join(part for part in parts if part)
-        return f"skipped: {said}" if said else ""
+        counts = ", ".join(part for part in parts if part)
+        return f"skipped: {counts}" if counts else ""
 
 
 def expand(
@@ -50,22 +52,27 @@ def expand(
     null: bool = False,
     skipped: Skipped | None = None,
 ) -> Iterator[str]:
-    """The image files that ``paths`` stand for, each once, without holding them all in memory.
+    """Yield the image files that ``paths`` stand for, each once, without holding them all.
 
-    A path is a file (taken whatever its ending), a folder (its files that end like images, with
-    ``recursive`` those of its folders too), a pattern such as ``"slides/**/*.jpg"`` (when no file
-    has that very name), or ``-`` for the list in ``listed``: a path a line, or ended by a zero
-    byte each with ``null``. In a list, patterns are plain names. A pipe is a ``Pipe`` where it is
-    named itself, and a file like others where it is found.
+    A path is one of these:
 
-    Raises ConfigurationError when the list cannot be read.
+    - a file, taken whatever its ending,
+    - a folder: its files that end like images, with ``recursive`` those of its folders too,
+    - a pattern such as ``"slides/**/*.jpg"``, when no file has that very name,
+    - ``-`` for the list in ``listed``: a path a line, or a zero byte after each with ``null``.
+
+    A file named DICOMDIR stands for the images that it lists. In a list, patterns are plain names.
+    A pipe is a ``Pipe`` where it is named itself, and a file like others where it is found.
+
+    Raises:
+        ConfigurationError: the list or a DICOMDIR cannot be read.
     """
     arguments = list(paths)
     search = _Search(recursive, skipped if skipped is not None else Skipped())
-    found = _arguments(arguments, search, listed, null)
+    sources = _arguments(arguments, search, listed, null)
     if len(arguments) == 1 and arguments[0] != "-":
-        return found  # one search meets no path twice; a million paths need no memory
-    return _once(found, search.skipped)
+        return sources  # one search meets no path twice; a million paths need no memory
+    return _once(sources, search.skipped)
 
 
 def _arguments(
@@ -96,11 +103,13 @@ class _Search:
     def path(self, path: str) -> Iterator[str]:
         if stat.S_ISDIR(_mode(path)):
             yield from self._folder(path)
+        elif path.rpartition(os.sep)[2] == dicomdir.NAME:
+            yield from dicomdir.images(path)
         else:
             yield path
 
     def _folder(self, top: str) -> Iterator[str]:
-        """Depth first, without recursion: folders can be nested more deeply than calls."""
+        """Search depth first without recursion: folders can be nested deeper than calls."""
         listing = self._listing(top)
         if listing is None:
             yield top
@@ -119,13 +128,15 @@ class _Search:
                     yield path
                 else:
                     levels.append((path, iter(listing)))
+            elif name == dicomdir.NAME:
+                yield from dicomdir.images(path)
             elif name.startswith(".") or not _is_image_name(name):
                 self.skipped.other_files += 1
             else:
                 yield path
 
     def _listing(self, folder: str) -> list[tuple[str, bool]] | None:
-        """Names, and whether each is a folder, in order; None when it cannot be listed."""
+        """Return names, and whether each is a folder, in order; None if it cannot be listed."""
         try:
             status = os.stat(folder)  # noqa: PTH116
             identity = (status.st_dev, status.st_ino)
@@ -134,10 +145,10 @@ class _Search:
                 return []
             self._searched.add(identity)
             with os.scandir(folder) as entries:
-                found = [(entry.name, _is_folder(entry)) for entry in entries]
+                listing = [(entry.name, _is_folder(entry)) for entry in entries]
         except OSError:
             return None
-        return sorted(found, key=lambda entry: os.fsencode(entry[0]))
+        return sorted(listing, key=lambda entry: os.fsencode(entry[0]))
 
 
 def _once(paths: Iterator[str], skipped: Skipped) -> Iterator[str]:
@@ -162,7 +173,7 @@ def _absolute(path: str) -> str:
 
 
 def _mode(path: str) -> int:
-    """What a path leads to, as ``stat`` has it; 0 when that is not known."""
+    """Return what a path leads to, as ``stat`` has it; 0 when that is not known."""
     try:
         return os.stat(path).st_mode  # noqa: PTH116  a path that is no file name is no error here
     except (OSError, ValueError):
@@ -177,7 +188,8 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def _is_image_name(name: str) -> bool:
-    return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES  # noqa: PTH122  no Path per file
+    suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122  no Path per file
+    return suffix in IMAGE_SUFFIXES or suffix in DICOM_SUFFIXES
 
 
 def _count(number: int, what: str) -> str:

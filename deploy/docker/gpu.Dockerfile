@@ -11,8 +11,8 @@ COPY pyproject.toml README.md LICENSE ./
 COPY client client
 RUN python -m pip install --no-cache-dir --target /opt/packages . \
     && python -m pip install --no-cache-dir --no-deps --target /opt/packages \
-        imagecodecs==2026.1.14 pillow==12.3.0 simplejpeg==1.9.0 \
-        tifffile==2026.3.3
+        imagecodecs==2026.1.14 opencv-python-headless==4.11.0.86 pillow==12.3.0 \
+        simplejpeg==1.9.0 tifffile==2026.3.3
 
 FROM python:3.12.12-slim-bookworm AS tools
 WORKDIR /src

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -94,11 +95,14 @@ def test_the_classes_are_the_ensembles() -> None:
         read_config(REPOSITORY / model / "config.pbtxt").ensemble_scheduling.step
         for model in (contract.ENSEMBLE, contract.CLASSES)
     )
-    for step in whole:
+    expected = [step for step in whole if step.model_name != "cells"]
+    for step in expected:
         if step.model_name == "vote":
             for output in set(step.output_map) - {"PROBABILITIES"}:
                 del step.output_map[output]
-    assert list(classes) == list(whole)
+        elif step.model_name == "preprocess":
+            del step.output_map["NUCLEI"]
+    assert list(classes) == expected
 
 
 def test_no_ensemble_has_an_ensemble_in_it() -> None:
@@ -148,7 +152,19 @@ def test_majority_speaks_the_contract(pure_module: Callable[[str], ModuleType]) 
     assert heatmap.shape == (majority.HEATMAP_SIDE,) * 2
 
 
-def test_the_cascade_asks_every_backbone_and_the_vote_takes_them_optionally(
+def test_cells_speak_the_contract(pure_module: Callable[[str], ModuleType]) -> None:
+    cells = pure_module("smear_leukocytes")
+    assert cells.CELL_FIELDS == contract.CELL_FIELDS
+    assert tuple(backbone.value for backbone in contract.BACKBONES) == cells.BACKBONES
+    names = [f"probability_{label}" for label in LABELS]
+    assert list(contract.CELL_FIELDS[4:8]) == names
+    assert contract.NUCLEI_BYTES * 8 == contract.SIDE**2
+    page = (REPOSITORY.parent / "docs" / "cells.md").read_text("utf-8")
+    table = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
+    assert re.findall("`(.+?)`", "".join(table)) == list(contract.CELL_FIELDS)
+
+
+def test_the_cascade_asks_every_backbone_and_the_others_take_them_optionally(
     pure_module: Callable[[str], ModuleType],
 ) -> None:
     cascade = pure_module("smear_cascade")
@@ -156,5 +172,7 @@ def test_the_cascade_asks_every_backbone_and_the_vote_takes_them_optionally(
     order = cascade.parse_order(config.parameters["ORDER"].string_value)
     assert {backbone.value for backbone in contract.BACKBONES} == set(order)
     assert cascade.BACKBONES == pure_module("majority").BACKBONES
-    vote = read_config(REPOSITORY / "vote" / "config.pbtxt")
-    assert {tensor.name for tensor in vote.input if not tensor.optional} == {"QUALITY"}
+    needed = {"vote": {"QUALITY"}, "cells": {"PIXELS", "NUCLEI"}}
+    for model, names in needed.items():
+        config = read_config(REPOSITORY / model / "config.pbtxt")
+        assert {tensor.name for tensor in config.input if not tensor.optional} == names

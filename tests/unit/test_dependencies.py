@@ -16,8 +16,11 @@ MODULES = {"pillow": "PIL", "opencv-python-headless": "cv2", "grpcio": "grpc"}
 """The module that a package installs, where it has another name."""
 
 MODELS = sorted((ROOT / "model_repository").glob("*/1/*.py"))
-EXTRAS = ("local", "pacs", "web", "bulk")
-"""Folders of the client that need an extra of the same name."""
+EXTRAS = ("local", "pacs", "dicom", "store", "view", "web", "bulk")
+"""Folders of the client that need an extra: of the same name, ``report`` for ``view``, ``pacs`` for
+``dicom``, and ``web`` for ``store``."""
+
+VIEW = sorted((ROOT / "client" / "allclient" / "view").glob("*.py"))
 
 CORE = sorted(
     path
@@ -53,6 +56,12 @@ def test_served_models_import_what_the_extra_local_brings(path: Path) -> None:
 @pytest.mark.parametrize("path", CORE, ids=lambda path: path.stem)
 def test_the_core_imports_only_what_the_core_installs(path: Path) -> None:
     assert imported(path) <= declared(PROJECT["dependencies"]) | {"allclient", "tritonclient"}
+
+
+@pytest.mark.parametrize("path", VIEW, ids=lambda path: path.stem)
+def test_pictures_and_pages_import_what_the_extra_report_brings(path: Path) -> None:
+    brought = declared([*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["report"]])
+    assert imported(path) <= brought | {"allclient"}
 
 
 def test_there_is_something_to_look_at() -> None:

@@ -8,13 +8,40 @@ from typing import Any, Final
 import click
 
 from allclient.cli import codes
+from allclient.cli.grouped import GroupedCommand
 from allclient.cli.options import AnyPath, connection_options, embedded_options, server_option
 from allclient.contract import CASCADE, ENSEMBLE
 
 _FORMATS: Final = ["table", "csv", "jsonl"]
 
+_GROUPS: Final = {
+    "Which images": ("recursive", "null", "um_per_pixel"),
+    "Results": ("form", "output", "resume", "overwrite", "unordered"),
+    "Cells, cases and pictures": ("cells", "annotate", "case_by", "cases", "report"),
+    "Server": (
+        "server",
+        "model",
+        "in_flight",
+        "timeout",
+        "retry_for",
+        "model_repository",
+        "flavour",
+        "tls",
+        "tls_ca",
+        "tls_cert",
+        "tls_key",
+        "token_file",
+    ),
+}
+
+
+def _path(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Path | None:
+    return None if value is None else Path(value)
+
 
 @click.command(
+    cls=GroupedCommand,
+    groups=_GROUPS,
     short_help="Classify images.",
     epilog=f"""\b
 Examples:
@@ -24,15 +51,18 @@ Examples:
   allclient classify slides/ --output results.csv
   allclient classify slides/ --output results.csv --resume
   find / -name "*.tif" -print0 | allclient classify - --null --format csv
+  allclient classify slides/ -r --report report.html
+  allclient classify scans/ --case-by "{{case}}_*" --cases cases.csv
   allclient classify slides/ --model all_cascade
   allclient classify slides/ --server triton.example:8001 --tls-ca ca.pem
 
 \b
 PATH is one or more of:
   a file     tried whatever its ending
-  a folder   its image files by ending (jpg, png, bmp, tif, webp, ...), in
-             order of name; hidden ones are left out; what is left out is
+  a folder   its image files by ending (jpg, png, bmp, tif, webp, dcm, ...),
+             in order of name; hidden ones are left out; what is left out is
              counted and said
+  a DICOMDIR the images that it lists (DICOM needs the extra pacs)
   a pattern  in quotes, with * ? [] and ** for folders at any depth
   -          a list of paths on standard input
 A path named twice is classified once.
@@ -60,7 +90,7 @@ Every answer needs a reading by a pathologist; this is not a medical device.
     "-o",
     "--output",
     type=AnyPath(),
-    callback=lambda _ctx, _param, value: None if value is None else Path(value),
+    callback=_path,
     metavar="FILE",
     help="Write to FILE, whole or not at all; a run that stops early leaves FILE.partial.",
 )
@@ -70,7 +100,48 @@ Every answer needs a reading by a pathologist; this is not a medical device.
     help="Go on with --output: skip what it holds, try again what failed. Names are compared as "
     "given, so use the same paths.",
 )
-@click.option("--overwrite", is_flag=True, help="Replace --output when it exists.")
+@click.option("--overwrite", is_flag=True, help="Replace files that exist.")
+@click.option(
+    "--um-per-pixel",
+    type=click.FloatRange(min=0, min_open=True, max=1e6),
+    metavar="NUMBER",
+    help="The size of a pixel in micrometres, of every image.",
+)
+@click.option(
+    "--cells",
+    type=AnyPath(),
+    metavar="FILE|DIR",
+    help="Write every leukocyte: FILE.csv or FILE.jsonl; in a folder, GeoJSON for QuPath, a file "
+    "for each field.",
+)
+@click.option(
+    "--annotate",
+    type=AnyPath(),
+    callback=_path,
+    metavar="DIR",
+    help="Draw each field with its cells and heat map into a folder.",
+)
+@click.option(
+    "--case-by",
+    metavar="folder|PATTERN",
+    help="Count fields by case: by their folder, or by a pattern of the end of the path that has "
+    "{case} in it. Default with --cases and --report: folder.",
+)
+@click.option(
+    "--cases",
+    type=AnyPath(),
+    callback=_path,
+    metavar="FILE",
+    help="Write the cases: FILE.csv or FILE.jsonl.",
+)
+@click.option(
+    "--report",
+    type=AnyPath(),
+    callback=_path,
+    metavar="FILE",
+    help="Write a page of the run: cases, fields with cells and heat map, cells by class. One HTML "
+    "file with everything in it.",
+)
 @server_option
 @click.option(
     "--model",

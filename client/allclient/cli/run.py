@@ -1,45 +1,37 @@
-"""One run of ``allclient classify``: images found, a server, results written, a summary."""
+"""Runs ``allclient classify`` once: images found, a server, results written, a summary."""
 
 from __future__ import annotations
 
+import math
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING
 
 import click
 
 from allclient import heap
-from allclient.cli import codes
+from allclient.cli import codes, settings
+from allclient.cli.extras import Extras, StoppedError
 from allclient.cli.options import ConnectionOptions, check_server, make_client
+from allclient.cli.outputs import Output, format_name, open_output
 from allclient.cli.screen import Screen, TerminalTable
 from allclient.cli.signals import StopSignals
 from allclient.cli.tally import NOTICE, Tally
-from allclient.contract import IMAGE_SUFFIXES, ReviewReason
+from allclient.cli.wanted import Wanted
+from allclient.contract import DICOM_SUFFIXES, IMAGE_SUFFIXES, ReviewReason
 from allclient.errors import AllclientError, ModelNotReadyError, OutputError
-from allclient.report import (
-    SUFFIXES,
-    Csv,
-    FileOutput,
-    JsonLines,
-    Row,
-    RowFile,
-    StreamOutput,
-    Table,
-    opening,
-    row_of,
-)
-from allclient.report.formats import Format, printable
+from allclient.report import FileOutput, row_of
+from allclient.report.formats import printable
 from allclient.sources import Skipped, expand
 
 if TYPE_CHECKING:
-    from allclient.client import Client, Stream
+    from allclient.client import Client
     from allclient.local import LocalServer
-
-_FORMATS: Final[dict[str, Callable[[], Format]]] = {"csv": Csv, "jsonl": JsonLines, "table": Table}
+    from allclient.result import Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +58,19 @@ class Options:
     tls_cert: Path | None
     tls_key: Path | None
     token_file: Path | None
+    um_per_pixel: float | None
+    cells: str | None
+    annotate: Path | None
+    case_by: str | None
+    cases: Path | None
+    report: Path | None
+
+    @property
+    def wanted(self) -> Wanted:
+        return Wanted(self.cells, self.annotate, self.case_by, self.cases, self.report)
 
     def connection(self) -> ConnectionOptions:
+        """The options of the connection to a server that was named."""
         return ConnectionOptions(
             tls=self.tls,
             tls_ca=self.tls_ca,
@@ -77,134 +80,189 @@ class Options:
         )
 
 
-class Output(Protocol):
-    """Where rows go."""
-
-    def is_done(self, file: str) -> bool: ...
-    def write(self, row: Row) -> None: ...
-    def finish(self) -> None: ...
-    def abandon(self) -> str | None: ...
-
-
 def run(options: Options) -> int:
-    """Classify; the exit code. Raises AllclientError when it could not even begin."""
+    """Classify; return the exit code.
+
+    Raises:
+        AllclientError: the run could not even begin.
+    """
     _check(options)
     heap.limit()
-    skipped = Skipped()
-    files = _search(options, skipped)
-    tally = Tally()
     with Screen() as screen, StopSignals() as signals:
+        work = _Run(options, screen, signals)
+        return work.run()
+
+
+class _Run:
+    """One run: what it goes through, in order."""
+
+    def __init__(self, options: Options, screen: Screen, signals: StopSignals) -> None:
+        self._options = options
+        self._screen = screen
+        self._signals = signals
+        self._skipped = Skipped()
+        self._tally = Tally()
+        self._settings = settings.of_run(options) if options.report is not None else []
+        self._output: Output
+        self._extras: Extras | None = None
+
+    def run(self) -> int:
+        options, signals = self._options, self._signals
+        files = _search(options, self._skipped)
         first = signals.call(next, files, None)
         if first is None:
-            click.echo(_nothing_found(options.paths, skipped), err=True)
+            click.echo(_nothing_found(options.paths, self._skipped), err=True)
             return codes.USAGE
-        output = signals.call(_open_output, options, screen)
-        todo = (file for file in chain([first], files) if not output.is_done(file))
-        first_todo = signals.call(next, todo, None)
+        self._output = signals.call(
+            open_output,
+            options.form,
+            options.output,
+            self._screen,
+            resume=options.resume,
+            overwrite=options.overwrite,
+        )
+        is_done = self._output.is_done
+        todo = (file for file in chain([first], files) if not is_done(file))
         failure: AllclientError | None = None
-        if first_todo is not None:
-            try:
-                with ExitStack() as stack:
-                    server = _start_server(options, stack, screen)
-                    client = stack.enter_context(_client(options, server))
-                    tally.begin()
-                    screen.start(lambda: _count(options, output))
-                    stream = client.classify_many(
-                        chain([first_todo], todo),
-                        ordered=not options.unordered,
-                        in_flight=options.in_flight,
-                    )
-                    signals.watch(stream)
-                    if server is not None:
-                        server.when_lost(stream.stop)
-                    _write_all(stream, output, tally, screen, signals)
-            except AllclientError as error:
-                failure = error
-            except BaseException:
-                _keep(output, screen, signals)
-                raise
-        screen.stop()
-        return _close(options, output, tally, skipped, screen, signals, failure)
-
-
-def _close(
-    options: Options,
-    output: Output,
-    tally: Tally,
-    skipped: Skipped,
-    screen: Screen,
-    signals: StopSignals,
-    failure: AllclientError | None,
-) -> int:
-    """Say how it went, and finish the output or keep it for later; the exit code."""
-    if failure is not None and not tally.begun:
-        _keep(output, screen, signals)
-        raise failure
-    if failure is None and signals.received is None:
         try:
-            signals.call(output.finish)
-        except OutputError as error:
+            first_todo = signals.call(next, todo, None)
+            self._extras = signals.call(self._open_extras, first_todo is not None)
+            if first_todo is not None:
+                self._classify(chain([first_todo], todo))
+        except AllclientError as error:
             failure = error
-    complete = failure is None and signals.received is None
-    if said := skipped.sentence():
-        screen.say(said)
-    before = output.resumed if isinstance(output, FileOutput) else 0
-    screen.say(tally.sentence(before=before))
-    screen.say(NOTICE)
-    if complete:
-        return codes.SOME_FAILED if tally.failed else codes.CLASSIFIED
-    if failure is None:
-        screen.say("allclient: stopped before the end")
-    try:
-        _keep(output, screen, signals)
-    except OutputError as error:
-        failure = failure or error
-    if failure is not None:
-        raise failure
-    return signals.exit_code
+        except BaseException:
+            self._keep()
+            raise
+        self._screen.stop()
+        if failure is not None and not self._tally.begun:
+            self._keep()
+            raise failure
+        return self._close(failure)
 
+    def _open_extras(self, anything_to_do: bool) -> Extras | None:
+        options = self._options
+        if not options.wanted or not (anything_to_do or options.wanted.unfinished):
+            return None
+        output = self._output
+        done = output if options.resume and isinstance(output, FileOutput) else None
+        return Extras(
+            options.wanted,
+            options.paths,
+            output=options.output,
+            overwrite=options.overwrite,
+            done=done,
+        )
 
-def _keep(output: Output, screen: Screen, signals: StopSignals) -> None:
-    if partial := signals.call(output.abandon):
-        screen.say(f"allclient: what was finished is in {partial}; --resume goes on from there")
+    def _classify(self, files: Iterator[str]) -> None:
+        options, screen, signals = self._options, self._screen, self._signals
+        with ExitStack() as stack:
+            server = _start_server(options, stack, screen)
+            client = stack.enter_context(_client(options, server))
+            if options.report is not None:
+                self._settings += settings.of_server(client, server)
+            self._tally.begin()
+            screen.start(lambda: _count(options, self._output))
+            stream = client.classify_many(
+                files,
+                ordered=not options.unordered,
+                in_flight=options.in_flight,
+                cells=bool(options.wanted),
+                um_per_pixel=options.um_per_pixel,
+            )
+            signals.watch(stream)
+            if server is not None:
+                server.when_lost(stream.stop)
+            with stream:
+                for outcome in stream:
+                    self._take(outcome)
 
+    def _take(self, outcome: Outcome) -> None:
+        screen, row = self._screen, row_of(outcome)
+        if self._extras is not None:  # before the row, which tells a later run that all is done
+            for problem in self._signals.call(self._extras.take, outcome):
+                screen.say(printable(problem))
+        self._signals.call(self._output.write, row)
+        self._tally.count(row)
+        screen.advance()
+        if row.error is not None and not isinstance(self._output, TerminalTable):
+            code, message = row.error
+            screen.say(printable(f"allclient: {row.file}: {code}: {message}"))
+        if ReviewReason.FIRST_PAGE_ONLY.value in (row.review or ()):
+            screen.say(printable(f"allclient: {row.file}: several pages; only the first was read"))
 
-def _write_all(
-    stream: Stream, output: Output, tally: Tally, screen: Screen, signals: StopSignals
-) -> None:
-    said_by_row = isinstance(output, TerminalTable)
-    with stream:
-        for outcome in stream:
-            row = row_of(outcome)
-            signals.call(output.write, row)
-            tally.count(row)
-            screen.advance()
-            if row.error is not None and not said_by_row:
-                code, message = row.error
-                screen.say(printable(f"allclient: {row.file}: {code}: {message}"))
-            if ReviewReason.FIRST_PAGE_ONLY.value in (row.review or ()):
-                screen.say(
-                    printable(f"allclient: {row.file}: several pages; only the first was read")
-                )
+    def _close(self, failure: AllclientError | None) -> int:
+        """Say how it went, and finish the output or keep it for later; the exit code."""
+        screen, signals, tally = self._screen, self._signals, self._tally
+        if failure is None and signals.received is None:
+            try:
+                self._finish()
+            except StoppedError:
+                pass  # signals.received says so
+            except OutputError as error:
+                failure = error
+        complete = failure is None and signals.received is None
+        if said := self._skipped.sentence():
+            screen.say(said)
+        if complete and self._extras is not None and (table := self._extras.table()):
+            screen.say(table)
+        before = self._output.resumed if isinstance(self._output, FileOutput) else 0
+        screen.say(tally.sentence(before=before))
+        screen.say(NOTICE)
+        if complete:
+            missing = self._extras is not None and self._extras.failed
+            return codes.SOME_FAILED if tally.failed or missing else codes.CLASSIFIED
+        if failure is None:
+            screen.say("allclient: stopped before the end")
+        try:
+            self._keep()
+        except OutputError as error:
+            failure = failure or error
+        if failure is not None:
+            raise failure
+        return signals.exit_code
+
+    def _finish(self) -> None:
+        """Make everything permanent under its name, the rows last."""
+        extras, signals = self._extras, self._signals
+        if extras is not None:
+            if self._screen.interactive and self._options.report is not None:
+                self._screen.say("writing the report ...")
+            signals.call(extras.finish, self._settings, self._check_stopped)
+        signals.call(self._output.finish)
+        if extras is not None:
+            signals.call(extras.end)
+
+    def _check_stopped(self) -> None:
+        if self._signals.received is not None:
+            raise StoppedError
+
+    def _keep(self) -> None:
+        kept = [self._signals.call(self._output.abandon)]
+        if self._extras is not None:
+            resumable = isinstance(self._output, FileOutput)
+            kept.append(self._signals.call(self._extras.abandon, resumable=resumable))
+        if places := " and ".join(place for place in kept if place):
+            self._screen.say(
+                f"allclient: what was finished is in {places}; --resume goes on from there"
+            )
 
 
 def _check(options: Options) -> None:
     if options.resume and options.overwrite:
         raise click.UsageError("--resume and --overwrite exclude each other")
-    if options.output is None and (options.resume or options.overwrite):
-        raise click.UsageError("--resume and --overwrite need --output")
-    if options.resume and _format_name(options) == "table":
+    if options.output is None and options.resume:
+        raise click.UsageError("--resume needs --output")
+    if options.output is None and options.overwrite and not options.wanted:
+        raise click.UsageError("--overwrite needs --output, or another file to write")
+    if options.resume and format_name(options.form, options.output) == "table":
         raise click.UsageError("a table cannot be resumed: use --format csv or jsonl")
     if options.null and "-" not in options.paths:
         raise click.UsageError("--null is about the list on standard input: name '-' as a PATH")
+    if options.um_per_pixel is not None and math.isnan(options.um_per_pixel):
+        raise click.UsageError("--um-per-pixel is no number")
+    options.wanted.check()
     check_server(options.server, options.model_repository, options.flavour, options.connection())
-
-
-def _format_name(options: Options) -> str:
-    if options.form is not None:
-        return options.form
-    suffix = options.output.suffix.lower() if options.output else ""
-    return SUFFIXES.get(suffix, "table")
 
 
 def _search(options: Options, skipped: Skipped) -> Iterator[str]:
@@ -219,7 +277,7 @@ def _search(options: Options, skipped: Skipped) -> Iterator[str]:
 
 
 def _count(options: Options, output: Output) -> int | None:
-    """How many images there are to do; None when only the list on standard input knows."""
+    """Return how many images there are to do; None when only the list on standard input knows."""
     if "-" in options.paths:
         return None
     files = expand(options.paths, recursive=options.recursive)
@@ -228,26 +286,13 @@ def _count(options: Options, output: Output) -> int | None:
 
 def _nothing_found(paths: Sequence[str], skipped: Skipped) -> str:
     where = ", ".join(printable(path) for path in paths[:3]) + (", ..." if len(paths) > 3 else "")
-    endings = ", ".join(sorted(IMAGE_SUFFIXES))
-    said = skipped.sentence() or f"images end in {endings}; other files are taken when named"
-    return f"allclient: no image found in {where} ({said})"
-
-
-def _open_output(options: Options, screen: Screen) -> Output:
-    name = _format_name(options)
-    form = _FORMATS[name]()
-    if options.output is None or str(options.output) == "-":
-        if name == "table" and screen.interactive and sys.stdout.isatty():
-            return TerminalTable(screen)
-        return StreamOutput(sys.stdout.buffer, form)
-    with opening(options.output):
-        if options.output.exists() and not options.output.is_file():
-            return StreamOutput(RowFile(options.output, "wb"), form)  # a named pipe, /dev/null
-    return FileOutput(options.output, form, resume=options.resume, overwrite=options.overwrite)
+    endings = ", ".join(sorted(IMAGE_SUFFIXES | DICOM_SUFFIXES))
+    explanation = skipped.sentence() or f"images end in {endings}; other files are taken when named"
+    return f"allclient: no image found in {where} ({explanation})"
 
 
 def _start_server(options: Options, stack: ExitStack, screen: Screen) -> LocalServer | None:
-    """The embedded server, which ends with ``stack``; None where --server names another."""
+    """Start the embedded server, which ends with ``stack``; None if --server names another."""
     if options.server:
         return None
     from allclient.local import LocalServer, sharedmemory
@@ -278,16 +323,22 @@ def _client(options: Options, server: LocalServer | None) -> Client:
     )
     if server is None:
         try:
-            _require_model(client)
+            _require_model(client, cells=bool(options.wanted))
         except BaseException:
             client.close()
             raise
     return client
 
 
-def _require_model(client: Client) -> None:
+def _require_model(client: Client, *, cells: bool) -> None:
     """Fail before the first image when no image can be classified."""
     health = client.health()
     if not health.ok:
         problem = "; ".join(health.problems) or f"{health.model} is not ready"
         raise ModelNotReadyError(f"the server at {health.address} cannot classify: {problem}")
+    if cells and not health.cells:
+        raise ModelNotReadyError(
+            f"the server at {health.address} gives no cells: its models are of version 0.2 or "
+            "older; leave out --cells, --annotate, --case-by, --cases and --report, or serve the "
+            "models of this version"
+        )

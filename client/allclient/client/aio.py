@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import (
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+)
+from functools import partial
 from typing import Final, ParamSpec, TypeVar
 
 from allclient.client.budget import AsyncBudget
 from allclient.client.ledger import FATAL, Ledger
-from allclient.client.reading import iterate, read_image, size_of
+from allclient.client.reading import iterate, read_field, size_of, told
 from allclient.client.sync import HEALTH_TIMEOUT, IN_FLIGHT
 from allclient.contract import ENSEMBLE
 from allclient.errors import AllclientError
@@ -17,6 +26,7 @@ from allclient.threads import DaemonThreads
 from allclient.transport import Connection, Health, Retry, ServerMetadata, TlsOptions
 from allclient.transport.aio import AsyncTransport
 from allclient.transport.owned import Owned
+from allclient.transport.question import Question
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -59,11 +69,14 @@ class AsyncClient(Owned):
     def address(self) -> str:
         return self._transport.connection.address
 
-    async def classify(self, source: Source) -> Result:
+    async def classify(
+        self, source: Source, *, cells: bool = False, um_per_pixel: float | None = None
+    ) -> Result:
         """As ``Client.classify``. Cancelling the task cancels the request."""
         self._transport.check_open()
-        image = await asyncio.wrap_future(self._readers.submit(read_image, source))
-        return await self._transport.infer(image)
+        question = Question(cells, um_per_pixel)
+        field = await asyncio.wrap_future(self._readers.submit(read_field, source))
+        return told(field, await self._transport.infer(field.data, question))
 
     async def classify_many(
         self,
@@ -71,6 +84,8 @@ class AsyncClient(Owned):
         *,
         ordered: bool = True,
         in_flight: int = IN_FLIGHT,
+        cells: bool = False,
+        um_per_pixel: float | None = None,
     ) -> AsyncIterator[Outcome]:
         """As ``Client.classify_many``; ``sources`` may be asynchronous.
 
@@ -78,7 +93,9 @@ class AsyncClient(Owned):
         does that for a dropped generator only at its next occasion.
         """
         ledger = Ledger(ordered=ordered, in_flight=in_flight)
-        work = _Work(self._transport, self._readers, sources, ledger)
+        infer = partial(self._transport.infer, question=Question(cells, um_per_pixel))
+        self._transport.check_open()
+        work = _Work(infer, self._readers, sources, ledger)
         workers = [asyncio.create_task(work.run()) for _ in range(in_flight)]
         try:
             while (outcome := await work.next()) is not None:
@@ -119,13 +136,12 @@ class _Work:
 
     def __init__(
         self,
-        transport: AsyncTransport,
+        infer: Callable[[bytes], Awaitable[Result]],
         readers: DaemonThreads,
         sources: Iterable[Source] | AsyncIterable[Source],
         ledger: Ledger,
     ) -> None:
-        transport.check_open()
-        self._transport = transport
+        self._infer = infer
         self._readers = readers
         self._sources = _pulling(sources, readers)
         self._ledger = ledger
@@ -187,10 +203,10 @@ class _Work:
         try:
             size = len(source) if isinstance(source, bytes) else await self._aside(size_of, source)
             async with self._budget.hold(size):
-                image = await self._aside(read_image, source, pipes=isinstance(source, Pipe))
+                field = await self._aside(read_field, source, pipes=isinstance(source, Pipe))
                 if not self._ledger.has_read(number):
                     return None
-                return Outcome(source, await self._transport.infer(image))
+                return Outcome(source, told(field, await self._infer(field.data)))
         except FATAL:
             raise
         except AllclientError as error:

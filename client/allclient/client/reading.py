@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import glob
 import os
@@ -11,9 +12,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
-from allclient.contract import MAX_IMAGE_BYTES, ImageErrorCode
+from allclient import dicom
+from allclient.contract import MAX_IMAGE_BYTES, ImageErrorCode, ReviewReason
+from allclient.dicom import EncodedField
 from allclient.errors import ConfigurationError, ImageReadError
-from allclient.result import Source
+from allclient.result import Result, Source
 
 _OPEN: Final = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _AT_ONCE: Final = _OPEN | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
@@ -35,11 +38,25 @@ _KINDS: Final = (
 
 
 def read_image(source: Source, *, pipes: bool = True) -> bytes:
-    """The bytes of one encoded image; of a pipe only with ``pipes``, since its end may never come.
+    """The bytes of ``read_field``."""
+    return read_field(source, pipes=pipes).data
+
+
+def told(field: EncodedField, result: Result) -> Result:
+    """``result``, with the review reason first_page_only where a DICOM object has more frames."""
+    if field.frames == 1 or ReviewReason.FIRST_PAGE_ONLY in result.review:
+        return result
+    return dataclasses.replace(result, review=(*result.review, ReviewReason.FIRST_PAGE_ONLY))
+
+
+def read_field(source: Source, *, pipes: bool = True) -> EncodedField:
+    """One encoded image; of a pipe only with ``pipes``, since its end may never come.
+
+    Of a DICOM object it is the first picture inside.
 
     Raises ImageReadError with the code file_not_found, file_unreadable, image_empty or
-    image_too_large (above contract.MAX_IMAGE_BYTES, or more than there is memory for);
-    ConfigurationError when this process may open no file.
+    image_too_large (above contract.MAX_IMAGE_BYTES, or more than there is memory for), and what
+    ``dicom.encoded_field`` raises; ConfigurationError when this process may open no file.
     """
     try:
         data = bytes(source) if isinstance(source, bytes) else _read_file(path_of(source), pipes)
@@ -51,7 +68,9 @@ def read_image(source: Source, *, pipes: bool = True) -> bytes:
         raise ImageReadError("the file is empty (0 bytes)", code=ImageErrorCode.EMPTY.value)
     if len(data) > MAX_IMAGE_BYTES:
         raise _too_large(len(data))
-    return data
+    if dicom.is_dicom(data):
+        return dicom.encoded_field(data)
+    return EncodedField(data, 1)
 
 
 def iterate(sources: Iterable[Source]) -> Iterator[Source]:

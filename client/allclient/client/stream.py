@@ -8,7 +8,7 @@ from concurrent.futures import CancelledError
 
 from allclient.client.budget import Budget
 from allclient.client.ledger import FATAL, Ledger
-from allclient.client.reading import iterate, read_image, size_of
+from allclient.client.reading import iterate, read_field, size_of, told
 from allclient.errors import AllclientError
 from allclient.result import Outcome, Pipe, Result, Source
 from allclient.threads import no_thread
@@ -81,11 +81,11 @@ class _Work:
     def _classify(self, number: int, source: Source) -> Outcome:
         try:
             with self.budget.hold(size_of(source)):
-                image = read_image(source, pipes=isinstance(source, Pipe))
+                field = read_field(source, pipes=isinstance(source, Pipe))
                 with self.changed:
                     if not self.ledger.has_read(number):
                         raise CancelledError
-                return Outcome(source, self.infer(image, self.cancellation))
+                return Outcome(source, told(field, self.infer(field.data, self.cancellation)))
         except FATAL:
             raise
         except AllclientError as error:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 
-from allclient.client.reading import read_image
+from allclient.client.reading import read_field, told
 from allclient.client.stream import Stream
 from allclient.contract import ENSEMBLE
 from allclient.result import Result, Source
 from allclient.transport import Connection, Health, Retry, ServerMetadata, TlsOptions
 from allclient.transport.blocking import Transport
 from allclient.transport.owned import Owned
+from allclient.transport.question import Question
 
 IN_FLIGHT = 32
 """Images at the server at once: enough for its dynamic batcher to fill batches."""
@@ -57,19 +59,34 @@ class Client(Owned):
     def address(self) -> str:
         return self._transport.connection.address
 
-    def classify(self, source: Source) -> Result:
-        """The answer for one image: a path, or an encoded file as bytes.
+    def classify(
+        self, source: Source, *, cells: bool = False, um_per_pixel: float | None = None
+    ) -> Result:
+        """The answer for one image: a path, or an encoded file as bytes; a DICOM object, too.
+
+        ``cells`` asks for every leukocyte too (``Result.cells``). ``um_per_pixel`` tells the size
+        of a pixel in micrometres, where it is known.
 
         Raises ImageReadError when the file cannot be read, ImageRejectedError when the server
         refuses it, and a ServerError when there is no answer.
         """
         self._transport.check_open()
-        return self._transport.infer(read_image(source))
+        question = Question(cells, um_per_pixel)
+        field = read_field(source)
+        return told(field, self._transport.infer(field.data, question=question))
 
     def classify_many(
-        self, sources: Iterable[Source], *, ordered: bool = True, in_flight: int = IN_FLIGHT
+        self,
+        sources: Iterable[Source],
+        *,
+        ordered: bool = True,
+        in_flight: int = IN_FLIGHT,
+        cells: bool = False,
+        um_per_pixel: float | None = None,
     ) -> Stream:
         """An iterator of Outcomes, one for each source, in their order or as they come.
+
+        ``cells`` and ``um_per_pixel`` are those of ``classify``, for every source.
 
         It streams: at most ``in_flight`` images are worked on at once and at most twice as many
         taken from ``sources`` ahead of the outcomes taken away. ``sources`` is iterated in
@@ -81,7 +98,8 @@ class Client(Owned):
 
         Leaving the loop early cancels what is in flight, once the iterator is dropped or closed.
         """
-        return Stream(sources, self._transport.infer, ordered=ordered, in_flight=in_flight)
+        infer = partial(self._transport.infer, question=Question(cells, um_per_pixel))
+        return Stream(sources, infer, ordered=ordered, in_flight=in_flight)
 
     def health(self, *, timeout: float = HEALTH_TIMEOUT) -> Health:
         """Whether the server is live and serves the model as the contract says.

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Final, Protocol
 
 from allclient.contract import BACKBONES, SUBTYPES
-from allclient.report.rows import JSON_KEYS, Row
+from allclient.report.rows import JSON_KEYS, OLD_JSON_KEYS, Row
 
 FORMATS: Final = ("table", "csv", "jsonl")
 SUFFIXES: Final = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
@@ -34,6 +34,9 @@ class Resumable(Format, Protocol):
         """File and whether it was classified. Raises ValueError when this is no such line."""
 
 
+_KEYS: Final = (set(JSON_KEYS), set(OLD_JSON_KEYS))
+
+
 class JsonLines:
     """A JSON object a line, UTF-8. Bytes of a file name that are no UTF-8 become ``\\udcXX``."""
 
@@ -47,14 +50,14 @@ class JsonLines:
 
     def read(self, line: bytes) -> tuple[str, bool]:
         record = json.loads(line)
-        if not isinstance(record, dict) or set(record) != set(JSON_KEYS):
+        if not isinstance(record, dict) or set(record) not in _KEYS:
             raise ValueError("not a line of allclient's JSON Lines")
         if not isinstance(record["file"], str):
             raise ValueError("'file' is no text")
         return record["file"], record["error"] is None
 
 
-CSV_COLUMNS: Final = (
+OLD_CSV_COLUMNS: Final = (
     "file",
     "label",
     "subtype",
@@ -66,6 +69,9 @@ CSV_COLUMNS: Final = (
     "error_code",
     "error_message",
 )
+"""The columns of versions 0.1 and 0.2."""
+
+CSV_COLUMNS: Final = (*OLD_CSV_COLUMNS, "leukocytes", "malignant_leukocytes")
 
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "'")
 
@@ -97,6 +103,7 @@ class Csv:
         cells += [_number((row.probabilities or {}).get(subtype.value)) for subtype in SUBTYPES]
         cells += [(row.votes or {}).get(backbone.value, "") for backbone in BACKBONES]
         cells += [";".join(row.review or ()), _number(row.ood_score), code, message]
+        cells += [_whole(row.leukocytes), _whole(row.malignant_leukocytes)]
         return csv_line(guard_cell(cell) for cell in cells)
 
     def read(self, line: bytes) -> tuple[str, bool]:
@@ -120,6 +127,10 @@ def csv_line(cells: Iterable[str]) -> bytes:
 
 def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.6f}"
+
+
+def _whole(value: int | None) -> str:
+    return "" if value is None else str(value)
 
 
 class Table:

@@ -1,4 +1,7 @@
-"""Rows that another program saved, such as Excel or PowerShell, back in allclient's own bytes."""
+"""Rows that another program or version saved, back in allclient's own bytes of today.
+
+Other programs are Excel and PowerShell; versions 0.1 and 0.2 of allclient had fewer columns.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,21 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, TextIO
 
-from allclient.report.formats import CSV_COLUMNS, Csv, JsonLines, Resumable, csv_line
+from allclient.report.formats import (
+    CSV_COLUMNS,
+    OLD_CSV_COLUMNS,
+    Csv,
+    JsonLines,
+    Resumable,
+    csv_line,
+)
 from allclient.report.rowfile import RowFile
 from allclient.textfile import UTF_8_MARK, utf_16_of
 
 _DELIMITERS: Final = ",;\t"
 """Which of them a spreadsheet takes depends on the language of its system."""
+
+_HEADS: Final = (CSV_COLUMNS, OLD_CSV_COLUMNS)
 
 _NUMBERS: Final = frozenset(
     CSV_COLUMNS.index(name)
@@ -70,7 +82,7 @@ def _json_rows(text: TextIO) -> Iterator[bytes]:
 def _csv_rows(text: TextIO) -> Iterator[bytes]:
     head = text.readline().removeprefix("\ufeff")
     for delimiter in _DELIMITERS:
-        if next(csv.reader([head], delimiter=delimiter), []) == list(CSV_COLUMNS):
+        if tuple(next(csv.reader([head], delimiter=delimiter), ())) in _HEADS:
             break
     else:
         raise ValueError("its first line does not name the columns")

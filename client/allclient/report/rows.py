@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from allclient.contract import BACKBONES, NOT_RUN, SUBTYPES
-from allclient.result import Outcome
+from allclient.result import Outcome, Source
 
 _DIGITS = 6
 
@@ -24,6 +24,9 @@ class Row:
     review: list[str] | None
     ood_score: float | None
     error: tuple[str, str] | None
+    leukocytes: int | None = None
+    """None where cells were not asked for; so is the next."""
+    malignant_leukocytes: int | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The keys of one JSON line, in order."""
@@ -38,10 +41,12 @@ class Row:
             "review": self.review,
             "ood_score": self.ood_score,
             "error": error,
+            "leukocytes": self.leukocytes,
+            "malignant_leukocytes": self.malignant_leukocytes,
         }
 
 
-JSON_KEYS = (
+OLD_JSON_KEYS = (
     "file",
     "label",
     "subtype",
@@ -52,11 +57,14 @@ JSON_KEYS = (
     "ood_score",
     "error",
 )
+"""The keys of versions 0.1 and 0.2."""
+
+JSON_KEYS = (*OLD_JSON_KEYS, "leukocytes", "malignant_leukocytes")
 
 
 def row_of(outcome: Outcome) -> Row:
-    """The row of an outcome whose source is a path."""
-    file = outcome.source if isinstance(outcome.source, str) else str(outcome.source)
+    """The row of an outcome; ``file`` is its path, or says how many bytes it was given as."""
+    file = _name(outcome.source)
     result = outcome.result
     if result is None:
         assert outcome.error is not None
@@ -72,4 +80,12 @@ def row_of(outcome: Outcome) -> Row:
         review=[reason.value for reason in result.review],
         ood_score=round(result.ood_score, _DIGITS),
         error=None,
+        leukocytes=result.leukocytes,
+        malignant_leukocytes=result.malignant_leukocytes,
     )
+
+
+def _name(source: Source) -> str:
+    if isinstance(source, bytes):
+        return f"({len(source)} bytes)"
+    return source if isinstance(source, str) else str(source)

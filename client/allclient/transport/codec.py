@@ -1,4 +1,4 @@
-"""One image into request tensors, and the answer's tensors into a checked Result."""
+"""Turns one image into request tensors, and the answer's tensors into a checked Result."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import numpy.typing as npt
 from tritonclient.grpc import InferInput, InferResult
 
 from allclient.contract import (
+    ANSWER,
     BACKBONES,
     CASCADE,
-    ENSEMBLE,
-    MODELS,
+    CELLS,
     NOT_RUN,
     SUBTYPES,
     Backbone,
@@ -22,14 +22,16 @@ from allclient.contract import (
     Label,
     ReviewReason,
     Subtype,
+    Tensor,
 )
 from allclient.errors import ImageRejectedError, ProtocolError
 from allclient.result import Result
+from allclient.transport.cells import cells_of
+from allclient.transport.question import Question
 
 _SUM_TOLERANCE: Final = 1e-3
 _TIE: Final = 1e-6
 _MAJORITY: Final = 2
-_ANSWER: Final = MODELS[ENSEMBLE].outputs
 _LARGE: Final = 16 * 1024 * 1024
 _COPIES: Final = 5
 
@@ -39,9 +41,10 @@ _Word = TypeVar("_Word", Label, Subtype, ReviewReason)
 
 
 def encode(image: bytes) -> list[Any]:
-    """The IMAGE tensor, BYTES [1, 1]: a batch of one encoded file.
+    """Make the IMAGE tensor, BYTES [1, 1]: a batch of one encoded file.
 
-    Raises ImageRejectedError (image_too_large) where there is no memory to send it.
+    Raises:
+        ImageRejectedError: there is no memory to send it (image_too_large).
     """
     _check_memory(len(image))
     # dtype object: numpy's own bytes type would drop trailing zero bytes of the file.
@@ -64,16 +67,20 @@ def _check_memory(size: int) -> None:
             ) from error
 
 
-def decode(answer: Any, request_id: str) -> Result:
-    """The Result in an ``InferResult``.
+def decode(answer: Any, request_id: str, question: Question) -> Result:
+    """Return the Result in an ``InferResult``, which answers ``question``.
 
-    Raises ProtocolError when a tensor is missing, has another datatype or shape, holds NaN or an
-    unknown word, or when the parts contradict each other: a wrong answer is worse than none.
+    A wrong answer is worse than none, so all of it is checked.
+
+    Raises:
+        ProtocolError: a tensor is missing, has another datatype or shape, holds NaN or an unknown
+            word, or the parts contradict each other.
     """
     response = answer.get_response()
     if response.id != request_id:
         raise ProtocolError(f"the answer belongs to request {response.id!r}, not {request_id!r}")
-    tensors = {name: _tensor(answer, name) for name in _ANSWER}
+    tensors = {name: _tensor(answer, name, ANSWER[name]) for name in ANSWER}
+    cells = cells_of(_tensor(answer, "CELLS", CELLS)) if question.cells else None
     probabilities = _distribution("PROBABILITIES", tensors["PROBABILITIES"])
     votes = {
         backbone: _word("VOTES", Subtype, vote)
@@ -96,18 +103,19 @@ def decode(answer: Any, request_id: str) -> Result:
         heatmap=_share("HEATMAP", tensors["HEATMAP"]),
         request_id=request_id,
         model_version=response.model_version,
+        cells=cells,
+        um_per_pixel=question.um_per_pixel,
     )
     _check_vote(result)
     return result
 
 
-def _tensor(answer: InferResult, name: str) -> npt.NDArray[Any]:
-    expected = _ANSWER[name]
+def _tensor(answer: InferResult, name: str, expected: Tensor) -> npt.NDArray[Any]:
     output = answer.get_output(name)
     if output is None:
         raise ProtocolError(f"the answer has no tensor {name}")
     shape = (1, *expected.shape)
-    if output.datatype != expected.datatype or tuple(output.shape) != shape:
+    if output.datatype != expected.datatype or not _fits(tuple(output.shape), shape):
         raise ProtocolError(
             f"{name} is {output.datatype} {list(output.shape)}, "
             f"expected {expected.datatype} {list(shape)}"
@@ -122,6 +130,12 @@ def _tensor(answer: InferResult, name: str) -> npt.NDArray[Any]:
     if expected.datatype == "FP32" and not np.isfinite(array).all():
         raise ProtocolError(f"{name} holds NaN or infinity")
     return array
+
+
+def _fits(shape: tuple[int, ...], expected: tuple[int, ...]) -> bool:
+    """Whether a shape is the expected one, where -1 stands for any length."""
+    pairs = zip(shape, expected, strict=False)
+    return len(shape) == len(expected) and all(want in (-1, size) for size, want in pairs)
 
 
 def _distribution(name: str, row: npt.NDArray[np.float32]) -> dict[Subtype, float]:
@@ -160,12 +174,12 @@ def _review(raw: object) -> tuple[ReviewReason, ...]:
 
 
 def _left_out(model: str, vote: object) -> bool:
-    """Whether a backbone was not asked, which only the cascade may say."""
+    """Return whether a backbone was not asked, which only the cascade may say."""
     return model == CASCADE and vote == NOT_RUN.encode("ascii")
 
 
 def _check_vote(result: Result) -> None:
-    """LABEL, SUBTYPE, VOTES and BACKBONE_PROBABILITIES must tell the same story."""
+    """Check that LABEL, SUBTYPE, VOTES and BACKBONE_PROBABILITIES tell the same story."""
     votes = tuple(result.votes.values())
     malignant = sum(vote.label is Label.MALIGNANT for vote in votes)
     majority = Label.MALIGNANT if malignant >= _MAJORITY else Label.BENIGN

@@ -1,4 +1,4 @@
-"""Calls for load: requests made once, sent as bytes, answers left unread but for their status.
+"""Makes calls for load: requests made once, answers left unread but for their status.
 
 A request of ``blocking.Transport`` costs about as much in Python as a small model on a fast server;
 a load generator that spends that would measure itself.
@@ -15,6 +15,7 @@ import grpc
 from tritonclient.grpc import service_pb2
 from tritonclient.utils import InferenceServerException
 
+from allclient.contract import ANSWER, MODELS
 from allclient.errors import ConfigurationError
 from allclient.transport.codec import encode
 from allclient.transport.options import Connection
@@ -36,9 +37,12 @@ class RawCalls:
         self._infer = self._channel.unary_unary(_METHOD)
 
     def send(self, number: int) -> bytes:
-        """Send image ``number`` (the images in turn) and wait; the answer as it came.
+        """Send image ``number`` (the images in turn) and wait; return the answer as it came.
 
-        Raises an AllclientError where the answer is an error. Nothing is tried again.
+        Nothing is tried again.
+
+        Raises:
+            AllclientError: the answer is an error.
         """
         request = self._requests[number % len(self._requests)]
         try:
@@ -53,16 +57,19 @@ class RawCalls:
         return answer
 
     def close(self) -> None:
+        """Close the channel."""
         self._channel.close()
 
 
 def _request(model: str, image: bytes) -> bytes:
     (tensor,) = encode(image)
+    names = [name for name in MODELS[model].outputs if name in ANSWER] if model in MODELS else []
     request = service_pb2.ModelInferRequest(
         model_name=model,
         id=uuid.uuid4().hex,
         inputs=[tensor._get_tensor()],
         raw_input_contents=[tensor._get_content()],
+        outputs=[service_pb2.ModelInferRequest.InferRequestedOutputTensor(name=n) for n in names],
     )
     serialised: bytes = request.SerializeToString()
     return serialised

@@ -1,4 +1,4 @@
-"""When one image is tried again, and when it is not: no network and no threads here.
+"""Decides when one image is tried again, and when not: no network and no threads here.
 
 A server may be away for a while: it restarts, stops or cannot be reached. Its clients wait for it,
 for a bounded time. An image that was at the server when that was lost may be the reason: after the
@@ -21,10 +21,10 @@ from allclient.transport.status import Trouble, detail_of, status_name, translat
 ALONE_FROM: Final = 2
 """Setbacks after which an image is sent alone."""
 
-MOST_SETBACKS: Final = 4
+MAX_SETBACKS: Final = 4
 """Setbacks after which an image is an error."""
 
-MOST_OUTAGES: Final = 5
+MAX_OUTAGES: Final = 5
 """Times the patience with one outage, for outages that follow each other without an answer: as
 many as a few images that each end the server need."""
 
@@ -45,18 +45,19 @@ class Presence:
         self._silent_since: float | None = None
 
     def answered(self) -> None:
+        """Note that the server answered."""
         self.known = True
         self._away_since = self._silent_since = None
 
     def lost(self) -> None:
-        """It was lost at its work, so it had been there again, and is away anew."""
+        """Note that the server was lost at its work: it had been there, and is away anew."""
         self.known = True
         self._away_since = None
 
     def missed(self, limit: float) -> float:
-        """Note that the server did not answer; the seconds left of ``limit`` for this outage.
+        """Note that the server did not answer; return what is left of ``limit`` for this outage.
 
-        Outages in a row without an answer between have MOST_OUTAGES times that together.
+        Outages in a row without an answer between have MAX_OUTAGES times that together.
         """
         now = self._clock()
         if self._away_since is None:
@@ -64,7 +65,7 @@ class Presence:
         if self._silent_since is None:
             self._silent_since = now
         return min(
-            limit - (now - self._away_since), MOST_OUTAGES * limit - (now - self._silent_since)
+            limit - (now - self._away_since), MAX_OUTAGES * limit - (now - self._silent_since)
         )
 
 
@@ -83,7 +84,7 @@ class Tries:
         return self._setbacks >= ALONE_FROM
 
     def pause_after(self, error: InferenceServerException) -> float:
-        """Seconds to wait before the next try. Raises the error that ends them."""
+        """Return the seconds to wait before the next try. Raises the error that ends them."""
         retry = self._connection.retry
         trouble = trouble_of(error)
         if trouble is Trouble.FINAL or retry.seconds == 0:
@@ -93,7 +94,7 @@ class Tries:
         pause = next(self._pauses)
         if trouble is not Trouble.AWAY:
             self._setbacks += 1
-            if self._setbacks >= MOST_SETBACKS:
+            if self._setbacks >= MAX_SETBACKS:
                 raise self._given_up(trouble, error) from error
         if trouble is Trouble.SHORT:
             self._presence.answered()

@@ -13,6 +13,9 @@ import numpy as np
 import smear_cascade
 import triton_python_backend_utils as pb_utils
 
+CELLS = "CELLS"
+"""The output that is made only where it is asked for."""
+
 ANSWER = (
     "LABEL",
     "SUBTYPE",
@@ -23,6 +26,8 @@ ANSWER = (
     "OOD_SCORE",
     "HEATMAP",
 )
+FIELD = ["PIXELS", "QUALITY", "NUCLEI"]
+"""What ``preprocess`` says of a field; the last is asked for where CELLS is."""
 
 
 class TritonPythonModel:
@@ -34,10 +39,8 @@ class TritonPythonModel:
 
     async def execute(self, requests: list) -> list:
         """One response a request; a refused image fails its own request and no other."""
-        files = [pb_utils.get_input_tensor_by_name(one, "IMAGE") for one in requests]
-        decoded = await asyncio.gather(
-            *(_ask("preprocess", [image], ["PIXELS", "QUALITY"]) for image in files)
-        )
+        with_cells = [CELLS in one.requested_output_names() for one in requests]
+        decoded = await asyncio.gather(*map(_decode, requests, with_cells))
         responses = [None] * len(requests)
         whole = []
         for index, (_, error) in enumerate(decoded):
@@ -47,64 +50,71 @@ class TritonPythonModel:
                 responses[index] = pb_utils.InferenceResponse(error=_of_its_kind(error))
         if not whole:
             return responses
-        pixels, quality = (
-            np.concatenate([decoded[index][0][name] for index in whole])
-            for name in ("PIXELS", "QUALITY")
+        sizes = [len(decoded[index][0]["PIXELS"]) for index in whole]
+        answers, error = await self._answers(
+            *(_joined(decoded[index][0] for index in whole)),
+            np.repeat([with_cells[index] for index in whole], sizes),
         )
-        answers, error = await self._answers(pixels, quality)
-        start = 0
-        for index in whole:
-            end = start + len(decoded[index][0]["PIXELS"])
+        end = 0
+        for index, size in zip(whole, sizes, strict=True):
+            end += size
             responses[index] = (
                 pb_utils.InferenceResponse(error=error)
                 if error is not None
-                else pb_utils.InferenceResponse(
-                    [
-                        pb_utils.Tensor(name, np.ascontiguousarray(answers[name][start:end]))
-                        for name in ANSWER
-                    ]
-                )
+                else _response(answers, slice(end - size, end), with_cells[index])
             )
-            start = end
         return responses
 
-    async def _answers(self, pixels, quality):
-        """The vote's outputs by name for every image, and None; or None and the first error."""
-        said = {}
+    async def _answers(self, pixels, quality, nuclei, with_cells):
+        """The outputs by name for every image, and None; or None and the first error.
+
+        with_cells: bool [n], which images get CELLS; nuclei: their masks.
+        """
         pair = (self.first, self.second)
-        for name, (outputs, error) in zip(
-            pair, await asyncio.gather(*(_look(name, pixels) for name in pair)), strict=True
-        ):
-            if error is not None:
-                return None, error
-            said[name] = outputs
+        outputs, error = await _all(_look(name, pixels) for name in pair)
+        if error is not None:
+            return None, error
+        said = dict(zip(pair, outputs, strict=True))
         open_ = smear_cascade.disagree(*(said[name]["LOGITS"] for name in pair))
-        votes = []
-        settled = np.flatnonzero(~open_)
-        asked = np.flatnonzero(open_)
-        if len(settled):
-            votes.append((settled, _vote(said, settled, quality)))
-        if len(asked):
-            outputs, error = await _look(self.third, pixels[asked])
+        groups = [(rows, smear_cascade.taken(said, rows)) for rows in (~open_, open_) if rows.any()]
+        if open_.any():
+            outputs, error = await _look(self.third, pixels[open_])
             if error is not None:
                 return None, error
-            whole = {
-                name: {key: value[asked] for key, value in said[name].items()} for name in pair
-            }
-            whole[self.third] = outputs
-            votes.append((asked, _vote(whole, slice(None), quality[asked])))
-        answers = {}
-        for (rows, _), (outputs, error) in zip(
-            votes, await asyncio.gather(*(vote for _, vote in votes)), strict=True
-        ):
-            if error is not None:
-                return None, error
-            for name, values in outputs.items():
-                whole = answers.setdefault(
-                    name, np.empty((len(pixels), *values.shape[1:]), values.dtype)
-                )
-                whole[rows] = values
-        return answers, None
+            groups[-1][1][self.third] = outputs
+        jobs = [(rows, _vote(heard, quality[rows])) for rows, heard in groups]
+        for rows, heard in groups:
+            both = rows & with_cells
+            if both.any():
+                heard = smear_cascade.taken(heard, with_cells[rows])
+                jobs.append((both, _cells(heard, pixels[both], nuclei[rows[with_cells]])))
+        outputs, error = await _all(job for _, job in jobs)
+        if error is not None:
+            return None, error
+        found = [(rows, one) for (rows, _), one in zip(jobs, outputs, strict=True)]
+        return smear_cascade.merged(found), None
+
+
+async def _decode(request, with_cells):
+    image = pb_utils.get_input_tensor_by_name(request, "IMAGE")
+    return await _ask("preprocess", [image], FIELD if with_cells else FIELD[:2])
+
+
+def _joined(fields):
+    """Of all images PIXELS and QUALITY, and NUCLEI of those that have it."""
+    fields = list(fields)
+    for name in FIELD:
+        parts = [one[name] for one in fields if name in one]
+        yield np.concatenate(parts) if parts else None
+
+
+def _response(answers, rows, with_cells):
+    outputs = {name: answers[name][rows] for name in ANSWER}
+    if with_cells:
+        outputs[CELLS] = smear_cascade.without_padding(answers[CELLS][rows])
+    return pb_utils.InferenceResponse(
+        [pb_utils.Tensor(name, np.ascontiguousarray(one)) for name, one in outputs.items()]
+    )
 
 
 def _of_its_kind(error):
@@ -116,16 +126,31 @@ def _of_its_kind(error):
 
 
 def _look(backbone, pixels):
-    return _ask(backbone, [pb_utils.Tensor("PIXELS", pixels)], ["LOGITS", "CAM"])
+    return _ask(backbone, [_tensor("PIXELS", pixels)], ["LOGITS", "CAM"])
 
 
-def _vote(said, rows, quality):
-    inputs = [pb_utils.Tensor("QUALITY", np.ascontiguousarray(quality[rows]))]
+def _vote(said, quality):
+    tensors = [_tensor("QUALITY", quality)]
     for name, outputs in said.items():
-        for key, values in outputs.items():
-            tensor = np.ascontiguousarray(values[rows])
-            inputs.append(pb_utils.Tensor(f"{name.upper()}_{key}", tensor))
-    return _ask("vote", inputs, list(ANSWER))
+        tensors += [_tensor(f"{name.upper()}_{key}", values) for key, values in outputs.items()]
+    return _ask("vote", tensors, list(ANSWER))
+
+
+def _cells(said, pixels, nuclei):
+    tensors = [_tensor("PIXELS", pixels), _tensor("NUCLEI", nuclei)]
+    tensors += [_tensor(f"{name.upper()}_CAM", outputs["CAM"]) for name, outputs in said.items()]
+    return _ask("cells", tensors, [CELLS])
+
+
+def _tensor(name, values):
+    return pb_utils.Tensor(name, np.ascontiguousarray(values))
+
+
+async def _all(asked):
+    """The outputs of several models and None, or None and the first error."""
+    answers = await asyncio.gather(*asked)
+    error = next((error for _, error in answers if error is not None), None)
+    return (None, error) if error is not None else ([outputs for outputs, _ in answers], None)
 
 
 async def _ask(model, inputs, outputs):

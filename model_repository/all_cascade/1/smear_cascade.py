@@ -6,6 +6,7 @@ only about images on whose label the first two disagree.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -15,6 +16,9 @@ BACKBONES: Final = ("mobilenet", "xception", "inception_v3")
 BENIGN: Final = 0
 
 Array = npt.NDArray[np.floating[Any]]
+Rows = npt.NDArray[np.bool_]
+Said = Mapping[str, Mapping[str, npt.NDArray[Any]]]
+"""The outputs of backbones, by their names and then by the names of the tensors."""
 
 
 class OrderError(ValueError):
@@ -45,3 +49,33 @@ def disagree(first: Array, second: Array) -> npt.NDArray[np.bool_]:
     finite = np.isfinite(first).all(axis=1) & np.isfinite(second).all(axis=1)
     differ = (first.argmax(axis=1) == BENIGN) != (second.argmax(axis=1) == BENIGN)
     return np.asarray(differ | ~finite)
+
+
+def taken(said: Said, rows: Rows) -> dict[str, dict[str, npt.NDArray[Any]]]:
+    """What was said of some of the images: rows is bool [n]."""
+    return {
+        backbone: {name: values[rows] for name, values in outputs.items()}
+        for backbone, outputs in said.items()
+    }
+
+
+def merged(parts: Sequence[tuple[Rows, Mapping[str, npt.NDArray[Any]]]]) -> dict[str, Any]:
+    """The tensors [n, ...] of all images from those of some of them each.
+
+    parts: bool [n], which images, and their tensors. An image that is in no part gets zeros. A
+    tensor with more rows for some images than for others (CELLS) is ended by zeros.
+    """
+    whole: dict[str, npt.NDArray[Any]] = {}
+    for name in {name: None for _, tensors in parts for name in tensors}:
+        told = [(rows, tensors[name]) for rows, tensors in parts if name in tensors]
+        shape = np.max([values.shape[1:] for _, values in told], axis=0)
+        whole[name] = np.zeros((len(told[0][0]), *shape), told[0][1].dtype)
+        for rows, values in told:
+            padding = [(0, most - have) for most, have in zip(shape, values.shape[1:], strict=True)]
+            whole[name][rows] = np.pad(values, [(0, 0), *padding])
+    return whole
+
+
+def without_padding(cells: Array) -> Array:
+    """CELLS [n, k, 10] with as many rows as the field with most cells has; they have a width."""
+    return cells[:, : int((cells[..., 2] > 0).sum(axis=1).max(initial=0))]

@@ -70,6 +70,8 @@ class Decoded(NamedTuple):
     """uint8 [224, 224, 3], the field as ``smear_density.render`` shows it."""
     quality: npt.NDArray[np.float32]
     """float32 [18] in the order of ``smear_quality.QUALITY_FIELDS``."""
+    nuclei: npt.NDArray[np.bool_]
+    """bool [224, 224], where the nuclei of leukocytes are."""
 
 
 class Field(NamedTuple):
@@ -93,7 +95,7 @@ def decode(data: bytes) -> Decoded:
     quality = measure(seen.rgb, seen.pages, found)
     if seen.suspect:
         quality[QUALITY_FIELDS.index("sharpness")] = 0
-    return Decoded(render(seen.rgb, found.mask, found.levels), quality)
+    return Decoded(render(seen.rgb, found.mask, found.levels), quality, found.mask)
 
 
 def rgb(data: bytes) -> npt.NDArray[np.uint8]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import smear_nuclei
-from PIL import Image
-from smear_frame import OUTSIDE, SIDE, counts
+from smear_frame import OUTSIDE, OUTSIDE_COUNT, SIDE, means
 
 CELL_FIELDS: Final = (
     "nuclei_share",
@@ -18,9 +18,6 @@ CELL_FIELDS: Final = (
     "red_cell_size",
     "red_cell_aspect",
 )
-
-_LEVELS: Final = np.arange(256)
-_OUTSIDE_COUNT: Final = int(np.count_nonzero(OUTSIDE))
 
 STEEPEST: Final = 0.9
 """The sharpness of edges is told by this quantile of the slopes along them."""
@@ -46,43 +43,43 @@ def describe(found: smear_nuclei.Nuclei) -> npt.NDArray[np.float64]:
     size, aspect = _shape(red_cells)
     if not nuclei.any():
         return np.array([0.0, 0.0, 1.0, 0.0, size, aspect])
-    area = np.count_nonzero(nuclei)
-    in_nuclei = _totals(found.densities, nuclei)
-    density = in_nuclei[1] / area
+    in_nuclei = means(found.densities, nuclei)
+    in_red_cells = means(found.densities, red_cells)
     return np.array(
         [
-            area / _OUTSIDE_COUNT,
-            _green_share(in_nuclei) - _green_share(_totals(found.densities, red_cells)),
-            _slope(found.densities[1], nuclei) / density,
-            density / smear_nuclei.STEPS,
+            np.count_nonzero(nuclei) / OUTSIDE_COUNT,
+            _green_share(in_nuclei) - _green_share(in_red_cells),
+            _slope(found.densities[1], nuclei) / in_nuclei[1],
+            in_nuclei[1] / smear_nuclei.STEPS,
             size,
             aspect,
         ]
     )
 
 
-def _totals(densities: npt.NDArray[np.uint8], part: npt.NDArray[np.bool_]) -> list[int]:
-    """The sum of each channel's densities over a part."""
-    image = Image.fromarray(part)
-    return [int(counts(Image.fromarray(one), image)[0] @ _LEVELS) for one in densities]
-
-
-def _green_share(totals: list[int]) -> float:
+def _green_share(densities: npt.NDArray[np.float64]) -> float:
     """Of the density of all three channels; a third, as in grey, where the part has none."""
-    return totals[1] / sum(totals) if any(totals) else 1 / 3
+    return float(densities[1] / densities.sum()) if densities.any() else 1 / 3
 
 
 def _slope(green: npt.NDArray[np.uint8], nuclei: npt.NDArray[np.bool_]) -> float:
     """Of the density around the rims of nuclei, per pixel."""
-    whole = smear_nuclei.near(nuclei, 5) & ~smear_nuclei.inner(nuclei, 5) & OUTSIDE
-    whole[[0, -1]] = False
-    whole[:, [0, -1]] = False
-    at = np.flatnonzero(whole)
+    rims = smear_nuclei.near(nuclei, 5) & ~smear_nuclei.inner(nuclei, 5) & OUTSIDE
+    rims[[0, -1]] = False
+    rims[:, [0, -1]] = False
+    at = np.flatnonzero(rims)
     line = green.ravel()
     down = line[at + SIDE].astype(np.float32) - line[at - SIDE]
     right = line[at + 1].astype(np.float32) - line[at - 1]
-    slopes = np.hypot(down, right) / 2
-    return float(np.quantile(slopes, STEEPEST)) if len(slopes) else 0.0
+    return _quantile(np.hypot(down, right) / 2, STEEPEST) if len(at) else 0.0
+
+
+def _quantile(values: npt.NDArray[np.float32], share: float) -> float:
+    """As ``numpy.quantile`` gives it, in a third of the time."""
+    rank = share * (len(values) - 1)
+    places = int(rank), math.ceil(rank)
+    low, high = np.partition(values, places)[list(places)]
+    return float(low + (high - low) * (rank - places[0]))
 
 
 def _shape(part: npt.NDArray[np.bool_]) -> tuple[float, float]:

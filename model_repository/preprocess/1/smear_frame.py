@@ -1,12 +1,13 @@
-"""The size of what the backbones see, and the corner of it that shows no cells."""
+"""Defines the size of what the backbones see, its corner without cells, and histograms."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
+import cv2
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 SIDE: Final = 224
 """Height and width, in pixels, of what the backbones see."""
@@ -20,13 +21,24 @@ OUTSIDE: Final[npt.NDArray[np.bool_]] = np.ones((SIDE, SIDE), dtype=bool)
 OUTSIDE[MASK_FROM:, MASK_FROM:] = False
 OUTSIDE.setflags(write=False)
 
-OUTSIDE_IMAGE: Final = Image.fromarray(OUTSIDE)
-"""The same as a 1-bit image, for Pillow's histograms."""
+OUTSIDE_COUNT: Final = int(np.count_nonzero(OUTSIDE))
 
 
-def counts(image: Image.Image, part: Image.Image = OUTSIDE_IMAGE) -> npt.NDArray[np.int64]:
-    """How often each level occurs in a part of an 8-bit image: int64 [bands, 256].
+def counts(
+    image: npt.NDArray[np.uint8], part: npt.NDArray[np.bool_] = OUTSIDE
+) -> npt.NDArray[np.int64]:
+    """Count each level in a part of an image [h, w] or [h, w, bands]: int64 [bands, 256]."""
+    bands = range(image.shape[2] if image.ndim > 2 else 1)
+    mask = part.view(np.uint8)
+    found = [cv2.calcHist([image], [band], mask, [256], [0, 256]) for band in bands]
+    return np.concatenate(found, axis=1).T.astype(np.int64)
 
-    Pillow's histogram is far quicker than an index by a mask and ``np.bincount``.
-    """
-    return np.array(image.histogram(part), dtype=np.int64).reshape(-1, 256)
+
+def means(
+    planes: Sequence[npt.NDArray[np.uint8]], part: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.float64]:
+    """Return the mean of each plane [h, w] over a part of it; 0 where that is empty."""
+    mask = part.view(np.uint8)
+    # The sum of what has no sign; far quicker than cv2.mean.
+    sums = [cv2.norm(plane, cv2.NORM_L1, mask) for plane in planes]
+    return np.array(sums) / max(1, cv2.countNonZero(mask))

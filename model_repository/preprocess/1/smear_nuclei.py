@@ -21,9 +21,9 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
+import cv2
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 from smear_frame import OUTSIDE, counts
 
 STEPS: Final = 200
@@ -57,8 +57,8 @@ class Nuclei(NamedTuple):
     """uint8 [224, 224], in 1/200: the purple-weighted density that the mask was cut from."""
     red_cell: float
     """The ``density`` of a red cell."""
-    densities: npt.NDArray[np.uint8]
-    """uint8 [3, 224, 224], in 1/200: plain optical density of red, green and blue."""
+    densities: tuple[npt.NDArray[np.uint8], ...]
+    """Three times uint8 [224, 224], in 1/200: plain optical density of red, green and blue."""
     levels: npt.NDArray[np.int64]
     """int64 [3, 256]: how often each level of a channel occurs outside the bar corner."""
 
@@ -70,50 +70,41 @@ def mask(rgb: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
 
 def near(part: npt.NDArray[np.bool_], side: int) -> npt.NDArray[np.bool_]:
     """Where any of the side x side pixels around belongs to the part; side is odd."""
-    return _around(part, side) > 0
+    return cv2.dilate(part.view(np.uint8), np.ones((side, side), np.uint8)).view(bool)
 
 
 def inner(part: npt.NDArray[np.bool_], side: int) -> npt.NDArray[np.bool_]:
     """Where all of the side x side pixels around belong to the part; side is odd."""
-    return _around(part, side) == side * side
+    return cv2.erode(part.view(np.uint8), np.ones((side, side), np.uint8)).view(bool)
 
 
 def find(rgb: npt.NDArray[np.uint8]) -> Nuclei:
     """Nuclei and cells in a field: rgb uint8 [224, 224, 3], upright, in colour."""
-    image = Image.fromarray(rgb)
-    levels = counts(image)
+    levels = counts(rgb)
     tables = _tables(levels)
-    densities = np.stack(
-        [
-            np.frombuffer(channel.tobytes().translate(table.tobytes()), np.uint8)
-            for channel, table in zip(image.split(), tables, strict=True)
-        ]
-    ).reshape(3, *rgb.shape[:2])
+    densities = cv2.split(cv2.LUT(rgb, tables.T[None]))
     red, green, blue = densities
-    purple = _purple(green, np.maximum(red, blue))
+    purple = np.asarray(cv2.addWeighted(green, 2, cv2.max(red, blue), -1, 0), np.uint8)
     # The histogram of a channel's densities is that of its levels, put in another order.
     capped = np.bincount(np.minimum(tables[1], CELL_CAP), weights=levels[1], minlength=256)
     cells = (green > otsu(capped)) & OUTSIDE
-    among = counts(Image.fromarray(purple), Image.fromarray(cells))[0]
-    low, red_cell = _split(among)
-    raw = (purple > max(low, OVERLAP * red_cell)) & cells
+    low, red_cell = _split(counts(purple, cells)[0])
+    raw = (purple > int(max(low, OVERLAP * red_cell))) & cells
     # A nucleus is a blob: platelets, the edges of stacked red cells and grains of dirt are not.
     blobs = near(raw & (_around(raw, 5) >= 20), 5)
     grown = raw & blobs & (_around(raw, 3) >= 5)
-    seed = grown & (_around(purple > CORE * red_cell, 5) >= 13)
-    return Nuclei(_reach(seed, grown), cells, purple, red_cell, densities, levels)
+    seed = grown & (_around(purple > int(CORE * red_cell), 5) >= 13)
+    return Nuclei(_reach(seed, grown), cells, purple, red_cell, tuple(densities), levels)
 
 
 def otsu(histogram: npt.NDArray[Any]) -> int:
     """The level that parts a histogram [n] best: values at or below it form the low class."""
-    levels = np.arange(len(histogram), dtype=np.float64)
     below = np.cumsum(histogram, dtype=np.float64)
-    weighted = np.cumsum(histogram * levels)
-    above = below[-1] - below
-    with np.errstate(divide="ignore", invalid="ignore"):
-        apart = weighted / below - (weighted[-1] - weighted) / above
-        between = below * above * apart**2
-    return int(np.argmax(np.nan_to_num(between, nan=0.0, posinf=0.0)))
+    weighted = np.cumsum(histogram * np.arange(len(histogram), dtype=np.float64))
+    sizes = below * (below[-1] - below)
+    apart = weighted * below[-1] - weighted[-1] * below
+    between = np.divide(apart**2, sizes, out=np.zeros_like(sizes), where=sizes > 0)
+    return int(np.argmax(between))
 
 
 def _tables(histograms: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
@@ -126,14 +117,6 @@ def _tables(histograms: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
     levels = np.maximum(1, np.arange(256))
     tables = np.log10(backgrounds[:, None] / levels) * STEPS
     return np.clip(np.rint(tables), 0, 255).astype(np.uint8)
-
-
-def _purple(green: npt.NDArray[np.uint8], other: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """2 green - other, held within 0..255, without leaving 8 bits."""
-    above = green - np.minimum(green, other)
-    below = other - np.minimum(green, other)
-    least = green - np.minimum(green, below)
-    return least + np.minimum(above, 255 - least)
 
 
 def _split(histogram: npt.NDArray[np.int64]) -> tuple[int, float]:
@@ -155,33 +138,9 @@ def _split(histogram: npt.NDArray[np.int64]) -> tuple[int, float]:
 
 def _around(part: npt.NDArray[np.bool_], side: int) -> npt.NDArray[np.uint8]:
     """How many of the side x side pixels around each one are set; the edges are continued."""
-    height, width = part.shape
-    more = side // 2
-    row = width + 2 * more
-    # One row after another in one line of bytes, with room at its end: a step down is ``row``
-    # further, a step to the right one, and both are sums of whole lines.
-    line = np.zeros((height + 2 * more) * row + 2 * more, dtype=np.uint8)
-    wide = line[: -2 * more].reshape(-1, row)
-    inside = wide[more:-more]
-    inside[:, more:-more] = part
-    inside[:, :more] = inside[:, more : more + 1]
-    inside[:, -more:] = inside[:, -more - 1 : -more]
-    wide[:more] = inside[0]
-    wide[-more:] = inside[-1]
-    return _sums(_sums(line, side, 1), side, row).reshape(height, row)[:, :width]
-
-
-def _sums(line: npt.NDArray[np.uint8], count: int, step: int) -> npt.NDArray[np.uint8]:
-    """Of ``count`` values that lie ``step`` apart, from each one on; in few additions, by
-    doubling."""
-    sums, done = line, 1
-    while 2 * done <= count:
-        sums = sums[: -done * step] + sums[done * step :]
-        done *= 2
-    for further in range(done, count):
-        sums = sums[: len(line) - (count - 1) * step]
-        sums = sums + line[further * step :][: len(sums)]
-    return sums
+    whole = part.view(np.uint8)
+    sums = cv2.boxFilter(whole, -1, (side, side), normalize=False, borderType=cv2.BORDER_REPLICATE)
+    return np.asarray(sums, np.uint8)
 
 
 def _reach(

@@ -1,4 +1,4 @@
-"""What the samples of a TIFF's page mean: which kinds are read, and what is refused by its name."""
+"""Says what the samples of a TIFF's page mean: which kinds are read, and what is refused."""
 
 from __future__ import annotations
 
@@ -28,7 +28,11 @@ _OTHER_COLOURS: Final = {
 
 
 def check_kind(page: TiffPage) -> None:
-    """Raises ImageError for samples, colours and codings that are not read."""
+    """Check that samples, colours and coding are of a kind that is read.
+
+    Raises:
+        ImageError: they are not.
+    """
     _check_samples(page)
     _check_colours(page)
     _check_coding(page)
@@ -78,8 +82,11 @@ def _check_colours(page: TiffPage) -> None:
 
 
 def alpha_of(page: TiffPage) -> int:
-    """Extra samples of another meaning are left out beside RGB and CMYK; beside grey they may be
-    colours or channels of a fluorescence picture."""
+    """Return where transparency is among the samples.
+
+    Extra samples of another meaning are left out beside RGB and CMYK. Beside grey they may be
+    colours or channels of a fluorescence picture.
+    """
     extra = page.samplesperpixel - _COLOURS[page.photometric]
     if not extra:
         return 0
@@ -111,30 +118,32 @@ def _check_coding(page: TiffPage) -> None:
 
 
 def subsampling_of(page: TiffPage) -> tuple[int, int]:
-    """Of YCbCr colours in byte streams; JPEG says so itself."""
+    """Return the subsampling of YCbCr colours in byte streams; JPEG says so itself."""
     if page.photometric != YCBCR or page.compression not in STREAMS:
         return 1, 1
-    found = page.subsampling or ()
-    if len(found) < 2 or not all(side in (1, 2, 4) for side in found[:2]):
+    subsampling = page.subsampling or ()
+    if len(subsampling) < 2 or not all(side in (1, 2, 4) for side in subsampling[:2]):
         raise unsupported("a TIFF with YCbCr colours that does not say how they lie")
     if page.planarconfig == 2 or page.predictor != 1:
         raise unsupported("a TIFF with YCbCr colours in separate planes or with a predictor")
-    return int(found[0]), int(found[1])
+    return int(subsampling[0]), int(subsampling[1])
 
 
 def top_of(page: TiffPage, bits_said: int | None) -> int | None:
-    """4095 for 12 bits in 16, where a tag says so; other values are of the content, not of the
-    type, and say nothing."""
+    """Return the largest value of the samples: 4095 for 12 bits in 16, if a tag says so.
+
+    Other values are of the content, not of the type, and say nothing.
+    """
     if page.bitspersample != 16 or page.sampleformat != UNSIGNED:
         return None
-    said = [2**bits_said - 1] if bits_said else []
+    tops = [2**bits_said - 1] if bits_said else []
     for tag in (341, 281):
-        said += [int(value) for value in numbers(page, tag)[:1]]
-    return next((top for top in said if top in {2**n - 1 for n in range(9, 16)}), None)
+        tops += [int(value) for value in numbers(page, tag)[:1]]
+    return next((top for top in tops if top in {2**n - 1 for n in range(9, 16)}), None)
 
 
 def numbers(page: TiffPage, code: int) -> tuple[float, ...]:
-    """The numbers of a tag that may have any type; none where it is not there."""
+    """Return the numbers of a tag that may have any type; none where it is not there."""
     tag = page.tags.get(code)
     if tag is None:
         return ()

@@ -17,11 +17,17 @@ import grpc
 import numpy as np
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
-from allclient.contract import CASCADE, ENSEMBLE, MODELS
+from allclient.contract import CASCADE, CELL_FIELDS, ENSEMBLE, MODELS
 
 SERVED = (ENSEMBLE, CASCADE)
 PRE_B = (0.05, 0.1, 0.8, 0.05)
 BENIGN = (0.94, 0.02, 0.02, 0.02)
+
+TWO_CELLS = (
+    (0.1, 0.2, 0.25, 0.5, *PRE_B, 0.75, 1.0),
+    (0.5, 0.5, 0.125, 0.25, *BENIGN, 0.25, 2 / 3),
+)
+"""Rows of CELLS: one malignant leukocyte and one benign."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +42,7 @@ class Answer:
     review: str = ""
     ood_score: float = 0.25
     heatmap: float = 0.5
+    cells: tuple[tuple[float, ...], ...] = ()
 
     def tensors(self) -> dict[str, np.ndarray]:
         return {
@@ -47,6 +54,7 @@ class Answer:
             "REVIEW": words(self.review),
             "OOD_SCORE": numbers([[self.ood_score]]),
             "HEATMAP": np.full((1, 7, 7), self.heatmap, np.float32),
+            "CELLS": numbers(self.cells).reshape(1, -1, len(CELL_FIELDS)),
         }
 
 
@@ -93,6 +101,8 @@ def by_content(image: bytes) -> Answer:
     word = image.split(b" ", 1)[0]
     if word == b"benign":
         return BENIGN_ANSWER
+    if word == b"cells":
+        return replace(MALIGNANT_ANSWER, cells=TWO_CELLS)
     if word == b"review":
         return replace(MALIGNANT_ANSWER, review="low_confidence,first_page_only")
     if word == b"torn":
@@ -113,6 +123,7 @@ class KServe(service_pb2_grpc.GRPCInferenceServiceServicer):
         self.respond = respond
         self.live = self.ready = self.model_ready = True
         self.outputs = dict(MODELS[ENSEMBLE].outputs)
+        self.parameters: list[dict[str, str]] = []
         self.asked = 0
         self.now_in_flight = 0
         self.most_in_flight = 0
@@ -199,6 +210,7 @@ class KServe(service_pb2_grpc.GRPCInferenceServiceServicer):
             self.now_in_flight += 1
             self.most_in_flight = max(self.most_in_flight, self.now_in_flight)
             self.request_ids.append(request.id)
+            self.parameters.append({k: v.string_param for k, v in request.parameters.items()})
         context.add_callback(lambda: None if context.code() else self.cancelled.release())
         try:
             answer = self.respond(_image(request))
@@ -208,6 +220,14 @@ class KServe(service_pb2_grpc.GRPCInferenceServiceServicer):
             with self._lock:
                 self.now_in_flight -= 1
         tensors = answer.tensors() if isinstance(answer, Answer) else answer
+        if wanted := {output.name for output in request.outputs}:
+            if unknown := wanted - set(self.outputs):  # as Triton says it
+                context.abort(
+                    grpc.StatusCode.INVALID_ARGUMENT,
+                    f"[request id: {request.id}] unexpected inference output "
+                    f"'{min(unknown)}' for model '{request.model_name}'",
+                )
+            tensors = {name: array for name, array in tensors.items() if name in wanted}
         return _response(request, tensors, self.answer_as or request.id)
 
     def _note(self, context: grpc.ServicerContext) -> None:

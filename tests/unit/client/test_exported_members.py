@@ -13,6 +13,9 @@ def test_public_names_are_these_and_load() -> None:
         "AllclientError",
         "AsyncClient",
         "Backbone",
+        "Box",
+        "Case",
+        "Cell",
         "Client",
         "Health",
         "Label",
@@ -23,6 +26,7 @@ def test_public_names_are_these_and_load() -> None:
         "Subtype",
         "TlsOptions",
         "__version__",
+        "summarize",
     ]
     for name in allclient.__all__:
         assert getattr(allclient, name) is not None

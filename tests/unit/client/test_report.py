@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from allclient.cell import Cell
 from allclient.contract import Backbone, ReviewReason, Subtype
 from allclient.errors import ConfigurationError, ImageRejectedError
 from allclient.report import Csv, FileOutput, JsonLines, Row, StreamOutput, Table, row_of
@@ -29,6 +31,12 @@ RESULT = Result(
     ood_score=0.25,
     heatmap=np.zeros((7, 7), np.float32),
 )
+
+BENIGN_CELL = Cell(
+    x=0.5, y=0.5, width=0.1, height=0.2, area_share=0.4, agreement=1.0,
+    probabilities=dict(zip(Subtype, (0.7, 0.1, 0.1, 0.1), strict=True)),
+)  # fmt: skip
+MALIGNANT_CELL = replace(BENIGN_CELL, probabilities=PROBABILITIES, area_share=0.6)
 
 
 def good(file: str) -> Row:
@@ -53,6 +61,8 @@ def test_json_line() -> None:
         ("review", ["low_confidence", "poor_quality"]),
         ("ood_score", 0.25),
         ("error", None),
+        ("leukocytes", None),
+        ("malignant_leukocytes", None),
     ]
 
 
@@ -61,7 +71,7 @@ def test_json_line_of_a_failure() -> None:
     assert record.pop("error") == {"code": "image_truncated", "message": "ends early"}
     assert record.pop("file") == "x.jpg"
     assert set(record.values()) == {None}
-    assert len(record) == 7
+    assert len(record) == 9
 
 
 def test_csv() -> None:
@@ -84,6 +94,8 @@ def test_csv() -> None:
         "ood_score": "0.250000",
         "error_code": "",
         "error_message": "",
+        "leukocytes": "",
+        "malignant_leukocytes": "",
     }
     assert (second["file"], second["error_code"], second["error_message"]) == (
         "b.jpg",
@@ -91,6 +103,18 @@ def test_csv() -> None:
         "ends early",
     )
     assert second["label"] == second["probability"] == second["ood_score"] == ""
+
+
+def test_leukocytes_are_counted_where_cells_were_asked_for() -> None:
+    row = row_of(Outcome("a.jpg", replace(RESULT, cells=(MALIGNANT_CELL, BENIGN_CELL))))
+    assert (row.leukocytes, row.malignant_leukocytes) == (2, 1)
+    record = json.loads(JsonLines().line(row))
+    assert (record["leukocytes"], record["malignant_leukocytes"]) == (2, 1)
+    form = Csv()
+    (cells,) = csv.DictReader(io.StringIO((form.head() + form.line(row)).decode()))
+    assert (cells["leukocytes"], cells["malignant_leukocytes"]) == ("2", "1")
+    none = row_of(Outcome("a.jpg", replace(RESULT, cells=())))
+    assert (none.leukocytes, none.malignant_leukocytes) == (0, 0)
 
 
 FILE_NAMES = st.text(st.characters(codec=None), min_size=1).filter(lambda name: "\0" not in name)

@@ -138,3 +138,45 @@ def test_numbers_keep_their_digits(tmp_path: Path) -> None:
     assert list(first) == list(CSV_COLUMNS)
     assert (first["probability"], first["ood_score"]) == ("0.949600", "0.250000")
     assert json.loads(first["probability_pre_b"]) == 0.8
+
+
+OLD_CSV = (
+    b"file,label,subtype,probability,probability_benign,probability_early_pre_b,probability_pre_b,"
+    b"probability_pro_b,vote_mobilenet,vote_xception,vote_inception_v3,review,ood_score,error_code,"
+    b"error_message\n"
+    b"a.jpg,benign,benign,0.900000,0.900000,0.050000,0.030000,0.020000,benign,benign,benign,,"
+    b"0.100000,,\n"
+    b'torn.jpg,,,,,,,,,,,,,image_truncated,"ends, early"\n'
+)
+OLD_JSON = (
+    b'{"file": "a.jpg", "label": "benign", "subtype": "benign", "probability": 0.9, '
+    b'"probabilities": {"benign": 0.9, "early_pre_b": 0.05, "pre_b": 0.03, "pro_b": 0.02}, '
+    b'"votes": {"mobilenet": "benign", "xception": "benign", "inception_v3": "benign"}, '
+    b'"review": [], "ood_score": 0.1, "error": null}\n'
+)
+
+
+@pytest.mark.parametrize("name", ["answers.csv", "answers.csv.partial"])
+def test_the_csv_of_version_0_2_goes_on_with_more_columns(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(OLD_CSV)
+    output = FileOutput(tmp_path / "answers.csv", Csv(), resume=True)
+    assert output.is_done("a.jpg")
+    assert not output.is_done("torn.jpg")
+    output.write(good("torn.jpg"))
+    output.finish()
+    first, second = csv.DictReader(io.StringIO((tmp_path / "answers.csv").read_text()))
+    assert list(first) == list(CSV_COLUMNS)
+    assert (first["file"], first["ood_score"], first["leukocytes"]) == ("a.jpg", "0.100000", "")
+    assert (second["file"], second["label"]) == ("torn.jpg", "malignant")
+
+
+def test_the_json_lines_of_version_0_2_go_on(tmp_path: Path) -> None:
+    path = tmp_path / "answers.jsonl"
+    path.write_bytes(OLD_JSON)
+    output = FileOutput(path, JsonLines(), resume=True)
+    assert output.is_done("a.jpg")
+    output.write(good("b.jpg"))
+    output.finish()
+    old, new = path.read_bytes().splitlines(keepends=True)
+    assert old == OLD_JSON
+    assert json.loads(new)["leukocytes"] is None

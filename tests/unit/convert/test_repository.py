@@ -19,6 +19,7 @@ from convert.repository import writer
 from convert.repository.flavours import FLAVOURS
 from convert.repository.writer import RepositoryError
 from convert.tensorrt import engine_build, engines
+from toolkit import served
 from toolkit.served import MODEL_REPOSITORY
 
 MOBILENET, GPU_ONNX, DEFAULT = Backbone.MOBILENET, FLAVOURS["gpu_onnx"], FLAVOURS["default"]
@@ -161,6 +162,7 @@ def test_another_policy_is_put_in_and_a_broken_one_writes_nothing(
     out = tmp_path / "models"
     writer.write(out, [DEFAULT], built, masters=built.parent / "masters", policy=policy)
     assert (out / "vote/1/policy.json").read_bytes() == policy.read_bytes()
+    assert served.temperature(out) == own["temperature"]
     policy.write_text('{"version": 0}')
     with pytest.raises(ValueError, match="the policy has version 0"):
         writer.write(

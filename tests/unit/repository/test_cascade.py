@@ -110,3 +110,18 @@ def test_an_order_names_each_backbone_once() -> None:
     for text in ("", "mobilenet xception", "mobilenet mobilenet xception", "a b c", "x " * 4):
         with pytest.raises(smear_cascade.OrderError, match=r"ORDER in config\.pbtxt"):
             smear_cascade.parse_order(text)
+
+
+def test_images_that_were_asked_differently_come_together_again() -> None:
+    first, second = np.array([True, False, True, False]), np.array([False, True, False, False])
+    cells = np.ones((2, 3, 10), np.float32), np.ones((1, 5, 10), np.float32)
+    labels = np.array([["a"], ["b"]], object), np.array([["c"]], object)
+    parts = [(first, {"LABEL": labels[0]}), (second, {"LABEL": labels[1]})]
+    whole = smear_cascade.merged(
+        [*parts, (first, {"CELLS": cells[0]}), (second, {"CELLS": cells[1]})]
+    )
+    assert whole["LABEL"].ravel()[:3].tolist() == ["a", "c", "b"]
+    assert whole["CELLS"].shape == (4, 5, 10)
+    assert whole["CELLS"].any(axis=2).sum(axis=1).tolist() == [3, 5, 3, 0]
+    shapes = [smear_cascade.without_padding(whole["CELLS"][at]).shape for at in ([0, 2], [3])]
+    assert shapes == [(2, 3, 10), (1, 0, 10)]

@@ -7,6 +7,7 @@ import pytest
 
 keras = pytest.importorskip("keras")
 
+from toolkit import served
 from training.models import backbones, cells
 
 
@@ -76,3 +77,7 @@ def test_taps_that_are_not_there_are_named() -> None:
         backbones.build("xception", taps=("block1_conv1.out",))
     with pytest.raises(backbones.BackboneError, match="at one size"):
         backbones.build("xception", side=None, taps=("block1_conv1",))
+
+
+def test_serving_sees_the_same_pixels() -> None:
+    assert cells.BLANK_FROM == served.smear_evidence.BLANK_FROM

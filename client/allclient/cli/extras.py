@@ -1,0 +1,212 @@
+"""What a run makes beside its rows: cells, cases, annotated fields and the report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Protocol
+
+from allclient.cases import Case, CaseBy, Cases, case_csv, case_json, case_table
+from allclient.cli.wanted import Wanted, form_of, partial_of
+from allclient.errors import ConfigurationError, ImageError
+from allclient.report import (
+    Entry,
+    Journal,
+    cell_csv,
+    cell_json,
+    check_target,
+    entry_of,
+    whole_file,
+)
+
+if TYPE_CHECKING:
+    from allclient.result import Outcome
+
+_WRITERS: Final = {"csv": (cell_csv, case_csv), "jsonl": (cell_json, case_json)}
+
+
+class StoppedError(Exception):
+    """The user stopped the run while its last files were made."""
+
+
+class Done(Protocol):
+    """What knows the files that an earlier run finished."""
+
+    @property
+    def resumed(self) -> int: ...
+    def is_done(self, file: str) -> bool: ...
+
+
+class Extras:
+    """Takes outcomes one at a time. What is made of all of them waits in a file, not in memory.
+
+    Raises ConfigurationError and OutputError where a file or folder cannot be as it is asked for.
+    """
+
+    def __init__(
+        self,
+        wanted: Wanted,
+        sources: tuple[str, ...],
+        *,
+        output: Path | None,
+        overwrite: bool,
+        done: Done | None,
+    ) -> None:
+        """``output`` is the file of rows; ``done`` knows the rows of a run that goes on."""
+        again = overwrite or done is not None
+        self._wanted = wanted
+        self._folders = _folders(wanted, sources, again)
+        self._targets = {path: check_target(path, replace=again) for path in wanted.files}
+        _check_apart([*wanted.files, *([] if output is None else [output])])
+        self._cases = Cases(CaseBy(wanted.case_by or "folder")) if self._counts_cases else None
+        self._journal = self._open_journal(overwrite, done)
+        self.failed = 0
+        """Fields for which a file in a folder could not be made."""
+
+    @property
+    def _counts_cases(self) -> bool:
+        wanted = self._wanted
+        return any((wanted.case_by, wanted.cases, wanted.report))
+
+    def take(self, outcome: Outcome) -> list[str]:
+        """Count an outcome and make its own files; what went wrong with these, in sentences."""
+        entry = entry_of(outcome)
+        said = []
+        if outcome.result is not None:
+            for folder, ending, make in self._folders:
+                try:
+                    self._make(folder, ending, make, entry)
+                except ImageError as error:
+                    self.failed += 1
+                    said.append(f"allclient: {entry.row.file}: not in {folder}: {error}")
+        if self._journal is not None:
+            self._journal.append(entry)
+        if self._cases is not None:
+            self._cases.add(entry.row)
+        return said
+
+    def finish(self, settings: list[tuple[str, str]], step: Callable[[], None]) -> None:
+        """Write the files that are made of all outcomes. ``step`` may raise to stop."""
+        wanted, journal = self._wanted, self._journal
+        cases = self.cases()
+        if wanted.cases is not None:
+            self._write(wanted.cases, _WRITERS[form_of(wanted.cases)][1](cases))
+        if journal is None:
+            return
+        if (cells := wanted.cells_file) is not None:
+            self._write(cells, _WRITERS[form_of(cells)][0](_stepping(journal.entries(), step)))
+        if wanted.report is not None:
+            from allclient.view.choice import choose
+            from allclient.view.page import Run, page
+
+            by = CaseBy(wanted.case_by or "folder")
+            run = Run(cases, by, settings, datetime.now().astimezone())
+            chosen = choose(_stepping(journal.entries(), step))
+            self._write(wanted.report, page(run, chosen, step))
+
+    def end(self) -> None:
+        """Drop what the files were made of; the run is complete."""
+        if self._journal is not None:
+            self._journal.remove()
+
+    def abandon(self, *, resumable: bool) -> str | None:
+        """Keep what there is for a later run, if one can go on; returns where it is."""
+        if self._journal is None:
+            return None
+        kept = self._journal.abandon()
+        if kept is not None and not resumable:
+            self._journal.remove()
+            return None
+        return kept
+
+    def cases(self) -> list[Case]:
+        return [] if self._cases is None else self._cases.cases()
+
+    def table(self) -> str | None:
+        """The cases for a terminal; None where nobody asked for cases."""
+        wanted = self._wanted
+        return case_table(self.cases()) if wanted.case_by or wanted.cases else None
+
+    def _open_journal(self, overwrite: bool, done: Done | None) -> Journal | None:
+        if not self._targets:
+            if done is not None and done.resumed and self._counts_cases:
+                raise ConfigurationError(
+                    "--resume goes on with --case-by only where the first run had --cases FILE or "
+                    "--report FILE: the answers of that run are not known any more"
+                )
+            return None
+        path = partial_of(next(iter(self._targets.values())))
+        if done is not None and done.resumed and not path.exists():
+            raise ConfigurationError(
+                f"{str(path)!r} is not there, which keeps the cells of the files that are done: "
+                "--resume goes on with --cells, --cases and --report only as the first run had "
+                "them, and not after its end; leave them out, or start anew with --overwrite"
+            )
+        journal = Journal(path, overwrite=overwrite, resume=None if done is None else done.is_done)
+        if done is not None and self._cases is not None:
+            for entry in journal.entries():
+                self._cases.add(entry.row)
+        return journal
+
+    def _make(
+        self, folder: Path, ending: str, make: Callable[[Entry], bytes], entry: Entry
+    ) -> None:
+        from allclient.view.names import name_for
+
+        data = make(entry)
+        with whole_file(folder / name_for(entry.row.file, ending)) as file:
+            file.write(data)
+
+    def _write(self, path: Path, pieces: Iterable[bytes]) -> None:
+        with whole_file(self._targets[path]) as file:
+            for block in _blocks(pieces):
+                file.write(block)
+
+
+_BLOCK: Final = 1 << 16
+
+
+def _blocks(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The same bytes in larger pieces."""
+    held: list[bytes] = []
+    size = 0
+    for piece in pieces:
+        held.append(piece)
+        size += len(piece)
+        if size >= _BLOCK:
+            yield b"".join(held)
+            held, size = [], 0
+    yield b"".join(held)
+
+
+def _check_apart(files: list[Path]) -> None:
+    if len({file.resolve() for file in files}) < len(files):
+        raise ConfigurationError("--output, --cells, --cases and --report name one file twice")
+
+
+def _stepping(entries: Iterable[Entry], step: Callable[[], None]) -> Iterator[Entry]:
+    for entry in entries:
+        step()
+        yield entry
+
+
+def _folders(
+    wanted: Wanted, sources: tuple[str, ...], again: bool
+) -> list[tuple[Path, str, Callable[[Entry], bytes]]]:
+    """The folders that get a file for each field: its ending, and what makes it."""
+    if not wanted.needs_pictures:
+        return []
+    from allclient.view.annotate import annotated
+    from allclient.view.geojson import geojson
+    from allclient.view.names import open_folder
+
+    kinds: tuple[tuple[Path | None, str, Callable[[Entry], bytes]], ...] = (
+        (wanted.annotate, ".jpg", annotated),
+        (wanted.cells_folder, ".geojson", geojson),
+    )
+    return [
+        (open_folder(folder, sources, again=again), ending, make)
+        for folder, ending, make in kinds
+        if folder is not None
+    ]

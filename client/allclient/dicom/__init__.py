@@ -1,0 +1,49 @@
+"""DICOM objects as encoded fields: what a server that knows JPEG and PNG can be asked about.
+
+Needs the extra ``pacs`` (pydicom and its decoders); importing this module does not. Foreign
+pixels that only a C library unpacks are unpacked in a child process with limits, see ``child``.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from allclient.contract import ImageErrorCode
+from allclient.errors import ImageReadError
+
+WAY_OUT: Final = "install what reads DICOM objects: pip install 'allclient[pacs]'"
+
+_MARK: Final = b"DICM"
+_PREAMBLE: Final = 128
+_TIFF: Final = (b"II", b"MM")
+
+
+class EncodedField(NamedTuple):
+    """One frame of a DICOM object as a JPEG or PNG file, and how many frames the object has."""
+
+    data: bytes
+    frames: int
+
+
+def is_dicom(data: bytes) -> bool:
+    """Whether these bytes are a DICOM file (part 10): a preamble and then ``DICM``.
+
+    One whose preamble makes it a TIFF as well is taken for a TIFF.
+    """
+    return data[_PREAMBLE : _PREAMBLE + len(_MARK)] == _MARK and data[:2] not in _TIFF
+
+
+def encoded_field(data: bytes, frame: int = 0) -> EncodedField:
+    """One frame of a DICOM file, as an encoded image with the same pixels.
+
+    Raises ImageReadError: image_unsupported for what has no picture, or one that would not come
+    out right, and where the extra is missing; image_corrupt and image_truncated for a broken one.
+    """
+    try:
+        from allclient.dicom.fields import encode
+    except ImportError as error:
+        raise ImageReadError(
+            f"this is a DICOM object; {WAY_OUT} (missing: {error.name})",
+            code=ImageErrorCode.UNSUPPORTED.value,
+        ) from error
+    return encode(data, frame)

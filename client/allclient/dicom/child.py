@@ -1,0 +1,98 @@
+"""A child process unpacks foreign pixels, with limits on its time and memory.
+
+The decoders are C libraries, and the bytes come from anywhere: what crashes, hangs or swells there
+ends the child alone. ``python -m allclient.dicom.child FRAME`` reads an object on standard input
+and writes one letter (o: an encoded field, e: an error) and what follows it.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from typing import Final
+
+from allclient.contract import MAX_IMAGE_BYTES, ImageErrorCode
+from allclient.dicom import EncodedField
+from allclient.errors import ImageReadError
+
+SECONDS: Final = 60
+"""The longest that one frame may take."""
+
+MEMORY: Final = 4 * 1024**3
+"""Bytes of address space."""
+
+_GOOD, _BAD = b"o", b"e"
+_places: Final = threading.BoundedSemaphore(os.cpu_count() or 1)
+
+
+def encode(data: bytes, frame: int) -> EncodedField:
+    """As ``fields.encode``, in a child; as many at once as there are processors."""
+    with _places:
+        try:
+            done = subprocess.run(
+                [sys.executable, "-m", __name__, str(frame)],
+                input=data,
+                capture_output=True,
+                timeout=SECONDS,
+                check=False,
+                env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
+            )
+        except subprocess.TimeoutExpired as error:
+            raise _broken(f"its pixels were not unpacked within {SECONDS} seconds") from error
+        except OSError as error:
+            raise ImageReadError(
+                f"no process to unpack it can be started: {error.strerror}",
+                code=ImageErrorCode.FILE_UNREADABLE.value,
+            ) from error
+    kind, content = done.stdout[:1], done.stdout[1:]
+    if done.returncode != 0 or kind not in (_GOOD, _BAD):
+        raise _broken(f"the decoder of its pixels ended with {done.returncode}")
+    if kind == _BAD:
+        code, _, message = content.decode("utf-8", "replace").partition("\n")
+        raise ImageReadError(message, code=code)
+    return EncodedField(content[8:], int.from_bytes(content[:8], "big"))
+
+
+def _broken(message: str) -> ImageReadError:
+    return ImageReadError(message, code=ImageErrorCode.CORRUPT.value)
+
+
+def _limit() -> None:
+    try:
+        import resource
+    except ImportError:  # Windows has no such limits
+        return
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+
+
+def main() -> None:
+    """The child itself."""
+    _limit()
+    from allclient.dicom import header, samples
+
+    output = sys.stdout.buffer
+    try:
+        dataset = header.parse(sys.stdin.buffer.read(MAX_IMAGE_BYTES))
+        frame = int(sys.argv[1])
+        frames = header.check(dataset, frame)
+        field = samples.png(dataset, frame)
+    except ImageReadError as error:
+        output.write(_BAD + f"{error.code}\n{error}".encode())
+    except MemoryError:
+        message = f"{ImageErrorCode.TOO_LARGE.value}\nits pixels take more than {MEMORY:,} bytes"
+        output.write(_BAD + message.encode())
+    except Exception as error:
+        message = f"{ImageErrorCode.CORRUPT.value}\nthe DICOM object is damaged"
+        output.write(_BAD + f"{message} ({type(error).__name__})".encode())
+    else:
+        output.write(_GOOD + frames.to_bytes(8, "big") + field)
+    output.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,168 @@
+"""The header of a DICOM object: what it is, and whether its picture can come out right."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from typing import Any, Final
+
+import pydicom
+from pydicom import uid
+from pydicom.dataset import FileDataset
+
+from allclient.contract import ImageErrorCode
+from allclient.errors import ImageReadError
+
+# Messages about odd values quote them, and a value may be a patient's name.
+pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
+warnings.filterwarnings("ignore", module=r"pydicom\.")
+
+WHOLE_SLIDE: Final = uid.VLWholeSlideMicroscopyImageStorage
+
+NATIVE: Final = frozenset({uid.ImplicitVRLittleEndian, uid.ExplicitVRLittleEndian})
+"""Transfer syntaxes whose pixels need no decoder."""
+
+COMPRESSED: Final = frozenset(
+    {
+        uid.ExplicitVRBigEndian,
+        uid.DeflatedExplicitVRLittleEndian,
+        uid.JPEGBaseline8Bit,
+        uid.JPEGExtended12Bit,
+        uid.JPEGLossless,
+        uid.JPEGLosslessSV1,
+        uid.JPEGLSLossless,
+        uid.JPEGLSNearLossless,
+        uid.JPEG2000Lossless,
+        uid.JPEG2000,
+        uid.RLELossless,
+    }
+)
+READ: Final = NATIVE | COMPRESSED
+"""All transfer syntaxes that are read."""
+
+_COLOURS: Final = {
+    "MONOCHROME1": 1,
+    "MONOCHROME2": 1,
+    "PALETTE COLOR": 1,
+    "RGB": 3,
+    "YBR_FULL": 3,
+    "YBR_FULL_422": 3,
+    "YBR_RCT": 3,
+    "YBR_ICT": 3,
+}
+"""Photometric interpretations that are read, and their samples a pixel."""
+
+_MOST_PIXELS: Final = 150_000_000
+"""As the server's own limit: a larger frame is not unpacked to be refused there."""
+
+_MOST_FRAMES: Final = 100_000
+
+
+def unsupported(message: str) -> ImageReadError:
+    return ImageReadError(message, code=ImageErrorCode.UNSUPPORTED.value)
+
+
+def corrupt(message: str) -> ImageReadError:
+    return ImageReadError(message, code=ImageErrorCode.CORRUPT.value)
+
+
+def parse(data: bytes, *, pixels: bool = True) -> FileDataset:
+    """The object in a DICOM file. Raises ImageReadError for a broken one, whatever is broken."""
+    try:
+        return pydicom.dcmread(io.BytesIO(data), stop_before_pixels=not pixels)
+    except Exception as error:  # hostile bytes trip the parser in many ways
+        raise corrupt(f"the DICOM object cannot be parsed ({type(error).__name__})") from error
+
+
+def transfer_syntax(dataset: FileDataset) -> str:
+    return str(getattr(dataset.file_meta, "TransferSyntaxUID", ""))
+
+
+def is_whole_slide(dataset: FileDataset) -> bool:
+    return str(dataset.get("SOPClassUID", "")) == WHOLE_SLIDE
+
+
+def check(dataset: FileDataset, frame: int = 0) -> int:
+    """The number of frames. Raises ImageReadError where ``frame`` would not come out right."""
+    frames = _check(dataset)
+    _check_frame(dataset, frame, frames)
+    return frames
+
+
+def _check(dataset: FileDataset) -> int:
+    syntax = transfer_syntax(dataset)
+    if syntax not in READ:
+        raise unsupported(f"the transfer syntax {_name(syntax)} is not read")
+    if "PixelData" not in dataset and ("Rows" in dataset or "SOPClassUID" not in dataset):
+        raise corrupt("no pixels are left in the object; it may have been cut")
+    if "PixelData" not in dataset:
+        what = _name(str(dataset.get("SOPClassUID", "")))
+        raise unsupported(f"the DICOM object holds no picture: it is {what or 'of no known class'}")
+    photometric = str(dataset.get("PhotometricInterpretation", ""))
+    if photometric not in _COLOURS:
+        raise unsupported(f"the photometric interpretation {photometric[:16]!r} is not read")
+    samples = int(dataset.get("SamplesPerPixel", 1))
+    if samples != _COLOURS[photometric]:
+        raise corrupt(f"{samples} samples a pixel do not make {photometric}")
+    rows, columns = int(dataset.Rows), int(dataset.Columns)
+    frames = int(dataset.get("NumberOfFrames") or 1)
+    if rows < 1 or columns < 1 or frames < 1:
+        raise corrupt(f"a picture of {columns} by {rows} pixels and {frames} frames has no pixels")
+    if rows * columns > _MOST_PIXELS:
+        raise ImageReadError(
+            f"{columns} by {rows} pixels; the largest frame is {_MOST_PIXELS:,} pixels",
+            code=ImageErrorCode.TOO_LARGE.value,
+        )
+    _check_bits(dataset)
+    if samples == 1 and photometric != "PALETTE COLOR":
+        _check_grey(dataset)
+    return frames
+
+
+def _check_frame(dataset: FileDataset, frame: int, frames: int) -> None:
+    if is_whole_slide(dataset):
+        raise unsupported(
+            "this is a whole-slide image; export the fields to be read as single pictures"
+        )
+    if frames > _MOST_FRAMES:
+        raise unsupported(f"{frames:,} frames; the most are {_MOST_FRAMES:,}")
+    if not 0 <= frame < frames:
+        raise corrupt(f"there is no frame {frame + 1}: the object has {frames}")
+
+
+def _check_bits(dataset: FileDataset) -> None:
+    allocated, stored = int(dataset.BitsAllocated), int(dataset.BitsStored)
+    if allocated not in (8, 16) or not 2 <= stored <= allocated:
+        raise unsupported(f"{stored} bits stored in {allocated} are not read")
+    if int(dataset.get("HighBit", stored - 1)) != stored - 1:
+        raise unsupported(f"{stored} bits that end at bit {dataset.HighBit} are not read")
+    if int(dataset.get("PixelRepresentation", 0)) != 0:
+        raise unsupported("signed samples have no agreed range of brightness")
+
+
+def _check_grey(dataset: FileDataset) -> None:
+    """Refuse grey values that mean something else than brightness over the whole range."""
+    slope, intercept = dataset.get("RescaleSlope", 1), dataset.get("RescaleIntercept", 0)
+    if float(slope) != 1 or float(intercept) != 0 or "ModalityLUTSequence" in dataset:
+        raise unsupported("its grey values are rescaled to a quantity; a field has brightness")
+    if "VOILUTSequence" in dataset or not _is_whole_window(dataset):
+        raise unsupported("its grey values are shown through a window; export it without one")
+    if str(dataset.get("PresentationLUTShape", "IDENTITY")) not in ("IDENTITY", "INVERSE"):
+        raise unsupported("its presentation LUT shape is not read")
+
+
+def _is_whole_window(dataset: FileDataset) -> bool:
+    centre, width = _first(dataset.get("WindowCenter")), _first(dataset.get("WindowWidth"))
+    if centre is None or width is None:
+        return True
+    full = 2 ** int(dataset.BitsStored)
+    return bool(abs(float(width) - full) <= 1 and abs(float(centre) - full / 2) <= 1)
+
+
+def _first(value: Any) -> Any:
+    return value[0] if isinstance(value, pydicom.multival.MultiValue) and value else value
+
+
+def _name(text: str) -> str:
+    """A UID's name in the standard; the UID itself where it has none."""
+    return uid.UID(text[:64]).name

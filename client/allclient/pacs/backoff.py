@@ -1,0 +1,15 @@
+"""Pauses between tries that grow apart."""
+
+from __future__ import annotations
+
+import random
+from typing import Final
+
+FIRST: Final = 2.0
+LONGEST: Final = 300.0
+
+
+def pause(tries: int) -> float:
+    """Seconds until the next try, after ``tries`` of them; a random part spreads many apart."""
+    longest: float = min(FIRST * 2 ** min(tries, 20), LONGEST)
+    return longest * random.uniform(0.5, 1.0)  # noqa: S311  not a secret

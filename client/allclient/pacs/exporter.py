@@ -1,0 +1,141 @@
+"""Sends results until each is where it should be: retries, dead letters, Storage Commitment."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import time
+from collections.abc import Callable
+from typing import Final
+
+import pydicom
+
+from allclient.pacs import sender
+from allclient.pacs.backoff import pause
+from allclient.pacs.config import Config
+from allclient.pacs.dicomweb import DicomWeb
+from allclient.pacs.faults import place
+from allclient.pacs.inbox import Inbox
+from allclient.pacs.sender import NotSentError
+from allclient.pacs.uids import derived, key_of
+
+_LOG: Final = logging.getLogger(__name__)
+
+MOST_TRIES: Final = 30
+"""Two hours at the longest pauses; then a dead letter."""
+
+_BATCH: Final = 100
+
+COMMITMENT_WAIT: Final = 600.0
+"""Seconds for an answer of Storage Commitment before it is asked again."""
+
+
+class Exporter:
+    """Sends what is due, once for each call of ``run``."""
+
+    def __init__(self, config: Config, inbox: Inbox) -> None:
+        self._config = config
+        self._inbox = inbox
+        self._web = DicomWeb(config.export) if config.export.dicomweb is not None else None
+
+    def run(self, stopped: Callable[[], bool] = lambda: False) -> int:
+        """How many results were taken by their target."""
+        sent = 0
+        for target, send in (("peer", self._to_peer), ("dicomweb", self._to_web)):
+            while not stopped() and (rows := self._due("waiting", target)):
+                taken = send(rows)
+                sent += taken
+                if taken < len(rows):
+                    break
+        if self._config.export.storage_commitment:
+            self._ask_commitment()
+        return sent
+
+    def _due(self, state: str, target: str) -> list[sqlite3.Row]:
+        # The report first: pictures and pages explain it.
+        return self._inbox.database.rows(
+            "SELECT * FROM exports WHERE state = ? AND target = ? AND due <= ? "
+            "ORDER BY kind != 'report', rowid LIMIT ?",
+            state,
+            target,
+            time.time(),
+            _BATCH,
+        )
+
+    def _to_peer(self, rows: list[sqlite3.Row]) -> int:
+        peer = self._config.export.peer
+        assert peer is not None
+        sent = 0
+        try:
+            with sender.association(self._config, peer) as opened:
+                for row in rows:
+                    sent += self._try(row, lambda made: sender.store(opened, made))
+                    if not opened.is_established:
+                        break
+        except NotSentError as error:
+            for row in rows:
+                self._failed(row, error)
+        return sent
+
+    def _to_web(self, rows: list[sqlite3.Row]) -> int:
+        assert self._web is not None
+        return sum(self._try(row, self._web.store) for row in rows)
+
+    def _try(self, row: sqlite3.Row, send: Callable[[pydicom.Dataset], None]) -> bool:
+        try:
+            made = pydicom.dcmread(self._inbox.result_path(row["instance"]))
+            send(made)
+        except NotSentError as error:
+            self._failed(row, error)
+            return False
+        except Exception as error:
+            self._failed(row, NotSentError(place(error)))
+            return False
+        self._set(row, "sent", "", 0, 0.0)
+        return True
+
+    def _failed(self, row: sqlite3.Row, error: NotSentError) -> None:
+        tries = row["tries"] + 1
+        state = "dead" if tries >= MOST_TRIES else "waiting"
+        _LOG.warning("%s not sent: %s", key_of(row["instance"])[:12], error)
+        self._set(row, state, str(error), tries, time.time() + pause(tries))
+
+    def _set(self, row: sqlite3.Row, state: str, reason: str, tries: int, due: float) -> None:
+        with self._inbox.database.transaction() as connection:
+            connection.execute(
+                "UPDATE exports SET state = ?, reason = ?, tries = ?, due = ? "
+                "WHERE instance = ? AND target = ?",
+                (state, reason, tries, due, row["instance"], row["target"]),
+            )
+
+    def _ask_commitment(self) -> None:
+        peer = self._config.export.peer
+        rows = self._due("sent", "peer")
+        if peer is None or not rows:
+            return
+        transaction = derived("commitment", *(row["instance"] for row in rows), str(time.time()))
+        pairs = [(row["sop_class"], row["instance"]) for row in rows]
+        # Before it is asked: the answer may come before the question has returned.
+        for row in rows:
+            self._set(row, "sent", "", row["tries"], time.time() + COMMITMENT_WAIT)
+        try:
+            with sender.association(self._config, peer) as opened:
+                sender.request_commitment(opened, transaction, pairs)
+        except NotSentError as error:
+            _LOG.warning("storage commitment was not asked: %s", error)
+
+    def committed(self, _: str, safe: list[str], failed: list[str]) -> None:
+        """An answer of Storage Commitment: what is safe is done; what is not is sent again."""
+        with self._inbox.database.transaction() as connection:
+            connection.executemany(
+                "UPDATE exports SET state = 'committed' "
+                "WHERE instance = ? AND target = 'peer' AND state = 'sent'",
+                [(instance,) for instance in safe],
+            )
+            connection.executemany(
+                "UPDATE exports SET state = 'waiting', tries = tries + 1, due = ?, "
+                "reason = 'the archive did not commit to keep it' "
+                "WHERE instance = ? AND target = 'peer' AND state = 'sent'",
+                [(time.time() + pause(1), instance) for instance in failed],
+            )
+        _LOG.info("storage commitment: %d safe, %d not", len(safe), len(failed))

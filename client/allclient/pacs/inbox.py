@@ -1,0 +1,121 @@
+"""Received objects: kept on disk and in the queue before the sender hears of success."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from allclient.errors import ConfigurationError
+from allclient.pacs import disk
+from allclient.pacs.database import Database
+from allclient.pacs.uids import key_of
+
+MEGABYTE: Final = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What names one object: its UIDs, and who sent it."""
+
+    instance: str
+    study: str
+    sop_class: str
+    peer: str
+
+
+class Inbox:
+    """The folder of the gateway: ``objects/``, ``results/`` and ``queue.sqlite``.
+
+    Only one gateway may work on a folder: ``lock`` makes sure.
+    """
+
+    def __init__(self, folder: Path, *, min_free_mb: int = 1) -> None:
+        self.folder = folder
+        self.objects = folder / "objects"
+        self.results = folder / "results"
+        self._least_free = min_free_mb * MEGABYTE
+        try:
+            for path in (folder, self.objects, self.results):
+                path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigurationError(
+                f"node.folder {str(folder)!r} cannot be made: {error.strerror}"
+            ) from error
+        self.database = Database(folder / "queue.sqlite")
+        self._lock: int | None = None
+        self._turns = [threading.Lock() for _ in range(16)]
+
+    def lock(self) -> None:
+        """Take the folder, and clear what a crash left. Raises ConfigurationError if it is taken.
+
+        Ends with the process, however that ends.
+        """
+        descriptor = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(descriptor)
+            raise ConfigurationError(
+                f"another gateway works on the folder {str(self.folder)!r}"
+            ) from error
+        self._lock = descriptor
+        for folder in (self.objects, self.results):
+            for part in folder.rglob("*" + disk.PART):
+                part.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        self.database.close()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def path(self, key: str) -> Path:
+        """Where the object with this key lies."""
+        return self.objects / key[:2] / f"{key}.dcm"
+
+    def result_path(self, instance: str) -> Path:
+        """Where the result with this SOP Instance UID lies."""
+        return self.results / f"{key_of(instance)}.dcm"
+
+    def keep(self, received: Received, data: bytes) -> bool:
+        """Keep an object; False when this SOP instance has come before, which changes nothing.
+
+        It is on disk and in the queue when this returns. Raises DiskFullError and OSError; then
+        nothing of it is left.
+        """
+        key = key_of(received.instance)
+        with self._turns[int(key[:1], 16)]:  # the same object may come on two associations at once
+            return self._keep(key, received, data)
+
+    def _keep(self, key: str, received: Received, data: bytes) -> bool:
+        if self.database.rows("SELECT 1 FROM objects WHERE key = ?", key):
+            return False
+        disk.check_room(self.folder, self._least_free + len(data))
+        path = self.path(key)
+        if not path.parent.is_dir():
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            disk.sync(self.objects)
+        disk.write(path, data)
+        try:
+            with self.database.transaction() as connection:
+                connection.execute(
+                    "INSERT OR IGNORE INTO objects (key, instance, study, sop_class, peer, came) "
+                    "VALUES (?, ?, ?, ?, ?, ?)",
+                    (
+                        key,
+                        received.instance,
+                        received.study,
+                        received.sop_class,
+                        received.peer,
+                        time.time(),
+                    ),
+                )
+        except disk.DiskFullError:
+            path.unlink(missing_ok=True)
+            raise
+        return True

@@ -1,0 +1,109 @@
+"""The gateway's socket: only peers' hosts are let in, TLS asks for certificates, no waiting."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+import socketserver
+import ssl
+from collections.abc import Iterable
+from typing import Any, Final
+
+from pynetdicom import evt
+from pynetdicom.transport import ThreadedAssociationServer
+
+from allclient.errors import ConfigurationError
+from allclient.pacs.config import Peer, Tls
+
+_LOG: Final = logging.getLogger(__name__)
+
+_QUICKACK: Final = getattr(socket, "TCP_QUICKACK", None)
+
+
+class PeerServer(ThreadedAssociationServer):
+    """Closes a connection from another host than a peer's before a byte of it is read."""
+
+    peers: tuple[Peer, ...] = ()
+
+    def verify_request(self, request: Any, client_address: Any) -> bool:
+        known = client_address[0] in addresses(self.peers)
+        if not known:
+            _LOG.warning("refused a connection from %s, the host of no peer", client_address[0])
+        return known
+
+    def shutdown(self) -> None:
+        """Stop listening; pynetdicom's own would look for itself in a list that it is not in."""
+        socketserver.BaseServer.shutdown(self)
+        self.server_close()
+
+
+def addresses(peers: Iterable[Peer]) -> frozenset[str]:
+    """The addresses of the peers' hosts, as their names resolve now."""
+    found: set[str] = set()
+    for peer in peers:
+        try:
+            found |= {str(entry[4][0]) for entry in socket.getaddrinfo(peer.host, None)}
+        except OSError:
+            _LOG.warning("the host of peer %s is not known now", peer.ae_title)
+    return frozenset(found)
+
+
+class _LateHandshake:
+    """A TLS context whose handshakes are done in the thread of each connection.
+
+    The accepting thread would wait for a caller that says nothing, and let nobody else in.
+    """
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self._context = context
+
+    def wrap_socket(self, sock: socket.socket, server_side: bool = True) -> ssl.SSLSocket:
+        return self._context.wrap_socket(
+            sock, server_side=server_side, do_handshake_on_connect=False
+        )
+
+
+def server_context(tls: Tls | None) -> Any:
+    """For callers; each must show a certificate that ``ca`` has signed."""
+    return None if tls is None else _LateHandshake(_context(ssl.PROTOCOL_TLS_SERVER, tls))
+
+
+def client_context(tls: Tls) -> ssl.SSLContext:
+    """For peers that are called; their certificate must be signed by ``ca`` for their host."""
+    return _context(ssl.PROTOCOL_TLS_CLIENT, tls)
+
+
+def _context(protocol: int, tls: Tls) -> ssl.SSLContext:
+    context = ssl.SSLContext(protocol)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.verify_mode = ssl.CERT_REQUIRED
+    try:
+        context.load_cert_chain(tls.cert, tls.key)
+        context.load_verify_locations(tls.ca)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigurationError(f"[node.tls]: a file does not fit: {error}") from error
+    return context
+
+
+def acknowledge_at_once(event: evt.Event) -> None:
+    """Handler of EVT_DATA_RECV: the peer's next packet waits for this acknowledgement."""
+    sock = getattr(event.assoc.dul.socket, "socket", None)
+    if _QUICKACK is not None and sock is not None:
+        with contextlib.suppress(OSError):  # closed meanwhile
+            sock.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
+
+
+def send_at_once(event: evt.Event) -> None:
+    """Handler of EVT_CONN_OPEN: small packets do not wait for the acknowledgement of others."""
+    sock = getattr(event.assoc.dul.socket, "socket", None)
+    if sock is not None:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def cut(event: evt.Event) -> None:
+    """End an association at once, from any thread: shut its socket."""
+    sock = getattr(event.assoc.dul.socket, "socket", None)
+    if sock is not None:
+        with contextlib.suppress(OSError):
+            sock.shutdown(socket.SHUT_RDWR)

@@ -1,0 +1,119 @@
+"""Classifies what has come, with retries that grow apart, and dead letters at their end."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, Protocol
+
+from allclient import dicom
+from allclient.contract import ImageErrorCode
+from allclient.errors import ImageError, ServerError
+from allclient.pacs import answers
+from allclient.pacs.answers import Reading
+from allclient.pacs.backoff import pause
+from allclient.pacs.faults import place
+from allclient.pacs.inbox import Inbox
+from allclient.result import Result
+
+_LOG: Final = logging.getLogger(__name__)
+
+MOST_FRAMES: Final = 512
+"""Frames of one object that are read; of more, the rest is named as not read."""
+
+MOST_TRIES: Final = 8
+"""Tries of an object that the server fails at. While nobody answers, none is counted."""
+
+_BATCH: Final = 64
+
+
+class Classifier(Protocol):
+    """What of ``allclient.Client`` is used here."""
+
+    def classify(self, source: bytes, *, cells: bool = False) -> Result: ...
+
+
+class Reader:
+    """Reads all that is due, once for each call of ``run``."""
+
+    def __init__(self, inbox: Inbox, client: Classifier, *, in_flight: int) -> None:
+        self._inbox = inbox
+        self._client = client
+        self._in_flight = in_flight
+
+    def run(self, stopped: Callable[[], bool] = lambda: False) -> int:
+        """How many objects were settled."""
+        settled = 0
+        with ThreadPoolExecutor(self._in_flight, "allclient-pacs-read") as pool:
+            while not stopped():
+                rows = self._inbox.database.rows(
+                    "SELECT * FROM objects WHERE state = 'received' AND due <= ? "
+                    "ORDER BY came LIMIT ?",
+                    time.time(),
+                    _BATCH,
+                )
+                if not rows:
+                    break
+                settled += sum(pool.map(self._read, rows))
+        return settled
+
+    def _read(self, row: sqlite3.Row) -> bool:
+        try:
+            readings = self._readings(row["key"])
+        except ServerError as error:
+            self._again(row, f"{error.code}: {error}", counted=error.code not in _AWAY)
+            return False
+        except Exception as error:  # a fault of ours must not stop the rest
+            self._again(row, place(error), counted=True)
+            return False
+        if any(reading.result is not None for reading in readings):
+            self._settle(row, "read", "", answers.dumps(readings))
+        else:
+            self._settle(row, "refused", readings[0].reason, None)
+        return True
+
+    def _readings(self, key: str) -> list[Reading]:
+        try:
+            data = self._inbox.path(key).read_bytes()
+        except OSError as error:
+            return [Reading(0, None, f"{ImageErrorCode.FILE_UNREADABLE.value}: {error.strerror}")]
+        readings = []
+        frame, frames = 0, 1
+        while frame < min(frames, MOST_FRAMES):
+            try:
+                field = dicom.encoded_field(data, frame)
+                frames = field.frames
+                readings.append(Reading(frame, self._client.classify(field.data, cells=True)))
+            except ImageError as error:
+                readings.append(Reading(frame, None, f"{error.code}: {error}"))
+            frame += 1
+        if frames > MOST_FRAMES:
+            reason = f"not read: the object has {frames} frames, the first {MOST_FRAMES} are read"
+            readings.append(Reading(MOST_FRAMES, None, reason))
+        return readings
+
+    def _again(self, row: sqlite3.Row, reason: str, *, counted: bool) -> None:
+        tries = row["tries"] + counted
+        state = "dead" if tries >= MOST_TRIES else "received"
+        _LOG.warning("%s could not be read (%s): %s", row["key"][:12], state, reason)
+        with self._inbox.database.transaction() as connection:
+            connection.execute(
+                "UPDATE objects SET state = ?, tries = ?, due = ?, reason = ? WHERE key = ?",
+                (state, tries, time.time() + pause(tries), reason, row["key"]),
+            )
+
+    def _settle(self, row: sqlite3.Row, state: str, reason: str, answer: str | None) -> None:
+        if state == "refused":
+            _LOG.warning("%s was refused: %s", row["key"][:12], reason.partition(":")[0])
+        with self._inbox.database.transaction() as connection:
+            connection.execute(
+                "UPDATE objects SET state = ?, reason = ?, answer = ? WHERE key = ?",
+                (state, reason, answer, row["key"]),
+            )
+
+
+_AWAY: Final = ("server_unavailable", "model_not_ready", "server_timeout")
+"""Errors that say nothing of the image: it is tried until the server is back."""

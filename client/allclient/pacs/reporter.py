@@ -1,0 +1,183 @@
+"""Makes the reports: a study that has been quiet long enough becomes an SR, pictures and a PDF."""
+
+from __future__ import annotations
+
+import io
+import logging
+import sqlite3
+import time
+from collections.abc import Iterator
+from typing import Any, Final
+
+import pydicom
+from pydicom.dataset import Dataset
+
+from allclient import dicom
+from allclient.pacs import answers, disk, document, picture, structured
+from allclient.pacs.backoff import pause
+from allclient.pacs.config import Config
+from allclient.pacs.faults import place
+from allclient.pacs.inbox import Inbox
+from allclient.pacs.structured import Algorithm, Identity
+from allclient.pacs.study import Image, StudyReading
+from allclient.pacs.uids import derived, key_of, report_uid
+
+_LOG: Final = logging.getLogger(__name__)
+
+MOST_TRIES: Final = 5
+
+_QUIET: Final = """
+SELECT study FROM objects
+WHERE study IN (SELECT study FROM objects WHERE state = 'read' AND report IS NULL)
+AND study NOT IN (SELECT study FROM reports WHERE state = 'due')
+GROUP BY study
+HAVING max(came) <= ? AND sum(state = 'received') = 0
+"""
+
+
+class Reporter:
+    """Reports what is due, once for each call of ``run``."""
+
+    def __init__(self, config: Config, inbox: Inbox, version: str) -> None:
+        self._config = config
+        self._inbox = inbox
+        self._algorithm = Algorithm(config.triton.model, version)
+        self._begun = time.time()
+
+    def run(self) -> int:
+        """How many reports were made."""
+        quiet_since = time.time() - self._config.node.study_quiet_seconds
+        if self._begun <= quiet_since:  # while the gateway was away a sender could not go on
+            for row in self._inbox.database.rows(_QUIET, quiet_since):
+                self._open(row["study"])
+        due = self._inbox.database.rows(
+            "SELECT * FROM reports WHERE state = 'due' AND due <= ?", time.time()
+        )
+        return sum(self._make(row) for row in due)
+
+    def _open(self, study: str) -> None:
+        """One report over all of a study that was read so far; a later one names the earlier."""
+        with self._inbox.database.transaction() as connection:
+            instances = [
+                row["instance"]
+                for row in connection.execute(
+                    "SELECT instance FROM objects WHERE study = ? AND state = 'read'", (study,)
+                )
+            ]
+            uid = report_uid(study, instances)
+            earlier = connection.execute(
+                "SELECT uid FROM reports WHERE study = ? AND state = 'built' "
+                "ORDER BY made DESC LIMIT 1",
+                (study,),
+            ).fetchone()
+            connection.execute(
+                "INSERT INTO reports (uid, study, made, predecessor) VALUES (?, ?, ?, ?)",
+                (uid, study, time.time(), earlier and earlier["uid"]),
+            )
+            connection.execute(
+                "UPDATE objects SET report = ? WHERE study = ? AND state = 'read'", (uid, study)
+            )
+
+    def _make(self, row: sqlite3.Row) -> bool:
+        try:
+            reading = self._reading(row["study"], row["uid"])
+            made = list(self._objects(reading, row))
+            for _, result in made:
+                disk.write(self._inbox.result_path(result.SOPInstanceUID), _encoded(result))
+        except Exception as error:
+            self._again(row, error)
+            return False
+        with self._inbox.database.transaction() as connection:
+            connection.executemany(
+                "INSERT OR IGNORE INTO exports (instance, target, sop_class, report, kind) "
+                "VALUES (?, ?, ?, ?, ?)",
+                [
+                    (result.SOPInstanceUID, target, result.SOPClassUID, row["uid"], kind)
+                    for kind, result in made
+                    for target in targets(self._config)
+                ],
+            )
+            connection.execute("UPDATE reports SET state = 'built' WHERE uid = ?", (row["uid"],))
+        _LOG.info("report %s: %d fields", key_of(row["uid"])[:12], len(reading.fields))
+        return True
+
+    def _objects(self, reading: StudyReading, row: sqlite3.Row) -> Iterator[tuple[str, Dataset]]:
+        identity = Identity(
+            uid=row["uid"],
+            series=derived("reports", reading.study, self._config.node.ae_title),
+            ae_title=self._config.node.ae_title,
+        )
+        report = structured.build(
+            reading, identity, self._algorithm, cells=self._config.export.cells
+        )
+        if row["predecessor"]:
+            earlier = self._inbox.result_path(row["predecessor"])
+            structured.name_predecessor(report, pydicom.dcmread(earlier, stop_before_pixels=True))
+        yield "report", report
+        if self._config.export.pdf:
+            yield "document", document.build(reading, identity, self._algorithm)
+        if self._config.export.picture:
+            yield from (("picture", made) for made in self._pictures(reading))
+
+    def _pictures(self, reading: StudyReading) -> Iterator[Dataset]:
+        """A picture of each field that has none yet from an earlier report."""
+        series = derived("pictures", reading.study, self._config.node.ae_title)
+        for number, field in enumerate(reading.fields, 1):
+            instance = picture.instance_of(field)
+            if self._inbox.database.rows("SELECT 1 FROM exports WHERE instance = ?", instance):
+                continue
+            path = self._inbox.path(key_of(str(field.image.header.SOPInstanceUID)))
+            encoded = dicom.encoded_field(path.read_bytes(), field.frame)
+            yield picture.build(
+                field,
+                encoded.data,
+                series=series,
+                number=number,
+                version=self._algorithm.version,
+            )
+
+    def _reading(self, study: str, report: str) -> StudyReading:
+        rows = self._inbox.database.rows(
+            "SELECT * FROM objects WHERE study = ? AND report = ?", study, report
+        )
+        (counted,) = self._inbox.database.rows(
+            "SELECT count(*) AS number FROM objects "
+            "WHERE study = ? AND state IN ('refused', 'dead')",
+            study,
+        )
+        images = [
+            Image(
+                pydicom.dcmread(self._inbox.path(row["key"]), stop_before_pixels=True),
+                answers.loads(row["answer"]),
+            )
+            for row in rows
+        ]
+        images.sort(key=_number)
+        return StudyReading(study, images, counted["number"])
+
+    def _again(self, row: sqlite3.Row, error: Exception) -> None:
+        tries = row["tries"] + 1
+        state = "dead" if tries >= MOST_TRIES else "due"
+        _LOG.warning("report %s could not be made (%s)", key_of(row["uid"])[:12], place(error))
+        with self._inbox.database.transaction() as connection:
+            connection.execute(
+                "UPDATE reports SET state = ?, tries = ?, due = ?, reason = ? WHERE uid = ?",
+                (state, tries, time.time() + pause(tries), place(error), row["uid"]),
+            )
+
+
+def targets(config: Config) -> list[str]:
+    """Where results go: ``peer``, ``dicomweb`` or both."""
+    wanted = {"peer": config.export.peer, "dicomweb": config.export.dicomweb}
+    return [name for name, target in wanted.items() if target is not None]
+
+
+def _number(image: Image) -> tuple[int, str]:
+    number: Any = image.header.get("InstanceNumber")
+    return (int(number) if number is not None else 2**31, str(image.header.SOPInstanceUID))
+
+
+def _encoded(dataset: Dataset) -> bytes:
+    file = io.BytesIO()
+    dataset.save_as(file, enforce_file_format=True)
+    return file.getvalue()

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("pynetdicom", reason="the extra pacs is not installed")
+
+from pydicom import uid
+from pydicom.dataset import Dataset
+from pynetdicom import AE, evt
+
+from allclient.pacs import config as configuration
+from allclient.pacs import network
+from allclient.pacs.classes import STORED
+from allclient.pacs.config import Config
+from allclient.pacs.inbox import Inbox
+from allclient.pacs.receiver import Receiver
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> dict[str, Any]:
+    """The content of a configuration file that works."""
+    return {
+        "node": {"folder": str(tmp_path / "gateway"), "port": 0, "min_free_mb": 1},
+        "peer": [
+            {"ae_title": "MICROSCOPE", "host": "127.0.0.1"},
+            {"ae_title": "ARCHIVE", "host": "127.0.0.1", "port": 4242},
+        ],
+        "export": {"peer": "ARCHIVE"},
+    }
+
+
+@pytest.fixture
+def config(settings: dict[str, Any], tmp_path: Path) -> Config:
+    return configuration.parse(settings, tmp_path)
+
+
+@pytest.fixture
+def inbox(config: Config) -> Iterator[Inbox]:
+    made = Inbox(config.node.folder, min_free_mb=config.node.min_free_mb)
+    yield made
+    made.close()
+
+
+class Running:
+    """A receiver that listens on a free port of 127.0.0.1."""
+
+    def __init__(self, config: Config, inbox: Inbox) -> None:
+        self.kept = threading.Semaphore(0)
+        self.committed: list[tuple[str, list[str], list[str]]] = []
+        self.receiver = Receiver(
+            config,
+            inbox,
+            kept=self.kept.release,
+            committed=lambda *answer: self.committed.append(answer),
+        )
+        self.receiver.start()
+
+    def associate(self, title: str = "MICROSCOPE", called: str = "ALLCLIENT", **more: Any) -> Any:
+        ae = AE(ae_title=title)
+        ae.maximum_pdu_size = 0
+        ae.add_requested_context("1.2.840.10008.1.1")
+        for sop_class in (*STORED, uid.CTImageStorage):
+            for syntax in (uid.ExplicitVRLittleEndian, uid.JPEGBaseline8Bit):
+                ae.add_requested_context(sop_class, syntax)
+        return ae.associate(
+            "127.0.0.1",
+            self.receiver.port,
+            ae_title=called,
+            evt_handlers=[(evt.EVT_CONN_OPEN, network.send_at_once)],
+            **more,
+        )
+
+    def send(self, *objects: Dataset) -> list[int]:
+        association = self.associate()
+        assert association.is_established
+        try:
+            return [association.send_c_store(made).Status for made in objects]
+        finally:
+            association.release()
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[[Config, Inbox], Running]]:
+    started: list[Running] = []
+
+    def make(config: Config, inbox: Inbox) -> Running:
+        started.append(Running(config, inbox))
+        return started[-1]
+
+    yield make
+    for running in started:
+        running.receiver.stop()

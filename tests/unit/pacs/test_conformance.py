@@ -1,0 +1,83 @@
+"""docs/conformance.md says what the code does."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("pynetdicom", reason="the extra pacs is not installed")
+
+from pydicom.sr.coding import Code
+from pydicom.uid import UID
+
+from allclient.dicom import header
+from allclient.pacs import classes, codes, reader, receiver, sender
+
+TEXT = (Path(__file__).parents[3] / "docs" / "conformance.md").read_text("utf-8")
+
+
+def section(title: str) -> str:
+    """The text under a heading, up to the next of its level."""
+    level = title.split(" ", 1)[0]
+    _, _, rest = TEXT.partition(f"\n{title}\n")
+    assert rest, f"no heading {title!r}"
+    return re.split(rf"^#{{1,{len(level)}}} ", rest, maxsplit=1, flags=re.MULTILINE)[0]
+
+
+def rows(text: str) -> list[list[str]]:
+    return [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in text.splitlines()
+        if line.startswith("| ") and not line.startswith("| ---")
+    ]
+
+
+def uids(text: str) -> dict[str, str]:
+    return {row[1]: row[0] for row in rows(text) if len(row) > 1 and row[1].startswith("1.2.840")}
+
+
+def test_what_is_taken_in() -> None:
+    said = uids(section("### 2.1 Taken in"))
+    assert set(said) == {*classes.STORED, *classes.TRANSFER_SYNTAXES}
+    for uid, name in said.items():
+        assert name == UID(uid).name
+    flagged = {row[1] for row in rows(section("### 2.1 Taken in")) if "flagged" in row[-1]}
+    assert flagged == set(classes.FLAGGED)
+    assert f"the first {reader.MOST_FRAMES}" in section("### 2.1 Taken in")
+
+
+def test_the_statuses() -> None:
+    said = [
+        row[0] for row in rows(section("### 2.1 Taken in")) if re.fullmatch("[0-9A-F]{4}", row[0])
+    ]
+    assert said == [
+        f"{status:04X}"
+        for status in (
+            receiver.SUCCESS,
+            receiver.OUT_OF_RESOURCES,
+            receiver.MISMATCH,
+            receiver.NOT_UNDERSTOOD,
+        )
+    ]
+
+
+def test_what_is_sent() -> None:
+    assert set(uids(section("### 2.2 Sent"))) == set(sender.SENT)
+
+
+def test_the_photometric_interpretations() -> None:
+    (said,) = [row[1] for row in rows(section("## 4 Images that are read")) if "Photo" in row[0]]
+    assert set(said.split(", ")) == set(header._COLOURS)
+
+
+def test_the_private_codes() -> None:
+    said = {row[0]: row[1] for row in rows(section("## 5 The report")) if row[0] != "code"}
+    found = {
+        code.value: code.meaning
+        for concept in vars(codes).values()
+        for code in (concept.values() if isinstance(concept, dict) else (concept,))
+        if isinstance(code, Code) and code.scheme_designator == codes.SCHEME
+    }
+    assert said == found

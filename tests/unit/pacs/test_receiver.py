@@ -1,0 +1,211 @@
+"""The Storage SCP, by DICOM over loopback."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import sqlite3
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("pynetdicom", reason="the extra pacs is not installed")
+
+from pydicom import dcmread, uid
+
+from allclient.pacs import config as configuration
+from allclient.pacs import disk
+from allclient.pacs import inbox as inboxes
+from allclient.pacs.config import Config
+from allclient.pacs.inbox import Inbox
+from allclient.pacs.uids import key_of
+from tests.unit.dicom.objects import (
+    ACCESSION,
+    FIELDS,
+    PATIENT,
+    PATIENT_ID,
+    jpeg_object,
+    rgb_object,
+)
+
+FULL, MISMATCH, NOT_UNDERSTOOD = 0xA700, 0xA900, 0xC000
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.rglob("*") if path.is_file())
+
+
+def test_echo(config: Config, inbox: Inbox, start: Any) -> None:
+    association = start(config, inbox).associate()
+    assert association.send_c_echo().Status == 0
+    association.release()
+
+
+def test_a_kept_object_is_the_sent_one_and_in_the_queue(
+    config: Config, inbox: Inbox, start: Any
+) -> None:
+    running = start(config, inbox)
+    sent = jpeg_object()
+    assert running.send(sent) == [0]
+    assert running.kept.acquire(timeout=5)
+    kept = dcmread(inbox.path(key_of(sent.SOPInstanceUID)))
+    assert kept == sent
+    assert kept.file_meta.TransferSyntaxUID == uid.JPEGBaseline8Bit
+    (row,) = inbox.database.rows("SELECT * FROM objects")
+    assert (row["instance"], row["study"]) == (sent.SOPInstanceUID, sent.StudyInstanceUID)
+    assert (row["state"], row["peer"]) == ("received", "MICROSCOPE")
+
+
+def test_the_queue_can_be_read_by_another_process_at_once(
+    config: Config, inbox: Inbox, start: Any
+) -> None:
+    assert start(config, inbox).send(jpeg_object()) == [0]
+    other = sqlite3.connect(inbox.folder / "queue.sqlite")
+    assert other.execute("SELECT count(*) FROM objects").fetchone() == (1,)
+    other.close()
+
+
+def test_the_same_instance_is_one_piece_of_work(config: Config, inbox: Inbox, start: Any) -> None:
+    running = start(config, inbox)
+    assert running.send(jpeg_object(), jpeg_object()) == [0, 0]
+    assert len(inbox.database.rows("SELECT * FROM objects")) == 1
+    assert len(list(inbox.objects.rglob("*.dcm"))) == 1
+
+
+def test_four_associations_at_once(config: Config, inbox: Inbox, start: Any) -> None:
+    running = start(config, inbox)
+    statuses: list[int] = []
+
+    def send(first: int) -> None:
+        statuses.extend(running.send(*(jpeg_object(instance=first + n) for n in range(10))))
+
+    threads = [threading.Thread(target=send, args=(100 * n,)) for n in range(1, 5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert statuses == [0] * 40
+    assert len(inbox.database.rows("SELECT * FROM objects")) == 40
+
+
+def test_unknown_callers_are_rejected(
+    config: Config, inbox: Inbox, start: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    running = start(config, inbox)
+    assert running.associate("STRANGER").is_rejected
+    assert running.associate("MICROSCOPE", called="OTHER").is_rejected
+    assert "STRANGER" in caplog.text
+
+
+def test_a_title_from_another_peers_host_is_rejected(
+    settings: dict[str, Any], inbox: Inbox, start: Any, tmp_path: Path
+) -> None:
+    settings["peer"][0]["host"] = "127.0.0.9"
+    running = start(configuration.parse(settings, tmp_path), inbox)
+    assert running.associate("MICROSCOPE").is_rejected
+    assert running.associate("ARCHIVE").is_established
+
+
+def test_a_connection_from_no_peers_host_is_closed(
+    settings: dict[str, Any], inbox: Inbox, start: Any, tmp_path: Path
+) -> None:
+    for peer in settings["peer"]:
+        peer["host"] = "127.0.0.9"
+    running = start(configuration.parse(settings, tmp_path), inbox)
+    assert not running.associate("MICROSCOPE").is_established
+
+
+def test_other_classes_are_not_accepted(config: Config, inbox: Inbox, start: Any) -> None:
+    association = start(config, inbox).associate()
+    with pytest.raises(ValueError, match="No presentation context"):
+        association.send_c_store(rgb_object(sop_class=uid.CTImageStorage))
+    association.release()
+
+
+def test_an_object_with_another_name_than_announced_is_refused(
+    config: Config, inbox: Inbox, start: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pynetdicom import dimse_primitives
+
+    lie = jpeg_object().SOPInstanceUID + ".9"
+    monkeypatch.setattr(
+        dimse_primitives.C_STORE,
+        "AffectedSOPInstanceUID",
+        property(lambda self: lie, lambda self, value: None),
+    )
+    running = start(config, inbox)
+    assert running.send(jpeg_object()) == [MISMATCH]
+    assert names(inbox.objects) == []
+
+
+@pytest.mark.parametrize("study", ["../../etc/passwd", "1.2/../3", "", "1.2.840." + "9" * 60])
+def test_uids_that_are_none_are_refused(
+    config: Config, inbox: Inbox, start: Any, study: str
+) -> None:
+    made = jpeg_object()
+    made["StudyInstanceUID"].value = study
+    assert start(config, inbox).send(made) == [NOT_UNDERSTOOD]
+    assert names(inbox.objects) == []
+
+
+def test_a_full_disk_refuses_and_leaves_nothing(
+    config: Config, inbox: Inbox, start: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = start(config, inbox)
+    real = disk.os.write
+
+    def full(descriptor: int, data: Any) -> int:
+        if len(data) > 4096:
+            return real(descriptor, data[:4096])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(disk.os, "write", full)
+    assert running.send(jpeg_object()) == [FULL]
+    monkeypatch.undo()
+    assert names(inbox.objects) == []
+    assert inbox.database.rows("SELECT * FROM objects") == []
+    assert running.send(jpeg_object()) == [0]
+
+
+def test_too_little_free_disk_refuses(config: Config, inbox: Inbox, start: Any) -> None:
+    inbox._least_free = 2**60
+    assert start(config, inbox).send(jpeg_object()) == [FULL]
+
+
+def test_an_object_that_is_too_large_ends_its_association(
+    config: Config, inbox: Inbox, start: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    node = dataclasses.replace(config.node, max_object_mb=1)
+    running = start(dataclasses.replace(config, node=node), inbox)
+    association = running.associate()
+    large = rgb_object(Rows=1000, Columns=1000)
+    large.PixelData = bytes(3 * 1000 * 1000)
+    assert association.send_c_store(large).get("Status") != 0
+    assert "larger than 1 MB" in caplog.text
+    assert names(inbox.objects) == []
+    assert running.send(*(jpeg_object(instance=n) for n in range(40))) == [0] * 40
+
+
+def test_no_patient_in_logs_and_file_names(
+    config: Config, inbox: Inbox, start: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "allclient")
+    bad = jpeg_object(instance=2)
+    bad["StudyInstanceUID"].value = PATIENT_ID
+    start(config, inbox).send(jpeg_object(), bad)
+    said = caplog.text + " ".join(names(inbox.folder))
+    assert "kept" in said
+    for secret in (PATIENT, "Xaveria", PATIENT_ID, ACCESSION, "19700203"):
+        assert secret not in said
+
+
+def test_a_crash_leaves_no_half_files(config: Config, inbox: Inbox) -> None:
+    half = inbox.objects / "ab"
+    half.mkdir()
+    (half / "abcd.dcm.part").write_bytes(FIELDS[0].read_bytes()[:100])
+    inbox.lock()
+    assert names(inbox.objects) == []
+    with pytest.raises(Exception, match="another gateway"):
+        inboxes.Inbox(inbox.folder).lock()

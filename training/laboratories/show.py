@@ -1,0 +1,36 @@
+"""The study as a table: one row an idea."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+HEAD = ("idea", "source", "tested", "AUROC", "balanced", "called malignant")
+
+
+def rows(study: Mapping[str, Any], protocol: str) -> list[Sequence[str]]:
+    """Cells of the table of one protocol, as text."""
+    table: list[Sequence[str]] = []
+    for idea, by_protocol in study["evaluated"].items():
+        for source, found in by_protocol[protocol].items():
+            table.append(
+                (
+                    idea,
+                    source,
+                    f"{found['pictures']} of {found['groups']} groups",
+                    figure(found["auroc"]),
+                    figure(found["balanced_accuracy"]),
+                    figure(found["called_malignant"]),
+                )
+            )
+    return table
+
+
+def figure(found: Mapping[str, Any] | None) -> str:
+    """A figure with its interval, as far as there are any."""
+    if found is None or found["value"] is None:
+        return ""
+    if found["interval"] is None:
+        return f"{found['value']:.3f}"
+    low, high = found["interval"]
+    return f"{found['value']:.3f} ({low:.2f} to {high:.2f})"

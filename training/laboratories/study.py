@@ -1,0 +1,97 @@
+"""Every idea under every protocol: what it says of laboratories and groups that it never saw."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from training import record
+from training.data import provenance
+from training.laboratories import protocols, scores, votes
+from training.laboratories.table import Cells
+from training.metrics.classification import Floats
+
+TOGETHER = "outside"
+"""The row of all evaluate-only sources together."""
+
+
+def run(cells: Cells, descriptions: Mapping[str, Floats]) -> dict[str, Any]:
+    """Scores by idea, protocol and source, with the record of what was learned from.
+
+    Args:
+        descriptions: features [n, k] of the cells by name, see ``votes.IDEAS``.
+
+    Raises:
+        DatasetError: a source that is evaluate only would be learned from.
+    """
+    ideas = votes.possible(list(descriptions))
+    logits = answered(cells, descriptions)
+    content = record.stamped(
+        learned_from=learned_from(cells),
+        evaluated={
+            title: {
+                protocol: _scored(cells, protocol, logits[title][protocol])
+                for protocol in protocols.PROTOCOLS
+            }
+            for title in ideas
+        },
+    )
+    provenance.check(content, "the study")
+    return content
+
+
+def answered(cells: Cells, descriptions: Mapping[str, Floats]) -> dict[str, dict[str, Floats]]:
+    """Return logits [n] by idea and protocol, of heads that saw neither laboratory nor group.
+
+    NaN where the protocol does not test a cell.
+    """
+    ideas = votes.possible(list(descriptions))
+    found = {
+        title: {name: np.full(len(cells), np.nan) for name in protocols.PROTOCOLS}
+        for title in ideas
+    }
+    for protocol in protocols.PROTOCOLS:
+        for fold in protocols.folds(cells, protocol):
+            said = {
+                name: votes.vote(cells, features, fold) for name, features in descriptions.items()
+            }
+            for title, idea in ideas.items():
+                found[title][protocol][fold.test] = votes.combined(said, idea)[fold.test]
+    return found
+
+
+def learned_from(cells: Cells) -> list[dict[str, Any]]:
+    """One row for each source that some fold learns from."""
+    table = []
+    usable = ~cells.evaluate_only & (cells.malignant >= 0)
+    for source in np.unique(cells.source[usable]):
+        members = [each for each in cells.pictures if each.source == source]
+        total = hashlib.sha256()
+        for each in sorted(members, key=lambda picture: picture.name):
+            content = hashlib.sha256(each.path.read_bytes()).hexdigest()
+            total.update(f"{each.name} {content}\n".encode())
+        table.append(
+            {
+                "name": str(source),
+                "laboratory": members[0].laboratory,
+                "pictures": len(members),
+                "cells": int((cells.source == source).sum()),
+                "sha256": total.hexdigest(),
+            }
+        )
+    return table
+
+
+def _scored(cells: Cells, protocol: str, logits: Floats) -> dict[str, Any]:
+    tested = ~np.isnan(logits)
+    rows = {str(name): tested & (cells.source == name) for name in np.unique(cells.source[tested])}
+    if protocol == "laboratories":
+        rows[TOGETHER] = tested & cells.evaluate_only
+    return {
+        name: scores.judged(scores.fields(cells, logits, here))
+        for name, here in rows.items()
+        if here.any()
+    }
