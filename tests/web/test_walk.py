@@ -123,6 +123,13 @@ def test_upload_of_30_files_and_review_by_keyboard_alone(anna: Person, tmp_path:
     assert sorted(verdicts) == ["confirmed"] * 26 + ["corrected"] * 2 + ["unusable"]
 
 
+def test_an_answer_whose_event_was_missed_is_found(
+    anna: Person, served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(served.page.hub, "publish", lambda *_: None)
+    uploaded(anna, files(tmp_path, 2))
+
+
 def test_the_picture_zooms_and_the_heat_map_comes_by_key(anna: Person, tmp_path: Path) -> None:
     uploaded(anna, files(tmp_path, 2))
     heat = anna.page.locator("canvas.heatmap")

@@ -2,6 +2,8 @@
 import { ask, base } from "./asked.js";
 
 const AT_ONCE = 4;
+const LOOK = 3000; // milliseconds
+const AT_A_LOOK = 10;
 
 export class Uploads {
   constructor(caseId) {
@@ -20,10 +22,30 @@ export class Uploads {
     const events = new EventSource(`${base}/api/v1/cases/${this.caseId}/events`);
     events.addEventListener("field", (event) => {
       const field = JSON.parse(event.data);
-      if (!this.waiting.delete(field.field)) this.settled.set(field.field, field);
-      if (field.state === "failed") this.problem(field.name, field.message);
-      this.say();
+      this.settle(field.field, field.name, field.state, field.message);
     });
+    setInterval(() => this.look(), LOOK);
+  }
+
+  settle(id, name, state, message) {
+    if (!this.waiting.delete(id)) this.settled.set(id, state);
+    if (state === "failed") this.problem(name, message);
+    this.say();
+  }
+
+  // An event is missed before the stream is open, and while it is broken.
+  async look() {
+    for (const id of [...this.waiting.keys()].slice(0, AT_A_LOOK)) {
+      try {
+        const field = await ask("GET", `/fields/${id}`);
+        if (field.state !== "waiting" && this.waiting.has(id)) {
+          this.settle(id, field.name, field.state, field.error?.message);
+        }
+      } catch (error) {
+        if (error.status === 404) this.waiting.delete(id); // deleted in the meantime
+        else return;
+      }
+    }
   }
 
   add(files) {
