@@ -29,6 +29,9 @@ COMMANDS: Final = {
     "serve": "allclient.cli.serve:serve",
 }
 
+_OTHERS: Final = ("grpc", "asyncio", "tritonclient", "pydicom", "pynetdicom", "highdicom", "fpdf")
+"""Libraries that log whole requests or headers when asked to say more."""
+
 _COMPLETION: Final = "_ALLCLIENT_COMPLETE"
 
 EPILOG: Final = f"""\b
@@ -91,7 +94,7 @@ def cli(verbose: bool) -> None:
         stream=sys.stderr,
     )
     # Other libraries log whole requests at this level, and requests hold patients' images.
-    for name in ("grpc", "asyncio", "tritonclient", "pydicom", "pynetdicom"):
+    for name in _OTHERS:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
