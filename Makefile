@@ -88,7 +88,7 @@ convert: $(VENV)/.ready-convert
 	  $(REAL) $(if $(WITHIN),--within $(WITHIN))
 	@$(BIN)/python -m convert parity --all $(REAL) $(if $(OTHERS),--others $(OTHERS))
 
-# From docs/evaluation/predictions alone, without images and networks. Git ignores the page.
+# From docs/evaluation/predictions alone, without images and backbones. Git ignores the page.
 report: $(VENV)/.ready-convert
 	@$(BIN)/python -m training report
 

@@ -1,3 +1,5 @@
+"""Runs the command line of conversion: ``python -m convert``."""
+
 from convert.cli import main
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""What lies beside every artifact: ``metadata.json``, which says what it is and what it is of.
+"""Writes and checks ``metadata.json``, the record that lies beside every artifact.
 
-An artifact is only used where its record holds: its files have the hashes they were written with
-and its master is the one that is there. Otherwise the error names the file, what was found, what
-was expected and the command that mends it.
+The record says what the artifact is and what it was made of. An artifact is used only if its record
+holds: its files have the hashes they were written with, and its master is the one that is there.
+Otherwise the error names the file, what was found, what was expected and the command that mends it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ RECORD: Final = "metadata.json"
 
 
 class ArtifactError(ValueError):
-    """The artifact is missing, broken, of another kind or of another master."""
+    """An artifact is missing, broken, of another kind or of another master."""
 
 
 def sha256(path: Path) -> str:
@@ -28,14 +28,14 @@ def sha256(path: Path) -> str:
 
 
 def versions(*packages: str) -> dict[str, str]:
-    """Versions of the packages that are installed."""
-    found = {}
+    """Return the versions of the packages that are installed."""
+    numbers = {}
     for package in packages:
         try:
-            found[package] = version(package)
+            numbers[package] = version(package)
         except PackageNotFoundError:
             continue
-    return found
+    return numbers
 
 
 def write(
@@ -66,7 +66,7 @@ def write(
 
 
 def check(folder: Path, kind: str, master: Path, command: str) -> dict[str, Any]:
-    """The record of the artifact in ``folder``, after everything it says was found to be so.
+    """Return the record of the artifact in ``folder`` after checking everything that it says.
 
     Args:
         command: makes the artifact anew; stands in every error.
@@ -85,9 +85,9 @@ def check(folder: Path, kind: str, master: Path, command: str) -> dict[str, Any]
         path = folder / name
         if not path.is_file():
             raise ArtifactError(f"{path} is missing, though {RECORD} names it; {mend}")
-        if (found := sha256(path)) != expected:
+        if (actual := sha256(path)) != expected:
             raise ArtifactError(
-                f"{path} has sha256 {found[:12]}, but {RECORD} says {expected[:12]}: it was "
+                f"{path} has sha256 {actual[:12]}, but {RECORD} says {expected[:12]}: it was "
                 f"changed or cut after it was made; {mend}"
             )
     if not master.is_file():
@@ -95,22 +95,26 @@ def check(folder: Path, kind: str, master: Path, command: str) -> dict[str, Any]
             f"{master} is missing, so nobody can tell whether {folder} was made of it; "
             "git checkout restores the released masters"
         )
-    made_of, there = str(record.get("master", {}).get("sha256", "")), sha256(master)
-    if made_of != there:
+    made_of, present = str(record.get("master", {}).get("sha256", "")), sha256(master)
+    if made_of != present:
         raise ArtifactError(
             f"{folder} was made of a master with sha256 {made_of[:12] or 'unknown'}, expected "
-            f"{there[:12]}, that of {master}; {mend}"
+            f"{present[:12]}, that of {master}; {mend}"
         )
     return record
 
 
 def size(folder: Path) -> float:
-    """Megabytes of all files in it."""
+    """Return the size of all files in a folder, in megabytes."""
     return sum(path.stat().st_size for path in _files(folder)) / 1e6
 
 
 def read(folder: Path, mend: str) -> dict[str, Any]:
-    """The record of an artifact, unchecked. Raises ArtifactError where there is none."""
+    """Return the record of an artifact without checking it.
+
+    Raises:
+        ArtifactError: there is no record.
+    """
     path = folder / RECORD
     if not path.is_file():
         raise ArtifactError(f"{path} is missing: nothing says what {folder} holds; {mend}")

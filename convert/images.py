@@ -1,8 +1,8 @@
-"""Fields for quantisation and for checks, decoded as the server decodes them.
+"""Decodes fields for quantisation and for checks, as the server decodes them.
 
-They come from a data folder with its split.csv or, where there is none, are drawn by samples/.
-Drawn fields show that a conversion works; what they say about real smears is nothing, and every
-record and table that was made with them says so.
+They come from a data folder with its split.csv. Without one they are drawn by samples/. Drawn
+fields show that a conversion works. They say nothing about real smears, and every record and table
+that was made with them says so.
 """
 
 from __future__ import annotations
@@ -58,19 +58,23 @@ class Fields:
 
     @property
     def drawn(self) -> bool:
+        """Whether the fields were drawn by samples/."""
         return self.source == DRAWN
 
     @property
     def margin(self) -> float:
-        """The lead that the most probable class needs to count, see ``limits.clear``."""
+        """The lead that the most probable class needs to count; see ``limits.clear``."""
         return limits.DRAWN_MARGIN if self.drawn else 0.0
 
     def record(self) -> dict[str, object]:
-        """What a record says of them."""
+        """Return what a record says of the fields."""
         return {"part": self.part, "count": len(self), "source": self.source}
 
     def mirrored(self) -> Fields:
-        """Every field as it is, left for right, upside down, and both: a smear has no upright."""
+        """Return every field as it is, left for right, upside down, and both.
+
+        A smear has no upright, so all four are fields.
+        """
         ways = (np.s_[:], np.s_[:, :, ::-1], np.s_[:, ::-1], np.s_[:, ::-1, ::-1])
         return Fields(
             np.concatenate([self.pixels[way] for way in ways]),
@@ -81,7 +85,7 @@ class Fields:
         )
 
     def take(self, rows: npt.NDArray[np.intp]) -> Fields:
-        """The fields of these rows."""
+        """Return the fields of some rows."""
         return replace(
             self,
             pixels=self.pixels[rows],
@@ -91,12 +95,12 @@ class Fields:
 
 
 def listed(root: Path, part: str, most: int | None = None) -> list[tuple[Path, int]]:
-    """Files of ``part`` in ``root/split.csv`` with their class; guard images are left out.
+    """Return the files of ``part`` in ``root/split.csv`` with their class, without guard images.
 
-    Fewer than there are (``most``) are taken evenly over the listing.
+    At most ``most`` of them are taken, evenly over the listing.
 
     Raises:
-        DataError: no split.csv, or nothing of that part in it.
+        DataError: there is no split.csv, or nothing of that part in it.
     """
     listing = root / "split.csv"
     if not listing.is_file():
@@ -116,15 +120,15 @@ def listed(root: Path, part: str, most: int | None = None) -> list[tuple[Path, i
 
 
 def paths(root: Path, part: str, most: int | None = None) -> list[Path]:
-    """The files of ``listed`` alone."""
+    """Return the files of ``listed`` without their classes."""
     return [path for path, _ in listed(root, part, most)]
 
 
 def fields(root: Path | None, part: str, most: int | None = None, watch: Watch = iter) -> Fields:
-    """Fields of ``part``; without a data folder drawn ones, at most DRAWN_COUNTS.
+    """Return the fields of ``part``; without a data folder, drawn ones, at most DRAWN_COUNTS.
 
     Raises:
-        DataError: see ``listed``; or an image cannot be read.
+        DataError: an image cannot be read, or the errors of ``listed``.
     """
     if root is None:
         count = DRAWN_COUNTS[part]
@@ -136,7 +140,7 @@ def fields(root: Path | None, part: str, most: int | None = None, watch: Watch =
 
 
 def folder(root: Path, watch: Watch = iter) -> Fields:
-    """Every image in a folder and in those below it, of whatever origin; their class is not told.
+    """Return every image in a folder and in those below it; their class is not known.
 
     Raises:
         DataError: no image there, or one cannot be read.
@@ -149,7 +153,7 @@ def folder(root: Path, watch: Watch = iter) -> Fields:
 
 
 def decode(files: list[Path]) -> npt.NDArray[np.uint8]:
-    """What the backbones see of the files, uint8 [n, 224, 224, 3]."""
+    """Return what the backbones see of the files, uint8 [n, 224, 224, 3]."""
     return _decoded(files, iter)[0]
 
 

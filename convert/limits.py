@@ -1,4 +1,4 @@
-"""How far an artifact's answers may be from those of the Keras master, and how far they are."""
+"""Says how far an artifact's answers may be from those of the Keras master, and measures it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ VOTE: Final = "vote"
 
 
 class Limit(NamedTuple):
-    """What is still allowed; None where nothing is asked."""
+    """How far an artifact may be from its master; None where nothing is asked."""
 
     max_abs: float | None = None
     """Largest difference of a probability."""
@@ -53,27 +53,29 @@ class Distance(NamedTuple):
     accuracy_change: float | None
 
     def misses(self, limit: Limit) -> list[str]:
-        """Every part of ``limit`` that does not hold, in words."""
-        found = []
+        """Return every part of ``limit`` that does not hold, in words."""
+        missed = []
         if limit.max_abs is not None and not self.max_abs <= limit.max_abs:
-            found.append(
+            missed.append(
                 f"largest probability difference {self.max_abs:.2g}, at most {limit.max_abs:.2g}"
             )
         if limit.mean_abs is not None and not self.mean_abs <= limit.mean_abs:
-            found.append(
+            missed.append(
                 f"mean probability difference {self.mean_abs:.2g}, at most {limit.mean_abs:.2g}"
             )
         if limit.equal_argmax is not None and not self.equal_argmax >= limit.equal_argmax:
-            found.append(f"equal argmax {self.equal_argmax:.2%}, at least {limit.equal_argmax:.1%}")
+            missed.append(
+                f"equal argmax {self.equal_argmax:.2%}, at least {limit.equal_argmax:.1%}"
+            )
         if limit.accuracy_change is not None and self.accuracy_change is not None:
             most, change = limit.accuracy_change, self.accuracy_change
             # A share of whole images in floating point: 0.003 must not fail by its last digit.
             if not -change <= most + 1e-9:
-                found.append(f"accuracy {change * 100:+.2f} points, at most {most * 100:g}")
-        return found
+                missed.append(f"accuracy {change * 100:+.2f} points, at most {most * 100:g}")
+        return missed
 
     def record(self) -> dict[str, Any]:
-        """The distance for JSON, its numbers rounded to what was measured."""
+        """Return the distance for JSON, its numbers rounded to what was measured."""
         return {
             name: round(value, 7) if isinstance(value, float) else value
             for name, value in self._asdict().items()
@@ -81,54 +83,62 @@ class Distance(NamedTuple):
 
 
 def softmax(logits: Floats) -> Floats:
-    """Probabilities [n, 4] of logits [n, 4], as the vote computes them."""
+    """Return the probabilities [n, 4] of logits [n, 4], as the vote computes them."""
     probabilities: Floats = served.majority.softmax(logits)
     return probabilities
 
 
 def of_logits(
-    found: Floats, expected: Floats, classes: npt.NDArray[np.int64], margin: float
+    logits: Floats, expected: Floats, classes: npt.NDArray[np.int64], margin: float
 ) -> Distance:
-    """``distance`` of logits [n, 4]; those count of which the expected ones are ``clear``."""
+    """Return the ``distance`` of logits [n, 4].
+
+    Only images whose expected logits are ``clear`` count.
+    """
     keras = softmax(expected)
-    return distance(softmax(found), keras, classes, counts=clear(keras, margin))
+    return distance(softmax(logits), keras, classes, counts=clear(keras, margin))
 
 
 def clear(probabilities: Floats, margin: float) -> npt.NDArray[np.bool_]:
-    """Where the most probable of four classes [n, 4] leads by ``margin`` or more, bool [n]."""
+    """Return where the most probable of four classes [n, 4] leads by ``margin``, bool [n]."""
     first_two = np.sort(probabilities, 1)[:, -2:]
     return np.asarray(first_two[:, 1] - first_two[:, 0] >= margin)
 
 
 def distance(
-    found: Floats,
+    probabilities: Floats,
     expected: Floats,
     classes: npt.NDArray[np.int64],
     named: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]] | None = None,
     counts: npt.NDArray[np.bool_] | None = None,
 ) -> Distance:
-    """Compare probabilities [n, 4]; ``classes`` int64 [n], -1 where unknown.
+    """Compare probabilities [n, 4]; ``classes`` is int64 [n], -1 where the class is unknown.
 
-    named: the class that each says, found and expected, where that is not its most probable one.
-    counts: bool [n], the images that count for ``equal_argmax``; all without it.
+    Args:
+        named: the class that each says, found and expected, where it is not the most probable one.
+        counts: bool [n], the images that count for ``equal_argmax``; None counts all.
 
     Raises:
         ValueError: the artifact gave something that is no number.
     """
-    if not np.isfinite(found).all():
-        raise ValueError(f"{int((~np.isfinite(found)).any(1).sum())} answers are no finite numbers")
-    apart = np.abs(found.astype(np.float64) - expected.astype(np.float64))
-    found_classes, expected_classes = named or (found.argmax(1), expected.argmax(1))
-    counts = np.ones(len(found), bool) if counts is None else counts
+    if not np.isfinite(probabilities).all():
+        raise ValueError(
+            f"{int((~np.isfinite(probabilities)).any(1).sum())} answers are no finite numbers"
+        )
+    apart = np.abs(probabilities.astype(np.float64) - expected.astype(np.float64))
+    found_classes, expected_classes = named or (probabilities.argmax(1), expected.argmax(1))
+    counts = np.ones(len(probabilities), bool) if counts is None else counts
     if not counts.any():
-        raise ValueError(f"Keras is sure of none of the {len(found)} images; nothing to compare")
+        raise ValueError(
+            f"Keras is sure of none of the {len(probabilities)} images; nothing to compare"
+        )
     known = classes >= 0
     accuracy, change = None, None
     if known.any():
         accuracy = float((found_classes == classes)[known].mean())
         change = accuracy - float((expected_classes == classes)[known].mean())
     return Distance(
-        len(found),
+        len(probabilities),
         int(counts.sum()),
         float(apart.max()),
         float(apart.mean()),

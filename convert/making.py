@@ -1,4 +1,4 @@
-"""What making any artifact takes: images to fit and to judge on, the verdict, the record."""
+"""Holds what making any artifact takes: images to fit and to judge on, the verdict, the record."""
 
 from __future__ import annotations
 
@@ -31,11 +31,13 @@ TOOLS: Final = (
 
 
 class ConversionError(ValueError):
-    """What came out does not answer as its master does; nothing was written."""
+    """The converted model does not answer as its master does; nothing was written."""
 
 
 def divide(train: Fields, val: Fields) -> tuple[Fields, Fields]:
-    """Images to fit on, and images to judge on: validation and every fifth training image.
+    """Return images to fit on, and images to judge on.
+
+    Those to judge on are the validation part and every fifth training image.
 
     A head has up to 1,536 weights a class, so those to fit on are mirrored: on drawn fields, unlike
     any of them, InceptionV3's INT8 is then 0.007 off on average instead of 0.038.
@@ -54,15 +56,15 @@ Known = tuple[Fields, npt.NDArray[np.float32]]
 """Fields, and the master's logits for them."""
 
 
-def int8(found: search.Found) -> str:
-    """What an INT8 model is, for the record and the user."""
-    floating = len(found.floating)
-    kept = f" and {floating} of {found.layers} convolutions" if floating else ""
-    return f"INT8; head{kept} in floating point" + (", head fitted anew" if found.refitted else "")
+def int8(model: search.Found) -> str:
+    """Return what the record and the user are told about an INT8 model."""
+    floating = len(model.floating)
+    kept = f" and {floating} of {model.layers} convolutions" if floating else ""
+    return f"INT8; head{kept} in floating point" + (", head fitted anew" if model.refitted else "")
 
 
 def logits(net: Any, master: Path, fields: Fields) -> npt.NDArray[np.float32]:
-    """The master's logits [n, 4] for fields; the same question is asked once a process."""
+    """Return the master's logits [n, 4] for fields, computed once in each process."""
     key = (artifacts.sha256(master), hashlib.sha256(fields.pixels.data).hexdigest())
     if key not in _ANSWERS:
         _ANSWERS[key] = masters.answers(net, fields.pixels)["LOGITS"]
@@ -73,35 +75,35 @@ _ANSWERS: dict[tuple[str, str], npt.NDArray[np.float32]] = {}
 """One command makes several artifacts of one master and asks Keras once about the same images."""
 
 
-def refuse(found: limits.Distance, limit: limits.Limit, master: Path, what: str) -> None:
+def refuse(distance: limits.Distance, limit: limits.Limit, master: Path, what: str) -> None:
     """Raise ConversionError where an artifact is beyond its limit."""
-    if missed := found.misses(limit):
+    if missed := distance.misses(limit):
         raise ConversionError(
-            f"{what} of {master.name} does not answer as Keras on {found.images} images: "
+            f"{what} of {master.name} does not answer as Keras on {distance.images} images: "
             f"{'; '.join(missed)}; nothing was written"
         )
 
 
 def half(judge: Fields) -> limits.Limit:
-    """Nearer than parity asks for, as in ``search``: it judges other images."""
+    """Return a limit of half the distance that parity allows, because it judges other images."""
     mean = search.enough(None, judge.margin).mean_abs
     return limits.HALF._replace(mean_abs=mean)
 
 
-def told(text: str, found: limits.Distance, held_back: list[str]) -> str:
-    """What was made, for the user."""
+def told(text: str, distance: limits.Distance, held_back: list[str]) -> str:
+    """Return a sentence for the user on what was made."""
     warning = f"; NOT FOR SERVING: {'; '.join(held_back)}" if held_back else ""
-    return f"{text}; same class as Keras on {found.equal_argmax:.2%}{warning}"
+    return f"{text}; same class as Keras on {distance.equal_argmax:.2%}{warning}"
 
 
 def judged(
-    fit: Fields, judge: Fields, found: limits.Distance, held_back: list[str]
+    fit: Fields, judge: Fields, distance: limits.Distance, held_back: list[str]
 ) -> dict[str, Any]:
-    """What the record says about the images and the distance from Keras."""
+    """Return what the record says about the images and the distance from Keras."""
     return {
         "calibration_images": fit.record(),
         "judged_on": judge.record(),
-        "distance_from_keras": found.record(),
+        "distance_from_keras": distance.record(),
         "for_serving": not fit.drawn and not held_back,
         "held_back": held_back,
     }

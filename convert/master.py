@@ -20,7 +20,7 @@ class MasterError(ValueError):
 
 
 def load(path: Path) -> keras.Model:
-    """The served model: PIXELS uint8 to LOGITS and CAM.
+    """Return the served model of a master, which maps PIXELS uint8 to LOGITS and CAM.
 
     Raises:
         MasterError: not a ``.keras`` file, or without these inputs and outputs.
@@ -43,14 +43,14 @@ def load(path: Path) -> keras.Model:
 
 
 def record(path: Path) -> dict[str, Any]:
-    """Name, hash and training record of a master, for the provenance of what is made of it."""
+    """Return the name, hash and training record of a master, for the record of an artifact."""
     beside = path.with_suffix(".json")
-    found: dict[str, Any] = {"file": path.name, "sha256": artifacts.sha256(path)}
+    content: dict[str, Any] = {"file": path.name, "sha256": artifacts.sha256(path)}
     if beside.is_file():
         trained = json.loads(beside.read_text(encoding="utf-8"))
         keep = ("backbone", "seed", "made", "git_commit", "scores")
-        found |= {key: trained[key] for key in keep if key in trained}
-    return found
+        content |= {key: trained[key] for key in keep if key in trained}
+    return content
 
 
 def export(model: keras.Model, folder: Path) -> None:
@@ -61,7 +61,7 @@ def export(model: keras.Model, folder: Path) -> None:
 def answers(
     model: keras.Model, pixels: npt.NDArray[np.uint8]
 ) -> dict[str, npt.NDArray[np.float32]]:
-    """LOGITS [n, 4] and CAM [n, h, w, 4], float32, of pixels uint8 [n, side, side, 3]."""
+    """Return LOGITS [n, 4] and CAM [n, h, w, 4], float32, of pixels uint8 [n, side, side, 3]."""
     parts = [
         model.predict_on_batch(pixels[start : start + BATCH])
         for start in range(0, len(pixels), BATCH)

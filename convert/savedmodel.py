@@ -1,4 +1,4 @@
-"""TensorFlow SavedModels, the exact exported models."""
+"""Makes TensorFlow SavedModels, the exact exported models."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from convert import master as masters
 
 
 def make(master: Path, folder: Path) -> None:
-    """A SavedModel; an older one in ``folder`` is replaced whole.
+    """Write a SavedModel; an older one in ``folder`` is replaced whole.
 
     Raises:
         MasterError: see ``convert.master.load``.

@@ -1,4 +1,4 @@
-"""``python -m samples``: write drawn smear images, marked as drawn in each file's metadata."""
+"""Writes drawn smear images, marked as drawn in each file's metadata: ``python -m samples``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from samples.stains import STAINS
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the parser of the command line."""
     top = argparse.ArgumentParser(prog="python -m samples", description=__doc__)
     commands = top.add_subparsers(dest="command", required=True)
     fields = commands.add_parser("render", help="draw fields of stained smears")

@@ -1,4 +1,4 @@
-"""Single cells as densities: how much stain each structure holds at each pixel of a patch.
+"""Draws single cells as densities: how much stain each structure holds at each pixel of a patch.
 
 A patch is a square float array; sizes are in pixels. Edges are soft by formula, so nothing has to
 be drawn larger and scaled down.
@@ -16,7 +16,7 @@ Density = npt.NDArray[np.float32]
 
 
 class Outline(NamedTuple):
-    """A wobbly circle seen from its centre, over one patch."""
+    """The outline of a cell, a wobbly circle seen from its centre, over one patch."""
 
     depth: Density
     """Pixels to the edge along the ray, positive inside."""
@@ -24,7 +24,7 @@ class Outline(NamedTuple):
     """0 at the centre, 1 at the edge."""
 
     def inside(self, softness: float) -> Density:
-        """1 inside, 0 outside, in between over about ``softness`` pixels."""
+        """Return 1 inside the outline and 0 outside, with a ramp of ``softness`` pixels."""
         cover: Density = 1 / (1 + np.exp(-np.clip(self.depth / softness * 2.2, -30, 30)))
         return cover
 
@@ -38,9 +38,10 @@ def outline(
     stretch: float = 0.06,
     wobble: float = 0.03,
 ) -> Outline:
-    """An outline of mean ``radius`` in a patch of 2 * half + 1 pixels a side.
+    """Return an outline of mean ``radius`` in a patch of 2 * half + 1 pixels a side.
 
-    stretch: relative elongation (standard deviation); wobble: relative roughness of the edge.
+    ``stretch`` is the relative elongation (standard deviation). ``wobble`` is the relative
+    roughness of the edge.
     """
     ray = _grid(half) - np.complex64(complex(centre[1], centre[0]))
     distance = np.abs(ray)
@@ -60,13 +61,16 @@ def outline(
 
 
 def _grid(half: int) -> npt.NDArray[np.complex64]:
-    """Where each pixel of a patch lies from its centre, as x + iy."""
+    """Return where each pixel of a patch lies from its centre, as x + iy."""
     along = np.arange(-half, half + 1, dtype=np.float32)
     return (along + 1j * along[:, None]).astype(np.complex64)
 
 
 def texture(rng: np.random.Generator, side: int, grain: float) -> Density:
-    """Smooth noise [side, side], mean about 0 and deviation about 1; ``grain`` pixels a lump."""
+    """Return smooth noise [side, side] with lumps of about ``grain`` pixels.
+
+    Its mean is about 0 and its deviation about 1.
+    """
     smooth = np.zeros((side, side), np.float32)
     for size, weight in ((grain, 1.0), (grain * 0.61, 0.7)):  # two grids hide each other's lines
         coarse = max(2, round(side / max(size, 0.5)))
@@ -76,7 +80,7 @@ def texture(rng: np.random.Generator, side: int, grain: float) -> Density:
 
 
 def red_cell(rng: np.random.Generator, radius: float, softness: float) -> Density:
-    """A biconcave disc: dense towards the rim, pale in the centre; some look like solid discs."""
+    """Return a biconcave disc, dense towards the rim and pale in the centre; some are solid."""
     half = int(radius * 1.5 + softness * 3) + 1
     shape = outline(rng, half, radius, stretch=0.05, wobble=0.025)
     pallor = min(max(rng.normal(0.45, 0.22), 0.05), 0.85)
@@ -87,14 +91,14 @@ def red_cell(rng: np.random.Generator, radius: float, softness: float) -> Densit
 
 
 class Nucleated(NamedTuple):
-    """A white cell's two densities over one patch."""
+    """The two densities of a white cell over one patch: nucleus and cytoplasm."""
 
     nucleus: Density
     cytoplasm: Density
 
 
 def hematogone(rng: np.random.Generator, radius: float, softness: float) -> Nucleated:
-    """Small and round: a dense, evenly condensed nucleus that fills nearly the whole cell."""
+    """Return a small round cell whose dense, evenly condensed nucleus nearly fills it."""
     size = radius * rng.uniform(0.85, 1.15)
     half = int(size * 1.5 + softness * 3) + 2
     body = outline(rng, half, size, stretch=0.05, wobble=0.012)
@@ -105,7 +109,7 @@ def hematogone(rng: np.random.Generator, radius: float, softness: float) -> Nucl
 
 
 class Blasts(NamedTuple):
-    """What blasts of one look have in common; the defaults are of many looks."""
+    """What the blasts of one field have in common; the defaults mix many of them."""
 
     size: tuple[float, float] = (1.25, 1.95)
     """Radius of the cell, in radii of a red cell."""
@@ -123,10 +127,10 @@ ANY_BLASTS: Final = Blasts()
 
 
 def blast(
-    rng: np.random.Generator, radius: float, softness: float, look: Blasts = ANY_BLASTS
+    rng: np.random.Generator, radius: float, softness: float, blasts: Blasts = ANY_BLASTS
 ) -> Nucleated:
-    """Larger and less regular: finer, paler chromatin, nucleoli, often a cleft, a blue rim."""
-    size = radius * rng.uniform(*look.size)
+    """Return a larger, less regular cell with finer chromatin, nucleoli and a blue rim."""
+    size = radius * rng.uniform(*blasts.size)
     half = int(size * 1.5 + softness * 3) + 2
     side = 2 * half + 1
     body = outline(rng, half, size, stretch=0.09, wobble=0.03)
@@ -134,23 +138,23 @@ def blast(
     core = outline(
         rng,
         half,
-        size * rng.uniform(*look.core),
+        size * rng.uniform(*blasts.core),
         centre=(float(shift[0]), float(shift[1])),
         stretch=0.10,
         wobble=0.045,
     )
     inside: Density = np.minimum(core.inside(softness), body.inside(softness))
     chromatin: Density = (
-        look.chromatin + 0.07 * texture(rng, side, size * 0.14) + 0.05 * texture(rng, side, size)
+        blasts.chromatin + 0.07 * texture(rng, side, size * 0.14) + 0.05 * texture(rng, side, size)
     )
     grid = _grid(half)
-    for _ in range(rng.integers(look.nucleoli[0], look.nucleoli[1] + 1)):
+    for _ in range(rng.integers(blasts.nucleoli[0], blasts.nucleoli[1] + 1)):
         spot = size * rng.uniform(0.09, 0.16)
         away = np.abs(grid - np.complex64(complex(*rng.normal(0, size * 0.32, 2)))) / spot
         near = np.exp(-(away**2))
         ring = np.exp(-(((away - 1.6) / 0.6) ** 2))
         chromatin += 0.10 * ring - 0.26 * near
-    if rng.random() < look.cleft:
+    if rng.random() < blasts.cleft:
         turned = grid * np.complex64(np.exp(1j * rng.uniform(0, np.pi)))
         across = (turned.real - size * rng.normal(0.15, 0.2)) / (0.07 * size)
         chromatin -= 0.22 * np.exp(-(across**2)) * (turned.imag > 0)
@@ -160,7 +164,7 @@ def blast(
 
 
 def platelet(rng: np.random.Generator, radius: float, softness: float) -> Density:
-    """A granular fragment, a fifth to a third of a red cell."""
+    """Return a granular fragment, a fifth to a third of a red cell."""
     size = radius * rng.uniform(0.16, 0.32)
     half = int(size * 2 + softness * 3) + 2
     shape = outline(rng, half, size, stretch=0.15, wobble=0.12)
@@ -169,7 +173,7 @@ def platelet(rng: np.random.Generator, radius: float, softness: float) -> Densit
 
 
 def smudge(rng: np.random.Generator, radius: float) -> Density:
-    """A crushed nucleus: a pale, torn cloud without an edge."""
+    """Return a crushed nucleus, a pale, torn cloud without an edge."""
     size = radius * rng.uniform(1.5, 2.4)
     half = int(size * 1.8) + 2
     shape = outline(rng, half, size, stretch=0.22, wobble=0.16)

@@ -1,7 +1,7 @@
-"""A drawn data set with labels: a folder for each class, and a table of invented patients.
+"""Draws a data set with labels: a folder for each class, and a table of invented patients.
 
-For trying the training without real images. A program can tell its classes apart; what is learned
-from it says nothing about real cells.
+It is for trying the training without real images. A program can tell its classes apart. What is
+learned from it says nothing about real cells.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ TABLE: Final = "patients.csv"
 
 
 def write(out: Path, *, count: int, seed: int = 1, height: int = render.HEIGHT) -> list[Path]:
-    """Draw ``count`` fields into ``out``/<class>/, classes in turn, and write the table.
+    """Draw ``count`` fields into ``out``/<class>/, classes in turn, and write a table of patients.
 
-    Returns the images' paths. The same seed gives the same pictures.
+    Return the images' paths. The same seed gives the same pictures.
     """
     rows: list[dict[str, str]] = []
     for path, patient, stain in _planned(count):
@@ -44,7 +44,7 @@ def write(out: Path, *, count: int, seed: int = 1, height: int = render.HEIGHT) 
 
 
 def _planned(count: int) -> Iterator[tuple[Path, str, str]]:
-    """Each image's path in the data set, its patient and its stain."""
+    """Yield each image's path in the data set, its patient and its stain."""
     stains = tuple(STAINS)
     turns = zip(range(count), itertools.cycle(field.LABELLED), strict=False)
     for index, kind in turns:

@@ -1,4 +1,4 @@
-"""A whole field of view: cells laid out on a stained smear under a lamp, seen by a camera."""
+"""Draws a whole field of view: cells on a stained smear under a lamp, seen by a camera."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ _WHITE_CELLS: Final[dict[str, Callable[..., cells.Nucleated]]] = {
     "benign": cells.hematogone,
     "early_pre_b": partial(
         cells.blast,
-        look=cells.Blasts((1.2, 1.4), (0.88, 0.94), nucleoli=(0, 0), cleft=0.0, chromatin=0.66),
+        blasts=cells.Blasts((1.2, 1.4), (0.88, 0.94), nucleoli=(0, 0), cleft=0.0, chromatin=0.66),
     ),
     "pre_b": partial(
         cells.blast,
-        look=cells.Blasts((1.7, 2.0), (0.60, 0.70), nucleoli=(0, 1), cleft=0.0, chromatin=0.95),
+        blasts=cells.Blasts((1.7, 2.0), (0.60, 0.70), nucleoli=(0, 1), cleft=0.0, chromatin=0.95),
     ),
     "pro_b": partial(
         cells.blast,
-        look=cells.Blasts((1.6, 1.9), (0.86, 0.92), nucleoli=(3, 5), cleft=1.0, chromatin=0.86),
+        blasts=cells.Blasts((1.6, 1.9), (0.86, 0.92), nucleoli=(3, 5), cleft=1.0, chromatin=0.86),
     ),
 }
 
@@ -65,9 +65,10 @@ class Field(NamedTuple):
 def draw(
     rng: np.random.Generator, *, kind: str, stain: str, height: int, width: int
 ) -> Image.Image:
-    """One field as an RGB image of ``width`` x ``height`` pixels; the same rng state, same field.
+    """Return one field as an RGB image of ``width`` x ``height`` pixels.
 
-    kind: one of KINDS or LABELLED; stain: a name in ``stains.STAINS``.
+    ``kind`` is one of KINDS or LABELLED, ``stain`` a name in ``stains.STAINS``. The same state of
+    ``rng`` gives the same field.
     """
     return draw_known(rng, kind=kind, stain=stain, height=height, width=width).image
 
@@ -132,7 +133,7 @@ def _red_cells(
     softness: float,
     white: Places,
 ) -> None:
-    """Scattered red cells, some of them in short rolls, none over a white cell's middle."""
+    """Scatter red cells, some in short rolls, none over the middle of a white cell."""
     height, width = density.shape
     wanted = int(height * width / (radius * radius) * rng.uniform(0.14, 0.24))
     taken: Places = list(white)
@@ -159,7 +160,7 @@ def _free(
     *,
     overlap: float,
 ) -> tuple[float, float] | None:
-    """A place, also a little outside the field, that keeps ``overlap`` of the due distance."""
+    """Return a place, also a little outside the field, at ``overlap`` of the due distance."""
     for _ in range(12):
         y = rng.uniform(-radius, shape[0] + radius)
         x = rng.uniform(-radius, shape[1] + radius)
@@ -202,7 +203,7 @@ def _box(
 
 
 def _lamp(rng: np.random.Generator, height: int, width: int) -> cells.Density:
-    """Uneven light: darker towards one side and the corners, with faint stain on the glass."""
+    """Make the light uneven: darker to one side and in the corners, with stain on the glass."""
     y = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
     x = np.linspace(-1, 1, width, dtype=np.float32)
     turn = rng.uniform(0, 2 * np.pi)
@@ -214,7 +215,7 @@ def _lamp(rng: np.random.Generator, height: int, width: int) -> cells.Density:
 
 
 def _camera(rng: np.random.Generator, light: cells.Density, *, blur: float) -> Image.Image:
-    """Focus and noise, to 8 bits."""
+    """Apply focus and noise, and round to 8 bits."""
     sharp = Image.fromarray(np.rint(np.clip(light, 0, 1) * 255).astype(np.uint8))
     seen = np.asarray(sharp.filter(ImageFilter.GaussianBlur(blur * rng.uniform(0.3, 1.8))))
     noise = rng.standard_normal((*light.shape[:2], 1), dtype=np.float32) * np.float32(1.2)

@@ -1,4 +1,4 @@
-"""Encoded drawn images, and folders of them.
+"""Encodes drawn images, and writes folders of them.
 
 The same seed gives the same pictures, and with the same Pillow the same bytes.
 """
@@ -27,6 +27,8 @@ SUFFIXES: Final = {"JPEG": "jpg", "PNG": "png", "BMP": "bmp", "TIFF": "tif", "We
 
 
 class Drawn(NamedTuple):
+    """A drawn image and its name."""
+
     name: str
     """What is drawn: ``drawn-007-blasts-purple``."""
     image: Image.Image
@@ -38,7 +40,7 @@ class Drawn(NamedTuple):
 def images(
     *, count: int, seed: int = 1, height: int = HEIGHT, stain: str | None = None
 ) -> Iterator[Drawn]:
-    """``count`` fields of 4:3, kinds and stains in turn; ``stain`` keeps to one of STAINS."""
+    """Yield ``count`` fields of 4:3, kinds and stains in turn; ``stain`` keeps to one of STAINS."""
     turns = itertools.product([stain] if stain else STAINS, field.KINDS)
     for index, (name, kind) in zip(range(count), itertools.cycle(turns), strict=False):
         rng = np.random.default_rng([seed, index])
@@ -47,9 +49,9 @@ def images(
 
 
 def encode(image: Image.Image, format: str = "JPEG", **other: Any) -> bytes:
-    """The bytes of a file in one of SUFFIXES, with MARK in its metadata where it has a place.
+    """Return the bytes of a file in one of SUFFIXES, with MARK in its metadata if it has a place.
 
-    other: options of Pillow's ``save`` that replace those used here.
+    ``other`` are options of Pillow's ``save`` that replace those used here.
     """
     exif = Image.Exif()
     exif[ExifTags.Base.ImageDescription] = MARK
@@ -68,7 +70,7 @@ def encode(image: Image.Image, format: str = "JPEG", **other: Any) -> bytes:
 def encoded(
     *, count: int, seed: int = 1, format: str = "JPEG", height: int = HEIGHT
 ) -> list[bytes]:
-    """``count`` encoded files."""
+    """Return ``count`` encoded files."""
     return [encode(one.image, format) for one in images(count=count, seed=seed, height=height)]
 
 
@@ -97,7 +99,7 @@ def folder(
 
 
 def awkward_files() -> dict[str, bytes]:
-    """Files that a folder of images may hold and that no classifier can answer, by name."""
+    """Return files that a folder may hold and that no classifier can answer, by name."""
     whole = encoded(count=1, seed=0)[0]
     return {
         "truncated.jpg": whole[: len(whole) * 6 // 10],
@@ -108,7 +110,7 @@ def awkward_files() -> dict[str, bytes]:
 
 
 def solid_png(side: int) -> bytes:
-    """A valid 1-bit white PNG of side x side pixels that is small on disk."""
+    """Return a valid 1-bit white PNG of side x side pixels that is small on disk."""
     row = b"\0" + b"\xff" * ((side + 7) // 8)
     packer = zlib.compressobj(9)
     packed = b"".join(packer.compress(row) for _ in range(side)) + packer.flush()

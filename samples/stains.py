@@ -1,4 +1,4 @@
-"""How stains colour a smear: the light that passes, and what each structure takes out of it."""
+"""Says how stains colour a smear: the light that passes, and what each structure takes out."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ RGB = tuple[float, float, float]
 
 
 class Stain(NamedTuple):
-    """Background light (RGB, 0..1) and absorbance (per channel, at density 1) of each structure."""
+    """The background light (RGB, 0..1), and the absorbance of each structure at density 1."""
 
     light: RGB
     red_cell: RGB

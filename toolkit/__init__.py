@@ -1,1 +1,4 @@
-"""What training, conversion, benchmarks and tests share; the installed client never imports it."""
+"""Holds what training, conversion, benchmarks and tests share.
+
+The installed client never imports it.
+"""

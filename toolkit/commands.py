@@ -1,4 +1,4 @@
-"""What the command lines of training and conversion share: the lazy group, options, errors."""
+"""Holds what the command lines of training and conversion share: group, options, errors."""
 
 from __future__ import annotations
 
@@ -43,17 +43,17 @@ class LazyGroup(click.Group):
         renamed: Mapping[str, str],
         **options: Any,
     ) -> None:
-        """``renamed`` gives the new name of a command by its old one, which still works."""
+        """Take the package of the commands; ``renamed`` maps old command names to new ones."""
         super().__init__(*arguments, **options)
         self._package, self._folders, self._renamed = package, folders, renamed
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
-        """The names of the commands, in alphabetical order."""
+        """Return the names of the commands, in alphabetical order."""
         names = (module.name for module in pkgutil.iter_modules(self._folders))
         return sorted(name for name in names if not name.startswith("_"))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of a name or old name, or None where there is none."""
+        """Return the command of a name or old name, or None if there is none."""
         name = self._renamed.get(cmd_name, cmd_name)
         if name not in self.list_commands(ctx):
             return None
@@ -73,7 +73,7 @@ def group(
     summary: str,
     renamed: Mapping[str, str] | None = None,
 ) -> click.Group:
-    """The command line whose commands are the modules of ``package``, in ``folders``.
+    """Return the command line whose commands are the modules of ``package``, in ``folders``.
 
     Args:
         summary: one sentence on what the commands do.

@@ -1,4 +1,4 @@
-"""The pure modules of the model repository, imported from the files that Triton serves.
+"""Imports the pure modules of the model repository from the files that Triton serves.
 
 ``served.pixels`` decodes a field and ``served.majority`` makes a vote of logits, as the server
 does, so that training, conversion and serving cannot differ. Importing this module puts the folders
@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     import majority as majority
     import pixels as pixels
     import smear_evidence as smear_evidence
+    import smear_frame as smear_frame
     import smear_heat as smear_heat
     import smear_leukocytes as smear_leukocytes
     import smear_nuclei as smear_nuclei
@@ -59,7 +60,7 @@ if TYPE_CHECKING:
 else:
 
     def __getattr__(name: str) -> ModuleType:
-        """The pure module ``name``.
+        """Return the pure module ``name``.
 
         Raises:
             AttributeError: the model repository has no such module.

@@ -1,1 +1,1 @@
-"""Training, evaluation and calibration of the three backbones: ``python -m training --help``."""
+"""Trains, evaluates and calibrates the three backbones: ``python -m training --help``."""

@@ -1,3 +1,5 @@
+"""Runs the command line of training: ``python -m training``."""
+
 from training.cli import main
 
 if __name__ == "__main__":

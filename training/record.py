@@ -1,4 +1,4 @@
-"""Provenance: what a file was made from, when, by which commit and with which packages."""
+"""Records provenance: what a file was made from, when, by which commit, with which packages."""
 
 from __future__ import annotations
 
@@ -22,30 +22,31 @@ PACKAGES = (
 
 
 def stamped(**content: Any) -> dict[str, Any]:
-    """``content`` with the time, the commit and the versions it was made with."""
+    """Return ``content`` with the time, the commit and the versions it was made with."""
     return {
         **content,
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "git_commit": _commit(),
-        "versions": {name: found for name in PACKAGES if (found := _version(name))},
+        "versions": {name: number for name in PACKAGES if (number := _version(name))},
     }
 
 
 def write(path: Path, content: dict[str, Any]) -> None:
+    """Write ``content`` as indented JSON, whole or not at all."""
     temporary = path.with_suffix(".tmp")
     temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     temporary.replace(path)
 
 
 def _commit() -> str:
-    here = Path(__file__).resolve().parent
-    found = run(
-        ["git", "-C", str(here), "rev-parse", "HEAD"],  # noqa: S607
+    folder = Path(__file__).resolve().parent
+    done = run(
+        ["git", "-C", str(folder), "rev-parse", "HEAD"],  # noqa: S607
         capture_output=True,
         text=True,
         check=False,
     )
-    return found.stdout.strip() or "unknown"
+    return done.stdout.strip() or "unknown"
 
 
 def _version(name: str) -> str | None:

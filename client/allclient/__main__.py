@@ -1,4 +1,4 @@
-"""``python -m allclient`` is ``allclient``."""
+"""Runs allclient: ``python -m allclient`` is ``allclient``."""
 
 from allclient.cli import main
 

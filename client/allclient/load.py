@@ -1,4 +1,4 @@
-"""A closed loop of load: so many requests in flight, each sent when one before it is answered.
+"""Runs a closed loop of load: so many requests in flight, each sent when one is answered.
 
 The load is whatever ``send`` does, so one clock and one way of counting hold for every server that
 is measured with it.
@@ -20,13 +20,13 @@ from allclient.errors import AllclientError, ConfigurationError
 Send = Callable[[int], object]
 """Sends request ``number`` and waits for its answer; AllclientError where there is none."""
 
-_LONGEST_WAIT = 0.2
+_MAX_WAIT = 0.2
 """Seconds that Ctrl-C may be left unnoticed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What came of one load. Requests that were answered within the window count, and no others."""
+    """What came of one load. Only requests that were answered within the window count."""
 
     concurrency: int
     seconds: float
@@ -40,29 +40,32 @@ class Load:
 
     @property
     def answered(self) -> int:
+        """How many requests were answered."""
         return len(self.latencies)
 
     @property
     def failed(self) -> int:
+        """How many requests ended in an error."""
         return sum(self.errors.values())
 
     @property
     def throughput(self) -> float:
-        """Answers a second."""
+        """The answers a second."""
         return self.answered / self.seconds
 
     @property
     def cpu_share(self) -> float:
-        """Processors that this process kept busy. Near 1, Python itself may be the limit."""
+        """How many processors this process kept busy. Near 1, Python itself may be the limit."""
         return self.cpu_seconds / self.seconds
 
     def latency_ms(self, percentile: float) -> float | None:
-        """None where nothing was answered."""
+        """Return a percentile of the latencies in milliseconds; None if nothing was answered."""
         if not self.answered:
             return None
         return float(np.percentile(self.latencies, percentile)) * 1000
 
     def as_json(self) -> dict[str, object]:
+        """Return the load as plain values for JSON."""
         return {
             "concurrency": self.concurrency,
             "seconds": round(self.seconds, 3),
@@ -123,7 +126,7 @@ class _Window:
 def closed_loop(
     connect: Callable[[], Send], *, concurrency: int, seconds: float, warmup: float = 1.0
 ) -> Load:
-    """Keep ``concurrency`` requests in flight for ``warmup`` seconds, then measure for ``seconds``.
+    """Keep ``concurrency`` requests in flight, to warm up and then to measure, in seconds.
 
     ``connect`` is called once for each of the threads, so that a sender may own a connection. An
     error that is no AllclientError ends the load and is raised.
@@ -161,4 +164,4 @@ def closed_loop(
 def _wait(window: _Window, seconds: float) -> None:
     deadline = time.perf_counter() + seconds
     while (left := deadline - time.perf_counter()) > 0 and window.failure is None:
-        window.stop.wait(min(left, _LONGEST_WAIT))
+        window.stop.wait(min(left, _MAX_WAIT))

@@ -1,4 +1,4 @@
-"""Lists of paths from a stream, as they come, and as Windows programs write them."""
+"""Reads lists of paths from a stream, as they come, and as Windows programs write them."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ from typing import BinaryIO, Final
 from allclient.errors import ConfigurationError
 from allclient.textfile import UTF_8_MARK, utf_16_of
 
-_LONGEST: Final = 1024 * 1024
+_MAX_PATH_BYTES: Final = 1024 * 1024
 """Bytes of one path: no system has longer ones, but a picture that is read as a list may."""
 
 
 def read_list(stream: BinaryIO, *, null: bool = False) -> Iterator[str]:
-    """Paths from a stream as they come: a line each, or ended by a zero byte with ``null``.
+    """Yield paths from a stream as they come: a line each, or ended by a zero byte with ``null``.
 
     Lines may end as on Windows, begin with a mark of order (BOM), be in UTF-16, and have their
     paths in double quotes.
 
-    Raises ConfigurationError when the list cannot be read, or needs ``null``.
+    Raises:
+        ConfigurationError: the list cannot be read, or needs ``null``.
     """
     end = b"\0" if null else b"\n"
     chunks = _chunks(stream)
@@ -73,9 +74,10 @@ def _entries(start: bytes, chunks: Iterator[bytes], end: bytes) -> Iterator[byte
 
 
 def _checked(rest: bytes) -> bytes:
-    if len(rest) > _LONGEST:
+    if len(rest) > _MAX_PATH_BYTES:
         raise ConfigurationError(
-            f"what is on standard input is no list of paths: {_LONGEST:,} bytes without an end"
+            "what is on standard input is no list of paths: "
+            f"{_MAX_PATH_BYTES:,} bytes without an end"
         )
     return rest
 
@@ -94,7 +96,7 @@ def _utf_16_lines(start: bytes, chunks: Iterator[bytes], codec: str) -> Iterator
 
 
 def _unquoted(path: str) -> str:
-    """As "Copy as path" of Windows gives them: in quotes, unless a file is named so."""
+    """Take the quotes off that "Copy as path" of Windows adds, unless a file is named so."""
     bare = path[1:-1]
     if bare and path[0] == path[-1] == '"' and not _exists(os.fsencode(path)):
         return bare

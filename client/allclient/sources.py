@@ -1,4 +1,4 @@
-"""From what a user names, files, folders, patterns and lists, to image files, one at a time.
+"""Finds image files from what a user names: files, folders, patterns and lists, one at a time.
 
 The order is the same each time: the arguments as given, a folder's entries by name. Nothing is
 opened here but DICOMDIRs, which stand for the images that they list. A path that does not exist, or
@@ -34,14 +34,14 @@ class Skipped:
     """Paths that were named twice, and links to folders already searched."""
 
     def sentence(self) -> str:
-        """Empty when nothing was left out."""
+        """Return what was left out in a sentence; empty if nothing was."""
         parts = [
             _count(self.other_files, "other file in folders (hidden, or no image by its name)"),
             _count(self.folders, "folder in folders (use --recursive)"),
             _count(self.repeated, "repeated path"),
         ]
-        said = ", ".join(part for part in parts if part)
-        return f"skipped: {said}" if said else ""
+        counts = ", ".join(part for part in parts if part)
+        return f"skipped: {counts}" if counts else ""
 
 
 def expand(
@@ -52,23 +52,27 @@ def expand(
     null: bool = False,
     skipped: Skipped | None = None,
 ) -> Iterator[str]:
-    """The image files that ``paths`` stand for, each once, without holding them all in memory.
+    """Yield the image files that ``paths`` stand for, each once, without holding them all.
 
-    A path is a file (taken whatever its ending), a folder (its files that end like images, with
-    ``recursive`` those of its folders too), a pattern such as ``"slides/**/*.jpg"`` (when no file
-    has that very name), or ``-`` for the list in ``listed``: a path a line, or ended by a zero
-    byte each with ``null``. In a list, patterns are plain names. A pipe is a ``Pipe`` where it is
-    named itself, and a file like others where it is found. A file named DICOMDIR stands for the
-    images that it lists.
+    A path is one of these:
 
-    Raises ConfigurationError when the list or a DICOMDIR cannot be read.
+    - a file, taken whatever its ending,
+    - a folder: its files that end like images, with ``recursive`` those of its folders too,
+    - a pattern such as ``"slides/**/*.jpg"``, when no file has that very name,
+    - ``-`` for the list in ``listed``: a path a line, or a zero byte after each with ``null``.
+
+    A file named DICOMDIR stands for the images that it lists. In a list, patterns are plain names.
+    A pipe is a ``Pipe`` where it is named itself, and a file like others where it is found.
+
+    Raises:
+        ConfigurationError: the list or a DICOMDIR cannot be read.
     """
     arguments = list(paths)
     search = _Search(recursive, skipped if skipped is not None else Skipped())
-    found = _arguments(arguments, search, listed, null)
+    sources = _arguments(arguments, search, listed, null)
     if len(arguments) == 1 and arguments[0] != "-":
-        return found  # one search meets no path twice; a million paths need no memory
-    return _once(found, search.skipped)
+        return sources  # one search meets no path twice; a million paths need no memory
+    return _once(sources, search.skipped)
 
 
 def _arguments(
@@ -105,7 +109,7 @@ class _Search:
             yield path
 
     def _folder(self, top: str) -> Iterator[str]:
-        """Depth first, without recursion: folders can be nested more deeply than calls."""
+        """Search depth first without recursion: folders can be nested deeper than calls."""
         listing = self._listing(top)
         if listing is None:
             yield top
@@ -132,7 +136,7 @@ class _Search:
                 yield path
 
     def _listing(self, folder: str) -> list[tuple[str, bool]] | None:
-        """Names, and whether each is a folder, in order; None when it cannot be listed."""
+        """Return names, and whether each is a folder, in order; None if it cannot be listed."""
         try:
             status = os.stat(folder)  # noqa: PTH116
             identity = (status.st_dev, status.st_ino)
@@ -141,10 +145,10 @@ class _Search:
                 return []
             self._searched.add(identity)
             with os.scandir(folder) as entries:
-                found = [(entry.name, _is_folder(entry)) for entry in entries]
+                listing = [(entry.name, _is_folder(entry)) for entry in entries]
         except OSError:
             return None
-        return sorted(found, key=lambda entry: os.fsencode(entry[0]))
+        return sorted(listing, key=lambda entry: os.fsencode(entry[0]))
 
 
 def _once(paths: Iterator[str], skipped: Skipped) -> Iterator[str]:
@@ -153,11 +157,11 @@ def _once(paths: Iterator[str], skipped: Skipped) -> Iterator[str]:
         # Only the spelling is compared (a/b, ./a/b): two links to one file are two names.
         spelling = os.fsencode(_absolute(path))
         # 15 bytes and Python's own 33 fill 48; one more would take 64, for each of a million paths.
-        mark = hashlib.blake2b(spelling, digest_size=15).digest()
-        if mark in seen:
+        path_digest = hashlib.blake2b(spelling, digest_size=15).digest()
+        if path_digest in seen:
             skipped.repeated += 1
         else:
-            seen.add(mark)
+            seen.add(path_digest)
             yield path
 
 
@@ -169,7 +173,7 @@ def _absolute(path: str) -> str:
 
 
 def _mode(path: str) -> int:
-    """What a path leads to, as ``stat`` has it; 0 when that is not known."""
+    """Return what a path leads to, as ``stat`` has it; 0 when that is not known."""
     try:
         return os.stat(path).st_mode  # noqa: PTH116  a path that is no file name is no error here
     except (OSError, ValueError):

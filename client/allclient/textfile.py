@@ -1,4 +1,4 @@
-"""Text files as other programs save them: with a mark of order (BOM), or in UTF-16."""
+"""Reads text files as other programs save them: with a mark of order (BOM), or in UTF-16."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _ASCII_SHARE: Final = 0.5
 
 
 def utf_16_of(start: bytes) -> str | None:
-    """The name of the UTF-16 codec in which a text is whose first bytes are these; None for UTF-8.
+    """Return the UTF-16 codec of a text with these first bytes; None for UTF-8.
 
     A zero byte tells: text in UTF-8 has none, and in UTF-16 every ASCII character has one.
     """
@@ -27,5 +27,9 @@ def utf_16_of(start: bytes) -> str | None:
 
 
 def decoded(data: bytes) -> str:
-    """A whole text, without its mark. Raises UnicodeDecodeError."""
+    """Return a whole text, without its mark.
+
+    Raises:
+        UnicodeDecodeError: the bytes are no text.
+    """
     return data.decode(utf_16_of(data) or "utf-8").removeprefix("\ufeff")

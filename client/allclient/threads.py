@@ -1,4 +1,4 @@
-"""Threads for what may never return: reading a file of a dead network folder, for one."""
+"""Provides threads for what may never return, such as reading a file of a dead network folder."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _T = TypeVar("_T")
 
 
 class DaemonThreads:
-    """As ThreadPoolExecutor, but nobody waits for its threads: not the end of the program either.
+    """A pool of threads for which nobody waits, not even the end of the program.
 
     Threads start as they are needed, ``count`` at most, and end after ``close()``.
     """
@@ -32,7 +32,11 @@ class DaemonThreads:
     def submit(
         self, function: Callable[_P, _T], /, *arguments: _P.args, **options: _P.kwargs
     ) -> Future[_T]:
-        """Raises ConfigurationError after ``close()``, and where this machine has no thread."""
+        """Call a function in one of the threads; return its future.
+
+        Raises:
+            ConfigurationError: the pool is closed, or this machine has no thread left.
+        """
         future: Future[_T] = Future()
 
         def call() -> None:
@@ -76,7 +80,7 @@ class DaemonThreads:
 
 
 def no_thread() -> ConfigurationError:
-    """The error for a machine that has no thread left for this process."""
+    """Return the error for a machine that has no thread left for this process."""
     return ConfigurationError(
         "no thread can be started: a limit of this machine is reached, of threads and processes "
         "(ulimit -u) or of memory"

@@ -1,4 +1,4 @@
-"""Options that several commands of ``python -m convert`` have: masters, places, images."""
+"""Defines the options that several commands of ``python -m convert`` have."""
 
 from __future__ import annotations
 
@@ -20,12 +20,17 @@ BUILD: Final = Path("build/convert")
 
 
 class Master(NamedTuple):
+    """A master file and the backbone that it holds."""
+
     backbone: str
     path: Path
 
 
 def masters_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds MASTERS, --backbone, --all and --masters; the command gets ``masters``, list[Master]."""
+    """Add MASTERS, --backbone, --all and --masters to a command.
+
+    The command gets ``masters``, a list[Master].
+    """
 
     @functools.wraps(command)
     def wrapped(
@@ -61,7 +66,7 @@ def masters_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def places(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds --out and --into, from which ``place`` chooses."""
+    """Add --out and --into, from which ``place`` chooses."""
     for option in (
         click.option(
             "--into",
@@ -79,7 +84,7 @@ def places(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def place(out: Path | None, into: Path, masters: Sequence[Master], one: Master, name: str) -> Path:
-    """Where the artifact ``name`` of one of the masters goes."""
+    """Return where the artifact ``name`` of one of the masters goes."""
     if out is None:
         return into / one.backbone / name
     if len(masters) != 1:
@@ -90,7 +95,7 @@ def place(out: Path | None, into: Path, masters: Sequence[Master], one: Master, 
 
 
 def data_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds --data."""
+    """Add --data to a command."""
     return click.option(
         "--data",
         type=NEW_FOLDER,
@@ -100,7 +105,7 @@ def data_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def read(data: Path | None, part: str, most: int | None = None) -> Fields:
-    """Fields of one part of the data, decoded under a progress bar."""
+    """Return the fields of one part of the data, decoded under a progress bar."""
     from convert import images
 
     if data is not None and not data.is_dir():
@@ -109,7 +114,7 @@ def read(data: Path | None, part: str, most: int | None = None) -> Fields:
 
 
 def read_folder(folder: Path) -> Fields:
-    """Fields of no known class, decoded under a progress bar."""
+    """Return the fields of no known class, decoded under a progress bar."""
     from convert import images
 
     if not folder.is_dir():
@@ -118,7 +123,7 @@ def read_folder(folder: Path) -> Fields:
 
 
 def _watch(label: str) -> Watch:
-    """Passes encoded fields on under a progress bar."""
+    """Pass encoded fields on under a progress bar."""
 
     def watch(encoded: Sequence[bytes]) -> Iterable[bytes]:
         with click.progressbar(encoded, label=label) as bar:

@@ -1,4 +1,4 @@
-"""``python -m convert configs``."""
+"""Defines the command ``python -m convert configs``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``python -m convert onnx``."""
+"""Defines the command ``python -m convert onnx``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``python -m convert openvino``."""
+"""Defines the command ``python -m convert openvino``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``python -m convert parity``."""
+"""Defines the command ``python -m convert parity``."""
 
 from __future__ import annotations
 
@@ -76,11 +76,11 @@ def parity(
         tell_drawn(data, "the images to compare on come")
         fields = read(data, "test", images)
         beside = read_folder(others) if others is not None else None
-        found = judge.compare(masters_of, judged, fields, click.echo, beside)
-        rows = found.rows
+        comparison = judge.compare(masters_of, judged, fields, click.echo, beside)
+        rows = comparison.rows
         folder = out or (Path("docs") if data is not None else built)
         command = _command(data, masters, names, others, images)
-        written = table.write(found, fields, folder, command, _machine())
+        written = table.write(comparison, fields, folder, command, _machine())
     for path in written:
         click.echo(f"{path} written")
     for row in rows:
@@ -118,9 +118,9 @@ def _machine() -> str:
     from convert import artifacts
 
     tools = ("tensorflow-cpu", "tensorflow", "keras", "openvino", "onnxruntime")
-    found = ", ".join(f"{name} {number}" for name, number in artifacts.versions(*tools).items())
+    packages = ", ".join(f"{name} {number}" for name, number in artifacts.versions(*tools).items())
     system = f"{_cpu()}, {platform.system()} {platform.machine()}"
-    return f"{system}, Python {platform.python_version()}, {found}"
+    return f"{system}, Python {platform.python_version()}, {packages}"
 
 
 def _cpu() -> str:

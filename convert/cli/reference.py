@@ -1,4 +1,4 @@
-"""``python -m convert reference``."""
+"""Defines the command ``python -m convert reference``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``python -m convert repository``."""
+"""Defines the command ``python -m convert repository``."""
 
 from __future__ import annotations
 

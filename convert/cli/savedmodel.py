@@ -1,4 +1,4 @@
-"""``python -m convert savedmodel``."""
+"""Defines the command ``python -m convert savedmodel``."""
 
 from __future__ import annotations
 

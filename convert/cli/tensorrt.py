@@ -1,4 +1,4 @@
-"""``python -m convert tensorrt``."""
+"""Defines the command ``python -m convert tensorrt``."""
 
 from __future__ import annotations
 
@@ -52,9 +52,9 @@ def tensorrt(
     from convert.tensorrt import engine_build as build
 
     with clear_errors():
-        here = build.this_machine()
-        click.echo(f"{here.gpu}, TensorRT {here.tensorrt}")
+        machine = build.this_machine()
+        click.echo(f"{machine.gpu}, TensorRT {machine.tensorrt}")
         for one in masters:
             for precision in precisions:
-                summary = build.engine(*one, precision, built, into, here, check=check)
+                summary = build.engine(*one, precision, built, into, machine, check=check)
                 click.echo(summary)

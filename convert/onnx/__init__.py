@@ -1,1 +1,1 @@
-"""ONNX models in FP32, FP16 and INT8."""
+"""Makes ONNX models in FP32, FP16 and INT8."""

@@ -1,4 +1,4 @@
-"""ONNX in FP16 and in INT8 with explicit Q/DQ nodes: what TensorRT builds typed engines of.
+"""Makes ONNX models in FP16 and in INT8 with explicit Q/DQ nodes, of which TensorRT builds engines.
 
 TensorRT 11 takes every type from the network, TensorRT 10 does so when it is told to; there is no
 other way to FP16 and INT8 that both know. Activations are quantised to signed numbers around zero,
@@ -33,7 +33,9 @@ Floats = npt.NDArray[np.floating[Any]]
 
 
 def half(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The trunk in FP16; input scaling and head in FP32, PIXELS, LOGITS and CAM as they were.
+    """Return the model with its trunk in FP16; input scaling and head stay in FP32.
+
+    PIXELS, LOGITS and CAM keep their types.
 
     ONNX Runtime's converter was tried: it rounds between the nodes that are to stay in FP32 too,
     and so puts 25 casts and FP16 logits where two casts do.
@@ -63,8 +65,9 @@ def half(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def half_refitted(model: onnx.ModelProto, pixels: Pixels, logits: Floats) -> onnx.ModelProto:
-    """``half`` with the head fitted to ``logits`` [n, 4], the float model's for ``pixels``,
-    where that does better than the head as it is.
+    """Return the ``half`` model, with its head fitted to ``logits`` where that does better.
+
+    The logits [n, 4] are those of the float model for ``pixels``.
 
     A model that does not end in one dense layer keeps its end as it is.
     """
@@ -77,21 +80,21 @@ def half_refitted(model: onnx.ModelProto, pixels: Pixels, logits: Floats) -> onn
 
 
 class Quantiser:
-    """INT8 versions of one ONNX model; ``convert.quantise.search`` chooses one of them."""
+    """Makes INT8 versions of one ONNX model; ``convert.quantise.search`` chooses one of them."""
 
     def __init__(self, model: onnx.ModelProto, pixels: Pixels) -> None:
-        """pixels: uint8 [n, side, side, 3], from which the ranges are taken."""
+        """Take the model, and pixels uint8 [n, side, side, 3] that give the ranges."""
         self.model = model
         self.pixels = pixels
 
     def layers(self) -> list[str]:
-        """Names of the convolutions, in the order of the graph."""
+        """Return the names of the convolutions, in the order of the graph."""
         return [node.name for node in self.model.graph.node if node.op_type == "Conv"]
 
     def quantise(self, floating: Sequence[str], *, correct: bool = True) -> onnx.ModelProto:
-        """Q/DQ before every convolution that is not named in ``floating``.
+        """Put Q/DQ before every convolution that is not named in ``floating``.
 
-        correct: without meaning here; ONNX Runtime corrects no biases, the fitted head does.
+        ``correct`` has no meaning here: ONNX Runtime corrects no biases, the fitted head does.
         """
         del correct
         from onnxruntime.quantization import (
@@ -144,37 +147,37 @@ class Quantiser:
         return quantised
 
     def restored(self, model: onnx.ModelProto, layers: Sequence[str]) -> onnx.ModelProto:
-        """A copy of the quantised ``model`` in which ``layers`` are as they were before."""
+        """Return a copy of the quantised ``model`` in which ``layers`` are as they were before."""
         copy = onnx.ModelProto()
         copy.CopyFrom(model)
         weights = {tensor.name: tensor for tensor in self.model.graph.initializer}
         before = {node.name: node for node in self.model.graph.node}
         makers = {name: node for node in copy.graph.node for name in node.output}
-        for here in copy.graph.node:
-            if here.name not in layers:
+        for quantised in copy.graph.node:
+            if quantised.name not in layers:
                 continue
-            source = makers.get(here.input[0])
+            source = makers.get(quantised.input[0])
             if source is not None and source.op_type == "DequantizeLinear":
-                here.input[0] = makers[source.input[0]].input[0]
+                quantised.input[0] = makers[source.input[0]].input[0]
             restored = copy.graph.initializer.add()
-            restored.CopyFrom(weights[before[here.name].input[1]])
-            restored.name = here.input[1] = f"{here.name}/restored"
+            restored.CopyFrom(weights[before[quantised.name].input[1]])
+            restored.name = quantised.input[1] = f"{quantised.name}/restored"
         return copy
 
     def features(self, model: onnx.ModelProto, pixels: Pixels) -> npt.NDArray[np.float32]:
-        """What the head sees, float32 [n, channels]."""
+        """Return what the head sees, float32 [n, channels]."""
         return onnx_head.features(model, pixels)
 
     def head(self) -> Head:
-        """The head before anything was quantised."""
+        """Return the head before anything was quantised."""
         return onnx_head.head(self.model)
 
     def with_head(self, model: onnx.ModelProto, new: Head) -> onnx.ModelProto:
-        """A copy of ``model`` with another head."""
+        """Return a copy of ``model`` with another head."""
         return onnx_head.with_head(model, new)
 
     def logits(self, model: onnx.ModelProto, pixels: Pixels) -> npt.NDArray[np.float32]:
-        """The model's logits [n, 4]."""
+        """Return the model's logits [n, 4]."""
         return onnx_file.run(onnx_file.session(model), pixels)["LOGITS"]
 
 

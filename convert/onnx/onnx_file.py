@@ -1,4 +1,4 @@
-"""Keras to ONNX: exported by Keras with tf2onnx, simplified by onnxsim, checked by onnx.checker."""
+"""Makes ONNX files of Keras models: tf2onnx exports, onnxsim simplifies, onnx.checker checks."""
 
 from __future__ import annotations
 
@@ -32,7 +32,9 @@ class OnnxError(ValueError):
 
 
 def export(model: keras.Model, master_hash: str) -> onnx.ModelProto:
-    """PIXELS uint8 ["batch", side, side, 3] to LOGITS ["batch", 4] and CAM ["batch", h, w, 4].
+    """Return a master as an ONNX model with a free batch size.
+
+    It maps PIXELS uint8 ["batch", side, side, 3] to LOGITS ["batch", 4] and CAM ["batch", h, w, 4].
 
     Args:
         model: a master, see ``convert.master.load``.
@@ -61,7 +63,9 @@ def export(model: keras.Model, master_hash: str) -> onnx.ModelProto:
 
 
 def tidied(model: onnx.ModelProto, master_hash: str) -> onnx.ModelProto:
-    """Named batch, one opset, the order LOGITS, CAM, and the master's hash in the metadata.
+    """Return the model with a named batch, one opset and the order LOGITS, CAM.
+
+    The master's hash is put into its metadata.
 
     Raises:
         OnnxError: other tensors than PIXELS, LOGITS and CAM, or invalid.
@@ -69,8 +73,8 @@ def tidied(model: onnx.ModelProto, master_hash: str) -> onnx.ModelProto:
     graph = model.graph
     outputs = {value.name: value for value in graph.output}
     if [value.name for value in graph.input] != ["PIXELS"] or set(outputs) != set(NAMES):
-        found = [value.name for value in (*graph.input, *graph.output)]
-        raise OnnxError(f"the exported model has the tensors {found}, not PIXELS, LOGITS, CAM")
+        tensors = [value.name for value in (*graph.input, *graph.output)]
+        raise OnnxError(f"the exported model has the tensors {tensors}, not PIXELS, LOGITS, CAM")
     ordered = [outputs[name] for name in NAMES]
     del graph.output[:]
     graph.output.extend(ordered)
@@ -90,7 +94,11 @@ def tidied(model: onnx.ModelProto, master_hash: str) -> onnx.ModelProto:
 
 
 def check(model: onnx.ModelProto) -> None:
-    """Raises OnnxError where onnx.checker finds fault, shapes included."""
+    """Check a model with onnx.checker, its shapes included.
+
+    Raises:
+        OnnxError: the checker finds a fault.
+    """
     try:
         onnx.checker.check_model(model, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
@@ -130,19 +138,19 @@ def load(path: Path, command: str) -> onnx.ModelProto:
 def session(
     model: onnx.ModelProto | Path, providers: list[Any] | None = None
 ) -> onnxruntime.InferenceSession:
-    """A session of ONNX Runtime, on the CPU unless told otherwise."""
+    """Return a session of ONNX Runtime, on the CPU unless told otherwise."""
     import onnxruntime
 
-    given = str(model) if isinstance(model, Path) else model.SerializeToString()
+    source = str(model) if isinstance(model, Path) else model.SerializeToString()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     return onnxruntime.InferenceSession(
-        given, options, providers=providers or ["CPUExecutionProvider"]
+        source, options, providers=providers or ["CPUExecutionProvider"]
     )
 
 
 def run(ready: onnxruntime.InferenceSession, pixels: npt.NDArray[np.uint8]) -> Answers:
-    """LOGITS [n, 4] and CAM [n, h, w, 4], float32, of pixels uint8 [n, side, side, 3]."""
+    """Return LOGITS [n, 4] and CAM [n, h, w, 4], float32, of pixels uint8 [n, side, side, 3]."""
     names = [output.name for output in ready.get_outputs()]
     parts = [
         ready.run(names, {"PIXELS": pixels[start : start + BATCH]})

@@ -1,4 +1,4 @@
-"""The dense head of an ONNX voter, and which nodes belong to it."""
+"""Finds the dense head of an ONNX voter, and which nodes belong to it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CONVOLUTION = "Conv"
 
 
 def outside_trunk(model: onnx.ModelProto) -> list[str]:
-    """Names of the nodes before the first convolution and of the head after the last activation.
+    """Return the names of the nodes before the first convolution and of those of the head.
 
     They cost next to nothing and decide most, so they stay in 32 bits.
     """
@@ -25,13 +25,13 @@ def outside_trunk(model: onnx.ModelProto) -> list[str]:
     makers = {name: node for node in model.graph.node for name in node.output}
 
     def reaches(node: onnx.NodeProto) -> bool:
-        """A convolution comes after the node, or is it."""
+        """Return a convolution comes after the node, or is it."""
         return node.op_type == CONVOLUTION or any(
             reaches(reader) for name in node.output for reader in readers.get(name, [])
         )
 
     def comes(node: onnx.NodeProto) -> bool:
-        """A convolution comes before the node, or is it."""
+        """Return a convolution comes before the node, or is it."""
         return node.op_type == CONVOLUTION or any(
             comes(makers[name]) for name in node.input if name in makers
         )
@@ -45,7 +45,7 @@ def outside_trunk(model: onnx.ModelProto) -> list[str]:
 
 
 def head(model: onnx.ModelProto) -> Head:
-    """The dense layer that ends in LOGITS.
+    """Return the dense layer that ends in LOGITS.
 
     Raises:
         HeadError: the graph ends otherwise.
@@ -55,7 +55,7 @@ def head(model: onnx.ModelProto) -> Head:
 
 
 def features(model: onnx.ModelProto, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """What the head sees, float32 [n, channels], computed by ONNX Runtime on the CPU."""
+    """Return what the head sees, float32 [n, channels], computed by ONNX Runtime on the CPU."""
     product, _ = _ending(model)
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
@@ -65,7 +65,7 @@ def features(model: onnx.ModelProto, pixels: npt.NDArray[np.uint8]) -> npt.NDArr
 
 
 def with_head(model: onnx.ModelProto, new: Head) -> onnx.ModelProto:
-    """A copy of ``model`` with another head, for LOGITS and for every place of CAM alike."""
+    """Return a copy of ``model`` with another head, for LOGITS and for every place of CAM alike."""
     old = head(model)
     copy = onnx.ModelProto()
     copy.CopyFrom(model)

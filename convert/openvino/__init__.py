@@ -1,1 +1,1 @@
-"""OpenVINO IR in floating point and INT8."""
+"""Makes OpenVINO IR in floating point and INT8."""

@@ -1,4 +1,4 @@
-"""OpenVINO IR of one master, with its record."""
+"""Makes OpenVINO IR of one master, with its record."""
 
 from __future__ import annotations
 
@@ -37,21 +37,24 @@ def make(
     say: Say,
     within: float | None = None,
 ) -> str:
-    """OpenVINO IR in "fp32", "int8" (FP32 where that is not enough), "fp16" or "bf16".
+    """Write OpenVINO IR in "fp32", "int8" (FP32 where that is not enough), "fp16" or "bf16".
 
-    Judged as it lies on disk: of an IR with FP16 weights OpenVINO computes in FP16 on a CPU that
-    can, whatever the hint, and a graph in memory has no FP16 weights.
+    It is judged as it lies on disk. Of an IR with FP16 weights OpenVINO computes in FP16 on a CPU
+    that can, whatever the hint, and a graph in memory has no FP16 weights.
 
     Raises:
         MasterError: see ``convert.master.load``.
         ConversionError: not even in FP32 does it answer as the master. FP16 and BF16 that do not
             are written and their record says so, as for ``onnx``.
     """
-    net = masters.load(master)
+    keras_model = masters.load(master)
     with tempfile.TemporaryDirectory() as scratch:
-        masters.export(net, Path(scratch))
-        graph = ir.read(Path(scratch), net.inputs[0].shape[1])
-    wanted, expected = making.logits(net, master, fit), making.logits(net, master, judge)
+        masters.export(keras_model, Path(scratch))
+        graph = ir.read(Path(scratch), keras_model.inputs[0].shape[1])
+    wanted, expected = (
+        making.logits(keras_model, master, fit),
+        making.logits(keras_model, master, judge),
+    )
     model, text, more = graph, "FP32", dict[str, Any]()
     if precision == "int8":
         model, text, more = _quantised(graph, (fit, wanted), (judge, expected), say, within)
@@ -63,13 +66,13 @@ def make(
         ir.save(_early(model, say), Path(scratch), half=precision == "fp16")
         ready = ir.compiled(Path(scratch) / "model.xml", "bf16" if precision == "bf16" else "f32")
         answers = ir.run(ready, judge.pixels)["LOGITS"]
-        found = limits.of_logits(answers, expected, judge.classes, judge.margin)
+        distance = limits.of_logits(answers, expected, judge.classes, judge.margin)
         more["computed_in"] = ir.computed_in(ready)
         held_back = []
         if precision in ("fp16", "bf16"):
-            held_back = [NOT_SERVED[precision], *found.misses(making.half(judge))]
+            held_back = [NOT_SERVED[precision], *distance.misses(making.half(judge))]
         else:
-            making.refuse(found, limits.INT8 if "INT8" in text else limits.EXACT, master, text)
+            making.refuse(distance, limits.INT8 if "INT8" in text else limits.EXACT, master, text)
         folder.mkdir(parents=True, exist_ok=True)
         for name in IR_FILES:
             shutil.copyfile(Path(scratch) / name, folder / name)
@@ -80,9 +83,9 @@ def make(
         master,
         text,
         **more,
-        **making.judged(fit, judge, found, held_back),
+        **making.judged(fit, judge, distance, held_back),
     )
-    return making.told(text, found, held_back)
+    return making.told(text, distance, held_back)
 
 
 def _quantised(

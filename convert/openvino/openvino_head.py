@@ -1,4 +1,4 @@
-"""The dense head of an OpenVINO graph: what it sees, another one in its place, and where it stands.
+"""Finds and replaces the dense head of an OpenVINO graph, and moves it to the front.
 
 ``features`` and ``with_head`` need the head where Keras has it, after the maps of all depths were
 weighed, joined and averaged; ``early`` is the last step before a graph is written.
@@ -22,7 +22,7 @@ Pixels = npt.NDArray[np.uint8]
 
 
 def head(model: ov.Model) -> Head:
-    """The dense layer that ends in LOGITS.
+    """Return the dense layer that ends in LOGITS.
 
     Raises:
         HeadError: the graph ends otherwise.
@@ -35,7 +35,7 @@ def head(model: ov.Model) -> Head:
 
 
 def features(model: ov.Model, pixels: Pixels, precision: str = "f32") -> Any:
-    """What the head sees, float32 [n, channels]; see ``head`` for what it raises."""
+    """Return what the head sees, float32 [n, channels]; see ``head`` for what it raises."""
     _, product = _ending(model)
     trunk = ov.Model([product.input_value(0)], model.get_parameters(), "trunk")
     part = ov.compile_model(trunk, "CPU", {"INFERENCE_PRECISION_HINT": precision})
@@ -48,7 +48,7 @@ def features(model: ov.Model, pixels: Pixels, precision: str = "f32") -> Any:
 
 
 def with_head(model: ov.Model, new: Head) -> ov.Model:
-    """A copy of ``model`` with another head, for LOGITS and for every place of CAM alike."""
+    """Return a copy of ``model`` with another head, for LOGITS and for every place of CAM alike."""
     old = head(model)
     copy = model.clone()
     changed = 0
@@ -57,7 +57,7 @@ def with_head(model: ov.Model, new: Head) -> ov.Model:
             continue
         flipped = op.get_attributes()["transpose_b"]
         kernel = constant(op.input_value(1))
-        if kernel.T.shape != old.kernel.shape and kernel.shape != old.kernel.shape:
+        if old.kernel.shape not in (kernel.shape, kernel.T.shape):
             continue
         if not np.array_equal(kernel.T if flipped else kernel, old.kernel):
             continue
@@ -75,7 +75,7 @@ def with_head(model: ov.Model, new: Head) -> ov.Model:
 
 
 def early(model: ov.Model) -> ov.Model:
-    """The same answers for less work: the head comes first, weighing and averaging after it.
+    """Return a graph with the same answers for less work: the head comes before the averaging.
 
     All that happens to a map before the head (its product with a weight of each position, average
     pooling, joining with others) is linear and the same for every channel. So the head's share of
@@ -105,7 +105,11 @@ def early(model: ov.Model) -> ov.Model:
 
 
 def constant(value: Any) -> npt.NDArray[Any]:
-    """What an input holds. Raises HeadError where that is not constant."""
+    """Return what a constant input holds.
+
+    Raises:
+        HeadError: the input is not constant.
+    """
     node = value.get_node()
     while node.get_type_name() in ("Convert", "Reshape"):
         node = node.input_value(0).get_node()
@@ -127,7 +131,7 @@ def _ending(model: ov.Model) -> tuple[Any, Any]:
 
 
 def _projected(value: Any, kernel: npt.NDArray[np.float32]) -> Any:
-    """``value`` [n, channels, h, w] times ``kernel`` [channels, 4], as early as it can be."""
+    """Return ``value`` [n, channels, h, w] times ``kernel`` [channels, 4], as early as can be."""
     node = value.get_node()
     if node.get_type_name() == "Concat":
         joined = node.input_values()
@@ -154,7 +158,7 @@ def _projected(value: Any, kernel: npt.NDArray[np.float32]) -> Any:
 
 
 def _weighed(value: Any) -> tuple[Any, Any] | None:
-    """A map and the weight of its positions [n, 1, h, w] whose product ``value`` is."""
+    """Return a map and the weight of its positions [n, 1, h, w] whose product ``value`` is."""
     if value.get_node().get_type_name() != "Multiply":
         return None
     factors = value.get_node().input_values()

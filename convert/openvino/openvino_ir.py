@@ -1,4 +1,4 @@
-"""SavedModel to OpenVINO IR, in floating point or quantised to INT8 after training by NNCF."""
+"""Turns a SavedModel into OpenVINO IR, in floating point or quantised to INT8 by NNCF."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Answers = dict[str, npt.NDArray[np.float32]]
 
 
 def read(saved_model: Path, side: int) -> ov.Model:
-    """The graph with tensor names PIXELS, LOGITS and CAM and a free batch size."""
+    """Return the graph with tensor names PIXELS, LOGITS and CAM and a free batch size."""
     model = ov.convert_model(saved_model)
     model.reshape([-1, side, side, 3])
     model.input(0).get_tensor().set_names({"PIXELS"})
@@ -36,7 +36,7 @@ def read(saved_model: Path, side: int) -> ov.Model:
 
 
 def save(model: ov.Model, folder: Path, *, half: bool = False) -> None:
-    """Write ``model.xml`` and ``model.bin``; ``half``: floating point weights stored as FP16.
+    """Write ``model.xml`` and ``model.bin``; with ``half``, weights are stored as FP16.
 
     OpenVINO 2026.4 computes in FP16 what is stored so, on a CPU that can, also under the hint f32.
     """
@@ -45,20 +45,20 @@ def save(model: ov.Model, folder: Path, *, half: bool = False) -> None:
 
 
 def answers(model: ov.Model | Path, pixels: Pixels, precision: str = "f32") -> Answers:
-    """LOGITS [n, 4] and CAM [n, h, w, 4] on the CPU, of pixels uint8 [n, side, side, 3].
+    """Return LOGITS [n, 4] and CAM [n, h, w, 4] on the CPU, of pixels uint8 [n, side, side, 3].
 
-    precision: OpenVINO's hint; what the CPU makes of it, ``computed_in`` tells.
+    ``precision`` is OpenVINO's hint; ``computed_in`` tells what the CPU makes of it.
     """
     return run(compiled(model, precision), pixels)
 
 
 def compiled(model: ov.Model | Path, precision: str = "f32") -> ov.CompiledModel:
-    """The model on the CPU, with an inference precision hint."""
+    """Return the model on the CPU, with an inference precision hint."""
     return ov.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": precision})
 
 
 def run(model: ov.CompiledModel, pixels: Pixels) -> Answers:
-    """The answers of a model that is compiled, as ``answers`` gives them."""
+    """Return the answers of a model that is compiled, as ``answers`` gives them."""
     names = [output.get_any_name() for output in model.outputs]
     parts = []
     for start in range(0, len(pixels), BATCH):
@@ -70,31 +70,31 @@ def run(model: ov.CompiledModel, pixels: Pixels) -> Answers:
 
 
 def computed_in(model: ov.CompiledModel) -> dict[str, int]:
-    """How many convolutions and dense layers really run in which precision on this CPU."""
-    found: dict[str, int] = {}
+    """Return how many convolutions and dense layers really run in which precision on this CPU."""
+    counts: dict[str, int] = {}
     for op in model.get_runtime_model().get_ops():
         about = op.get_rt_info()
         if str(about["layerType"].value) in ("Convolution", "FullyConnected", "MatMul"):
             precision = str(about["runtimePrecision"].value)
-            found[precision] = found.get(precision, 0) + 1
-    return found
+            counts[precision] = counts.get(precision, 0) + 1
+    return counts
 
 
 class Quantiser:
-    """INT8 versions of one graph; see ``convert.quantise.search`` for how one of them is chosen."""
+    """Makes INT8 versions of one graph; ``convert.quantise.search`` chooses one of them."""
 
     def __init__(self, graph: ov.Model, pixels: Pixels) -> None:
-        """pixels: uint8 [n, side, side, 3], from which the ranges are taken."""
+        """Take the graph, and pixels uint8 [n, side, side, 3] that give the ranges."""
         self.graph = graph
         self.pixels = pixels
 
     def layers(self) -> list[str]:
-        """Names of the convolutions, in the order of the graph."""
+        """Return the names of the convolutions, in the order of the graph."""
         ops = self.graph.get_ordered_ops()
         return [op.get_friendly_name() for op in ops if op.get_type_name() in CONVOLUTIONS]
 
     def quantise(self, floating: Sequence[str], *, correct: bool = True) -> ov.Model:
-        """INT8 but for the head and the layers named in ``floating``.
+        """Return the graph in INT8, but for the head and the layers named in ``floating``.
 
         Biases are corrected layer by layer against what the float model gives. NNCF's faster
         correction looks at each layer alone; with it MobileNet gave Keras's class on half of the
@@ -122,34 +122,34 @@ class Quantiser:
         )
 
     def restored(self, model: ov.Model, layers: Sequence[str]) -> ov.Model:
-        """A copy of the quantised ``model`` in which ``layers`` are as they were before."""
+        """Return a copy of the quantised ``model`` in which ``layers`` are as they were before."""
         copy = model.clone()
         for layer in layers:
-            here, before = _named(copy, layer), _named(self.graph, layer)
-            reader = here
+            quantised, before = _named(copy, layer), _named(self.graph, layer)
+            reader = quantised
             while reader.input_value(0).get_node().get_type_name() in PASSING:
                 reader = reader.input_value(0).get_node()
             source = reader.input_value(0).get_node()
             if source.get_type_name() == "FakeQuantize":
                 reader.input(0).replace_source_output(source.input_value(0))
             weights = ov.opset13.constant(openvino_head.constant(before.input_value(1)))
-            here.input(1).replace_source_output(weights.output(0))
+            quantised.input(1).replace_source_output(weights.output(0))
         return copy
 
     def features(self, model: ov.Model, pixels: Pixels, precision: str = "f32") -> Any:
-        """What the head sees, float32 [n, channels]."""
+        """Return what the head sees, float32 [n, channels]."""
         return openvino_head.features(model, pixels, precision)
 
     def head(self) -> Head:
-        """The head before anything was quantised."""
+        """Return the head before anything was quantised."""
         return openvino_head.head(self.graph)
 
     def with_head(self, model: ov.Model, new: Head) -> ov.Model:
-        """A copy of ``model`` with another head."""
+        """Return a copy of ``model`` with another head."""
         return openvino_head.with_head(model, new)
 
     def logits(self, model: ov.Model, pixels: Pixels) -> npt.NDArray[np.float32]:
-        """The model's logits [n, 4]."""
+        """Return the model's logits [n, 4]."""
         return answers(model, pixels)["LOGITS"]
 
 

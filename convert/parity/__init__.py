@@ -1,1 +1,1 @@
-"""Comparison of every artifact with its Keras master."""
+"""Compares every artifact with its Keras master."""

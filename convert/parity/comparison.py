@@ -1,4 +1,4 @@
-"""The same images through Keras and through every artifact made of it.
+"""Sends the same images through Keras and through every artifact made of it.
 
 An artifact is judged where it is: read from its folder, after ``artifacts.check`` found that its
 record holds. Its answers are compared as probabilities, for each backbone and for the vote of
@@ -23,7 +23,7 @@ from toolkit import served
 
 @dataclass(frozen=True)
 class Row:
-    """One artifact of one backbone, or of the vote."""
+    """One artifact of one backbone, or of the vote, and its distance from Keras."""
 
     backbone: str
     runtime: str
@@ -56,7 +56,7 @@ class Artifact(NamedTuple):
 
 
 def locate(masters: dict[str, Path], built: Path, chosen: Sequence[Runtime]) -> list[Artifact]:
-    """What is to be compared: every chosen runtime's artifact of every backbone.
+    """Return what is to be compared: every chosen runtime's artifact of every backbone.
 
     Args:
         masters: backbone to master.
@@ -65,13 +65,13 @@ def locate(masters: dict[str, Path], built: Path, chosen: Sequence[Runtime]) -> 
     Raises:
         ArtifactError: an artifact is missing, broken or of another master.
     """
-    there = []
+    artifacts_of_all = []
     for name, master in masters.items():
         for runtime in chosen:
             folder = built / name / runtime.folder
             record = artifacts.check(folder, runtime.kind, master, runtime.command.format(name))
-            there.append(Artifact(name, runtime, folder, record))
-    return there
+            artifacts_of_all.append(Artifact(name, runtime, folder, record))
+    return artifacts_of_all
 
 
 def compare(
@@ -81,7 +81,7 @@ def compare(
     say: Callable[[str], None],
     others: Fields | None = None,
 ) -> Comparison:
-    """Every artifact against its master, then each runtime's vote where all three are there.
+    """Compare every artifact with its master, and each runtime's vote if it has all three.
 
     Args:
         masters: backbone to master.
@@ -99,12 +99,12 @@ def compare(
     for name, path in masters.items():
         say(f"{name}: Keras")
         expected[name] = keras_masters.answers(keras_masters.load(path), pixels)
-    rows, given = [], {}
+    rows, answers_of = [], {}
     for name, runtime, folder, record in judged:
         precision = str(record.get("precision", ""))
         say(f"{name}: {runtime.name}")
         answers, computed = runtime.run(folder, pixels)
-        given[name, runtime.name] = answers
+        answers_of[name, runtime.name] = answers
         limit = runtime.limit
         if limit is limits.INT8 and "INT8" not in precision:
             limit = limits.HALF
@@ -116,10 +116,12 @@ def compare(
     backbones = served.majority.BACKBONES
     start = 0
     for source in sources if all(name in masters for name in backbones) else []:
-        here = slice(start, start := start + len(source))
-        of_keras = _decisions([expected[name] for name in backbones], here, source)
+        part = slice(start, start := start + len(source))
+        of_keras = _decisions([expected[name] for name in backbones], part, source)
         for runtime in dict.fromkeys(one.runtime for one in judged):
-            decided = _decisions([given[name, runtime.name] for name in backbones], here, source)
+            decided = _decisions(
+                [answers_of[name, runtime.name] for name in backbones], part, source
+            )
             readings.append(parity_vote.readings(runtime.name, decided, of_keras, source.source))
             if source is not fields:
                 continue

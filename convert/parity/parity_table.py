@@ -1,4 +1,4 @@
-"""The comparison as files: parity.md for people and parity.json for programs."""
+"""Writes the comparison as files: parity.md for people and parity.json for programs."""
 
 from __future__ import annotations
 
@@ -59,22 +59,24 @@ WARNING = """> **Drawn images.** No real data was given. The table shows that th
 
 
 def write(
-    found: Comparison, fields: Fields, folder: Path, command: str, machine: str
+    comparison: Comparison, fields: Fields, folder: Path, command: str, machine: str
 ) -> tuple[Path, Path]:
     """Write ``parity.md`` and ``parity.json`` into ``folder``; returns their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     table, data = folder / "parity.md", folder / "parity.json"
-    table.write_text(markdown(found, fields, command, machine), encoding="utf-8")
-    data.write_text(json.dumps(as_json(found, fields), indent=2) + "\n", encoding="utf-8")
+    table.write_text(markdown(comparison, fields, command, machine), encoding="utf-8")
+    data.write_text(json.dumps(as_json(comparison, fields), indent=2) + "\n", encoding="utf-8")
     return table, data
 
 
 def as_json(comparison: Comparison, fields: Fields) -> dict[str, Any]:
-    """{backbone or "vote": {artifact: {max_abs, equal_argmax, accuracy_change, ...}}}.
+    """Return the comparison as plain values for JSON.
+
+    Its form is {backbone or "vote": {artifact: {max_abs, equal_argmax, accuracy_change, ...}}}.
 
     "images" says of what: part, count, source. The vote's entries have their "readings".
     """
-    found: dict[str, Any] = {"images": fields.record()}
+    content: dict[str, Any] = {"images": fields.record()}
     for row in comparison.rows:
         entry = row.distance.record() | {
             "within_limits": not row.misses,
@@ -83,15 +85,15 @@ def as_json(comparison: Comparison, fields: Fields) -> dict[str, Any]:
         }
         if row.precision:
             entry["precision"] = row.precision
-        found.setdefault(row.backbone, {})[row.runtime] = entry
+        content.setdefault(row.backbone, {})[row.runtime] = entry
     for reading in comparison.readings:
-        entry = found[VOTE][reading.runtime]
+        entry = content[VOTE][reading.runtime]
         entry.setdefault("readings", []).append(reading.record())
-    return found
+    return content
 
 
-def markdown(found: Comparison, fields: Fields, command: str, machine: str) -> str:
-    """The page."""
+def markdown(comparison: Comparison, fields: Fields, command: str, machine: str) -> str:
+    """Return the page as Markdown."""
     what = f"images of the part {fields.part!r} of {fields.source}"
     if fields.drawn:
         what = "images drawn by a program"
@@ -100,29 +102,29 @@ def markdown(found: Comparison, fields: Fields, command: str, machine: str) -> s
         what=what,
         warning=WARNING.format(margin=fields.margin) if fields.drawn else "",
     )
-    lines = "\n".join(_line(row) for row in found.rows)
+    lines = "\n".join(_line(row) for row in comparison.rows)
     precisions = "\n".join(
         f"| {row.backbone} | {row.runtime} | {row.precision} | {row.computed} |"
-        for row in found.rows
+        for row in comparison.rows
         if row.precision
     )
     return (
         head
         + lines
         + "\n"
-        + _readings(found.readings)
+        + _readings(comparison.readings)
         + FOOT.format(precisions=precisions, command=command, machine=machine)
     )
 
 
-def _readings(found: Sequence[Readings]) -> str:
-    if not found:
+def _readings(readings: Sequence[Readings]) -> str:
+    if not readings:
         return ""
     lines = "\n".join(
         f"| {one.source} | {one.runtime} | {one.images} | {one.labels_changed} "
         f"| {one.review_dropped} | {one.review_added} | {one.malignant_unreviewed} "
         f"| {one.malignant_unreviewed_keras} |"
-        for one in found
+        for one in readings
     )
     return READINGS.format(lines=lines)
 

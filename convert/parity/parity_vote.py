@@ -1,4 +1,4 @@
-"""What the vote makes of an artifact's answers, beside what it makes of Keras's."""
+"""Compares what the vote makes of an artifact's answers with what it makes of Keras's."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from toolkit import served
 
 
 class Readings(NamedTuple):
-    """Fields that a pathologist would be told otherwise about than with the Keras masters."""
+    """Counts of fields that a pathologist would be told otherwise about than with Keras."""
 
     runtime: str
     source: str
@@ -33,12 +33,12 @@ class Readings(NamedTuple):
     malignant_unreviewed_keras: int
 
     def record(self) -> dict[str, Any]:
-        """The counts for JSON, beside the distance of the vote."""
+        """Return the counts for JSON, beside the distance of the vote."""
         return {name: value for name, value in self._asdict().items() if name != "runtime"}
 
 
 def decide(three: Sequence[Answers], fields: Fields) -> list[Any]:
-    """The vote's decisions, one a field, of the answers of the three backbones in their order."""
+    """Return the vote's decision on each field, from the backbones' answers in their order."""
     policy = served.majority.Policy.load(served.POLICY)
     return served.majority.decide_each(
         [answers["LOGITS"] for answers in three],
@@ -51,9 +51,9 @@ def decide(three: Sequence[Answers], fields: Fields) -> list[Any]:
 def distance(
     decisions: Sequence[Any], keras_decisions: Sequence[Any], fields: Fields
 ) -> limits.Distance:
-    """The distance of calibrated probabilities and of the subtypes that the vote names."""
+    """Return the distance of calibrated probabilities and of the subtypes that the vote names."""
     subtypes = served.majority.SUBTYPES
-    here, there = (
+    ours, keras = (
         np.stack([one.probabilities for one in all_of]).astype(np.float64)
         for all_of in (decisions, keras_decisions)
     )
@@ -63,11 +63,11 @@ def distance(
     )
     voters = np.stack([one.backbone_probabilities for one in keras_decisions], axis=1)
     counts = settled(voters, fields.margin) if fields.drawn else None
-    return limits.distance(here, there, fields.classes, (named, known), counts)
+    return limits.distance(ours, keras, fields.classes, (named, known), counts)
 
 
 def settled(voters: npt.NDArray[np.floating[Any]], margin: float) -> npt.NDArray[np.bool_]:
-    """Where two of three voters [3, n, 4] are clear about the same class, bool [n].
+    """Return where two of three voters [3, n, 4] are clear about the same class, bool [n].
 
     Elsewhere the vote depends on one that is torn; see ``limits.DRAWN_MARGIN``.
     """
@@ -83,17 +83,17 @@ def settled(voters: npt.NDArray[np.floating[Any]], margin: float) -> npt.NDArray
 def readings(
     runtime: str, decisions: Sequence[Any], keras_decisions: Sequence[Any], source: str
 ) -> Readings:
-    """Count what changed."""
+    """Count the fields whose reading changed."""
     pairs = list(zip(decisions, keras_decisions, strict=True))
     return Readings(
         runtime,
         source,
         len(pairs),
-        labels_changed=sum(here.label != there.label for here, there in pairs),
-        review_dropped=sum(bool(there.review) and not here.review for here, there in pairs),
-        review_added=sum(bool(here.review) and not there.review for here, there in pairs),
-        malignant_unreviewed=sum(_unreviewed(here) for here, _ in pairs),
-        malignant_unreviewed_keras=sum(_unreviewed(there) for _, there in pairs),
+        labels_changed=sum(ours.label != keras.label for ours, keras in pairs),
+        review_dropped=sum(bool(keras.review) and not ours.review for ours, keras in pairs),
+        review_added=sum(bool(ours.review) and not keras.review for ours, keras in pairs),
+        malignant_unreviewed=sum(_unreviewed(ours) for ours, _ in pairs),
+        malignant_unreviewed_keras=sum(_unreviewed(keras) for _, keras in pairs),
     )
 
 

@@ -1,4 +1,4 @@
-"""Golden answers: what the Keras masters say about drawn images, for the parity tests.
+"""Writes golden answers for the parity tests: what the Keras masters say about drawn images.
 
 The drawn images are small and carry no patient; they are stored beside the answers so that a
 change of the renderer does not change the reference.
@@ -7,6 +7,7 @@ change of the renderer does not change the reference.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -29,7 +30,7 @@ def write(masters: dict[str, Path], folder: Path, count: int) -> None:
         (folder / f"{drawn.name}.jpg").write_bytes(render.encode(drawn.image))
     files = sorted(folder.glob("*.jpg"))
     pixels = images.decode(files)
-    answers = {"names": np.array([file.name for file in files])}
+    answers: dict[str, Any] = {"names": np.array([file.name for file in files])}
     for backbone, path in masters.items():
         answer = master.load(path).predict_on_batch(pixels)
         answers[f"{backbone}_logits"] = answer["LOGITS"].astype(np.float32)

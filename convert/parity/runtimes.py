@@ -1,4 +1,4 @@
-"""Every way to run an artifact that is compared: its runtime, its folder, its limits."""
+"""Lists every way to run an artifact that is compared: its runtime, its folder, its limits."""
 
 from __future__ import annotations
 
@@ -122,17 +122,17 @@ CPU: Final = (
 
 
 def runtimes() -> list[Runtime]:
-    """Every runtime that this machine has: those of the CPU, and ONNX Runtime's on a GPU."""
+    """Return every runtime that this machine has: those of the CPU, and ONNX Runtime's on a GPU."""
     import onnxruntime
 
-    there = onnxruntime.get_available_providers()
+    providers = onnxruntime.get_available_providers()
     gpu = {"_cuda": "CUDAExecutionProvider", "_tensorrt": "TensorrtExecutionProvider"}
     return [
         *CPU,
         *(
             runtime
             for suffix, provider in gpu.items()
-            if provider in there
+            if provider in providers
             for runtime in _onnx_runtimes(suffix, provider)
         ),
     ]

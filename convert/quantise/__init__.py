@@ -1,1 +1,1 @@
-"""Choice of the layers to round, and the dense head fitted to what rounding leaves."""
+"""Chooses the layers to round, and fits the dense head to what rounding leaves."""

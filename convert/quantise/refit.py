@@ -22,13 +22,15 @@ MIN_IMAGES: Final = 16
 
 
 class Head(NamedTuple):
+    """A dense head: its kernel and its bias."""
+
     kernel: Floats
     """[channels, 4]"""
     bias: Floats
     """[4]"""
 
     def logits(self, features: Floats) -> Floats:
-        """The logits [n, 4] of pooled features [n, channels]."""
+        """Return the logits [n, 4] of pooled features [n, channels]."""
         logits: Floats = features @ self.kernel + self.bias
         return logits
 
@@ -38,7 +40,7 @@ class HeadError(ValueError):
 
 
 def solve(features: Floats, wanted: Floats, head: Head) -> Head:
-    """The head that best gives ``wanted`` [n, 4] from ``features`` [n, channels].
+    """Return the head that best gives ``wanted`` [n, 4] from ``features`` [n, channels].
 
     The penalty on the distance from ``head`` is the one that does best in cross-validation. Where
     none does better than ``head`` as it was, that is what is given.
@@ -52,7 +54,7 @@ def solve(features: Floats, wanted: Floats, head: Head) -> Head:
 
 
 def remaining(features: Floats, wanted: Floats, head: Head) -> float:
-    """Mean absolute difference of logits that ``solve`` leaves on images it did not see."""
+    """Return the mean difference of logits that ``solve`` leaves on images it did not see."""
     before = float(np.abs(head.logits(features) - wanted).mean())
     if len(features) < MIN_IMAGES:
         return before

@@ -43,20 +43,33 @@ Floats = npt.NDArray[np.floating[Any]]
 
 
 class Backend(Protocol):
-    """INT8 versions of one graph in some format, as the ``Quantiser`` of ONNX or OpenVINO."""
+    """Makes INT8 versions of one graph in some format, as the ``Quantiser`` of ONNX does."""
 
-    def layers(self) -> list[str]: ...
-    def quantise(self, floating: Sequence[str], *, correct: bool = True) -> Any: ...
-    def restored(self, model: Any, layers: Sequence[str]) -> Any: ...
-    def features(self, model: Any, pixels: Any) -> Any: ...
-    def head(self) -> refit.Head: ...
-    def with_head(self, model: Any, new: refit.Head) -> Any: ...
-    def logits(self, model: Any, pixels: Any) -> Any: ...
+    def layers(self) -> list[str]:
+        """Return the names of the convolutions, in the order of the graph."""
+
+    def quantise(self, floating: Sequence[str], *, correct: bool = True) -> Any:
+        """Return the graph in INT8, but for the head and the layers named in ``floating``."""
+
+    def restored(self, model: Any, layers: Sequence[str]) -> Any:
+        """Return a copy of ``model`` in which ``layers`` are as before quantisation."""
+
+    def features(self, model: Any, pixels: Any) -> Any:
+        """Return what the head sees of ``pixels``, float32 [n, channels]."""
+
+    def head(self) -> refit.Head:
+        """Return the head as it was before quantisation."""
+
+    def with_head(self, model: Any, new: refit.Head) -> Any:
+        """Return a copy of ``model`` with another head."""
+
+    def logits(self, model: Any, pixels: Any) -> Any:
+        """Return the model's logits [n, 4] for ``pixels``."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """One quantised model and how it does on the images it was judged on."""
+    """One quantised model, and how it does on the images it was judged on."""
 
     model: Any
     floating: tuple[str, ...]
@@ -68,7 +81,7 @@ class Found:
 
 
 def split(train: Fields) -> tuple[Fields, Fields]:
-    """Training fields to fit on, and every fifth of them to judge on."""
+    """Divide training fields into those to fit on and every fifth, to judge on."""
     held = np.arange(len(train)) % 5 == 4
     return train.take(np.flatnonzero(~held)), train.take(np.flatnonzero(held))
 
@@ -88,7 +101,7 @@ def search(
     margin: float = 0.0,
     within: float | None = None,
 ) -> Found:
-    """The first model within TOLERANCE; if none is, the nearest to it.
+    """Return the first model within TOLERANCE; if none is, the nearest to it.
 
     Args:
         fit: pixels uint8 [n, ...] and the float model's logits [n, 4] for them.
@@ -106,16 +119,16 @@ def search(
     ranked = _ranked(backend, layers, fit)
     say(f"layers by what they lose: {', '.join(ranked[:4])}, ...")
     for count in range(1, min(MAX_FLOATING, len(layers) // 2) + 1):
-        found = _one(backend, tuple(ranked[:count]), len(layers), fit, judge, margin)
-        say(_line(found))
-        if not found.distance.misses(wanted):
-            return found
-        best = min(best, found, key=lambda one: _badness(one, least))
+        candidate = _one(backend, tuple(ranked[:count]), len(layers), fit, judge, margin)
+        say(_line(candidate))
+        if not candidate.distance.misses(wanted):
+            return candidate
+        best = min(best, candidate, key=lambda one: _badness(one, least))
     return best
 
 
 def enough(within: float | None, margin: float) -> limits.Limit:
-    """What INT8 must keep to be written, given what ``search`` was asked for.
+    """Return what INT8 must keep to be written, given what ``search`` was asked for.
 
     Over drawn fields, of which only clear ones count, mean and largest difference are no measure.
     They are what is wanted there all the same: nothing comes so near, so every choice is tried and
@@ -126,8 +139,8 @@ def enough(within: float | None, margin: float) -> limits.Limit:
     return MAX_TOLERANCE._replace(max_abs=None, mean_abs=None) if margin else MAX_TOLERANCE
 
 
-def _badness(found: Found, least: limits.Limit) -> tuple[int, float]:
-    return len(found.distance.misses(least)), found.distance.mean_abs
+def _badness(model: Found, least: limits.Limit) -> tuple[int, float]:
+    return len(model.distance.misses(least)), model.distance.mean_abs
 
 
 def _one(
@@ -166,12 +179,12 @@ def _ranked(
     return sorted(layers, key=lost, reverse=True)
 
 
-def _line(found: Found) -> str:
-    change = found.distance.accuracy_change
+def _line(model: Found) -> str:
+    change = model.distance.accuracy_change
     return (
-        f"{len(found.floating)} of {found.layers} layers in floating point: same class on "
-        f"{found.distance.equal_argmax:.2%}"
+        f"{len(model.floating)} of {model.layers} layers in floating point: same class on "
+        f"{model.distance.equal_argmax:.2%}"
         + (f", accuracy {change * 100:+.2f} points" if change is not None else "")
-        + f", probabilities {found.distance.mean_abs:.4f} apart on average, "
-        + f"{found.distance.max_abs:.2f} at most"
+        + f", probabilities {model.distance.mean_abs:.4f} apart on average, "
+        + f"{model.distance.max_abs:.2f} at most"
     )

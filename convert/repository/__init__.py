@@ -1,1 +1,1 @@
-"""Model repositories for Triton, their flavours and configurations."""
+"""Writes model repositories for Triton, their flavours and configurations."""

@@ -1,4 +1,4 @@
-"""The flavours of the model repository, and the voters' configurations made from them.
+"""Describes the flavours of the model repository, and makes the voters' configurations from them.
 
 Triton's ``--model-config-name NAME`` takes ``configs/NAME.pbtxt`` where a model has one, else
 ``config.pbtxt``. Only the three voters differ between the flavours, and all they differ in stands
@@ -19,7 +19,7 @@ DEFAULT = "default"
 
 @dataclass(frozen=True, slots=True)
 class Flavour:
-    """How the voters are served."""
+    """One set of configurations of the voters, and the artifacts that it serves."""
 
     name: str
     purpose: str
@@ -43,14 +43,16 @@ class Flavour:
 
     @property
     def makes(self) -> str:
+        """The command that makes the artifacts of this flavour."""
         return f"python -m convert {self.command} --all{self.options}"
 
     @property
     def files(self) -> tuple[str, ...]:
+        """The files of an artifact, in the version folder of a voter."""
         return (self.artifact, *self.beside)
 
     def config(self, model_folder: Path) -> Path:
-        """Where Triton looks for this flavour's configuration."""
+        """Return where Triton looks for this flavour's configuration."""
         if self.name == DEFAULT:
             return model_folder / "config.pbtxt"
         return model_folder / "configs" / f"{self.name}.pbtxt"
@@ -190,7 +192,7 @@ dynamic_batching {{ }}
 def config(
     flavour: Flavour, backbone: Backbone, cam: tuple[int, int], *, on_cpu: bool = False
 ) -> str:
-    """The text of one configuration.
+    """Return the text of one configuration.
 
     Args:
         cam: height and width of the voter's CAM, which only the model itself knows.
@@ -218,7 +220,7 @@ def config(
 def configs(
     sides: dict[Backbone, tuple[int, int]], repository: Path = MODEL_REPOSITORY
 ) -> dict[Path, str]:
-    """Every configuration of the voters: path in ``repository`` to text."""
+    """Return every configuration of the voters: path in ``repository`` to text."""
     return {
         flavour.config(repository / backbone.value): config(flavour, backbone, sides[backbone])
         for backbone in BACKBONES

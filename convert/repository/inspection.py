@@ -11,9 +11,10 @@ from convert.repository.flavours import Flavour
 
 
 class Found(NamedTuple):
-    """Inputs and outputs of a model file: name to KServe datatype and shape without the batch.
+    """The inputs and outputs of a model file.
 
-    A dimension that the file leaves open is -1.
+    Each maps a name to a KServe datatype and a shape without the batch. A dimension that the file
+    leaves open is -1.
     """
 
     inputs: dict[str, Tensor]
@@ -24,9 +25,10 @@ _DATATYPES = {"u8": "UINT8", "f32": "FP32", "f16": "FP16", "i64": "INT64", "i32"
 
 
 def inspect(path: Path) -> Found:
-    """Inputs and outputs of an OpenVINO IR, a SavedModel or an ONNX file.
+    """Return the inputs and outputs of an OpenVINO IR, a SavedModel or an ONNX file.
 
-    Raises ArtifactError when it cannot be read, or its batch is fixed.
+    Raises:
+        ArtifactError: it cannot be read, or its batch is fixed.
     """
     import openvino as ov
 
@@ -39,7 +41,7 @@ def inspect(path: Path) -> Found:
 
 
 def cam_side(path: Path) -> tuple[int, int]:
-    """Height and width of the CAM that a model file gives."""
+    """Return the height and width of the CAM that a model file gives."""
     cam = inspect(path).outputs.get("CAM")
     if cam is None or len(cam.shape) != 3 or min(cam.shape) < 1:
         raise ArtifactError(f"{path} has no output CAM of a fixed height and width")
@@ -52,16 +54,17 @@ def verify(flavour: Flavour, backbone: Backbone, files: dict[str, Path]) -> None
     Args:
         files: where each of ``flavour.files`` lies.
 
-    Raises ArtifactError naming the file, what was found, what was expected and the command that
-    mends it.
+    Raises:
+        ArtifactError: it differs. The message names the file, what was found, what was expected
+            and the command that mends it.
     """
     for path in files.values():
         if not path.exists():
             raise _error(flavour, path, "nothing there", f"the {_kind(flavour)}")
     path = files[flavour.artifact]
     if path.is_dir() != (flavour.artifact == "model.saved_model"):
-        found = "a folder" if path.is_dir() else "a file"
-        raise _error(flavour, path, found, f"the {_kind(flavour)}")
+        kind = "a folder" if path.is_dir() else "a file"
+        raise _error(flavour, path, kind, f"the {_kind(flavour)}")
     if flavour.backend == "tensorrt":
         return  # a plan is opaque to all but the TensorRT that wrote it
     try:
@@ -77,20 +80,20 @@ def _compare(
     flavour: Flavour,
     path: Path,
     role: str,
-    found: dict[str, Tensor],
+    tensors: dict[str, Tensor],
     expected: dict[str, Tensor],
 ) -> None:
-    if found != expected:
+    if tensors != expected:
         raise _error(
             flavour,
             path,
-            f"the {role} {_said(found)}",
+            f"the {role} {_said(tensors)}",
             f"{_said(expected)} as in contract.py",
         )
 
 
-def _error(flavour: Flavour, path: Path, found: str, expected: str) -> ArtifactError:
-    return ArtifactError(f"{path}: found {found}, expected {expected}; mend it: {flavour.makes}")
+def _error(flavour: Flavour, path: Path, actual: str, expected: str) -> ArtifactError:
+    return ArtifactError(f"{path}: found {actual}, expected {expected}; mend it: {flavour.makes}")
 
 
 def _kind(flavour: Flavour) -> str:

@@ -34,7 +34,7 @@ _GPU_DEVICES = ("/dev/nvidiactl", "/dev/dxg")
 
 
 class RepositoryError(ValueError):
-    """The folder to write cannot be that."""
+    """The folder to write cannot be a repository."""
 
 
 def write(
@@ -63,7 +63,7 @@ def write(
     """
     if policy is not None:
         served.majority.Policy.load(policy)
-    found = {
+    artifacts_of = {
         (flavour, backbone): locate(flavour, backbone, built, source, masters)
         for flavour in flavours
         for backbone in BACKBONES
@@ -78,7 +78,7 @@ def write(
     with _staging(out) as stage:
         for model in MODELS:
             shutil.copytree(source / model, stage / model, ignore=_left_out)
-        for (_, backbone), files in found.items():
+        for (_, backbone), files in artifacts_of.items():
             for name, path in files.items():
                 _copy(path, stage / backbone.value / VERSION / name)
         if policy is not None:
@@ -94,7 +94,7 @@ def write(
         f"{backbone.value}/{flavour.artifact}": _hash(
             out / backbone.value / VERSION / flavour.artifact
         )
-        for flavour, backbone in found
+        for flavour, backbone in artifacts_of
     }
     _write_record(out, record)
 
@@ -102,7 +102,8 @@ def write(
 def check(out: Path, flavour: Flavour) -> str:
     """Load a written repository in the embedded server and classify a drawn image.
 
-    Returns a sentence on what was tried and what this machine cannot try.
+    Returns:
+        A sentence on what was tried, and what this machine cannot try.
 
     Raises:
         AllclientError: it does not load or does not answer.
@@ -127,7 +128,7 @@ def check(out: Path, flavour: Flavour) -> str:
 
 @contextmanager
 def on_cpu(repository: Path, flavour: Flavour) -> Iterator[Path]:
-    """A copy of a repository that serves a GPU flavour's files on the CPU."""
+    """Make a copy of a repository that serves a GPU flavour's files on the CPU."""
     with tempfile.TemporaryDirectory(prefix="convert-") as folder:
         copy = Path(folder) / "models"
         shutil.copytree(repository, copy)
@@ -141,7 +142,9 @@ def on_cpu(repository: Path, flavour: Flavour) -> Iterator[Path]:
 def locate(
     flavour: Flavour, backbone: Backbone, built: Path | None, source: Path, masters: Path
 ) -> dict[str, Path]:
-    """Where the files of one voter lie, by their names in the version folder; all of them checked.
+    """Return where the files of one voter lie, by their names in the version folder.
+
+    All of them have been checked.
 
     Raises:
         ArtifactError, EngineError: see ``write``.
@@ -173,10 +176,10 @@ def locate(
 
 
 def _plan(backbone: Backbone, folder: Path, master: Path) -> Path:
-    """The engine for this machine; every other is refused."""
-    here = engine_build.this_machine()
-    plan = folder / engines.name(backbone.value, PLAN_PRECISION, here)
-    record = engines.check(plan, here, master, backbone.value, PLAN_PRECISION)
+    """Return the engine for this machine; every other is refused."""
+    machine = engine_build.this_machine()
+    plan = folder / engines.name(backbone.value, PLAN_PRECISION, machine)
+    record = engines.check(plan, machine, master, backbone.value, PLAN_PRECISION)
     onnx = f"python -m convert onnx --backbone {backbone.value} --precision {PLAN_PRECISION}"
     build = engines.command(backbone.value, PLAN_PRECISION)
     _fit_to_serve(plan, record, f"{onnx} --data FOLDER, then {build}")
@@ -184,7 +187,11 @@ def _plan(backbone: Backbone, folder: Path, master: Path) -> Path:
 
 
 def _fit_to_serve(path: Path, record: dict[str, Any], mend: str) -> None:
-    """Raises ArtifactError for what was fitted to drawn fields or is too far from its master."""
+    """Check that an artifact was fitted to real fields and is near enough to its master.
+
+    Raises:
+        ArtifactError: it is not fit to be served.
+    """
     if record.get("for_serving") is False:
         why = "; ".join(record.get("held_back", [])) or (
             "was fitted to drawn fields, expected fields of the training data"
@@ -211,7 +218,7 @@ def _claim(out: Path, source: Path) -> None:
 
 @contextmanager
 def _staging(out: Path) -> Iterator[Path]:
-    """A folder on the file system of ``out``, which may be a mount of its own."""
+    """Make a folder on the file system of ``out``, which may be a mount of its own."""
     stage = Path(tempfile.mkdtemp(prefix=".writing-", dir=out))
     try:
         yield stage
@@ -220,7 +227,7 @@ def _staging(out: Path) -> Iterator[Path]:
 
 
 def _left_out(folder: str, names: list[str]) -> set[str]:
-    """Artifacts are put in one by one; caches stay where they are."""
+    """Leave out artifacts, which are put in one by one, and caches, which stay where they are."""
     of_voters = {name for flavour in FLAVOURS.values() for name in flavour.files}
     is_version = Path(folder).name == VERSION
     return {
@@ -238,7 +245,7 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _hash(path: Path) -> str:
-    """SHA-256 of a file, or of a folder's files in order of their names."""
+    """Return SHA-256 of a file, or of a folder's files in order of their names."""
     if path.is_file():
         return artifacts.sha256(path)
     digest = hashlib.sha256()

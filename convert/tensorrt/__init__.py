@@ -1,1 +1,1 @@
-"""TensorRT engines, built from the ONNX models on the GPU that runs them."""
+"""Builds TensorRT engines from the ONNX models, on the GPU that runs them."""

@@ -14,7 +14,7 @@ Build = Callable[[bytes, str, tuple[int, ...], tuple[int, int, int], bytes], tup
 
 
 def this_machine() -> engines.Machine:
-    """The GPU and the TensorRT that are here.
+    """Return the GPU and the TensorRT of this machine.
 
     Raises:
         EngineError: one of them is not.
@@ -32,25 +32,25 @@ def engine(
     precision: str,
     built: Path,
     into: Path,
-    here: engines.Machine,
+    machine: engines.Machine,
     *,
     check: bool,
     build: Build | None = None,
 ) -> str:
-    """Build or check one engine; returns what happened, for the user.
+    """Build or check one engine; return what happened, for the user.
 
     Raises:
         EngineError, ArtifactError, OnnxError, BuildError: see there.
     """
-    plan = into / backbone / "tensorrt" / engines.name(backbone, precision, here)
+    plan = into / backbone / "tensorrt" / engines.name(backbone, precision, machine)
     try:
-        record = engines.check(plan, here, master, backbone, precision)
+        record = engines.check(plan, machine, master, backbone, precision)
     except engines.EngineError:
         if check:
             raise
     else:
-        made_of, there = record.get("onnx"), _files(built / backbone / f"onnx_{precision}")
-        if there in (None, made_of):
+        made_of, present = record.get("onnx"), _files(built / backbone / f"onnx_{precision}")
+        if present in (None, made_of):
             return f"{plan} fits"
         if check:
             raise engines.EngineError(
@@ -58,7 +58,7 @@ def engine(
                 f"build it anew: {engines.command(backbone, precision)}"
             )
     onnx, about = _source(backbone, master, precision, built)
-    cache = into / f"timing-{here.slug}.cache"
+    cache = into / f"timing-{machine.slug}.cache"
     known = cache.read_bytes() if cache.is_file() else b""
     if build is None:
         from convert.tensorrt import tensorrt_api
@@ -66,7 +66,7 @@ def engine(
         build = tensorrt_api.build
     batches = engines.MIN_BATCH, engines.USUAL_BATCH, engines.MAX_BATCH
     content, times = build(onnx, "PIXELS", _shape(onnx), batches, known)
-    engines.write(plan, content, backbone, precision, here, about)
+    engines.write(plan, content, backbone, precision, machine, about)
     cache.write_bytes(times)
     return f"{plan} built ({len(content) / 1e6:.1f} MB)"
 
@@ -96,7 +96,7 @@ def _source(
 
 
 def _files(folder: Path) -> Any:
-    """The hashes in the record of an ONNX model, or None where there is none."""
+    """Return the hashes in the record of an ONNX model, or None where there is none."""
     try:
         return artifacts.read(folder, "")["files"]
     except artifacts.ArtifactError:
@@ -104,7 +104,7 @@ def _files(folder: Path) -> Any:
 
 
 def _shape(onnx: bytes) -> tuple[int, ...]:
-    """The shape of one image, as the model's PIXELS say."""
+    """Return the shape of one image, as the model's PIXELS say."""
     import onnx as library
 
     model = library.load_from_string(onnx)

@@ -1,4 +1,4 @@
-"""TensorRT engines as files: how they are named, what their record says, and who may load them.
+"""Handles TensorRT engines as files: their names, their records, and who may load them.
 
 An engine holds code for one GPU, chosen by one TensorRT. Loaded elsewhere it fails late, or runs
 slower than it should; so it is refused first, and the error says how to build one that fits.
@@ -34,7 +34,7 @@ class EngineError(ValueError):
 
 @dataclass(frozen=True)
 class Machine:
-    """What an engine depends on."""
+    """What an engine depends on: the GPU, its compute capability and TensorRT."""
 
     gpu: str
     """Name as the driver gives it, for example "NVIDIA H100 80GB HBM3"."""
@@ -45,7 +45,7 @@ class Machine:
 
     @property
     def slug(self) -> str:
-        """Part of a file name."""
+        """The machine as a part of a file name."""
         gpu = re.sub(r"[^a-z0-9]+", "-", self.gpu.lower()).strip("-")
         return f"{gpu}-sm{self.compute_capability.replace('.', '')}-trt{self.tensorrt}"
 
@@ -55,7 +55,7 @@ def _ask(command: tuple[str, ...]) -> str:
 
 
 def machine(tensorrt: str, ask: Callable[[tuple[str, ...]], str] = _ask) -> Machine:
-    """This machine, its first GPU.
+    """Return this machine, with its first GPU.
 
     Raises:
         EngineError: no NVIDIA GPU, or no driver that says so.
@@ -71,27 +71,30 @@ def machine(tensorrt: str, ask: Callable[[tuple[str, ...]], str] = _ask) -> Mach
     return Machine(gpu, capability, driver, tensorrt)
 
 
-def name(backbone: str, precision: str, here: Machine) -> str:
-    """File name of an engine: ``mobilenet-fp16-nvidia-h100-80gb-hbm3-sm90-trt10.13.3.9.plan``."""
-    return f"{backbone}-{precision}-{here.slug}.plan"
+def name(backbone: str, precision: str, gpu: Machine) -> str:
+    """Return the file name of an engine, which names everything that it depends on.
+
+    An example is ``mobilenet-fp16-nvidia-h100-80gb-hbm3-sm90-trt10.13.3.9.plan``.
+    """
+    return f"{backbone}-{precision}-{gpu.slug}.plan"
 
 
 def command(backbone: str, precision: str) -> str:
-    """What builds it."""
+    """Return the command that builds an engine."""
     return f"python -m convert tensorrt --backbone {backbone} --precision {precision}"
 
 
 def record_of(plan: Path) -> Path:
-    """The record beside an engine."""
+    """Return the record beside an engine."""
     return plan.with_suffix(".json")
 
 
 def write(
-    plan: Path, content: bytes, backbone: str, precision: str, here: Machine, about: dict[str, Any]
+    plan: Path, content: bytes, backbone: str, precision: str, gpu: Machine, about: dict[str, Any]
 ) -> None:
     """Write the engine and its record.
 
-    about: ``artifacts`` record of the ONNX file that it was built of.
+    ``about`` is the ``artifacts`` record of the ONNX file that it was built of.
     """
     plan.parent.mkdir(parents=True, exist_ok=True)
     plan.write_bytes(content)
@@ -99,7 +102,7 @@ def write(
         "artifact": "tensorrt",
         "backbone": backbone,
         "precision": precision,
-        "machine": asdict(here),
+        "machine": asdict(gpu),
         "batch": {"min": MIN_BATCH, "opt": USUAL_BATCH, "max": MAX_BATCH},
         "master": about["master"],
         "onnx": about["files"],
@@ -110,8 +113,8 @@ def write(
     record_of(plan).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 
-def check(plan: Path, here: Machine, master: Path, backbone: str, precision: str) -> dict[str, Any]:
-    """The record of an engine that may be loaded here.
+def check(plan: Path, gpu: Machine, master: Path, backbone: str, precision: str) -> dict[str, Any]:
+    """Return the record of an engine that may be loaded here.
 
     Raises:
         EngineError: it is missing, broken, of another master, or was built for something else than
@@ -135,25 +138,25 @@ def check(plan: Path, here: Machine, master: Path, backbone: str, precision: str
             f"{mend}"
         )
     differences = [
-        f"{what} {found}, here {expected}"
-        for what, found, expected in (
-            ("GPU", built.gpu, here.gpu),
-            ("compute capability", built.compute_capability, here.compute_capability),
-            ("TensorRT", built.tensorrt, here.tensorrt),
+        f"{what} {actual}, here {expected}"
+        for what, actual, expected in (
+            ("GPU", built.gpu, gpu.gpu),
+            ("compute capability", built.compute_capability, gpu.compute_capability),
+            ("TensorRT", built.tensorrt, gpu.tensorrt),
         )
-        if found != expected
+        if actual != expected
     ]
     if differences:
         raise EngineError(f"{plan} was built elsewhere: {'; '.join(differences)}; {mend}")
-    if (there := artifacts.sha256(master)) != hashes[1]:
+    if (digest := artifacts.sha256(master)) != hashes[1]:
         raise EngineError(
-            f"{plan} was built of a master with sha256 {hashes[1][:12]}, expected {there[:12]}, "
+            f"{plan} was built of a master with sha256 {hashes[1][:12]}, expected {digest[:12]}, "
             f"that of {master}; make the ONNX file anew (python -m convert onnx --backbone "
             f"{backbone} --precision {precision} --data FOLDER), then {mend}"
         )
-    if (found := artifacts.sha256(plan)) != hashes[0]:
+    if (actual := artifacts.sha256(plan)) != hashes[0]:
         raise EngineError(
-            f"{plan} has sha256 {found[:12]}, but its record says {hashes[0][:12]}: it was changed "
-            f"or cut after it was built; {mend}"
+            f"{plan} has sha256 {actual[:12]}, but its record says {hashes[0][:12]}: it was "
+            f"changed or cut after it was built; {mend}"
         )
     return dict(record)

@@ -1,4 +1,4 @@
-"""All that touches TensorRT's API: one function that builds an engine, one that tells its version.
+"""Touches TensorRT's API, alone: it builds an engine, and tells TensorRT's version.
 
 Networks are strongly typed: every type stands in the ONNX file (``convert.onnx.low_precision``),
 and the builder chooses none. TensorRT 10 has to be told so, TensorRT 11 knows no other way.
@@ -31,13 +31,15 @@ class BuildError(ValueError):
 
 
 class Built(NamedTuple):
+    """An engine, and the timing cache that building it left."""
+
     engine: bytes
     timing_cache: bytes
     """Measured times of kernels, for the next build on the same GPU."""
 
 
 def version() -> str:
-    """The version of TensorRT."""
+    """Return the version of TensorRT."""
     return str(trt.__version__)
 
 

@@ -7,7 +7,7 @@ ARG TRITON_RELEASE
 # Packages for the Python 3.12 of NVIDIA's images, as folders to be copied: no pip is needed there.
 FROM python:3.12.12-slim-bookworm AS core
 WORKDIR /src
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml hatch_build.py README.md LICENSE ./
 COPY client client
 RUN python -m pip install --no-cache-dir --target /opt/packages . \
     && python -m pip install --no-cache-dir --no-deps --target /opt/packages \
@@ -16,7 +16,7 @@ RUN python -m pip install --no-cache-dir --target /opt/packages . \
 
 FROM python:3.12.12-slim-bookworm AS tools
 WORKDIR /src
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml hatch_build.py README.md LICENSE ./
 COPY client client
 # The package is this checkout, whose pyproject.toml has the ranges.
 # hadolint ignore=DL3013
@@ -42,6 +42,7 @@ CMD ["build-plans"]
 
 FROM nvcr.io/nvidia/tritonserver:${TRITON_RELEASE}-py3 AS server
 COPY --from=core /opt/packages /opt/packages
+COPY --chmod=0755 deploy/docker/serve-gpu.sh /usr/local/bin/serve-gpu
 # The Python backend of the image is built for the NumPy that comes with it.
 RUN rm -rf /opt/packages/numpy /opt/packages/numpy.libs /opt/packages/numpy-*.dist-info
 ENV PYTHONPATH=/opt/packages \
@@ -52,7 +53,7 @@ USER 1000:1000
 EXPOSE 8000 8001 8002
 HEALTHCHECK --interval=30s --timeout=30s --start-period=300s --retries=3 \
     CMD ["python3", "-m", "allclient", "health", "--infer", "--server", "127.0.0.1:8001"]
-CMD ["tritonserver", \
+CMD ["serve-gpu", \
      "--model-repository=/models", \
      "--model-config-name=gpu", \
      "--disable-auto-complete-config", \

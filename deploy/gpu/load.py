@@ -1,4 +1,4 @@
-"""Closed-loop load on a Triton server: so many requests in flight, for so many seconds.
+"""Loads a Triton server in a closed loop: so many requests in flight, for so many seconds.
 
 One Python process cannot ask for thousands of images a second, so several share the work. Every
 request is awaited and timed; those that end outside the measured time are not counted.
@@ -17,6 +17,7 @@ from multiprocessing import shared_memory
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import tritonclient.grpc as blocking
 import tritonclient.grpc.aio as triton
 
@@ -29,13 +30,14 @@ GRACE = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """PIXELS of one batch, in shared memory that the server has opened."""
+    """The PIXELS of one batch, in shared memory that the server has opened."""
 
     name: str
     shape: tuple[int, ...]
 
     @property
     def size(self) -> int:
+        """The number of bytes."""
         return int(np.prod(self.shape))
 
 
@@ -52,7 +54,7 @@ class Work:
 
 @dataclass(slots=True)
 class Measured:
-    """Of one process, or of all together."""
+    """What one process measured, or all of them together."""
 
     latencies: list[float]
     """Seconds, of the requests that were answered in the measured time."""
@@ -63,14 +65,14 @@ class Measured:
 
 
 def run(work: Work, concurrency: int, seconds: float, processes: int) -> dict[str, Any]:
-    """Keep ``concurrency`` requests in flight; images a second and latencies in milliseconds."""
+    """Keep ``concurrency`` requests in flight; return rate and latencies in milliseconds."""
     return summary(work, concurrency, run_all([work], concurrency, seconds, processes)[0])
 
 
 def run_all(
     works: Sequence[Work], concurrency: int, seconds: float, processes: int
 ) -> list[Measured]:
-    """All kinds of requests at once, each with ``concurrency`` in flight."""
+    """Send all kinds of requests at once, each with ``concurrency`` in flight."""
     each = max(1, min(processes, concurrency))
     shares = [concurrency // each + (i < concurrency % each) for i in range(each)]
     jobs = [(number, work, share) for number, work in enumerate(works) for share in shares]
@@ -91,8 +93,9 @@ def run_all(
 
 
 def summary(work: Work, concurrency: int, measured: Measured) -> dict[str, Any]:
+    """Return one load as plain values for JSON."""
     milliseconds = np.array(measured.latencies) * 1000.0
-    found: dict[str, Any] = {
+    row: dict[str, Any] = {
         "model": work.model,
         "concurrency": concurrency,
         "images_a_request": work.images_a_request,
@@ -104,13 +107,13 @@ def summary(work: Work, concurrency: int, measured: Measured) -> dict[str, Any]:
     }
     for share in (50, 90, 95, 99):
         value = float(np.percentile(milliseconds, share)) if len(milliseconds) else None
-        found[f"p{share}_ms"] = value
-    return found
+        row[f"p{share}_ms"] = value
+    return row
 
 
 @contextmanager
-def region(address: str, pixels: np.ndarray) -> Iterator[Region]:
-    """``pixels`` uint8 [n, h, w, 3] in shared memory, known to the server on this machine.
+def region(address: str, pixels: npt.NDArray[Any]) -> Iterator[Region]:
+    """Put ``pixels`` uint8 [n, h, w, 3] into memory shared with the server on this machine.
 
     `allclient serve` lets clients share memory with ``--allow shared-memory`` alone.
     """

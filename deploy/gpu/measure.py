@@ -1,4 +1,4 @@
-"""The embedded server on a GPU: what it runs on, whether it answers alike, how much it can take.
+"""Measures the embedded server on a GPU: what it runs on, whether it answers alike, how fast.
 
     python -m convert onnx --all
     python -m convert repository --flavour gpu_onnx --out models
@@ -27,6 +27,7 @@ from typing import Any
 
 import load
 import numpy as np
+import numpy.typing as npt
 import tritonclient.grpc as triton
 
 from allclient.contract import BACKBONES, ENSEMBLE, IMAGE_SUFFIXES, SIDE
@@ -40,9 +41,10 @@ PACKAGES = ("allclient", "nvidia-pytriton", "numpy", "onnxruntime", "onnxruntime
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure, and write the results as JSON."""
     options = parse(arguments)
     images = read_images(options.images, options.limit)
-    found: dict[str, Any] = {
+    report: dict[str, Any] = {
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": machine(),
         "images": {"count": len(images), "mean_bytes": int(np.mean([len(i) for i in images]))},
@@ -59,12 +61,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 )
             )
             address = server.grpc_address
-            found["server"] = {"flavour": options.flavour, "runs_on": server.providers()}
-            say(f"served: {found['server']}")
+            report["server"] = {"flavour": options.flavour, "runs_on": server.providers()}
+            say(f"served: {report['server']}")
         if options.models is not None:
-            found["parity"] = parity(address, options.models, pixels_of(images))
-            say(f"parity: {found['parity']}")
-        found["end_to_end"] = [
+            report["parity"] = parity(address, options.models, pixels_of(images))
+            say(f"parity: {report['parity']}")
+        report["end_to_end"] = [
             told(
                 load.run(
                     load.Work(address, ENSEMBLE, tuple(images)),
@@ -75,9 +77,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             )
             for concurrency in options.concurrency
         ]
-        found["backbones_alone"] = backbones_alone(address, images, options)
-    found["goals"] = goals(found)
-    text = json.dumps(found, indent=2) + "\n"
+        report["backbones_alone"] = backbones_alone(address, images, options)
+    report["goals"] = goals(report)
+    text = json.dumps(report, indent=2) + "\n"
     if options.output is None:
         print(text, end="")
     else:
@@ -86,6 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--images", type=Path, required=True, help="folder of images, any depth")
     parser.add_argument("--limit", type=int, default=200, help="use so many of them (200)")
@@ -110,33 +113,34 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def read_images(folder: Path, limit: int) -> list[bytes]:
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
-    if not found:
+    """Return at most ``limit`` encoded images of a folder, spread evenly over it."""
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
+    if not paths:
         sys.exit(f"{folder} has no image; `python -m samples render --out {folder}` draws some")
-    step = max(len(found) / limit, 1.0)
-    return [found[int(i * step)].read_bytes() for i in range(min(limit, len(found)))]
+    step = max(len(paths) / limit, 1.0)
+    return [paths[int(i * step)].read_bytes() for i in range(min(limit, len(paths)))]
 
 
-def pixels_of(images: list[bytes]) -> np.ndarray:
-    """What the backbones see, uint8 [n, 224, 224, 3], by the repository's own preprocessing."""
+def pixels_of(images: list[bytes]) -> npt.NDArray[Any]:
+    """Return what the backbones see, uint8 [n, 224, 224, 3], by the repository's preprocessing."""
     pixels = served("preprocess", "pixels")
     return np.stack([pixels.decode(image).pixels for image in images])
 
 
 def served(model: str, name: str) -> Any:
-    """A pure file of the model repository, as the server imports it."""
+    """Import a pure file of the model repository, as the server does."""
     folder = str(ROOT / "model_repository" / model / "1")
     if folder not in sys.path:
         sys.path.append(folder)
     return importlib.import_module(name)
 
 
-def parity(address: str, models: Path, pixels: np.ndarray) -> dict[str, Any]:
-    """The served backbones against the same ONNX files on ONNX Runtime's CPU provider."""
+def parity(address: str, models: Path, pixels: npt.NDArray[Any]) -> dict[str, Any]:
+    """Compare the served backbones with the same ONNX files on ONNX Runtime's CPU provider."""
     import onnxruntime as ort
 
     softmax = served("vote", "majority").softmax
-    found = {}
+    distances = {}
     with triton.InferenceServerClient(address) as client:
         for backbone in (backbone.value for backbone in BACKBONES):
             path = models / backbone / "1" / "model.onnx"
@@ -149,19 +153,21 @@ def parity(address: str, models: Path, pixels: np.ndarray) -> dict[str, Any]:
                 answered.append(client.infer(backbone, [tensor]).as_numpy("LOGITS"))
                 expected.append(session.run(["LOGITS"], {"PIXELS": batch})[0])
             one, other = softmax(np.concatenate(answered)), softmax(np.concatenate(expected))
-            found[backbone] = {
+            distances[backbone] = {
                 "images": len(pixels),
                 "max_abs": float(np.abs(one - other).max()),
                 "mean_abs": float(np.abs(one - other).mean()),
                 "equal_argmax": float((one.argmax(1) == other.argmax(1)).mean()),
             }
-    return found
+    return distances
 
 
 def backbones_alone(
     address: str, images: list[bytes], options: argparse.Namespace
 ) -> dict[str, Any]:
-    """All three at once on batches in shared memory, two requests each in flight.
+    """Load all three backbones at once with batches in shared memory.
+
+    Two requests of each are in flight.
 
     ``images_per_second`` is that of the slowest: an image is done when all three have seen it.
     """
@@ -173,10 +179,10 @@ def backbones_alone(
     return {"each": each, "images_per_second": min(one["images_per_second"] for one in each)}
 
 
-def goals(found: dict[str, Any]) -> dict[str, Any]:
-    """Whether they were reached by a measurement in which no request failed."""
-    rows = [row["images_per_second"] for row in found["end_to_end"] if row["errors"] == 0]
-    alone = found["backbones_alone"]
+def goals(report: dict[str, Any]) -> dict[str, Any]:
+    """Return whether each goal was reached by a measurement in which no request failed."""
+    rows = [row["images_per_second"] for row in report["end_to_end"] if row["errors"] == 0]
+    alone = report["backbones_alone"]
     clean = all(one["errors"] == 0 for one in alone["each"])
     results = {
         "end_to_end": (END_TO_END, max(rows, default=0.0)),
@@ -189,8 +195,8 @@ def goals(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def machine() -> dict[str, Any]:
-    """What the numbers belong to."""
-    packages = {}
+    """Return what machine and software the numbers belong to."""
+    packages: dict[str, str | None] = {}
     for package in PACKAGES:
         try:
             packages[package] = version(package)
@@ -207,13 +213,14 @@ def machine() -> dict[str, Any]:
 
 
 def cpu_name() -> str:
+    """Return what the processor calls itself."""
     lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(names, platform.machine())
 
 
 def output(*command: str) -> str | None:
-    """Of a program; None where it is not there or fails."""
+    """Return the output of a program; None if it is not there or fails."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
@@ -222,6 +229,7 @@ def output(*command: str) -> str | None:
 
 
 def told(row: dict[str, Any]) -> dict[str, Any]:
+    """Print one measurement; return it."""
     say(
         f"{row['model']}: {row['concurrency']} in flight, {row['images_per_second']:.1f} images/s, "
         f"p50 {row['p50_ms'] or 0:.0f} ms, p99 {row['p99_ms'] or 0:.0f} ms, {row['errors']} errors"
@@ -230,6 +238,7 @@ def told(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def say(text: str) -> None:
+    """Print a line on standard error."""
     print(text, file=sys.stderr)
 
 

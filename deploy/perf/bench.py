@@ -1,4 +1,4 @@
-"""Everything that the project says of its speed, measured in one run: ``make bench``.
+"""Measures everything that the project says of its speed, in one run: ``make bench``.
 
     python deploy/perf/bench.py [--images FOLDER] [--only engines,server,...] [--rounds 3]
 
@@ -7,7 +7,7 @@ there are merged into the output. ``one_run`` in it says whether they come from 
 compared takes turns, round after round, so that a machine that slows down slows all of it; numbers
 are medians over the rounds.
 
-    engines   the three networks alone: ceiling, one image at a time, Keras predict
+    engines   the three backbones alone: ceiling, one image at a time, Keras predict
     server    all_ensemble and all_cascade at 1 and 32 in flight
     peers     LitServe, BentoML, Ray Serve, FastAPI + Keras, the same
     perf      perf_analyzer on both models at 32, against the numbers of our own generator
@@ -29,6 +29,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,9 @@ import plots
 from ratios import ratios
 
 from allclient.contract import CASCADE, ENSEMBLE
+from allclient.local import LocalServer
+from allclient.transport import Connection
+from allclient.transport.raw import RawCalls
 
 ROOT = Path(__file__).parents[2]
 PARTS = ("engines", "server", "peers", "perf", "labels", "curve", "client")
@@ -55,6 +59,7 @@ SENT = 200
 
 
 def main() -> None:
+    """Measure the parts asked for, and merge the results."""
     options = parse()
     options.work.mkdir(parents=True, exist_ok=True)
     if options.images is None:
@@ -65,9 +70,12 @@ def main() -> None:
             options.repository = overlay.copy(options.repository, options.work / "models", settings)
         except ValueError as error:
             sys.exit(str(error))
-    run = {"id": uuid.uuid4().hex[:8], "began": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
-    run["images"] = "drawn" if options.images == options.work / "drawn" else "given"
-    run["machine"] = machine.facts()
+    run: dict[str, Any] = {
+        "id": uuid.uuid4().hex[:8],
+        "began": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "images": "drawn" if options.images == options.work / "drawn" else "given",
+        "machine": machine.facts(),
+    }
     steps: dict[str, Callable[[argparse.Namespace], Any]] = {
         "perf": perf,
         "labels": lambda o: labels.compare(o.repository, o.labels or o.images),
@@ -76,8 +84,8 @@ def main() -> None:
     }
     together = [part for part in options.only if part not in steps]
     if together:
-        for part, found in rounds(options, together).items():
-            keep(options.work, part, run, found)
+        for part, results in rounds(options, together).items():
+            keep(options.work, part, run, results)
     for part in options.only:
         if part in steps:
             say(f"{part} ...")
@@ -91,6 +99,7 @@ def main() -> None:
 
 
 def parse() -> argparse.Namespace:
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -117,12 +126,13 @@ def _parts(text: str) -> tuple[str, ...]:
 
 
 def rounds(options: argparse.Namespace, parts: list[str]) -> dict[str, dict[str, Any]]:
-    """The parts that are compared with one another, in turns: {part: {what: [one a round]}}.
+    """Measure the parts that are compared with one another, in turns.
 
-    A peer that does not start is said and left out from then on; the others go on.
+    The result is {part: {what: [one a round]}}. A peer that does not start is named and left out
+    from then on; the others go on.
     """
     sent = [path.read_bytes() for path in images.find(options.images, SENT)]
-    found: dict[str, dict[str, list[Any]]] = {part: {} for part in parts}
+    results: dict[str, dict[str, list[Any]]] = {part: {} for part in parts}
     left_out: set[str] = set()
     for number in range(options.rounds):
         for part, name, measure in subjects(options, parts, sent):
@@ -130,44 +140,38 @@ def rounds(options: argparse.Namespace, parts: list[str]) -> dict[str, dict[str,
                 continue
             say(f"round {number + 1} of {options.rounds}: {name} ...")
             try:
-                found[part].setdefault(name, []).append(measure())
+                results[part].setdefault(name, []).append(measure())
             except peer_servers.PeerError as error:
                 say(f"{name} is left out: {error}")
                 left_out.add(name)
-                if not found[part][name]:
-                    del found[part][name]
-    return found
+                if not results[part][name]:
+                    del results[part][name]
+    return results
 
 
 def subjects(
     options: argparse.Namespace, parts: list[str], sent: list[bytes]
 ) -> Iterator[tuple[str, str, Callable[[], Any]]]:
+    """Yield part, name and measurement of all that is compared."""
     if "engines" in parts:
         for what in ("ceiling", "bare", "keras"):
-            yield "engines", what, lambda what=what: engine(options, what)
+            yield "engines", what, partial(engine, options, what)
     if "server" in parts:
         for name, model in MODELS.items():
-            yield (
-                "server",
-                name,
-                lambda model=model: loaded(options, loads.triton(options.repository, model, sent)),
-            )
+            yield "server", name, partial(_server, options, model, sent)
     if "peers" in parts:
         for name in peer_servers.PEERS:
-            yield (
-                "peers",
-                name,
-                lambda name=name: loaded(
-                    options,
-                    peer_servers.peer(
-                        name,
-                        sent,
-                        options.repository,
-                        options.masters,
-                        options.work / f"{name}.log",
-                    ),
-                ),
-            )
+            yield "peers", name, partial(_peer, options, name, sent)
+
+
+def _server(options: argparse.Namespace, model: str, sent: list[bytes]) -> list[dict[str, Any]]:
+    return loaded(options, loads.triton(options.repository, model, sent))
+
+
+def _peer(options: argparse.Namespace, name: str, sent: list[bytes]) -> list[dict[str, Any]]:
+    log = options.work / f"{name}.log"
+    peer = peer_servers.peer(name, sent, options.repository, options.masters, log)
+    return loaded(options, peer)
 
 
 def loaded(
@@ -175,6 +179,7 @@ def loaded(
     server: AbstractContextManager[loads.Subject],
     in_flight: tuple[int, ...] = IN_FLIGHT,
 ) -> list[dict[str, Any]]:
+    """Return the loads of one server, one for each number of requests in flight."""
     with server as subject:
         return [
             loads.measure(
@@ -185,6 +190,7 @@ def loaded(
 
 
 def engine(options: argparse.Namespace, what: str) -> dict[str, Any]:
+    """Measure the backbones without a server, in a process of its own."""
     command = [sys.executable, str(Path(__file__).with_name("engines.py")), what]
     command += ["--repository", str(options.repository), "--masters", str(options.masters)]
     command += ["--images", str(options.images), "--seconds", str(options.seconds)]
@@ -196,20 +202,20 @@ def engine(options: argparse.Namespace, what: str) -> dict[str, Any]:
 
 
 def perf(options: argparse.Namespace) -> dict[str, Any]:
-    """NVIDIA's generator beside ours, on the same server one after the other."""
-    found = images.find(options.images, SENT)
-    sent = [path.read_bytes() for path in found]
+    """Run NVIDIA's generator beside ours, on the same server one after the other."""
+    paths = images.find(options.images, SENT)
+    sent = [path.read_bytes() for path in paths]
     program, variables = perf_analyzer.get_tool()
     rows: dict[str, Any] = {}
     with tempfile.TemporaryDirectory(prefix="perf-") as folder:
         data = Path(folder) / "images.json"
-        data.write_text(json.dumps(perf_analyzer.input_data(found)), encoding="utf-8")
+        data.write_text(json.dumps(perf_analyzer.input_data(paths)), encoding="utf-8")
         for name, model in MODELS.items():
             pairs = []
-            with loads.LocalServer(options.repository) as server:
+            with LocalServer(options.repository) as server:
                 for number in range(options.rounds):
                     report = Path(folder) / f"{name}-{number}.csv"
-                    theirs = perf_analyzer.measure(
+                    analyzer = perf_analyzer.measure(
                         program,
                         variables,
                         model=model,
@@ -219,70 +225,77 @@ def perf(options: argparse.Namespace) -> dict[str, Any]:
                         seconds=options.seconds,
                         report=report,
                     )
-                    calls = loads.RawCalls(loads.Connection(server.grpc_address, model), sent)
+                    calls = RawCalls(Connection(server.grpc_address, model), sent)
                     ours = loads.measure(
-                        loads.Subject(lambda calls=calls: calls.send, server.pid),
+                        loads.Subject(partial(_sender, calls), server.pid),
                         concurrency=32,
                         seconds=options.seconds,
                         warmup=options.warmup,
                     )
                     calls.close()
-                    pairs.append({"perf_analyzer": theirs, "ours": ours})
+                    pairs.append({"perf_analyzer": analyzer, "ours": ours})
             rows[name] = pairs
     return rows
 
 
+def _sender(calls: RawCalls) -> Callable[[int], bytes]:
+    return calls.send
+
+
 def curve(options: argparse.Namespace) -> dict[str, Any]:
+    """Measure throughput and latency against requests in flight, and against cores."""
     sent = [path.read_bytes() for path in images.find(options.images, SENT)]
-    found: dict[str, Any] = {"in_flight": {}, "cores": {}}
+    results: dict[str, Any] = {"in_flight": {}, "cores": {}}
     for name, model in MODELS.items():
-        found["in_flight"][name] = loaded(
+        results["in_flight"][name] = loaded(
             options, loads.triton(options.repository, model, sent), CURVE
         )
-        found["cores"][name] = []
+        results["cores"][name] = []
         for cores in range(1, len(os.sched_getaffinity(0)) + 1):
             with pinned(options, model, sent, cores) as subject:
                 row = loads.measure(
                     subject, concurrency=32, seconds=options.seconds, warmup=options.warmup
                 )
-            found["cores"][name].append({"cores": cores, **row})
-    return found
+            results["cores"][name].append({"cores": cores, **row})
+    return results
 
 
 @contextmanager
 def pinned(
     options: argparse.Namespace, model: str, sent: list[bytes], cores: int
 ) -> Iterator[loads.Subject]:
-    """A server on so many cores; the generator has them all."""
+    """Start a server on so many cores; the generator has them all."""
     with contextlib.ExitStack() as stack:
         with loads.on_cores(cores):
             subject = stack.enter_context(loads.triton(options.repository, model, sent))
         yield subject
 
 
-def keep(work: Path, part: str, run: dict[str, Any], found: Any) -> None:
-    text = json.dumps({"run": run, "found": found}, indent=1)
+def keep(work: Path, part: str, run: dict[str, Any], results: Any) -> None:
+    """Store the result of one part in the work folder."""
+    text = json.dumps({"run": run, "found": results}, indent=1)
     (work / f"part-{part}.json").write_text(text + "\n", encoding="utf-8")
 
 
 def merge(work: Path) -> dict[str, Any]:
-    """Every part that was ever run in this work folder, and the ratios between them."""
+    """Merge every part that was ever run in this work folder, and the ratios between them."""
     kept = {
         part: json.loads(path.read_text("utf-8"))
         for part in PARTS
         if (path := work / f"part-{part}.json").is_file()
     }
-    found = {part: one["found"] for part, one in kept.items()}
+    results = {part: one["found"] for part, one in kept.items()}
     runs = {one["run"]["id"]: one["run"] for one in kept.values()}
     return {
-        "ratios": ratios(found),
-        "one_run": len(runs) == 1 and set(found) == set(PARTS),
+        "ratios": ratios(results),
+        "one_run": len(runs) == 1 and set(results) == set(PARTS),
         "runs": list(runs.values()),
-        "parts": found,
+        "parts": results,
     }
 
 
 def say(words: str) -> None:
+    """Print a line on standard error."""
     print(words, file=sys.stderr, flush=True)
 
 

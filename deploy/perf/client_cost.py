@@ -1,4 +1,4 @@
-"""What allclient itself costs: wall and processor time beside the server's, memory, start."""
+"""Measures what allclient itself costs: wall and processor time, memory, start."""
 
 from __future__ import annotations
 
@@ -42,13 +42,14 @@ class Run:
 
 
 def measure(repository: Path, folder: Path, work: Path, files: int) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    found["help_s"] = statistics.median(run(["--help"], read=True).wall for _ in range(REPEATS))
+    """Measure the command line over ``files`` files, and its memory, start and large images."""
+    results: dict[str, Any] = {}
+    results["help_s"] = statistics.median(run(["--help"], read=True).wall for _ in range(REPEATS))
     one = str(images.find(folder, 1)[0])
     classify = ["classify", "--format", "jsonl"]
     repository_option = ["--model-repository", str(repository)]
     starts = [run([*classify, one, *repository_option], read=True) for _ in range(REPEATS)]
-    found["first_result_s"] = [start.first for start in starts]
+    results["first_result_s"] = [start.first for start in starts]
     many = linked(images.find(folder), work / "files", files)
     with LocalServer(repository) as server:
         address = ["--server", server.grpc_address]
@@ -59,7 +60,7 @@ def measure(repository: Path, folder: Path, work: Path, files: int) -> dict[str,
         long = run([*classify, str(many), *address, "--output", str(output), "--overwrite"])
         spent = loads.cpu_seconds(server.pid) - spent
         after = throughput(server, folder)
-        found["files"] = {
+        results["files"] = {
             "count": files,
             "wall_s": long.wall,
             "client_cpu_s": long.cpu,
@@ -68,22 +69,22 @@ def measure(repository: Path, folder: Path, work: Path, files: int) -> dict[str,
             "one_file_s": statistics.median(short),
             "server_images_per_second": [before, after],
         }
-        found["large"] = large(server, folder, work, address)
-        found["memory_mb"] = {
+        results["large"] = large(server, folder, work, address)
+        results["memory_mb"] = {
             str(count): run([*classify, "-", *address], paths=missing(count)).rss_mb
             for count in (1_000, 1_000_000)
         }
     rate = statistics.mean([before, after])
-    found["ratios"] = {
+    results["ratios"] = {
         "cli_over_server": long.wall / (files / rate + statistics.median(short)),
         "client_cpu_over_server": long.cpu / spent,
         "client_memory_mb": long.rss_mb,
-        "client_memory_mb_million_paths": found["memory_mb"]["1000000"],
-        "client_memory_mb_thousand_paths": found["memory_mb"]["1000"],
+        "client_memory_mb_million_paths": results["memory_mb"]["1000000"],
+        "client_memory_mb_thousand_paths": results["memory_mb"]["1000"],
         "first_result_s": statistics.median(start.first or start.wall for start in starts),
-        "help_s": found["help_s"],
+        "help_s": results["help_s"],
     }
-    return found
+    return results
 
 
 def run(arguments: list[str], *, read: bool = False, paths: Iterator[bytes] | None = None) -> Run:
@@ -124,7 +125,7 @@ def run(arguments: list[str], *, read: bool = False, paths: Iterator[bytes] | No
 
 
 class _Watch(threading.Thread):
-    """The largest resident memory of a process, by the kernel's own mark.
+    """Watches the largest resident memory of a process, by the kernel's own mark.
 
     The ru_maxrss of a child is no less than what its parent held when it was made; VmHWM is its
     own, and is looked at until the process ends.
@@ -146,23 +147,24 @@ class _Watch(threading.Thread):
 
 
 def missing(count: int) -> Iterator[bytes]:
-    """Paths that name no file: all of the client's own work for an image but the call."""
+    """Yield the paths that name no file: all of the client's own work for an image but the call."""
     for number in range(count):
         yield b"no-such-folder/field-%08d.jpg\n" % number
 
 
-def linked(found: list[Path], folder: Path, count: int) -> Path:
-    """A folder of ``count`` names for the images: links, since one path is classified once."""
+def linked(paths: list[Path], folder: Path, count: int) -> Path:
+    """Make a folder of ``count`` names for the images: links, as one path is classified once."""
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.iterdir():
         old.unlink()
     for number in range(count):
-        path = found[number % len(found)].resolve()
+        path = paths[number % len(paths)].resolve()
         (folder / f"field-{number:07d}{path.suffix}").symlink_to(path)
     return folder
 
 
 def throughput(server: LocalServer, folder: Path) -> float:
+    """Return the images a second of a server with 32 in flight."""
     sent = [path.read_bytes() for path in images.find(folder, 200)]
     calls = RawCalls(Connection(server.grpc_address, ENSEMBLE), sent)
     load = closed_loop(lambda: calls.send, concurrency=32, seconds=15, warmup=3)
@@ -171,15 +173,15 @@ def throughput(server: LocalServer, folder: Path) -> float:
 
 
 def large(server: LocalServer, folder: Path, work: Path, address: list[str]) -> dict[str, Any]:
-    """A 20-megapixel JPEG and a 100-megapixel TIFF: alone, and beside a load of small images."""
+    """Time a 20-megapixel JPEG and a 100-megapixel TIFF, alone and beside small images."""
     small = [path.read_bytes() for path in images.find(folder, 32)]
-    found: dict[str, Any] = {}
+    results: dict[str, Any] = {}
     calls = RawCalls(Connection(server.grpc_address, ENSEMBLE), small)
 
     def load() -> dict[str, Any]:
         return closed_loop(lambda: calls.send, concurrency=8, seconds=10, warmup=2).as_json()
 
-    found["small_alone"] = load()
+    results["small_alone"] = load()
     source = Image.open(images.find(folder, 1)[0]).convert("RGB")
     for name, size in (("20mp.jpg", (5472, 3648)), ("100mp.tif", (10_000, 10_000))):
         path = work / name
@@ -187,7 +189,7 @@ def large(server: LocalServer, folder: Path, work: Path, address: list[str]) -> 
             _enlarged(source, size).save(path)
         before = loads.pss_megabytes(server.pid)
         done = run(["classify", "--format", "jsonl", str(path), *address], read=True)
-        found[name] = {
+        results[name] = {
             "file_mb": path.stat().st_size / 1e6,
             "wall_s": done.wall,
             "client_rss_mb": done.rss_mb,
@@ -206,16 +208,16 @@ def large(server: LocalServer, folder: Path, work: Path, address: list[str]) -> 
 
         thread = threading.Thread(target=keep_sending)
         thread.start()
-        found[name]["small_beside_it"] = load()
+        results[name]["small_beside_it"] = load()
         stop.set()
         thread.join()
-        found[name]["sent_meanwhile"] = sent[0]
+        results[name]["sent_meanwhile"] = sent[0]
     calls.close()
-    return found
+    return results
 
 
 def _enlarged(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """The picture in another size with some noise, which a real camera has and JPEG must keep."""
+    """Return the picture in another size, with noise as of a camera, which JPEG must keep."""
     pixels = np.asarray(image.resize(size, Image.Resampling.BILINEAR))
     noise = np.random.default_rng(0).integers(0, 6, pixels.shape, dtype=np.uint8)
     return Image.fromarray(np.minimum(pixels, 249) + noise)

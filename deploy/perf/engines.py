@@ -1,4 +1,4 @@
-"""The networks alone, without a server: the ceiling in OpenVINO, and Keras as most would run it.
+"""Measures the backbones without a server: the ceiling in OpenVINO, and Keras as most would run it.
 
     python deploy/perf/engines.py ceiling --repository model_repository --images FOLDER
     python deploy/perf/engines.py bare    --repository model_repository --images FOLDER
@@ -28,6 +28,7 @@ BATCHES = (1, 4, 8, 16, 32)
 
 
 def main() -> None:
+    """Measure what the command line names, and print it as JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("what", choices=["ceiling", "bare", "keras"])
     parser.add_argument("--repository", type=Path, required=True)
@@ -37,25 +38,26 @@ def main() -> None:
     options = parser.parse_args()
     files = [path.read_bytes() for path in find(options.images, 64)]
     if options.what == "ceiling":
-        found = ceiling(options.repository, decoded(files), options.seconds)
+        results = ceiling(options.repository, decoded(files), options.seconds)
     elif options.what == "bare":
-        found = bare(options.repository, files, options.seconds)
+        results = bare(options.repository, files, options.seconds)
     else:
-        found = keras_predict(options.masters, decoded(files), options.seconds)
-    print(json.dumps(found))
+        results = keras_predict(options.masters, decoded(files), options.seconds)
+    print(json.dumps(results))
 
 
 def decoded(files: list[bytes]) -> npt.NDArray[Any]:
+    """Return what the backbones see of the files, uint8 [n, 224, 224, 3]."""
     from toolkit import served
 
     return np.stack([served.pixels.decode(file).pixels for file in files])
 
 
 def ceiling(repository: Path, pixels: npt.NDArray[Any], seconds: float) -> dict[str, Any]:
-    """Images a second through all three compiled networks, with the best settings of a grid.
+    """Return the images a second through all three compiled backbones, with the best of a grid.
 
-    Streams are parallel inferences of one network. With several, each network has a queue of
-    requests and all three queues are filled at once. Networks are compiled for their batch.
+    Streams are parallel inferences of one backbone. With several, each backbone has a queue of
+    requests and all three queues are filled at once. Backbones are compiled for their batch.
     """
     cores = len(os.sched_getaffinity(0))
     tried: list[dict[str, Any]] = []
@@ -80,7 +82,9 @@ def _rate(
 ) -> float:
     import openvino as ov
 
-    queues = [ov.AsyncInferQueue(net, streams) for net in _compiled(repository, settings, batch)]
+    queues = [
+        ov.AsyncInferQueue(compiled, streams) for compiled in _compiled(repository, settings, batch)
+    ]
     parts = [pixels[i : i + batch] for i in range(0, len(pixels) - batch + 1, batch)]
 
     def once(part: npt.NDArray[Any]) -> None:
@@ -103,7 +107,7 @@ def _rate(
 
 
 def _compiled(repository: Path, settings: dict[str, str], batch: int = 1) -> list[Any]:
-    """Compile the networks for this batch alone, which is quicker than for any size."""
+    """Compile the backbones for this batch alone, which is quicker than for any size."""
     import openvino as ov
 
     core = ov.Core()
@@ -115,15 +119,15 @@ def _compiled(repository: Path, settings: dict[str, str], batch: int = 1) -> lis
 
 
 def bare(repository: Path, files: list[bytes], seconds: float) -> dict[str, Any]:
-    """One image at a time: its decoding, then the three networks, one by one or side by side."""
+    """Time one image at a time: its decoding, then the backbones one by one or side by side."""
     from toolkit.served import pixels
 
     cores = len(os.sched_getaffinity(0))
     prepared = [pixels.decode(file).pixels[None] for file in files]
-    found: dict[str, Any] = {"decode_ms": _median_ms(pixels.decode, files, seconds / 5)}
+    results: dict[str, Any] = {"decode_ms": _median_ms(pixels.decode, files, seconds / 5)}
     for threads in sorted({1, cores}):
         settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": str(threads)}
-        requests = [net.create_infer_request() for net in _compiled(repository, settings)]
+        requests = [compiled.create_infer_request() for compiled in _compiled(repository, settings)]
 
         def in_turn(image: npt.NDArray[Any], requests: list[Any] = requests) -> None:
             for request in requests:
@@ -136,14 +140,16 @@ def bare(repository: Path, files: list[bytes], seconds: float) -> dict[str, Any]
                 request.wait()
 
         for name, way in (("in_turn", in_turn), ("together", together)):
-            found[f"{name}_{threads}_threads_ms"] = _median_ms(way, prepared, seconds / 5)
+            results[f"{name}_{threads}_threads_ms"] = _median_ms(way, prepared, seconds / 5)
         if threads == 1:
-            found["each_ms"] = {
+            results["each_ms"] = {
                 name: _median_ms(one.infer, [{"PIXELS": image} for image in prepared], seconds / 5)
                 for name, one in zip(BACKBONES, requests, strict=True)
             }
-    found["networks_ms"] = min(value for key, value in found.items() if key.endswith("threads_ms"))
-    return found
+    results["networks_ms"] = min(
+        value for key, value in results.items() if key.endswith("threads_ms")
+    )
+    return results
 
 
 def _median_ms(call: Callable[[Any], object], items: list[Any], seconds: float) -> float:
@@ -160,13 +166,13 @@ def _median_ms(call: Callable[[Any], object], items: list[Any], seconds: float) 
 
 
 def keras_predict(masters: Path, pixels: npt.NDArray[Any], seconds: float) -> dict[str, Any]:
-    """``Model.predict`` of the three masters one after another, as the paper's stack does it."""
+    """Time ``Model.predict`` of the three masters one after another, as in the paper's stack."""
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import keras
 
     models = [keras.saving.load_model(masters / f"{b}.keras", compile=False) for b in BACKBONES]
-    found = {}
+    results = {}
     for batch in (1, 32):
         part = pixels[:batch]
         for model in models:
@@ -176,8 +182,8 @@ def keras_predict(masters: Path, pixels: npt.NDArray[Any], seconds: float) -> di
             for model in models:
                 model.predict(part, verbose=0)
             images += len(part)
-        found[f"batch_{batch}"] = images / (time.perf_counter() - begun)
-    return {"images_per_second": max(found.values()), **found}
+        results[f"batch_{batch}"] = images / (time.perf_counter() - begun)
+    return {"images_per_second": max(results.values()), **results}
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The images that are sent."""
+"""Chooses the images that are sent."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ sys.path.append(str(Path(__file__).parents[2]))  # the checkout, for samples/ an
 
 
 def find(folder: Path, limit: int | None = None) -> list[Path]:
-    """The images of a folder, at most ``limit``, spread over all of them.
+    """Return the images of a folder, at most ``limit``, spread over all of them.
 
-    Where the folder has a split.csv (columns path and split), those of its test part.
+    If the folder has a split.csv (columns path and split), they are those of its test part.
     """
     listing = folder / "split.csv"
     if listing.is_file():
         with listing.open(newline="", encoding="utf-8") as lines:
-            found = [
+            paths = [
                 folder / row["path"] for row in csv.DictReader(lines) if row["split"] == "test"
             ]
     else:
-        found = [path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES]
-    found.sort()
-    if not found:
+        paths = [path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES]
+    paths.sort()
+    if not paths:
         sys.exit(f"no image in {folder}")
-    if limit is None or limit >= len(found):
-        return found
-    step = len(found) / limit
-    return [found[int(i * step)] for i in range(limit)]
+    if limit is None or limit >= len(paths):
+        return paths
+    step = len(paths) / limit
+    return [paths[int(i * step)] for i in range(limit)]
 
 
 def drawn(folder: Path, count: int = 64) -> Path:
-    """Sample smears drawn into a folder, as JPEG of the size that the public set has."""
+    """Draw sample smears into a folder, as JPEG of the size that the public set has."""
     if not any(folder.glob("*.jpg")):
         from samples import render
 

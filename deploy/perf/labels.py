@@ -1,4 +1,4 @@
-"""all_cascade against all_ensemble, image by image."""
+"""Compares all_cascade with all_ensemble, image by image."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ from allclient.local import LocalServer
 
 
 def compare(repository: Path, folder: Path) -> dict[str, Any]:
-    """Over every image of a folder, split or not: equal labels, how often the third was asked, and
-    how often the cascade would let pass without review what the ensemble would not."""
+    """Compare the labels of both over every image of a folder, split or not.
+
+    Also counted is how often the third backbone was asked, and how often the cascade would let pass
+    without review what the ensemble would not.
+    """
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
     answers = []
     with LocalServer(repository) as server:

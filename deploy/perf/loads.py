@@ -1,4 +1,4 @@
-"""What is measured, and how it is asked: Triton over gRPC, peers over HTTP, by one closed loop.
+"""Asks what is measured, Triton over gRPC and peers over HTTP, in one closed loop.
 
 Why that is fair: the loop, its clock and its threads are the same for all (``allclient.load``).
 Every request is made before the load begins and is one encoded image; every answer is read to its
@@ -48,7 +48,7 @@ class Cost:
 
 
 def measure(subject: Subject, *, concurrency: int, seconds: float, warmup: float) -> dict[str, Any]:
-    """One load and its cost, as JSON."""
+    """Return one load and its cost, as JSON."""
     try:
         load, cost = _measured(subject, concurrency, seconds, warmup)
     except psutil.NoSuchProcess:
@@ -72,12 +72,13 @@ def _measured(
 
 
 def tree(pid: int) -> list[psutil.Process]:
-    """A process and all its descendants."""
+    """Return a process and all its descendants."""
     top = psutil.Process(pid)
     return [top, *top.children(recursive=True)]
 
 
 def cpu_seconds(pid: int) -> float:
+    """Return the processor time of a process and its descendants."""
     total = 0.0
     for process in tree(pid):
         try:
@@ -89,6 +90,7 @@ def cpu_seconds(pid: int) -> float:
 
 
 def pss_megabytes(pid: int) -> float:
+    """Return the memory of a process and its descendants (proportional set size)."""
     total = 0
     for process in tree(pid):
         try:
@@ -102,7 +104,7 @@ def pss_megabytes(pid: int) -> float:
 def triton(
     repository: Path, model: str, images: list[bytes], flavour: str | None = None
 ) -> Iterator[Subject]:
-    """The embedded server."""
+    """Start the embedded server."""
     with LocalServer(repository, flavour=flavour) as server:
         calls = RawCalls(Connection(server.grpc_address, model=model, timeout=120.0), images)
         try:
@@ -112,7 +114,7 @@ def triton(
 
 
 def http_connect(port: int, path: str, content_type: str, bodies: list[bytes]) -> Connect:
-    """Senders over HTTP/1.1, each with a connection of its own that stays open."""
+    """Make senders over HTTP/1.1, each with a connection of its own that stays open."""
 
     def connect() -> Send:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
@@ -138,7 +140,7 @@ def http_connect(port: int, path: str, content_type: str, bodies: list[bytes]) -
 
 @contextmanager
 def on_cores(count: int | None) -> Iterator[None]:
-    """Servers started inside run on the first ``count`` cores; the generator on all afterwards."""
+    """Start servers on the first ``count`` cores; the generator runs on all afterwards."""
     before = os.sched_getaffinity(0)
     if count is not None:
         os.sched_setaffinity(0, sorted(before)[:count])

@@ -1,4 +1,4 @@
-"""What machine and what software a measurement comes from."""
+"""Tells what machine and what software a measurement comes from."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def facts() -> dict[str, object]:
+    """Return the machine and the versions of the software as plain values."""
     return {
         "cpu": _cpu(),
         "cores": len(os.sched_getaffinity(0)),
@@ -22,7 +23,7 @@ def facts() -> dict[str, object]:
         "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
-        "versions": {name: found for name in PACKAGES if (found := _version(name))},
+        "versions": {name: number for name in PACKAGES if (number := _version(name))},
         "git_commit": _commit(),
         "load_before": round(os.getloadavg()[0], 2),
     }

@@ -35,6 +35,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def main() -> None:
+    """Measure, and print early and late memory of each process."""
     options = parse()
     files = memory_files.draw(options.seed)
     options.out.parent.mkdir(parents=True, exist_ok=True)
@@ -46,6 +47,7 @@ def main() -> None:
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -63,7 +65,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 def measure(
     server: LocalServer, files: memory_files.Files, options: argparse.Namespace
 ) -> dict[str, Any]:
-    """The load; the report is written anew at every sample, so that a stopped run leaves one."""
+    """Run the load; the report is written anew at every sample, so a stopped run leaves one."""
     rng = random.Random(options.seed)  # noqa: S311  it chooses files
     load = _Load(server.grpc_address, options.model.split(","), files, options.in_flight)
     samples = [memory_samples.take(server.pid, 0)]
@@ -88,7 +90,7 @@ def measure(
 
 
 class _Load:
-    """Requests in flight; the models are asked in turns."""
+    """Keeps requests in flight; the models are asked in turns."""
 
     def __init__(
         self, address: str, models: list[str], files: memory_files.Files, in_flight: int

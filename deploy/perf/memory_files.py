@@ -1,4 +1,4 @@
-"""Files for the memory measurement: drawn smears of every format, 6 kB to 15 MB, some broken.
+"""Draws files for the memory measurement: smears of every format, 6 kB to 15 MB, some broken.
 
 The same seed draws the same files.
 """
@@ -21,7 +21,7 @@ FORMATS: Final = ("JPEG", "PNG", "BMP", "TIFF")
 HEIGHTS: Final = (120, 180, 240, 360)
 """Of the small files, in pixels."""
 
-LARGEST: Final = 1930
+MAX_HEIGHT: Final = 1930
 """Height of the largest files, in pixels: 15 MB without compression."""
 
 OPTIONS: Final[dict[str, list[dict[str, Any]]]] = {
@@ -41,12 +41,14 @@ NOISE: Final = 3.0
 
 
 class Files(NamedTuple):
+    """Encoded files, small and large."""
+
     small: list[bytes]
     large: list[bytes]
 
 
 def draw(seed: int = 1, large: int = 24) -> Files:
-    """Small files of every format and height, one in six of them broken, and ``large`` large ones.
+    """Draw small files of every format and height, one in six broken, and ``large`` large ones.
 
     The large ones have up to 15 MB, no two of them the same size: equal ones would fit into the
     gaps that they leave in a server's memory.
@@ -65,7 +67,7 @@ def _small(seed: int) -> list[bytes]:
 
 
 def _broken(seed: int) -> list[bytes]:
-    """Files without an answer: cut, of another kind, or too large by their header."""
+    """Return the files without an answer: cut, of another kind, or too large by their header."""
     whole = [render.encoded(count=1, seed=seed, format=format)[0] for format in FORMATS]
     rest = render.awkward_files()
     return [
@@ -78,14 +80,14 @@ def _broken(seed: int) -> list[bytes]:
 def _large(seed: int, count: int) -> Iterator[bytes]:
     rng = np.random.default_rng(seed)
     drawn = next(render.images(count=1, seed=seed, height=480)).image
-    size = (LARGEST * drawn.width // drawn.height, LARGEST)
+    size = (MAX_HEIGHT * drawn.width // drawn.height, MAX_HEIGHT)
     pixels = np.asarray(drawn.resize(size, Image.Resampling.BICUBIC), np.float32)
     noisy = pixels + rng.standard_normal(pixels.shape, np.float32) * NOISE
     field = Image.fromarray(np.clip(noisy, 0, 255).astype(np.uint8))
     turns = itertools.cycle(FORMATS)
     options = {format: itertools.cycle(choices) for format, choices in OPTIONS.items()}
-    heights = rng.integers(LARGEST // 2, LARGEST, count)
-    heights[2:3] = LARGEST  # a BMP
+    heights = rng.integers(MAX_HEIGHT // 2, MAX_HEIGHT, count)
+    heights[2:3] = MAX_HEIGHT  # a BMP
     for height, format in zip(heights, turns, strict=False):
         part = field.crop((0, 0, int(height) * field.width // field.height, int(height)))
         yield render.encode(part, format, **next(options[format]))

@@ -1,4 +1,4 @@
-"""The memory of the embedded server's processes, as the kernel counts it, and what to make of it.
+"""Samples the memory of the embedded server's processes, as the kernel counts it.
 
 All in MB. Shared pages are divided among those that share them (proportional set size), so that the
 processes' memory may be added up.
@@ -20,7 +20,7 @@ SHARED: Final = "dev_shm"
 
 
 class Memory(NamedTuple):
-    """Of one process."""
+    """The memory of one process."""
 
     pss: float
     shared: float
@@ -30,6 +30,8 @@ class Memory(NamedTuple):
 
 
 class Sample(NamedTuple):
+    """The memory of all processes at one moment."""
+
     requests: int
     """Answered so far."""
     processes: dict[str, Memory]
@@ -39,9 +41,11 @@ class Sample(NamedTuple):
 
     @property
     def total(self) -> float:
+        """The memory of all processes together."""
         return sum(memory.pss for memory in self.processes.values())
 
     def as_json(self) -> dict[str, Any]:
+        """Return the sample as plain values for JSON."""
         processes = {
             name: [round(value, 1) for value in memory] for name, memory in self.processes.items()
         }
@@ -73,15 +77,16 @@ def take(pid: int, requests: int) -> Sample:
 
 
 def _fields(path: Path) -> dict[str, float]:
-    """The lines ``Name: NUMBER kB`` of a file of the kernel, in MB."""
+    """Return the lines ``Name: NUMBER kB`` of a file of the kernel, in MB."""
     lines = (line.split() for line in path.read_text().splitlines())
     return {line[0].rstrip(":"): int(line[1]) * 1024 / 1e6 for line in lines if line[-1] == "kB"}
 
 
 def growth(samples: list[Sample]) -> dict[str, tuple[float, float]]:
-    """Memory early and late: the medians of the second and of the last fifth of the samples.
+    """Return early and late memory: medians of the second and of the last fifth of the samples.
 
-    By name of the process, with "total" and "dev_shm". The first fifth is left to the warming up.
+    Both are by name of the process, with "total" and "dev_shm". The first fifth is left to the
+    warming up.
     """
     fifth = max(len(samples) // 5, 1)
     early, late = samples[fifth : 2 * fifth], samples[-fifth:]

@@ -1,4 +1,4 @@
-"""Settings of a machine, laid over the configurations of a model repository.
+"""Lays the settings of a machine over the configurations of a model repository.
 
 An overlay is JSON: by model, any of
 
@@ -25,18 +25,26 @@ Overlay = dict[str, dict[str, Any]]
 
 
 def read(path: Path) -> Overlay:
-    """The overlay in a file. Raises ValueError, naming the file, where there is none."""
+    """Return the overlay in a file.
+
+    Raises:
+        ValueError: there is none; the message names the file.
+    """
     try:
-        found = json.loads(path.read_text("utf-8"))
+        content = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise ValueError(f"{path} is no overlay ({error}); tune.py writes one") from error
-    if not isinstance(found, dict):
+    if not isinstance(content, dict):
         raise ValueError(f"{path} is no overlay: JSON by model is expected; tune.py writes one")
-    return found
+    return content
 
 
 def copy(repository: Path, target: Path, overlay: Overlay) -> Path:
-    """A copy of the repository with the overlay's settings. Raises ValueError for unknown ones."""
+    """Return a copy of the repository with the overlay's settings.
+
+    Raises:
+        ValueError: a setting is unknown.
+    """
     if target.exists():
         shutil.rmtree(target)
     shutil.copytree(repository, target, ignore=shutil.ignore_patterns("__pycache__"))
@@ -49,7 +57,7 @@ def copy(repository: Path, target: Path, overlay: Overlay) -> Path:
 
 
 def settled(text: str, model: str, settings: dict[str, Any]) -> str:
-    """The text of a config.pbtxt with the settings in it."""
+    """Return the text of a config.pbtxt with the settings in it."""
     if unknown := set(settings) - KEYS:
         raise ValueError(f"{model}: unknown settings {sorted(unknown)}; known are {sorted(KEYS)}")
     config = text_format.Parse(text, model_config_pb2.ModelConfig())
@@ -70,10 +78,12 @@ def settled(text: str, model: str, settings: dict[str, Any]) -> str:
 
 
 def merged(base: Overlay, change: Overlay) -> Overlay:
-    """Both; where they meet, ``change`` holds. Parameters are merged one by one."""
+    """Merge two overlays; where they meet, ``change`` holds. Parameters are merged one by one."""
     result = {model: dict(settings) for model, settings in base.items()}
     for model, settings in change.items():
-        mine = result.setdefault(model, {})
+        merged_model = result.setdefault(model, {})
         for key, value in settings.items():
-            mine[key] = {**mine.get(key, {}), **value} if key == "parameters" else value
+            merged_model[key] = (
+                {**merged_model.get(key, {}), **value} if key == "parameters" else value
+            )
     return result

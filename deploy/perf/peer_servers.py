@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import cast
 
 import psutil
 from loads import Subject, http_connect, tree
@@ -34,11 +35,13 @@ QUIET = {
 
 
 class PeerError(Exception):
-    """A peer that cannot be measured, and why; the others can."""
+    """A peer cannot be measured, and why; the others can."""
 
 
 @dataclass(frozen=True)
 class Peer:
+    """How a peer is started and asked."""
+
     command: Callable[[int], list[str]]
     """What follows the environment's bin/ folder, for a port."""
     path: str
@@ -76,7 +79,11 @@ PEERS["litserve_one_by_one"] = replace(PEERS["litserve"], variables={"ONE_BY_ONE
 
 
 def environment() -> Path:
-    """The peers' bin/ folder; made and filled on first use. Raises PeerError."""
+    """Return the peers' bin/ folder; it is made and filled on first use.
+
+    Raises:
+        PeerError: it cannot be made.
+    """
     ready = ENVIRONMENT / ".ready"
     if not ready.exists() or ready.read_text() != REQUIREMENTS.read_text():
         print(f"setting up {ENVIRONMENT} ...", file=sys.stderr)
@@ -93,9 +100,10 @@ def environment() -> Path:
 def peer(
     name: str, images: list[bytes], repository: Path, masters: Path, log: Path
 ) -> Iterator[Subject]:
-    """The peer, when it has answered a first image; all its processes are ended at the end.
+    """Start the peer, and yield it when it has answered a first image; end all its processes.
 
-    Raises PeerError when it does not start.
+    Raises:
+        PeerError: it does not start.
     """
     one = PEERS[name]
     bin_folder = environment()
@@ -135,13 +143,15 @@ def peer(
             _end(process)
 
 
-def _wait(process: subprocess.Popen[bytes], connect: Callable[[], Callable], log: Path) -> None:
+def _wait(
+    process: subprocess.Popen[bytes], connect: Callable[[], Callable[[int], object]], log: Path
+) -> None:
     deadline = time.monotonic() + PATIENCE
     while True:
         if process.poll() is not None:
             raise PeerError(f"it ended with status {process.returncode}; its words are in {log}")
         try:
-            answer = json.loads(connect()(0))
+            answer = json.loads(cast(bytes, connect()(0)))
         except AllclientError as error:
             if time.monotonic() > deadline:
                 raise PeerError(

@@ -1,4 +1,4 @@
-"""NVIDIA's perf_analyzer against all_ensemble: throughput and latency over gRPC.
+"""Runs NVIDIA's perf_analyzer against all_ensemble: throughput and latency over gRPC.
 
     python deploy/perf/perf_analyzer.py --images FOLDER [--server HOST:PORT] [--concurrency 1 4 16]
 
@@ -43,6 +43,7 @@ COLUMNS = {
 
 
 def main() -> None:
+    """Measure at each concurrency, and print a table."""
     options = parse()
     images = find_images(options.images, options.limit)
     program, variables = get_tool()
@@ -84,7 +85,7 @@ def measure(
     seconds: float,
     report: Path,
 ) -> dict[str, float]:
-    """One run at one concurrency; the values of COLUMNS."""
+    """Measure once at one concurrency; return the values of COLUMNS."""
     command = [str(program), "-m", model, "-i", "grpc", "-u", address]
     command += ["--input-data", str(data), "-b", "1"]
     command += ["--concurrency-range", str(concurrency), "-f", str(report)]
@@ -96,6 +97,7 @@ def measure(
 
 
 def parse() -> argparse.Namespace:
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--images", type=Path, required=True, help="folder of images, any depth")
     parser.add_argument("--limit", type=int, default=200, help="use so many of them (200)")
@@ -109,16 +111,17 @@ def parse() -> argparse.Namespace:
 
 
 def input_data(images: list[Path]) -> dict[str, list[dict[str, object]]]:
-    """perf_analyzer's JSON: a BYTES value starts with its length, 4 bytes, least first."""
+    """Return perf_analyzer's JSON: a BYTES value starts with its length, 4 bytes, least first."""
     return {"data": [{"IMAGE": {"b64": encode(path.read_bytes())}} for path in images]}
 
 
 def encode(image: bytes) -> str:
+    """Return the value of one image in base64."""
     return base64.b64encode(len(image).to_bytes(4, "little") + image).decode("ascii")
 
 
 def get_tool() -> tuple[Path, dict[str, str]]:
-    """perf_analyzer and the environment variables it runs with."""
+    """Return perf_analyzer and the environment variables it runs with."""
     if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
         sys.exit("perf_analyzer comes for Linux on x86_64 only; its container runs elsewhere")
     program = ENVIRONMENT / "bin" / "perf_analyzer"
@@ -140,11 +143,13 @@ def get_tool() -> tuple[Path, dict[str, str]]:
 
 
 def link(name: Path, target: Path) -> None:
+    """Make a link; one that is there is replaced."""
     name.unlink(missing_ok=True)
     name.symlink_to(target)
 
 
 def run(command: list[str], variables: dict[str, str]) -> None:
+    """Run a command; end the program with its output if it fails."""
     print(" ".join(command[:9]), "...", command[-1], file=sys.stderr)
     done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
     if done.returncode != 0:
@@ -154,15 +159,17 @@ def run(command: list[str], variables: dict[str, str]) -> None:
 
 
 def read_report(report: Path) -> dict[str, float]:
+    """Return the columns of perf_analyzer's report, in our names and units."""
     with report.open(newline="", encoding="utf-8") as lines:
         row = next(csv.DictReader(lines))
     return {
-        ours: float(row[theirs]) / (1000.0 if ours.endswith("ms") else 1.0)
-        for ours, theirs in COLUMNS.items()
+        ours: float(row[column]) / (1000.0 if ours.endswith("ms") else 1.0)
+        for ours, column in COLUMNS.items()
     }
 
 
 def markdown(rows: list[dict[str, float]]) -> str:
+    """Return the rows as a Markdown table."""
     lines = ["| " + " | ".join(COLUMNS) + " |", "| ---: " * len(COLUMNS) + "|"]
     for row in rows:
         cells = [

@@ -1,4 +1,4 @@
-"""The curves of the bench as pictures; drawn from the JSON, so they can be drawn again."""
+"""Draws the curves of the bench as pictures, from the JSON, so that they can be drawn again."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ COLOURS = {"ensemble": "#1f5fa8", "cascade": "#c2571a"}
 
 
 def draw(report: dict[str, Any], folder: Path) -> list[Path]:
-    """in-flight.svg and cores.svg, where the part curve was measured; what was written."""
+    """Draw in-flight.svg and cores.svg, if the part curve was measured; return what was written."""
     curve = report["parts"].get("curve")
     if not curve:
         return []

@@ -1,4 +1,4 @@
-"""The figures that are compared, from the parts that were measured; no part, no figure."""
+"""Computes the figures that are compared, from the parts that were measured; no part, no figure."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ BUSY, ALONE = 32, 1
 """Requests in flight at which servers are compared."""
 
 OUR_WAY = "litserve_one_by_one"
-"""A peer that computes batches as our backend does. It tells the servers apart from the networks,
+"""A peer that computes batches as our backend does. It tells the servers apart from the backbones,
 and is none of those that are to be beaten as their guides have them."""
 
 
-def ratios(found: dict[str, Any]) -> dict[str, Any]:
-    engines, server, peers = (found.get(part, {}) for part in ("engines", "server", "peers"))
+def ratios(parts: dict[str, Any]) -> dict[str, Any]:
+    """Return the figures by name."""
+    engines, server, peers = (parts.get(part, {}) for part in ("engines", "server", "peers"))
     ensemble, cascade = (_at(server, name) for name in ("ensemble", "cascade"))
     rivals = {name: _at(peers, name) for name in peers if name != OUR_WAY}
     result: dict[str, Any] = {}
@@ -53,18 +54,18 @@ def ratios(found: dict[str, Any]) -> dict[str, Any]:
     result["peers_memory_mb"] = {
         name: _value(one, BUSY, "server_pss_mb") for name, one in rivals.items()
     } or None
-    for name, pairs in found.get("perf", {}).items():
+    for name, pairs in parts.get("perf", {}).items():
         result[f"{name}_perf_analyzer_over_own_generator"] = statistics.median(
             pair["perf_analyzer"]["images/s"] / pair["ours"]["images_per_second"] for pair in pairs
         )
-    result.update(found.get("labels", {}))
-    client = found.get("client", {})
+    result.update(parts.get("labels", {}))
+    client = parts.get("client", {})
     result.update(client.get("ratios", {}))
     return {name: _rounded(value) for name, value in result.items() if value is not None}
 
 
 def _at(part: dict[str, Any], name: str) -> dict[int, dict[str, Any]]:
-    """Medians over the rounds of one server's loads, by requests in flight."""
+    """Return medians over the rounds of one server's loads, by requests in flight."""
     by_number: dict[int, list[dict[str, Any]]] = {}
     for one_round in part.get(name, []):
         for load in one_round:

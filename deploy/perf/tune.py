@@ -6,7 +6,7 @@
 One setting after another: each candidate is measured against the best so far in turns (best,
 candidate, best, candidate, ...), so that a machine that slows down slows both. It is kept where the
 median of the ratios says at least 3% more images a second; less is not worth a line in a
-configuration. Settings that were kept are gone through once more, since they hang together.
+configuration. Settings that were kept are tried once more, since they depend on one another.
 
 Writes overlay.json (see overlay.py), every measurement in tried.json, and a copy of the repository
 with the settings in it. The repository itself stays as it is.
@@ -33,11 +33,12 @@ from allclient.contract import BACKBONES, CASCADE, ENSEMBLE
 from allclient.errors import ServerStartError
 
 ROOT = Path(__file__).parents[2]
-NETWORKS = [backbone.value for backbone in BACKBONES]
+BACKBONE_NAMES = [backbone.value for backbone in BACKBONES]
 WORTH_IT = 1.03
 
 
 def main() -> None:
+    """Search, or apply an overlay."""
     options = parse()
     options.out.mkdir(parents=True, exist_ok=True)
     if options.apply:
@@ -73,6 +74,7 @@ def main() -> None:
 
 
 def parse() -> argparse.Namespace:
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -90,31 +92,13 @@ def parse() -> argparse.Namespace:
 
 
 def candidates(cores: int, model: str) -> Iterator[tuple[str, Overlay]]:
-    """Changes in the order of what they may bring, each for all networks or for one."""
-
-    def every(settings: dict[str, Any]) -> Overlay:
-        return dict.fromkeys(NETWORKS, settings)
-
-    counts = sorted({1, max(1, cores // 2), cores})
-    for threads in counts:
-        parameters = {"INFERENCE_NUM_THREADS": str(threads)}
-        yield f"{threads} threads for each network", every({"parameters": parameters})
-        for instances in counts[1:]:
-            yield (
-                f"{threads} threads, {instances} instances for each network",
-                every({"parameters": parameters, "instances": instances}),
-            )
-    for name in NETWORKS:
-        for instances in counts:
-            yield f"{instances} instances of {name}", {name: {"instances": instances}}
-        for threads in counts:
-            parameters = {"INFERENCE_NUM_THREADS": str(threads)}
-            yield f"{threads} threads for {name}", {name: {"parameters": parameters}}
-    yield "throughput hint", every({"parameters": {"PERFORMANCE_HINT": "THROUGHPUT"}})
+    """Yield changes in the order of what they may bring, each for all backbones or for one."""
+    yield from _threads_and_instances(sorted({1, max(1, cores // 2), cores}))
+    yield "throughput hint", _every({"parameters": {"PERFORMANCE_HINT": "THROUGHPUT"}})
     for batch in (1, 2, 4, 8, 16):
-        yield f"batches of {batch} preferred", every({"preferred_batch_size": [batch]})
+        yield f"batches of {batch} preferred", _every({"preferred_batch_size": [batch]})
     for delay in (500, 2000, 5000):
-        yield f"{delay} us queue delay", every({"max_queue_delay_microseconds": delay})
+        yield f"{delay} us queue delay", _every({"max_queue_delay_microseconds": delay})
     for instances in sorted({1, 2, cores, 2 * cores}):
         yield f"{instances} of preprocess", {"preprocess": {"instances": instances}}
     for instances in (1, 2):
@@ -129,10 +113,31 @@ def candidates(cores: int, model: str) -> Iterator[tuple[str, Overlay]]:
                 )
 
 
+def _every(settings: dict[str, Any]) -> Overlay:
+    return dict.fromkeys(BACKBONE_NAMES, settings)
+
+
+def _threads_and_instances(counts: list[int]) -> Iterator[tuple[str, Overlay]]:
+    for threads in counts:
+        parameters = {"INFERENCE_NUM_THREADS": str(threads)}
+        yield f"{threads} threads for each backbone", _every({"parameters": parameters})
+        for instances in counts[1:]:
+            yield (
+                f"{threads} threads, {instances} instances for each backbone",
+                _every({"parameters": parameters, "instances": instances}),
+            )
+    for name in BACKBONE_NAMES:
+        for instances in counts:
+            yield f"{instances} instances of {name}", {name: {"instances": instances}}
+        for threads in counts:
+            parameters = {"INFERENCE_NUM_THREADS": str(threads)}
+            yield f"{threads} threads for {name}", {name: {"parameters": parameters}}
+
+
 def compare(
     options: argparse.Namespace, sent: list[bytes], best: Overlay, candidate: Overlay
 ) -> float | None:
-    """Median of candidate / best in images a second; None where the candidate does not load."""
+    """Return the median of candidate / best in images a second; None if it does not load."""
     ratios = []
     try:
         for _ in range(options.rounds):
@@ -145,17 +150,19 @@ def compare(
 
 
 def rate(options: argparse.Namespace, sent: list[bytes], settings: Overlay) -> float:
+    """Return the images a second of a server with these settings."""
     folder = overlay.copy(options.repository, options.out / "trial", settings)
     with loads.triton(folder, options.model, sent) as subject:
-        found = loads.measure(
+        load = loads.measure(
             subject, concurrency=options.in_flight, seconds=options.seconds, warmup=3
         )
-    if found["errors"] or not found["answered"]:
-        sys.exit(f"the server answers with errors: {found['errors']}")
-    return float(found["images_per_second"])
+    if load["errors"] or not load["answered"]:
+        sys.exit(f"the server answers with errors: {load['errors']}")
+    return float(load["images_per_second"])
 
 
 def write(options: argparse.Namespace, best: Overlay, tried: list[dict[str, Any]]) -> None:
+    """Write the best settings and every measurement."""
     for name, content in (
         ("overlay.json", best),
         ("tried.json", {"machine": machine.facts(), "tried": tried}),
@@ -165,6 +172,7 @@ def write(options: argparse.Namespace, best: Overlay, tried: list[dict[str, Any]
 
 
 def show(settings: Overlay) -> None:
+    """Print the settings."""
     for model, one in sorted(settings.items()):
         print(f"{model}: {json.dumps(one)}")
     if not settings:

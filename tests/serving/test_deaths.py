@@ -222,7 +222,7 @@ def test_dying_again_and_again_ends_serve_and_its_clients(tmp_path: Path) -> Non
             killer.join()
         until(lambda: "it is not started again" in words[-1], "last words")
     said = words[-1]
-    assert f"tritonserver died {restarts.MOST_DEATHS} times in a row, each time within 60 s" in said
+    assert f"tritonserver died {restarts.MAX_DEATHS} times in a row, each time within 60 s" in said
     assert "SIGKILL" in said
     for line in words:
         for log in re.findall(r"\(log: ([^)]+)\)", line):
@@ -316,10 +316,11 @@ def test_a_server_that_lives_and_does_not_work_is_noticed_and_healed(
             assert client.classify(images[0]).votes
             first = server.pid
             (vote,) = [stub for stub in stubs.find(first) if stub.model == "vote"]
+            one_of_two, _ = [stub for stub in stubs.find(first) if stub.model == "preprocess"]
             if what == "stub dies":
                 os.kill(vote.pid, signal.SIGSEGV)
             elif what == "stub hangs":
-                os.kill(vote.pid, signal.SIGSTOP)
+                os.kill(one_of_two.pid, signal.SIGSTOP)
             else:
                 os.kill(first, signal.SIGSTOP)
             outcomes = list(client.classify_many(images * 5))
@@ -328,16 +329,18 @@ def test_a_server_that_lives_and_does_not_work_is_noticed_and_healed(
         assert server.pid != first
     expected = {
         "stub dies": r"a process of the model vote was ended by SIGSEGV \(a crash\)",
-        "stub hangs": r"tritonserver runs, and all_ensemble failed at 3 images \(.*vote_0_0.* not",
+        "stub hangs": "a process of the model preprocess is stopped and does not go on",
         "server hangs": "tritonserver runs, and has answered nothing for 3 s",
     }
     assert re.match(expected[what], said[0])
     Path(re.findall(r"\(log: ([^)]+)\)", said[0])[-1]).unlink()
 
 
-def test_an_image_that_kills_a_process_each_time_is_an_error_and_the_rest_goes_on(
+def test_images_that_kill_a_process_each_time_are_errors_and_the_rest_goes_on(
     tmp_path: Path, folder: Path
 ) -> None:
+    """Three of them in one batch, which cost about eight deaths in a row: one may end both
+    processes of the model before that is noticed, and the third may come in later."""
     models = tmp_path / "models"
     shutil.copytree(MODELS, models, ignore=shutil.ignore_patterns("__pycache__"))
     with (models / "preprocess" / "1" / "pixels.py").open("a") as code:
@@ -346,11 +349,12 @@ def test_an_image_that_kills_a_process_each_time_is_an_error_and_the_rest_goes_o
             "    if b'deadly' in data:\n        os.kill(os.getpid(), signal.SIGSEGV)\n"
             "    return _decode(data)\n"
         )
-    deadly = folder / "0050.png"
+    deadly = [folder / f"{number:04d}.png" for number in (50, 51, 53)]
     note = PngImagePlugin.PngInfo()
     note.add_text("note", "deadly")
-    with Image.open(deadly) as image:
-        image.save(deadly, pnginfo=note)
+    for path in deadly:
+        with Image.open(path) as image:
+            image.save(path, pnginfo=note)
     files = [str(path) for path in sorted(folder.iterdir())[:80]]
     output = tmp_path / "o.csv"
     arguments = ("classify", *files, "-o", str(output), "--model-repository", str(models))
@@ -361,9 +365,11 @@ def test_an_image_that_kills_a_process_each_time_is_an_error_and_the_rest_goes_o
         found = list(csv.DictReader(lines))
     assert [row["file"] for row in found] == files
     assert {row["file"]: row["error_code"] for row in found if row["error_code"]} == {
-        str(deadly): "server_lost"
+        str(path): "server_lost" for path in deadly
     }
-    assert errors.count("a process of the model preprocess was ended by SIGSEGV (a crash)") == 4
+    lost = re.findall(r"a process of (the model preprocess|a model) was ended by SIGSEGV", errors)
+    assert 4 <= len(lost) < restarts.MAX_DEATHS, errors
+    assert errors.count("the server is ready again") <= len(lost), errors
     for log in re.findall(r"\(log: ([^)]+)\)", errors):
         Path(log).unlink()
 

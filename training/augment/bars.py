@@ -1,4 +1,4 @@
-"""Scale bars of any style, anywhere: on the public set their style tells the class."""
+"""Paints scale bars of any style, anywhere: on the public set their style tells the class."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NUMBERS = (1, 2, 5, 10, 20, 25, 50, 100, 200, 400, 500, 1000)
 
 
 def paint(pixels: Rgb, rng: np.random.Generator, config: AugmentConfig) -> Rgb:
-    """Some views get a bar: half of them near the masked corner and reaching out of it.
+    """Paint a scale bar into some views, half of them near the masked corner and out of it.
 
     Length, ends, ink, plate, lettering and place are drawn; the field itself is not changed.
     """

@@ -1,4 +1,4 @@
-"""Focus, sensor noise and compression."""
+"""Changes focus, sensor noise and compression of a view."""
 
 from __future__ import annotations
 
@@ -8,11 +8,9 @@ import numpy as np
 from training.augment.config import AugmentConfig
 from training.augment.field import Rgb
 
-_SAMPLINGS = (cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444)
-
 
 def focus(pixels: Rgb, rng: np.random.Generator, config: AugmentConfig) -> Rgb:
-    """Blurred for some views, sharpened for others."""
+    """Blur some views and sharpen others."""
     choice = rng.random()
     if choice < config.blur:
         return np.asarray(cv2.GaussianBlur(pixels, (0, 0), float(rng.uniform(0.3, 1.2))), np.uint8)
@@ -24,7 +22,7 @@ def focus(pixels: Rgb, rng: np.random.Generator, config: AugmentConfig) -> Rgb:
 
 
 def noise(pixels: Rgb, rng: np.random.Generator, config: AugmentConfig) -> Rgb:
-    """Independent in every pixel and channel."""
+    """Add noise that is independent in every pixel and channel."""
     if rng.random() >= config.noise:
         return pixels
     grain = rng.standard_normal(pixels.shape, np.float32)

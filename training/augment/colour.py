@@ -1,4 +1,4 @@
-"""All of a view's colour in one pass over the field: specimen, lamp and sensor."""
+"""Changes all of a view's colour in one pass over the field: specimen, lamp and sensor."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ _GREY = np.array([0.299, 0.587, 0.114])
 def recolour(
     pixels: Rgb, rng: np.random.Generator, config: AugmentConfig, partner: Partner | None = None
 ) -> Rgb:
-    """The same cells in another stain, under another lamp, on another sensor; uint8 [h, w, 3].
+    """Return the same cells in another stain, under another lamp, on another sensor.
+
+    The result is uint8 [h, w, 3].
 
     Without a ``partner`` nothing is taken from other fields.
     """
@@ -42,7 +44,7 @@ def recolour(
 def _specimen(
     pixels: Rgb, rng: np.random.Generator, config: AugmentConfig, partner: Partner | None
 ) -> stain.Affine:
-    """The map of the densities: another stain for some views, a random shift for all."""
+    """Return the map of the densities: another stain for some views, a random shift for all."""
     other = stain.identity()
     choice = rng.random()
     if choice < config.new_stain:
@@ -53,7 +55,7 @@ def _specimen(
 
 
 def uneven_light(rng: np.random.Generator, depth: float, side: int) -> npt.NDArray[np.float32]:
-    """Density float32 [side, side, 3] of smooth light: tilts, blotches and darker corners.
+    """Return the density float32 [side, side, 3] of smooth light: tilts, blotches, dark corners.
 
     Its mean is about 0 and its range at most ``depth``; colours differ by a quarter of that.
     """
@@ -70,7 +72,7 @@ def uneven_light(rng: np.random.Generator, depth: float, side: int) -> npt.NDArr
 
 
 def _sensor(rng: np.random.Generator, config: AugmentConfig) -> npt.NDArray[np.float64]:
-    """The map [3, 3] of red, green and blue light: hue and saturation, or no colour at all."""
+    """Return the map [3, 3] of red, green and blue: hue and saturation, or no colour at all."""
     saturation = 1 + rng.uniform(-config.saturation, config.saturation)
     turn = math.radians(rng.uniform(-config.hue_degrees, config.hue_degrees))
     if rng.random() < config.grey:
@@ -83,7 +85,7 @@ def _saturate(amount: float) -> npt.NDArray[np.float64]:
 
 
 def _turn_hue(angle: float) -> npt.NDArray[np.float64]:
-    """Rotation about the grey axis (Rodrigues), so that grey stays grey."""
+    """Return the rotation about the grey axis (Rodrigues), so that grey stays grey."""
     axis = np.ones(3) / math.sqrt(3)
     cross = np.cross(np.eye(3), axis)
     rotation: npt.NDArray[np.float64] = (

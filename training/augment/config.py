@@ -1,4 +1,4 @@
-"""How far training views may go from the field they show."""
+"""Says how far training views may go from the field that they show."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class AugmentConfig:
-    """Every knob of ``augment.view``. Shares are probabilities per view, 0 to 1; ``PLAIN`` is off.
+    """Every setting of ``augment.view``. Shares are probabilities per view; ``PLAIN`` is off.
 
     Densities are optical densities in natural units, -ln(light); 0.1 is about a tenth of the light.
     """

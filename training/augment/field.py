@@ -1,4 +1,4 @@
-"""What a field is: its size, its type and its masked corner."""
+"""Says what a field is: its size, its type and its masked corner."""
 
 from __future__ import annotations
 
@@ -20,7 +20,11 @@ OUTSIDE.setflags(write=False)
 
 
 def check(pixels: Rgb) -> None:
-    """Raises ValueError unless ``pixels`` is uint8 [224, 224, 3]."""
+    """Check that ``pixels`` is a field, uint8 [224, 224, 3].
+
+    Raises:
+        ValueError: it is not.
+    """
     if pixels.shape != (SIDE, SIDE, 3) or pixels.dtype != np.uint8:
         raise ValueError(
             f"a field must be uint8 [{SIDE}, {SIDE}, 3], this is {pixels.dtype} "
@@ -29,7 +33,7 @@ def check(pixels: Rgb) -> None:
 
 
 def keep_corner(changed: Rgb, pixels: Rgb) -> Rgb:
-    """Give ``changed`` the corner of ``pixels`` back, in place: serving masks it after the camera.
+    """Give ``changed`` the corner of ``pixels`` back, in place, as serving masks it last.
 
     Nothing that training does to a field may leave a trace there that serving would not show.
     """

@@ -1,4 +1,4 @@
-"""Where a view lies in its field: place, angle, flip, size."""
+"""Chooses where a view lies in its field: place, angle, flip, size."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def draw(
     config: AugmentConfig,
     mask: npt.NDArray[np.bool_] | None = None,
 ) -> Placement:
-    """A random placement of a view of ``side`` pixels; ``mask`` bool [224, 224] marks nuclei."""
+    """Draw a random placement of a view of ``side`` pixels; ``mask`` [224, 224] marks nuclei."""
     height, width = pixels.shape[:2]
     zoom = math.exp(rng.uniform(*np.log(config.zoom)))
     stretch = math.exp(rng.uniform(*np.log(config.stretch)) / 2)
@@ -59,7 +59,7 @@ def draw(
 
 
 def cut(image: Rgb, place: Placement) -> Rgb:
-    """The view uint8 [side, side, 3]; beyond its border the field is mirrored."""
+    """Return the view uint8 [side, side, 3]; beyond its border the field is mirrored."""
     # Where pixels are dropped, what is finer than the new grid is averaged away first.
     sigmas = [0.5 * math.sqrt(max(0.0, zoom**-2 - 1)) for zoom in place.zoom]
     if max(sigmas) > 0.25:

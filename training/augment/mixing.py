@@ -1,4 +1,4 @@
-"""What a view may borrow from another training field."""
+"""Lends a view parts of another training field."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Donors:
     """The fields that others may borrow from: any slide but their own, every slide as likely."""
 
     def __init__(self, pixels: npt.NDArray[np.uint8], slides: Sequence[str]) -> None:
-        """pixels: uint8 [n, 224, 224, 3], kept, not copied; slides: the slide of each.
+        """Keep pixels uint8 [n, 224, 224, 3], without a copy, and the slide of each.
 
         Raises:
             ValueError: not one slide name for each field.
@@ -35,7 +35,10 @@ class Donors:
         }
 
     def other(self, index: int, rng: np.random.Generator) -> Rgb:
-        """A random field of another slide than field ``index``; of the same where it is alone."""
+        """Return a random field of another slide than field ``index``.
+
+        If there is no other slide, it is one of the same.
+        """
         others = [slide for slide in self._places if slide != self._slides[index]]
         slide = others[rng.integers(len(others))] if others else self._slides[index]
         donor: Rgb = self._pixels[rng.choice(self._places[slide])]
@@ -43,7 +46,7 @@ class Donors:
 
 
 def low_frequencies(pixels: Rgb, donor: Rgb, rng: np.random.Generator) -> Rgb:
-    """The field with the slow changes of light and colour of ``donor``; uint8 [h, w, 3].
+    """Return the field with the slow changes of light and colour of ``donor``; uint8 [h, w, 3].
 
     Amplitudes of the lowest spatial frequencies move towards the donor's, phases stay (Y. Yang,
     S. Soatto, FDA: Fourier domain adaptation for semantic segmentation, 2020). Only low ones

@@ -1,7 +1,7 @@
-"""Stain normalisation: every field in the colours of some reference fields.
+"""Normalises stain: it gives every field the colours of some reference fields.
 
-The older answer to the shift between slides, to be measured against augmentation: a fixed map of
-each field, in training and in evaluation, with nothing random in it.
+This is the older answer to the shift between slides, to be measured against augmentation. It is a
+fixed map of each field, in training and in evaluation, with nothing random in it.
 
 Both methods read statistics off stained pixels, and a field may have next to none. Then only its
 light is matched, since statistics of a few grains of dirt would tear the field apart.
@@ -43,8 +43,9 @@ _APART = 0.1
 
 
 def fit(method: str, fields: Sequence[Rgb]) -> Normaliser:
-    """The normaliser whose reference is ``fields``: uint8 [224, 224, 3] each, best some of every
-    slide of the training part, since their median counts.
+    """Return the normaliser whose reference is ``fields``: uint8 [224, 224, 3] each.
+
+    Their median counts, so they are best some of every slide of the training part.
 
     Raises:
         ValueError: an unknown method, or no field of the reference holds enough stain.
@@ -62,7 +63,7 @@ def fit(method: str, fields: Sequence[Rgb]) -> Normaliser:
 
 @dataclass(frozen=True)
 class Macenko:
-    """Two stains per field, found as the extreme directions of the plane that its densities fill.
+    """Two stains per field, the extreme directions of the plane that its densities fill.
 
     M. Macenko and others, A method for normalizing histology slides for quantitative analysis,
     ISBI 2009. Other than there, the background is the field's own and not 240, and nuclei are the
@@ -80,14 +81,18 @@ class Macenko:
 
     @classmethod
     def of(cls, fields: Sequence[Rgb]) -> Macenko:
-        found = [(_background(field), _stains(field)) for field in map(_checked, fields)]
-        stained = [(light, *measured) for light, measured in found if measured is not None]
+        """Return the normaliser of reference fields, uint8 [224, 224, 3] each."""
+        measured_fields = [(_background(field), _stains(field)) for field in map(_checked, fields)]
+        stained = [
+            (light, *measured) for light, measured in measured_fields if measured is not None
+        ]
         if not stained:
             raise ValueError("no reference field shows two stains; choose fields with more cells")
         lights, stains, tops = (np.median(values, axis=0) for values in zip(*stained, strict=True))
         return cls(lights, stains / np.linalg.norm(stains, axis=0), tops)
 
     def __call__(self, field: Rgb) -> Rgb:
+        """Return the field, uint8 [224, 224, 3], in the colours of the reference."""
         background = _background(_checked(field))
         measured = _stains(field)
         linear = np.eye(3)
@@ -100,7 +105,7 @@ class Macenko:
 
 @dataclass(frozen=True)
 class Reinhard:
-    """Mean and spread of lightness and the two colour axes, in CIELAB.
+    """The mean and spread of lightness and of the two colour axes, in CIELAB.
 
     E. Reinhard and others, Color transfer between images, 2001; CIELAB instead of its
     l-alpha-beta, as is common for stains.
@@ -115,6 +120,7 @@ class Reinhard:
 
     @classmethod
     def of(cls, fields: Sequence[Rgb]) -> Reinhard:
+        """Return the normaliser of reference fields, uint8 [224, 224, 3] each."""
         stained = [field for field in map(_checked, fields) if _is_stained(field)]
         if not stained:
             raise ValueError("no reference field is stained; choose fields with more cells")
@@ -123,6 +129,7 @@ class Reinhard:
         return cls(*(np.median(values, axis=0) for values in (lights, means, spreads)))
 
     def __call__(self, field: Rgb) -> Rgb:
+        """Return the field, uint8 [224, 224, 3], in the colours of the reference."""
         if not _is_stained(_checked(field)):
             return _map(field, np.eye(3), _background(field), self.background)
         lab = _lab(field)
@@ -143,7 +150,7 @@ def _checked(field: Rgb) -> Rgb:
 
 
 def _background(field: Rgb) -> Array:
-    """Density [3] that 3% of the pixels outside the corner stay below, channel by channel."""
+    """Return the density [3] that 3% of the pixels outside the corner stay below, by channel."""
     density: Array = LEVELS[np.percentile(field[OUTSIDE > 0], 97, axis=0).astype(int)].astype(
         np.float64
     )
@@ -151,20 +158,20 @@ def _background(field: Rgb) -> Array:
 
 
 def _stained_densities(field: Rgb) -> Array:
-    """Densities [n, 3] above the background's, of the stained pixels outside the corner."""
+    """Return densities [n, 3] above the background of stained pixels outside the corner."""
     density = LEVELS[field[OUTSIDE > 0]] - _background(field)
     stained: Array = density[density.mean(axis=1) > STAINED]
     return stained
 
 
 def _is_stained(field: Rgb) -> bool:
-    return len(_stained_densities(field)) >= MIN_STAINED * np.count_nonzero(OUTSIDE)
+    return bool(len(_stained_densities(field)) >= MIN_STAINED * np.count_nonzero(OUTSIDE))
 
 
 def _stains(field: Rgb) -> tuple[Array, Array] | None:
-    """Unit vectors [3, 2] of the stain of nuclei and that of red cells, and their amounts [2].
+    """Return the unit vectors [3, 2] of the stains of nuclei and red cells, and their amounts [2].
 
-    None where there is too little stain, or only one.
+    Return None if there is too little stain, or only one.
     """
     density = _stained_densities(field)
     if len(density) < MIN_STAINED * np.count_nonzero(OUTSIDE):
@@ -182,7 +189,7 @@ def _stains(field: Rgb) -> tuple[Array, Array] | None:
 
 
 def _map(field: Rgb, linear: Array, background: Array, target: Array) -> Rgb:
-    """Densities above ``background``, changed by ``linear`` [3, 3], above ``target``."""
+    """Move densities above ``background``, changed by ``linear`` [3, 3], to ``target``."""
     affine = np.column_stack([linear, target - linear @ background])
     light = cv2.exp(cv2.transform(cv2.LUT(field, LEVELS), -affine))
     levels = cv2.addWeighted(light, 256, light, 0, -1, dtype=cv2.CV_8U)

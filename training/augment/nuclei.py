@@ -1,4 +1,4 @@
-"""Places of nuclei, for views that are cut around them."""
+"""Chooses places of nuclei, for views that are cut around them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ smallest lymphocytes of the public set cover about 150."""
 def centres(
     mask: npt.NDArray[np.bool_], rng: np.random.Generator, count: int = 1
 ) -> npt.NDArray[np.float64]:
-    """``count`` random places (x, y) on nuclei, float64 [count, 2]; [0, 2] where there are none.
+    """Return ``count`` random places (x, y) on nuclei, float64 [count, 2].
+
+    The result is [0, 2] if there are no nuclei.
 
     Every connected region of ``mask`` (bool [h, w]) is as likely as any other; within it every
     pixel is, so that a clump of nuclei is not always cut around its middle.

@@ -1,4 +1,4 @@
-"""Random views of one field: another stain, lamp, camera and place for the same cells.
+"""Makes random views of one field: another stain, lamp, camera and place for the same cells.
 
 Everything random is drawn from a generator keyed on (seed, epoch, index), so a run that was
 killed and resumed sees the same images as one that was not. Colour is a shortcut on the public
@@ -7,7 +7,7 @@ set (it tells the slide, and the slide tells the class), so colours go far on pu
 The order is that of nature: specimen, lamp, optics, sensor, bar, file; then what serving does, the
 masked corner and ``render``; then the cut. So ``render`` sees a whole upright field, as it does in
 serving, and measures background and range on all of it, and a small view is a part of what the
-nets would see of that field. It costs colour on the whole field for a view of a quarter of it;
+backbones would see of that field. It costs colour on the whole field for a view of a quarter of it;
 ``training/augment`` is fast enough for that.
 """
 
@@ -26,7 +26,7 @@ from training.augment.field import Rgb
 __all__ = ["PLAIN", "AugmentConfig", "Partner", "Render", "appearance", "pair", "view"]
 
 Render = Callable[[Rgb], Rgb]
-"""What the nets see of a field: uint8 [224, 224, 3] RGB -> uint8 [224, 224, 3]."""
+"""What the backbones see of a field: uint8 [224, 224, 3] RGB -> uint8 [224, 224, 3]."""
 
 
 def view(
@@ -39,15 +39,16 @@ def view(
     render: Render | None = None,
     nuclei: npt.NDArray[np.bool_] | None = None,
 ) -> Rgb:
-    """A random view, uint8 [side, side, 3], of a field uint8 [224, 224, 3], RGB, corner masked.
+    """Return a random view, uint8 [side, side, 3], of a field uint8 [224, 224, 3] in RGB.
 
-    The view is turned by any angle and flipped; where it reaches beyond the field, the field is
-    mirrored at its border.
+    The corner of the field is masked. The view is turned by any angle and flipped; where it reaches
+    beyond the field, the field is mirrored at its border.
 
-    partner: draws another training field, for stain transfer and Fourier mixing; without it the
-        two are left out. ``lambda rng: donors.other(index, rng)`` with ``mixing.Donors``.
-    render: applied to the whole field after its colours were changed, before the cut.
-    nuclei: bool [224, 224], where nuclei are; without it views are cut anywhere.
+    Args:
+        partner: draws another training field, for stain transfer and Fourier mixing; without it
+            the two are left out. ``lambda rng: donors.other(index, rng)`` with ``mixing.Donors``.
+        render: applied to the whole field after its colours were changed, before the cut.
+        nuclei: bool [224, 224], where nuclei are; without it views are cut anywhere.
 
     Raises:
         ValueError: ``pixels`` is no field.
@@ -67,7 +68,7 @@ def pair(
     render: Render | None = None,
     nuclei: npt.NDArray[np.bool_] | None = None,
 ) -> tuple[Rgb, Rgb]:
-    """Two views of the same cut with different stains, for a loss that asks for equal answers.
+    """Return two views of the same cut with different stains, for a loss that wants equal answers.
 
     The first equals ``view`` with the same generator; arguments and errors are those of ``view``.
     """
@@ -80,7 +81,7 @@ def pair(
 def appearance(
     pixels: Rgb, rng: np.random.Generator, config: AugmentConfig, partner: Partner | None = None
 ) -> Rgb:
-    """The whole field, upright, as another laboratory might have delivered it; a new array."""
+    """Return the whole field, upright, as another laboratory might have delivered it."""
     seen = pixels
     if rng.random() >= config.untouched_colour:
         seen = recolour(seen, rng, config, partner)

@@ -1,4 +1,4 @@
-"""Contact sheets: fields beside their views, for the eye."""
+"""Draws contact sheets, fields beside their views, for the eye."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ SHARES = (
 
 
 def alone(effect: str, config: AugmentConfig) -> AugmentConfig:
-    """``config`` with one effect of ``EFFECTS`` alone, and that in every view."""
+    """Return ``config`` with one of ``EFFECTS`` alone, and that in every view."""
     kept: dict[str, Any] = {
         knob: 1.0 if knob in SHARES else getattr(config, knob) for knob in EFFECTS[effect]
     }
@@ -55,7 +55,7 @@ def alone(effect: str, config: AugmentConfig) -> AugmentConfig:
 
 
 def chosen(samples: Sequence[Sample], count: int, seed: int) -> list[Sample]:
-    """``count`` samples, or all: one at random from every slide in turn."""
+    """Return ``count`` samples, or all: one at random from every slide in turn."""
     slides: dict[str, list[Sample]] = {}
     for place in np.random.default_rng(seed).permutation(len(samples)):
         sample = samples[place]
@@ -75,11 +75,14 @@ def write(
     nuclei: npt.NDArray[np.bool_] | None = None,
     render: random_view.Render | None = None,
 ) -> None:
-    """Write a PNG: a row per field, the field first, then a view by each of ``configs``.
+    """Write a PNG with a row for each field: the field first, then a view by each of ``configs``.
 
-    fields: uint8 [224, 224, 3] each; configs: heading and config of each column. Row r is made
-    with the generator keyed on (seed, column, r), as field r of ``donors``; nuclei: bool
-    [n, 224, 224], or None.
+    Row r is made with the generator keyed on (seed, column, r), as field r of ``donors``.
+
+    Args:
+        fields: uint8 [224, 224, 3] each.
+        configs: heading and config of each column.
+        nuclei: bool [n, 224, 224], or None.
     """
     columns = [("field", list(fields))]
     for column, (name, config) in enumerate(configs):

@@ -1,4 +1,4 @@
-"""The specimen: how densely background, red cells and nuclei take each colour out of the light.
+"""Models the specimen: how background, red cells and nuclei take each colour out of the light.
 
 Optical density is where stains add up (Beer and Lambert), so every change of a stain is one affine
 map of the densities, and several in a row are still one.
@@ -46,7 +46,10 @@ _STEPS = 200
 
 
 class Palette(NamedTuple):
-    """Densities [3] of red, green, blue; those of cells are what they add to the background's."""
+    """The densities [3] of a field's three parts in red, green and blue.
+
+    Those of cells are what they add to the background's.
+    """
 
     background: npt.NDArray[np.float64]
     red_cells: npt.NDArray[np.float64]
@@ -54,16 +57,17 @@ class Palette(NamedTuple):
 
 
 def identity() -> Affine:
+    """Return the map that changes nothing."""
     return np.eye(3, 4)
 
 
 def then(first: Affine, second: Affine) -> Affine:
-    """``second`` after ``first``."""
+    """Return the map that does ``second`` after ``first``."""
     return second[:, :3] @ first + np.column_stack([np.zeros((3, 3)), second[:, 3]])
 
 
 def palette(pixels: Rgb) -> Palette:
-    """The three colours of a field, by two thresholds of Otsu's outside the masked corner.
+    """Return the three colours of a field, by two thresholds of Otsu's outside the masked corner.
 
     The first parts cells from background in green, the second nuclei from red cells among the
     cells, in how far green stands above red and blue: nuclei are purple in every Romanowsky
@@ -83,7 +87,7 @@ def palette(pixels: Rgb) -> Palette:
 
 
 def drawn(rng: np.random.Generator) -> Palette:
-    """Colours of a stain and a lamp that nobody has seen, within what smears look like.
+    """Return random colours of a stain and a lamp, within what smears look like.
 
     The ranges hold nearly all that ``palette`` finds in the public set and in fields of other
     laboratories: white to yellow or blueish light, red cells from salmon to teal, nuclei from
@@ -97,7 +101,7 @@ def drawn(rng: np.random.Generator) -> Palette:
 
 
 def between(source: Palette, target: Palette) -> Affine:
-    """The map that gives a field of colours ``source`` the colours ``target``.
+    """Return the map that gives a field of colours ``source`` the colours ``target``.
 
     Red cells and nuclei give two directions of three, and in some fields nearly one. What they
     leave open follows the channels' common gain (a ridge regression towards it), and all gains
@@ -116,12 +120,12 @@ def between(source: Palette, target: Palette) -> Affine:
 
 
 def mixed(affine: Affine, share: float) -> Affine:
-    """``share`` of the way from no change to ``affine``."""
+    """Return the map that goes ``share`` of the way from no change to ``affine``."""
     return (1 - share) * identity() + share * affine
 
 
 def jitter(rng: np.random.Generator, config: AugmentConfig) -> Affine:
-    """Random amounts of the dyes and, channel by channel, of density and light."""
+    """Return a map with random amounts of the dyes and, by channel, of density and light."""
     dyes = 1 + rng.uniform(-config.hed, config.hed, 3)
     scale = np.exp(rng.uniform(-config.stain_scale, config.stain_scale, 3))
     shift = rng.uniform(-config.stain_shift, config.stain_shift, 3)
@@ -132,7 +136,7 @@ def jitter(rng: np.random.Generator, config: AugmentConfig) -> Affine:
 def _above(
     density: npt.NDArray[np.float32], cap: float, within: npt.NDArray[np.uint8]
 ) -> npt.NDArray[np.uint8]:
-    """255 where ``density`` is above Otsu's threshold of its values ``within``, else 0."""
+    """Return 255 where ``density`` is above Otsu's threshold of its values ``within``, else 0."""
     # OpenCV takes a number for an image; its stubs do not say so.
     steps: Any = cv2.min(cv2.max(density, 0), cap) * _STEPS  # type: ignore[call-overload]
     levels: Any = cv2.add(steps, 0, dtype=cv2.CV_8U)  # type: ignore[call-overload]

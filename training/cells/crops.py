@@ -1,4 +1,4 @@
-"""Cells at one scale: the picture laid at a scale, and a window around each nucleus."""
+"""Lays a picture at a scale, and cuts a window around each nucleus."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from training.cells.density import Rgb, on_black
 
 @dataclass(frozen=True)
 class Cell:
-    """One leukocyte."""
+    """One leukocyte: its window and where it lies."""
 
     rgb: Rgb
     """uint8 [side, side, 3]: the window with whatever lies around; continued at the border."""
@@ -30,7 +30,7 @@ class Cell:
 
 
 def laid(rgb: Rgb, red_cell: float, aspect: float, scale: float) -> Rgb:
-    """The picture with square pixels and red cells of ``scale`` pixels.
+    """Return the picture with square pixels and red cells of ``scale`` pixels.
 
     Args:
         red_cell: their diameter in pixels of the picture's height.
@@ -44,7 +44,7 @@ def laid(rgb: Rgb, red_cell: float, aspect: float, scale: float) -> Rgb:
 
 
 def cut(rgb: Rgb, red_cell: float, aspect: float, scale: float, side: int) -> list[Cell]:
-    """Every leukocyte of a picture, from left to right.
+    """Return every leukocyte of a picture, from left to right.
 
     Args:
         rgb: uint8 [h, w, 3], as it is in its file.
@@ -52,22 +52,27 @@ def cut(rgb: Rgb, red_cell: float, aspect: float, scale: float, side: int) -> li
         scale: pixels of a red cell's diameter in the windows.
         side: height and width of a window.
     """
-    found = nuclei.find(laid(rgb, red_cell, aspect, nuclei.SCALE))
+    labels_at_scale = nuclei.find(laid(rgb, red_cell, aspect, nuclei.SCALE))
     fine = laid(rgb, red_cell, aspect, scale)
     height, width = fine.shape[:2]
     labels = cv2.resize(
-        found.astype(np.float32), (width, height), interpolation=cv2.INTER_NEAREST
+        labels_at_scale.astype(np.float32), (width, height), interpolation=cv2.INTER_NEAREST
     ).astype(np.int32)
     cells = [
-        _window(fine, labels, found, number, side) for number in range(1, int(found.max()) + 1)
+        _window(fine, labels, labels_at_scale, number, side)
+        for number in range(1, int(labels_at_scale.max()) + 1)
     ]
     return sorted(cells, key=lambda cell: cell.centre)
 
 
 def _window(
-    fine: Rgb, labels: npt.NDArray[np.int32], found: npt.NDArray[np.int32], number: int, side: int
+    fine: Rgb,
+    labels: npt.NDArray[np.int32],
+    labels_at_scale: npt.NDArray[np.int32],
+    number: int,
+    side: int,
 ) -> Cell:
-    measured = shape.measure((found == number).astype(np.uint8), nuclei.SCALE)
+    measured = shape.measure((labels_at_scale == number).astype(np.uint8), nuclei.SCALE)
     left, top, wide, high = cv2.boundingRect((labels == number).astype(np.uint8))
     centre = left + wide / 2, top + high / 2
     x, y = round(centre[0] - side / 2), round(centre[1] - side / 2)
@@ -84,7 +89,7 @@ def _window(
 
 
 def _at(image: npt.NDArray[Any], x: int, y: int, side: int, edge: int) -> npt.NDArray[Any]:
-    """The window at x, y; what lies outside of the image is filled as ``edge`` says."""
+    """Return the window at x, y; what lies outside of the image is filled as ``edge`` says."""
     height, width = image.shape[:2]
     part = image[max(y, 0) : max(y + side, 0), max(x, 0) : max(x + side, 0)]
     before = max(-y, 0), max(-x, 0)

@@ -1,4 +1,4 @@
-"""Optical density, against the background of the picture itself."""
+"""Measures optical density against the background of the picture itself."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ BACKGROUND = 97
 BLACK = 12
 """A pixel of a cell cut out on black is part of the cell if a channel is above this level."""
 
-LEAST_BLACK = 0.2
+MIN_BLACK = 0.2
 """Of a picture that counts as a cell on black: this share of its pixels is black."""
 
 
 def on_black(rgb: Rgb) -> bool:
-    """Whether the picture shows a cell that was cut out and laid on black."""
-    return bool((rgb.max(axis=2) <= BLACK).mean() >= LEAST_BLACK)
+    """Return whether the picture shows a cell that was cut out and laid on black."""
+    return bool((rgb.max(axis=2) <= BLACK).mean() >= MIN_BLACK)
 
 
 def background(rgb: Rgb) -> npt.NDArray[np.float64]:
-    """The level [3] of each channel where there is no cell.
+    """Return the level [3] of each channel where there is no cell.
 
     A cell on black has no background. White then stands for it: densities come out higher by one
     constant, which whoever compares a cell with itself does not see.
@@ -36,7 +36,7 @@ def background(rgb: Rgb) -> npt.NDArray[np.float64]:
 
 
 def densities(rgb: Rgb, light: npt.NDArray[np.float64] | None = None) -> Floats:
-    """Optical density to base 10, float32 [h, w, 3], 0 or more.
+    """Return the optical density to base 10, float32 [h, w, 3], 0 or more.
 
     Args:
         rgb: uint8 [h, w, 3].
@@ -48,7 +48,9 @@ def densities(rgb: Rgb, light: npt.NDArray[np.float64] | None = None) -> Floats:
 
 
 def purple(density: Floats) -> Floats:
-    """How purple, float32 [h, w]: high in nuclei of every Romanowsky stain, low in red cells.
+    """Return how purple each pixel is, float32 [h, w].
+
+    It is high in nuclei of every Romanowsky stain, and low in red cells.
 
     The complex of azure and eosin on chromatin takes out green. Red cells are anything from salmon
     to teal and never purple, so ``2 green - max(red, blue)`` keeps thick ones low.

@@ -1,4 +1,4 @@
-"""Where the leukocytes of a picture are: one label for each, touching ones parted.
+"""Finds the leukocytes of a picture: one label for each, touching ones parted.
 
 The picture lies at ``SCALE``: all lengths here are shares of a red cell's diameter.
 """
@@ -31,7 +31,7 @@ OVERLAP = 1.8
 CORE = 2.3
 """And this many times on average: red cells are thicker in places."""
 
-LEAST = 0.16
+MIN_PURPLE = 0.16
 """And it is at least this purple."""
 
 LOBES = 0.12
@@ -40,14 +40,15 @@ LOBES = 0.12
 NECK = 0.1
 """Two cells are parted where the neck between them is narrower, on either side, by this."""
 
-SMALLEST = 0.35
+CYTOPLASM = 0.72
+"""Of a cell on black: what is less dense than this share of its median is no nucleus."""
+
+MIN_AREA = 0.35
 """Squared diameters of a red cell: nuclei below are platelets, dirt, or rims at the border."""
 
 
 def find(rgb: Rgb) -> Labels:
     """Label every nucleus of a picture, int32 [h, w]; 0 is no nucleus.
-
-    Of a cell on black the whole cell is labelled, since its cytoplasm is a thin rim.
 
     Args:
         rgb: uint8 [h, w, 3], square pixels, at ``SCALE``.
@@ -58,7 +59,7 @@ def find(rgb: Rgb) -> Labels:
 
 
 def nuclear(density: Floats) -> Mask:
-    """Where there is a nucleus: uint8 [h, w], 0 or 1. ``density`` is float32 [h, w, 3]."""
+    """Return where there is a nucleus: uint8 [h, w], 0 or 1. ``density`` is float32 [h, w, 3]."""
     green = cv2.GaussianBlur(density[..., 1], (0, 0), SCALE * 0.03)
     cells = green > _otsu(np.minimum(green, CELL_CAP))
     stain = cv2.GaussianBlur(purple(density), (0, 0), SCALE * 0.03)
@@ -68,13 +69,13 @@ def nuclear(density: Floats) -> Mask:
     low = _otsu(among)
     red = among[among <= low]
     usual = float(np.median(red)) if len(red) else 0.0
-    mask = (stain > max(low, OVERLAP * usual, LEAST)).astype(np.uint8)
+    mask = (stain > max(low, OVERLAP * usual, MIN_PURPLE)).astype(np.uint8)
     mask = _filled(cv2.morphologyEx(mask, cv2.MORPH_OPEN, _disk(0.12)))
     return _dense(mask, stain, CORE * usual)
 
 
 def _dense(mask: Mask, stain: npt.NDArray[Any], least: float) -> Mask:
-    """The regions that are that purple on average."""
+    """Return the regions that are that purple on average."""
     count, labels = cv2.connectedComponents(mask)
     sums = np.bincount(labels.ravel(), stain.ravel(), count)
     kept = sums >= least * np.bincount(labels.ravel(), minlength=count)
@@ -83,7 +84,7 @@ def _dense(mask: Mask, stain: npt.NDArray[Any], least: float) -> Mask:
 
 
 def part(mask: Mask) -> Labels:
-    """One label for each nucleus of a mask, int32 [h, w]; small ones are left out.
+    """Return one label for each nucleus of a mask, int32 [h, w]; small ones are left out.
 
     Lobes are joined, then the mask is parted at its necks: a watershed of the distance to the
     rim, from peaks that stand ``NECK`` above the pass to the next one.
@@ -97,7 +98,7 @@ def part(mask: Mask) -> Labels:
 
 
 def _peaks(distance: npt.NDArray[Any], mask: npt.NDArray[Any]) -> Labels:
-    """Labels of the peaks that stand ``NECK`` above the pass to a higher one.
+    """Return the labels of the peaks that stand ``NECK`` above the pass to a higher one.
 
     The distance less ``NECK`` is grown under the distance until nothing moves: it reaches the top
     of every lower peak, and stays ``NECK`` below the top of the others.
@@ -112,24 +113,43 @@ def _peaks(distance: npt.NDArray[Any], mask: npt.NDArray[Any]) -> Labels:
 
 
 def _cut_out(rgb: Rgb) -> Labels:
-    mask = (rgb.max(axis=2) > BLACK).astype(np.uint8)
-    mask = cv2.morphologyEx(_filled(mask), cv2.MORPH_OPEN, _disk(0.35))
+    """The nucleus of the largest cell: what is nearly as dense as the cell's median.
+
+    A rim that is mixed with the black is left out before anything is measured, and then the paler
+    cytoplasm; vacuoles inside are filled.
+    """
+    cell = _largest(cv2.morphologyEx(_filled(rgb.max(axis=2) > BLACK), cv2.MORPH_OPEN, _disk(0.35)))
+    inner: Mask = np.asarray(
+        cv2.erode(cell, np.ones((3, 3), np.uint8), borderType=cv2.BORDER_CONSTANT), np.uint8
+    )
+    if not inner.any():
+        return cell.astype(np.int32)
+    density = np.where(inner > 0, densities(rgb, np.full(3, 255.0))[..., 1], 0)
+    share = cv2.GaussianBlur(inner.astype(np.float32), (0, 0), SCALE * 0.03)
+    smooth = cv2.GaussianBlur(density, (0, 0), SCALE * 0.03) / np.maximum(share, 1e-3)
+    dense = (smooth >= CYTOPLASM * np.median(density[inner > 0])) & (inner > 0)
+    nucleus = _largest(cv2.morphologyEx(_filled(dense), cv2.MORPH_OPEN, _disk(0.16)))
+    return np.asarray(nucleus if nucleus.any() else inner, np.int32)
+
+
+def _largest(mask: npt.NDArray[Any]) -> Mask:
+    """The largest region of a mask, uint8 [h, w]; nothing if there is none."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask)
     if count == 1:
-        return labels.astype(np.int32)
-    largest = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
-    return np.asarray(labels == largest, np.int32)
+        return np.zeros(mask.shape, np.uint8)
+    return np.asarray(labels == 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA])), np.uint8)
 
 
 def _filled(mask: npt.NDArray[Any]) -> Mask:
+    mask = mask.astype(np.uint8)
     contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     return np.asarray(cv2.drawContours(np.zeros_like(mask), contours, -1, (1,), -1), np.uint8)
 
 
 def _relabelled(labels: Labels) -> Labels:
-    """Labels 1, 2 and so on for the regions that are large enough."""
+    """Return the labels 1, 2 and so on for the regions that are large enough."""
     areas = np.bincount(labels.ravel())
-    kept = areas >= SMALLEST * SCALE**2
+    kept = areas >= MIN_AREA * SCALE**2
     kept[0] = False
     numbers = np.where(kept, np.cumsum(kept), 0)
     return np.asarray(numbers[labels], np.int32)

@@ -1,4 +1,4 @@
-"""How large red cells are, which gives the scale of a picture: 7 to 8 micrometres on a smear."""
+"""Measures red cells, which give the scale of a picture: 7 to 8 micrometres on a smear."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CAP = 0.3
 SOLID = 0.93
 """Share of its convex hull that a cell fills which lies alone."""
 
-SMALLEST = 0.4
+MIN_DIAMETER = 0.4
 """Of the usual diameter; what is smaller is a platelet or dirt."""
 
 
@@ -35,7 +35,7 @@ class RedCells(NamedTuple):
 
 
 def measure(rgb: Rgb, aspect: float = 1.0) -> RedCells | None:
-    """Size and aspect of the red cells that lie alone in a picture.
+    """Return the size and aspect of the red cells that lie alone in a picture.
 
     Args:
         rgb: uint8 [h, w, 3].
@@ -46,18 +46,18 @@ def measure(rgb: Rgb, aspect: float = 1.0) -> RedCells | None:
     """
     if on_black(rgb):
         return None
-    found = [cell for cell in _alone(_stretched(rgb, aspect)) if cell[0] > 0]
-    if not found:
+    sizes = [cell for cell in _alone(_stretched(rgb, aspect)) if cell[0] > 0]
+    if not sizes:
         return None
-    table = np.array(found, np.float64)
+    table = np.array(sizes, np.float64)
     usual = _weighted_median(table[:, 0], table[:, 0] ** 2)
-    kept = table[table[:, 0] > SMALLEST * usual]
+    kept = table[table[:, 0] > MIN_DIAMETER * usual]
     diameter, ratio = np.median(kept, axis=0)
     return RedCells(float(diameter), float(ratio), len(kept))
 
 
 def _stretched(rgb: Rgb, aspect: float) -> Rgb:
-    """Square pixels, of the height of the old ones."""
+    """Return the picture with square pixels, at its old height."""
     if aspect == 1:
         return rgb
     size = round(rgb.shape[1] * aspect), rgb.shape[0]
@@ -65,14 +65,14 @@ def _stretched(rgb: Rgb, aspect: float) -> Rgb:
 
 
 def _alone(rgb: Rgb) -> list[tuple[float, float]]:
-    """(diameter, width / height) of each cell without a nucleus that touches no other one."""
+    """Yield (diameter, width / height) of each cell without a nucleus that touches no other one."""
     density = densities(rgb)
     capped = np.minimum(density.max(axis=2), CAP) * np.float32(255 / CAP)
     cells = cv2.threshold(capped.astype(np.uint8), 0, 1, cv2.THRESH_OTSU)[1]
     nuclear = purple(density)
     contours, _ = cv2.findContours(cells, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     height, width = cells.shape
-    found = []
+    sizes = []
     for contour in contours:
         x, y, w, h = cv2.boundingRect(contour)
         area = cv2.contourArea(contour)
@@ -83,8 +83,8 @@ def _alone(rgb: Rgb) -> list[tuple[float, float]]:
             np.zeros((h, w), np.uint8), [contour], -1, (1,), -1, offset=(-x, -y)
         )
         if cv2.mean(nuclear[y : y + h, x : x + w], drawn)[0] < CAP:
-            found.append((2 * float(np.sqrt(area / np.pi)), w / h))
-    return found
+            sizes.append((2 * float(np.sqrt(area / np.pi)), w / h))
+    return sizes
 
 
 def _weighted_median(

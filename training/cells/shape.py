@@ -1,4 +1,4 @@
-"""What a nucleus is like without its stain: how large, how round, how even its rim."""
+"""Measures what a nucleus is like without its stain: its size, how round, how even its rim."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ NAMES = ("area", "roundness", "solidity", "axes", "border")
 
 
 def measure(mask: npt.NDArray[np.uint8], scale: float) -> npt.NDArray[np.float32]:
-    """float32 [5] in the order of ``NAMES``, of one nucleus.
+    """Measure one nucleus: float32 [5] in the order of ``NAMES``.
 
     - area: in squared diameters of a red cell.
     - roundness: 4 pi area / perimeter squared, 1 of a circle.

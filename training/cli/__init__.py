@@ -1,4 +1,4 @@
-"""Command line of ``python -m training``: each public module here is the command of its name."""
+"""Holds the command line of ``python -m training``: each public module is a command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``python -m training augment``."""
+"""Defines the command ``python -m training augment``."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from training.cli._options import data_option
     "--side", type=click.IntRange(8), default=224, show_default=True, help="Pixels of a view."
 )
 @click.option(
-    "--as-served", is_flag=True, help="Show what the networks see of each view, not its colours."
+    "--as-served", is_flag=True, help="Show what the backbones see of each view, not its colours."
 )
 @click.option("--seed", default=0, show_default=True)
 def augment(

@@ -1,4 +1,4 @@
-"""``python -m training calibrate``."""
+"""Defines the command ``python -m training calibrate``."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from training.cli._options import data_option
     "places",
     type=click.Path(exists=True, path_type=Path),
     multiple=True,
-    help="Masters to fit with (.keras files, or folders that hold them) instead of the networks "
+    help="Masters to fit with (.keras files, or folders that hold them) instead of the backbones "
     "that the model repository serves.",
 )
 @click.option(
     "--artifacts",
-    "networks",
+    "converted",
     type=FOLDER,
-    help="Fit with the networks in <backbone>/openvino_int8/ of this folder, as python -m convert "
+    help="Fit with the backbones in <backbone>/openvino_int8/ of this folder, as python -m convert "
     "openvino writes them, instead of those that the model repository serves.",
 )
 @click.option(
@@ -52,7 +52,7 @@ def calibrate(
     root: Path,
     folder: Path | None,
     places: tuple[Path, ...],
-    networks: Path | None,
+    converted: Path | None,
     right: str,
     out: Path,
 ) -> None:
@@ -63,7 +63,7 @@ def calibrate(
       python -m training calibrate --data all-smears --predictions docs/evaluation/predictions
       python -m training calibrate --data all-smears --keras runs
     """
-    if places and networks:
+    if places and converted:
         raise click.UsageError("give either --keras or --artifacts")
     from toolkit import served
     from training import record
@@ -77,14 +77,14 @@ def calibrate(
                 name: predictions.load(predictions.place(folder, "slides", name))
                 for name in BACKBONES
             }
-        found = fit_policy.fit(
-            root, keras=places, networks=networks, predictions=left_out, right=right
+        result = fit_policy.fit(
+            root, keras=places, converted=converted, predictions=left_out, right=right
         )
-        record.write(out, found.policy)
+        record.write(out, result.policy)
         served.hand_on_temperature(out)
         if folder is not None:
-            fold_policies.save(folder, found.folds)
-    _tell(found.policy, found.folds)
+            fold_policies.save(folder, result.folds)
+    _tell(result.policy, result.folds)
     click.echo(f"{out} written")
 
 

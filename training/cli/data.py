@@ -1,7 +1,8 @@
-"""``python -m training data``."""
+"""Defines the command ``python -m training data``."""
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -37,10 +38,10 @@ def data(root: Path, output: Path | None) -> None:
     from training.data.relatives.search import steps
 
     with clear_errors():
-        found = summary.contents(root)
-        length = steps(len(found.samples), moved=found.fields)
+        contents = summary.contents(root)
+        length = steps(len(contents.samples), moved=contents.fields)
         with click.progressbar(length=length, label="compare") as bar:
-            told = summary.summarise(found, bar.update)
+            told = summary.summarise(contents, bar.update)
     Console().print(_table(root, told))
     for line in _warnings(told):
         click.echo(line, err=True)
@@ -100,4 +101,4 @@ def _counts(numbers: dict[str, int]) -> str:
 
 
 def _percent(share: float | None) -> str:
-    return "none" if share is None or share != share else f"{share:.1%}"
+    return "none" if share is None or math.isnan(share) else f"{share:.1%}"

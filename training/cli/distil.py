@@ -1,4 +1,4 @@
-"""``python -m training distil``."""
+"""Defines the command ``python -m training distil``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from training.cli._options import data_option
     type=click.Choice(BACKBONES),
     default="xception",
     show_default=True,
-    help="The network to teach.",
+    help="The backbone to teach.",
 )
 @click.option(
     "--teacher",

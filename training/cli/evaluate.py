@@ -1,4 +1,4 @@
-"""``python -m training evaluate``."""
+"""Defines the command ``python -m training evaluate``."""
 
 from __future__ import annotations
 
@@ -162,18 +162,18 @@ def _run_masters(plan: Any, cost: bool, save: Path | None, policy: Path | None) 
     from training import record
     from training.evaluation import figures, predictions, show
     from training.evaluation.measure import cost as costs
-    from training.evaluation.measure import networks, planning
+    from training.evaluation.measure import loaded_masters, planning
     from training.evaluation.study.study import Study
 
     for name in plan.missing:
         click.echo(f"missing, left out: {name}", err=True)
     with click.progressbar(length=plan.steps, label=plan.protocol) as progress:
-        found, failed = planning.execute(plan, networks.load, progress.update)
+        predicted, failed = planning.execute(plan, loaded_masters.load, progress.update)
     if save:
-        for each in found.values():
+        for each in predicted.values():
             click.echo(f"{predictions.save(each, save)} written")
     # Without a folder: policies of slides left out that lie in it belong to earlier predictions.
-    study = Study(found, served.majority.Policy.load(policy or figures.POLICY))
+    study = Study(predicted, served.majority.Policy.load(policy or figures.POLICY))
     if plan.protocol.startswith(predictions.OUTSIDE):
         show.outside(plan.protocol, study.outside(), Console())
     else:

@@ -1,4 +1,4 @@
-"""``python -m training fit``."""
+"""Defines the command ``python -m training fit``."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ from training.cli._options import PROTOCOLS, data_option
 @click.option(
     "--learn",
     type=click.Choice(("head", "all")),
-    help="Fit the head alone on features that stay as they start, or train the whole network in "
+    help="Fit the head alone on features that stay as they start, or train the whole backbone in "
     "stages. Default: the backbone's recipe, which is head for the voters and all for others.",
 )
 @click.option(
@@ -82,7 +82,6 @@ from training.cli._options import PROTOCOLS, data_option
     help="Make up for rare classes by loss weights, or draw classes or slides equally often.",
 )
 @click.option("--ema", type=float, metavar="DECAY", help="Keep a running average of weights.")
-@click.option("--attention", type=click.Choice(("none", "eca", "se")), help="Channel attention.")
 @click.option("--mixstyle", type=float, metavar="SHARE", help="Share of steps with MixStyle.")
 @click.option("--mixup", type=float, metavar="ALPHA", help="Blend views of two fields.")
 @click.option("--consistency", type=float, metavar="WEIGHT", help="Equal answers to two stains.")
@@ -118,7 +117,7 @@ def fit(
     """Train one backbone on one fold; the same command again goes on where it was stopped.
 
     What each setting does and its default stand in training/fit/release/recipe.py,
-    training/fit/whole/recipe.py and training/augment/config.py. Watch a network that is trained as
+    training/fit/whole/recipe.py and training/augment/config.py. Watch a backbone that is trained as
     a whole with: tensorboard --logdir RUNS
 
     \b
@@ -146,7 +145,7 @@ def fit(
 
 
 def parsed(stages: tuple[str, ...]) -> tuple[Any, ...]:
-    """The stages of a training, SIDE:EPOCHS[:RATE] each."""
+    """Return the stages of a training, SIDE:EPOCHS[:RATE] each."""
     from training.fit.whole.recipe import Stage
 
     try:
@@ -161,16 +160,16 @@ def _numbers(augments: tuple[str, ...]) -> dict[str, float]:
     names = {
         e.name for e in dataclasses.fields(AugmentConfig) if isinstance(e.default, int | float)
     }
-    found = {}
+    numbers = {}
     for text in augments:
         name, _, value = text.partition("=")
         if name not in names:
             known = ", ".join(sorted(names))
             raise click.BadParameter(f"{name!r} is none of {known}", param_hint="--augment")
         try:
-            found[name] = float(value)
+            numbers[name] = float(value)
         except ValueError as error:
             raise click.BadParameter(
                 f"{text!r} is not NAME=NUMBER", param_hint="--augment"
             ) from error
-    return found
+    return numbers

@@ -1,4 +1,4 @@
-"""``python -m training inputs``."""
+"""Defines the command ``python -m training inputs``."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from training.cli._options import data_option
     help="What the head adds to the variances within classes.",
 )
 def inputs(root: Path, backbone: str, weights: str, ridge: float) -> None:
-    """Compare what a network could be shown: colour, stain normalised, density, leukocytes alone.
+    """Compare what a backbone could be shown: colour, stain normalised, density, leukocytes alone.
 
     One linear head a picture, on fields alone; scored on new fields of known slides and on slides
     left out one by one.
@@ -43,8 +43,8 @@ def inputs(root: Path, backbone: str, weights: str, ridge: float) -> None:
         own = RECIPES[backbone].changed(ridge=ridge)
         for name, by_protocol in pictures.compare(root, backbone, own, weights):
             figures = (
-                f"{protocol}: four classes {found['accuracy']:.3f}, benign/malignant balanced "
-                f"{found['binary_balanced_accuracy']:.3f}"
-                for protocol, found in by_protocol.items()
+                f"{protocol}: four classes {scores['accuracy']:.3f}, benign/malignant balanced "
+                f"{scores['binary_balanced_accuracy']:.3f}"
+                for protocol, scores in by_protocol.items()
             )
             click.echo(f"{name:<26}  {'   '.join(figures)}")

@@ -1,4 +1,4 @@
-"""``python -m training release``."""
+"""Defines the command ``python -m training release``."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def release(
 
     The same command again goes on where it was stopped. A step runs again when an option or a file
     that it reads has changed. The heads of the three backbones are fitted and their other layers
-    kept, as for the released models; python -m training fit --learn all trains whole networks.
+    kept, as for the released models; python -m training fit --learn all trains whole backbones.
 
     \b
     Example:

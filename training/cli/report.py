@@ -1,4 +1,4 @@
-"""``python -m training report``."""
+"""Defines the command ``python -m training report``."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ from toolkit.commands import FILE, FOLDER, NEW_FILE, NEW_FOLDER, clear_errors
     "nothing of those, and the project's goals are left out.",
 )
 def report(predictions: Path, policy: Path, out: Path, card: Path, own_images: bool) -> None:
-    """Rebuild the whole report from saved predictions, without images and networks.
+    """Rebuild the whole report from saved predictions, without images and backbones.
 
     Unchanged predictions give unchanged files. What was not evaluated is shown as not measured.
 

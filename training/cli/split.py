@@ -1,4 +1,4 @@
-"""``python -m training split``."""
+"""Defines the command ``python -m training split``."""
 
 from __future__ import annotations
 
@@ -104,23 +104,23 @@ def split(
 def _samples(
     root: Path, patients: Path | None, column: str, followed: bool
 ) -> tuple[list[Sample], bool]:
-    """Every image of the data set, and whether images may share cells."""
+    """Return every image of the data set, and whether images may share cells."""
     from training.data import layouts, listing
     from training.data.patients import identified
 
     if followed:
         return listing.read(root).samples, True
-    found = layouts.find(root)
-    for name, count in found.passed_over.items():
+    folders = layouts.find(root)
+    for name, count in folders.passed_over.items():
         click.echo(f"passed over: {count} images in {name}, no class's folder", err=True)
-    samples = found.samples
+    samples = folders.samples
     if patients:
         samples = identified(samples, root, patients, column)
-    return samples, found.layout != "cnmc"
+    return samples, folders.layout != "cnmc"
 
 
 def _compared(root: Path, samples: list[Sample], moved: bool) -> Relatives:
-    """Every image read once, and those found that share cells; what cannot be read is said."""
+    """Read every image once; return those found that share cells, and say what is unreadable."""
     from training.data import dividing
     from training.data.relatives.search import search, steps
 

@@ -1,4 +1,4 @@
-"""``python -m training tune``."""
+"""Defines the command ``python -m training tune``."""
 
 from __future__ import annotations
 
@@ -37,18 +37,12 @@ from training.cli._options import PROTOCOLS, data_option
     show_default=True,
     help="The study lies in RUNS/tune/<name>/.",
 )
-@click.option("--name", default="", help="Of the study. Default: backbone, protocol, fold, design.")
-@click.option(
-    "--design",
-    type=click.Choice(("tpe", "l9")),
-    default="tpe",
-    show_default=True,
-    help="Optuna's search, or the nine runs of Taguchi's L9 orthogonal array.",
-)
+@click.option("--name", default="", help="Of the study. Default: backbone, protocol, fold.")
 @click.option(
     "--objective",
     type=click.Choice(("val_loss", "val_balanced_accuracy")),
-    help="Default: val_loss for a search, val_balanced_accuracy for the array.",
+    default="val_loss",
+    show_default=True,
 )
 @click.option(
     "--factor",
@@ -61,16 +55,9 @@ from training.cli._options import PROTOCOLS, data_option
 )
 @click.option("--trials", type=click.IntRange(min=1), default=20, show_default=True)
 @click.option(
-    "--repeats",
-    type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
-    help="Seeds per run of the array.",
-)
-@click.option(
     "--learn",
     type=click.Choice(("head", "all")),
-    help="Fit heads alone, or train whole networks. Default: the backbone's recipe.",
+    help="Fit heads alone, or train whole backbones. Default: the backbone's recipe.",
 )
 @click.option(
     "--weights", default="none", show_default=True, metavar="none|imagenet|PATH", help="As of fit."
@@ -86,11 +73,9 @@ def tune(
     fold: str,
     runs: Path,
     name: str,
-    design: str,
-    objective: str | None,
+    objective: str,
     texts: tuple[str, ...],
     trials: int,
-    repeats: int,
     learn: str | None,
     weights: str,
     epochs: int | None,
@@ -106,9 +91,8 @@ def tune(
     \b
     Examples:
       python -m training tune --data all-smears --weights imagenet --trials 30
-      python -m training tune --data all-smears --learn all --design l9 \\
-          --factor rate=3e-4:3e-3:log --factor dropout=0.1,0.3,0.5 \\
-          --factor mixstyle=0,0.25,0.5 --factor ema=0.998
+      python -m training tune --data all-smears --learn all --factor rate=3e-4:3e-3:log \\
+          --factor dropout=0.1,0.3,0.5 --factor mixstyle=0,0.25,0.5 --factor ema=0.998
     """
     from training.fit import recipes
     from training.fit.run import Order
@@ -122,8 +106,7 @@ def tune(
         if isinstance(recipe, WholeRecipe):
             recipe = factors.short(recipe, side or 112, epochs or 6)
         elif side or epochs:
-            raise click.UsageError("--side and --epochs are for whole networks: --learn all")
-        goal = objective or ("val_balanced_accuracy" if design == "l9" else "val_loss")
+            raise click.UsageError("--side and --epochs are for whole backbones: --learn all")
         order = Order(backbone, recipe, root, protocol, fold, seed, weights)
-        plan = tuning.Plan(design, goal, trials, repeats, varied)
+        plan = tuning.Plan(objective, trials, varied)
         tuning.tune(order, plan, runs, name=name, habits=Habits(workers))

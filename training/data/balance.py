@@ -1,6 +1,6 @@
-"""How often training meets each image: weights of the loss, or the order of an epoch.
+"""Decides how often training meets each image: by weights of the loss, or by the order of an epoch.
 
-A class (or a slide) with few images is met less often, and a network that is scored by its mean
+A class (or a slide) with few images is met less often, and a backbone that is scored by its mean
 loss learns to name it less often. Weights make its images count more; a balanced order shows them
 more often. Balancing slides keeps a class from being learned as the stain of its largest slide.
 """
@@ -19,7 +19,7 @@ KINDS = ("none", "class", "slide")
 
 
 def weights(samples: Sequence[Sample], by: str = "class") -> npt.NDArray[np.float32]:
-    """Weight of each sample in the loss, float32 [n], with mean 1.
+    """Return the weight of each sample in the loss, float32 [n], with mean 1.
 
     none   every sample the same.
     class  every class the same in sum.
@@ -41,7 +41,9 @@ def weights(samples: Sequence[Sample], by: str = "class") -> npt.NDArray[np.floa
 def order(
     samples: Sequence[Sample], rng: np.random.Generator, by: str = "none"
 ) -> npt.NDArray[np.int64]:
-    """Indices of one epoch in the order to be met, int64 [n]; ``by`` as for ``weights``.
+    """Return the indices of one epoch in the order to be met, int64 [n].
+
+    ``by`` is as for ``weights``.
 
     With "none" every sample comes once. Otherwise classes take turns (within each turn in random
     order), and so do the slides of a class, so that any stretch of the epoch is balanced to within
@@ -60,7 +62,7 @@ def order(
 
 
 def _nested(samples: Sequence[Sample], by: str) -> list[list[npt.NDArray[np.int64]]]:
-    """Indices of the samples, by class and within it by slide, as far as ``by`` asks for it."""
+    """Return indices of the samples, by class and within it by slide, as far as ``by`` asks."""
     if by not in KINDS:
         raise DatasetError(f"cannot balance by {by!r}; choose {', '.join(KINDS)}")
     if not samples:
@@ -73,7 +75,7 @@ def _nested(samples: Sequence[Sample], by: str) -> list[list[npt.NDArray[np.int6
 
 
 def _deck(members: npt.NDArray[np.int64], rng: np.random.Generator) -> Iterator[int]:
-    """Endlessly all members in random order, shuffled anew each time."""
+    """Yield all members in random order, endlessly, shuffled anew each time."""
     while True:
         yield from rng.permutation(members)
 
@@ -81,7 +83,7 @@ def _deck(members: npt.NDArray[np.int64], rng: np.random.Generator) -> Iterator[
 def _turns(
     sources: Sequence[Iterable[int]], length: int, rng: np.random.Generator
 ) -> npt.NDArray[np.int64]:
-    """``length`` indices: of every source one in each turn, the sources in random order."""
+    """Yield ``length`` indices: of every source one in each turn, the sources in random order."""
     decks = [iter(source) for source in sources]
     taken: list[int] = []
     while len(taken) < length:

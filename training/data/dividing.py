@@ -21,7 +21,7 @@ SHARES = {"train": 0.70, "val": 0.12, "test": 0.18}
 
 
 def rows(root: Path, relatives: Relatives, level: str, seed: int) -> list[dict[str, str]]:
-    """Rows of split.csv for every readable image, split at ``level`` (``listing.LEVELS``).
+    """Return the rows of split.csv for every readable image, split at ``level`` (see LEVELS).
 
     image    equal files stay together, nothing else.
     group    and so does everything that shares cells.
@@ -66,7 +66,7 @@ def rows(root: Path, relatives: Relatives, level: str, seed: int) -> list[dict[s
 
 
 def oddities(root: Path, relatives: Relatives) -> list[str]:
-    """What cannot be true of related images: cells of two classes, cells of two patients."""
+    """Return what cannot be true of related images: cells of two classes, cells of two patients."""
     lines = []
     for told, key in (("classes", "named"), ("patients", "patient")):
         odd = [
@@ -86,7 +86,7 @@ def oddities(root: Path, relatives: Relatives) -> list[str]:
 
 
 def divide(samples: Sequence[Sample], units: Sequence[int], level: str, seed: int) -> list[str]:
-    """Part of each sample, whole units together, each class near ``SHARES`` in every part.
+    """Return the part of each sample, whole units together, classes near ``SHARES`` in every part.
 
     Large units are placed first, each where its classes lack most; equal ones in random order.
 
@@ -125,13 +125,13 @@ def divide(samples: Sequence[Sample], units: Sequence[int], level: str, seed: in
     if empty:
         raise DatasetError(
             f"{', '.join(empty)} could not be placed in train, val and test alike: too many of "
-            f"its images hang together for a split by {level}"
+            f"its images belong together in a split by {level}"
         )
     return [placed[unit] for unit in units]
 
 
 def _guarded(relatives: Relatives, parts: Sequence[str]) -> set[int]:
-    """Training images that perhaps overlap one of val or test."""
+    """Return the training images that perhaps overlap one of val or test."""
     return {
         image
         for pair in relatives.unsure

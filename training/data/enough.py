@@ -1,4 +1,4 @@
-"""Whether a data set has what training needs, before hours are spent on it."""
+"""Checks that a data set has what training needs, before hours are spent on it."""
 
 from __future__ import annotations
 
@@ -8,20 +8,23 @@ from training.data.sample import DatasetError, Sample, counts
 
 
 def check(samples: Sequence[Sample], min_images: int) -> None:
-    """Raises DatasetError where four classes cannot be trained on ``samples``.
+    """Check that four classes can be trained on ``samples``.
 
-    min_images: how many each class needs.
+    ``min_images`` is how many images each class needs.
+
+    Raises:
+        DatasetError: they cannot.
     """
-    found = counts(samples)
-    if unstaged := found.pop("malignant", 0):
+    images_of = counts(samples)
+    if unstaged := images_of.pop("malignant", 0):
         raise DatasetError(
             f"{unstaged} malignant images have no stage, and four classes cannot be trained on "
             "them; move their folder away, or sort them into early_pre_b, pre_b and pro_b"
         )
-    there = [name for name, count in found.items() if count]
-    if len(there) < 2:
-        raise DatasetError(f"there is one class only ({', '.join(there)}): nothing to tell apart")
-    few = [f"{name} {count}" for name, count in found.items() if count < min_images]
+    classes = [name for name, count in images_of.items() if count]
+    if len(classes) < 2:
+        raise DatasetError(f"there is one class only ({', '.join(classes)}): nothing to tell apart")
+    few = [f"{name} {count}" for name, count in images_of.items() if count < min_images]
     if few:
         raise DatasetError(
             f"too few images that can be read: {', '.join(few)}; each of the four classes needs "

@@ -1,4 +1,4 @@
-"""A data set of links: split.csv and what it lists, in a folder of its own.
+"""Writes a data set of links: split.csv and what it lists, in a folder of its own.
 
 The folder of the images stays as it is, so it may be read-only, and files that cannot be read are
 left out of the listing without a change to the listing that somebody made.
@@ -17,7 +17,7 @@ Rows = Sequence[dict[str, str]]
 
 
 def rows(root: Path, sha256: dict[Path, str]) -> list[dict[str, str]]:
-    """The rows of ``root``'s own split.csv whose images could be read, with their hashes.
+    """Return the rows of ``root``'s own split.csv whose images could be read, with their hashes.
 
     sha256: of the files that could be read.
     """
@@ -28,7 +28,7 @@ def rows(root: Path, sha256: dict[Path, str]) -> list[dict[str, str]]:
 
 
 def write(root: Path, out: Path, rows: Rows) -> Path:
-    """Write ``out``/split.csv and links to what it lists in ``root``; returns the listing's path.
+    """Write ``out``/split.csv and links to what it lists in ``root``; return the listing's path.
 
     Raises:
         DatasetError: ``out`` has a split.csv already.

@@ -1,4 +1,4 @@
-"""The folder layouts that are read, and how each names classes and patients.
+"""Reads the folder layouts that are known, and how each names classes and patients.
 
 kaggle   Folders Benign, Early, Pre and Pro: the Kaggle set "Acute Lymphoblastic Leukemia (ALL)
          image dataset", doi 10.34740/kaggle/dsv/2175623. File names carry no patient.
@@ -77,7 +77,7 @@ def find(root: Path) -> Folders:
 
 
 def images(folder: Path) -> list[Path]:
-    """Image files below ``folder`` in a fixed order, hidden ones left out."""
+    """Return the image files below ``folder`` in a fixed order, hidden ones left out."""
     return [
         path
         for path in sorted(folder.rglob("*"))
@@ -86,19 +86,19 @@ def images(folder: Path) -> list[Path]:
 
 
 def written(root: Path, sample: Sample) -> str:
-    """The class as split.csv names it: by the sample's folder where that is a class's name."""
+    """Return the class as split.csv names it: by the sample's folder if that names a class."""
     folders = sample.path.relative_to(root).parts[:-1]
     return next((name for name in folders if name in NAMES), sample.named)
 
 
 def _layout(root: Path) -> str:
-    found = _layouts(root)
-    if len(found) > 1:
+    layouts = _layouts(root)
+    if len(layouts) > 1:
         raise DatasetError(
-            f"{root} mixes folder names of the layouts {' and '.join(found)}; keep one: {KNOWN}"
+            f"{root} mixes folder names of the layouts {' and '.join(layouts)}; keep one: {KNOWN}"
         )
-    if found:
-        return found[0]
+    if layouts:
+        return layouts[0]
     below = [each.name for each in sorted(root.iterdir()) if each.is_dir() and _layouts(each)]
     hint = f"; {root / below[0]} has them, give that folder" if below else ""
     raise DatasetError(f"{root} holds no images in folders named {KNOWN}{hint}")
@@ -107,12 +107,12 @@ def _layout(root: Path) -> str:
 def _layouts(root: Path) -> list[str]:
     # Names are compared as they are listed: "Benign" and "benign" are one folder on some systems.
     names = {each.name for each in root.iterdir() if each.is_dir()}
-    found = {
+    layouts = {
         "kaggle": names & set(KAGGLE),
         "classes": names & set(CLASSES),
         "cnmc": {name for name in names if CNMC_FOLD.fullmatch(name)},
     }
-    return [layout for layout, folders in found.items() if folders]
+    return [layout for layout, folders in layouts.items() if folders]
 
 
 def _classes(root: Path, layout: str) -> list[Sample]:

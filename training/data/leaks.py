@@ -1,4 +1,4 @@
-"""How much a split gives away: test images with a relative among the training images."""
+"""Measures how much a split gives away: test images with a relative among the training images."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ DRAWS = 20
 
 
 def share(relatives: Relatives, parts: Sequence[str]) -> float:
-    """Share of the samples in part "test" that have a relative in "train"; nan without a test."""
+    """Return the share of the samples in "test" that have a relative in "train".
+
+    It is nan if there is no test part.
+    """
     leaked = {
         image
         for pair in relatives.pairs
@@ -25,7 +28,7 @@ def share(relatives: Relatives, parts: Sequence[str]) -> float:
 
 
 def of_random_splits(relatives: Relatives, seed: int = 0) -> float:
-    """Mean share over ``DRAWS`` splits of the protocol "random"."""
+    """Return the mean share over ``DRAWS`` splits of the protocol "random"."""
     shares = []
     for draw in range(DRAWS):
         drawn = protocols.random_parts(relatives.samples, seed + draw)

@@ -1,4 +1,4 @@
-"""split.csv: which part each image falls into, and what the split keeps apart.
+"""Reads and writes split.csv: which part each image falls into, and what the split keeps apart.
 
 Columns path, class, split (train, val, test) and guard (0, 1) must be there; slide, group and
 patient may be; level says what the split claims to keep apart and is held against the columns.
@@ -23,6 +23,8 @@ LEVELS = ("image", "group", "patient")
 
 @dataclass(frozen=True)
 class Listing:
+    """The samples of a split.csv, and what it keeps apart."""
+
     samples: list[Sample]
     level: str
     """What no two parts share: "patient", "group" (of images that share cells), or "image", which
@@ -30,7 +32,7 @@ class Listing:
 
 
 def read(root: Path) -> Listing:
-    """The split of ``root``, in the order of its file.
+    """Return the split of ``root``, in the order of its file.
 
     Raises:
         DatasetError: a column, class, part or file that is not there, an image listed twice, or
@@ -56,14 +58,22 @@ def read(root: Path) -> Listing:
 
 
 def write(root: Path, rows: Sequence[dict[str, str]]) -> Path:
-    """Write split.csv, sorted by path; DatasetError where there is one already."""
+    """Write split.csv, sorted by path.
+
+    Raises:
+        DatasetError: there is one already.
+    """
     path = refuse_another(root)
     pd.DataFrame(rows).sort_values("path").to_csv(path, index=False)
     return path
 
 
 def refuse_another(root: Path) -> Path:
-    """Where split.csv will lie; DatasetError where it lies already."""
+    """Return where split.csv will lie.
+
+    Raises:
+        DatasetError: there is one already.
+    """
     path = root / FILE
     if path.exists():
         raise DatasetError(f"{path} is there already; move it away first")
@@ -108,7 +118,7 @@ def _level(listing: Path, samples: Sequence[Sample], claims: set[str]) -> str:
 
 
 def _objection(samples: Sequence[Sample], level: str) -> str:
-    """Why the split does not keep ``level`` apart; empty if it does."""
+    """Return why the split does not keep ``level`` apart; empty if it does."""
     if level == "image":
         return ""
     keys: dict[str, Callable[[Sample], str]] = {

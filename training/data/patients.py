@@ -1,4 +1,4 @@
-"""A table of who is who: which patient, and where known which slide, each image is of."""
+"""Reads a table of who is who: the patient, and where known the slide, of each image."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NAMED = 3
 def identified(
     samples: Sequence[Sample], root: Path, table: Path, column: str = "patient"
 ) -> list[Sample]:
-    """``samples`` with the patients of ``table``, a CSV with the columns path and ``column``.
+    """Return ``samples`` with the patients of ``table``, a CSV with columns path and ``column``.
 
     Paths are relative to ``root``. A column slide is taken over too. Rows of other images are
     passed over, so that one table may serve several folders.
@@ -38,18 +38,20 @@ def identified(
     if len(twice):
         raise DatasetError(f"{table} says two different things of {twice.iloc[0]}")
     told = rows.set_index("path").to_dict("index")
-    found, missing = [], []
+    samples_found, missing = [], []
     for sample in samples:
         name = sample.path.relative_to(root).as_posix()
         row = told.get(name, {})
         if not row.get(column):
             missing.append(name)
         slide = str(row.get("slide", "")) or sample.slide
-        found.append(dataclasses.replace(sample, patient=str(row.get(column, "")), slide=slide))
+        samples_found.append(
+            dataclasses.replace(sample, patient=str(row.get(column, "")), slide=slide)
+        )
     if missing:
         more = f" and {len(missing) - NAMED} more" if len(missing) > NAMED else ""
         raise DatasetError(
             f"{table} names no {column} for {', '.join(missing[:NAMED])}{more}; a patient-level "
             "split needs one for every image"
         )
-    return found
+    return samples_found

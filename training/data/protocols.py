@@ -1,4 +1,4 @@
-"""The protocols: which images are learned from, which choose the weights, which are tested.
+"""Makes the folds of the protocols: which images are learned from, choose the weights, are tested.
 
 ``known`` tests new fields of slides that training saw, ``random`` is what the literature does
 (fields that share cells fall on both sides), ``slides`` leaves whole slides out.
@@ -29,6 +29,8 @@ VAL_SHARE = 0.15
 
 @dataclass(frozen=True)
 class Fold:
+    """One division of the images into "train", "val" and "test"."""
+
     name: str
     parts: dict[str, list[Sample]]
     """Samples of "train", "val" and "test", in the order of the data set."""
@@ -39,7 +41,7 @@ class Fold:
 def folds(
     root: Path, protocol: str, *, seed: int = 0, left_out: Sequence[str] | None = None
 ) -> list[Fold]:
-    """The folds of one protocol.
+    """Return the folds of one protocol.
 
     known   one fold "known": the columns split and guard of split.csv.
     random  one fold "random": of each class 68% train, 12% val, 20% test, drawn by ``seed`` from
@@ -91,7 +93,7 @@ def folds(
 
 
 def testable(samples: Sequence[Sample]) -> list[str]:
-    """Names of the slides that can be left out one by one, in alphabetical order."""
+    """Return the names of the slides that can be left out one by one, in alphabetical order."""
     on_slide = Counter((s.slide, s.named) for s in samples)
     in_class = Counter(s.named for s in samples)
     sizes = Counter(s.slide for s in samples)
@@ -101,25 +103,25 @@ def testable(samples: Sequence[Sample]) -> list[str]:
         if slide
         and size >= MIN_IMAGES
         and all(
-            in_class[named] - here >= MIN_LEFT * in_class[named]
-            for (name, named), here in on_slide.items()
+            in_class[named] - samples_on_slide >= MIN_LEFT * in_class[named]
+            for (name, named), samples_on_slide in on_slide.items()
             if name == slide
         )
     )
 
 
 def random_parts(samples: Sequence[Sample], seed: int) -> dict[str, list[Sample]]:
-    """Parts of the protocol "random", of any samples."""
+    """Return the parts of the protocol "random" for any samples."""
     generator = np.random.default_rng(seed)
     part = {}
     for name in sorted({s.named for s in samples}):
-        here = sorted((s for s in samples if s.named == name), key=lambda s: s.path)
-        shuffled = generator.permutation(len(here))
-        tests = round(RANDOM_SHARES["test"] * len(here))
-        vals = round(RANDOM_SHARES["val"] * len(here))
+        of_class = sorted((s for s in samples if s.named == name), key=lambda s: s.path)
+        shuffled = generator.permutation(len(of_class))
+        tests = round(RANDOM_SHARES["test"] * len(of_class))
+        vals = round(RANDOM_SHARES["val"] * len(of_class))
         for place, index in enumerate(shuffled):
             held = "test" if place < tests else "val" if place < tests + vals else ""
-            part[here[index].path] = held or "train"
+            part[of_class[index].path] = held or "train"
     return {each: [s for s in samples if part[s.path] == each] for each in PARTS}
 
 

@@ -1,4 +1,4 @@
-"""One image of a data set and what is known of it."""
+"""Describes one image of a data set and what is known of it."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ class DatasetError(ValueError):
 
 @dataclass(frozen=True)
 class Sample:
+    """One image of a data set."""
+
     path: Path
     subtype: Subtype | None
     """None for a malignant image of unknown stage: some sets tell only benign from malignant."""
@@ -33,6 +35,7 @@ class Sample:
 
     @property
     def label(self) -> Label:
+        """Whether the image is benign or malignant."""
         return Label.MALIGNANT if self.subtype is None else self.subtype.label
 
     @property
@@ -42,7 +45,7 @@ class Sample:
 
     @property
     def target(self) -> int:
-        """Index of the class in every probability tensor.
+        """The index of the class in every probability tensor.
 
         Raises:
             DatasetError: the image is malignant of unknown stage, which is none of four classes.
@@ -56,7 +59,7 @@ class Sample:
 
 
 def counts(samples: Sequence[Sample]) -> dict[str, int]:
-    """Images of each class; "malignant" only where there are some of unknown stage."""
+    """Return how many images each class has; "malignant" only if some have no known stage."""
     names = [each.value for each in SUBTYPES]
     if any(sample.subtype is None for sample in samples):
         names.append(Label.MALIGNANT.value)
@@ -64,5 +67,9 @@ def counts(samples: Sequence[Sample]) -> dict[str, int]:
 
 
 def targets(samples: Sequence[Sample]) -> npt.NDArray[np.int64]:
-    """Class index of each sample, int64 [n]; DatasetError where a stage is unknown."""
+    """Return the class index of each sample, int64 [n].
+
+    Raises:
+        DatasetError: a stage is unknown.
+    """
     return np.array([sample.target for sample in samples], np.int64)

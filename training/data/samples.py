@@ -1,4 +1,4 @@
-"""A data set on disk: found by its layout, split by split.csv, decoded as the server does it."""
+"""Reads a data set on disk: found by its layout, split by split.csv, decoded as by the server."""
 
 from __future__ import annotations
 
@@ -35,6 +35,8 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Dataset:
+    """The samples of a folder, by part."""
+
     root: Path
     parts: dict[str, list[Sample]]
     """Samples by part: train, val, test; one part "all" where the folder has no split.csv."""
@@ -45,9 +47,15 @@ class Dataset:
 
     @property
     def has_split(self) -> bool:
+        """Whether the folder has a split.csv."""
         return "all" not in self.parts
 
     def part(self, name: str) -> list[Sample]:
+        """Return the samples of one part.
+
+        Raises:
+            DatasetError: there is no such part, or no split.csv.
+        """
         if not self.has_split and name != "all":
             raise DatasetError(
                 f"{self.root} has no split.csv; python -m training split --data ... writes one"
@@ -59,7 +67,7 @@ class Dataset:
 
 
 def read(root: Path) -> Dataset:
-    """Samples of ``root`` by part, in a fixed order.
+    """Return the samples of ``root`` by part, in a fixed order.
 
     With ``split.csv`` its column ``split`` is followed, and training images with ``guard`` 1 are
     left out. Without it every image lies in the part "all".
@@ -76,19 +84,25 @@ def read(root: Path) -> Dataset:
 
 
 def every(root: Path) -> list[Sample]:
-    """All samples of ``root`` in a fixed order, guard images included; errors as of ``read``."""
+    """Return all samples of ``root`` in a fixed order, guard images included.
+
+    Raises the errors of ``read``.
+    """
     if (root / listing.FILE).is_file():
         return listing.read(root).samples
     return layouts.find(root).samples
 
 
 def level(root: Path) -> str:
-    """What the parts of ``root``'s split.csv do not share; errors as of ``read``."""
+    """Return what the parts of ``root``'s split.csv do not share.
+
+    Raises the errors of ``read``.
+    """
     return listing.read(root).level
 
 
 def read_folder(root: Path, subtype: Subtype) -> Dataset:
-    """All images of ``root``, which are of one class, as the part "all"."""
+    """Return all images of ``root``, which are of one class, as the part "all"."""
     samples = [Sample(path, subtype) for path in layouts.images(root)]
     if not samples:
         raise DatasetError(f"{root} holds no images")
@@ -96,7 +110,7 @@ def read_folder(root: Path, subtype: Subtype) -> Dataset:
 
 
 def digest(samples: Sequence[Sample], root: Path) -> str:
-    """SHA-256 over names and bytes of the samples, for the provenance of a model."""
+    """Return SHA-256 over names and bytes of the samples, for the provenance of a model."""
     total = hashlib.sha256()
     for sample in sorted(samples, key=lambda each: each.path):
         content = hashlib.sha256(sample.path.read_bytes()).hexdigest()
@@ -107,7 +121,7 @@ def digest(samples: Sequence[Sample], root: Path) -> str:
 def decode(
     samples: Sequence[Sample],
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
-    """Pixels uint8 [n, 224, 224, 3] and quality float32 [n, q], decoded as the server does.
+    """Return pixels uint8 [n, 224, 224, 3] and quality float32 [n, q], decoded as the server does.
 
     Pixels are what the backbones see: optical densities, not the field's colours. Quality
     is in the order of ``contract.QUALITY_FIELDS``.

@@ -1,4 +1,4 @@
-"""What there is in a data set, and what to know before a score on it is trusted."""
+"""Summarises what is in a data set, and what to know before a score on it is trusted."""
 
 from __future__ import annotations
 
@@ -34,46 +34,49 @@ class Contents:
 
 
 def contents(root: Path) -> Contents:
-    """Errors as of ``samples.read``."""
+    """Return the contents of ``root``.
+
+    Raises the errors of ``samples.read``.
+    """
     listed = (root / listing.FILE).is_file()
     every = samples.every(root)
     try:
-        found = layouts.find(root)
+        folders = layouts.find(root)
     except DatasetError:
         if not listed:
             raise
         return Contents(root, "other", every, samples.level(root), {}, [])
     known = {sample.path for sample in every}
-    unlisted = [s.path.relative_to(root).as_posix() for s in found.samples if s.path not in known]
+    unlisted = [s.path.relative_to(root).as_posix() for s in folders.samples if s.path not in known]
     level = samples.level(root) if listed else ""
-    return Contents(root, found.layout, every, level, found.passed_over, unlisted)
+    return Contents(root, folders.layout, every, level, folders.passed_over, unlisted)
 
 
 def summarise(
-    found: Contents, tell: Callable[[int], object] = lambda steps: None
+    folders: Contents, tell: Callable[[int], object] = lambda steps: None
 ) -> dict[str, object]:
-    """All that is told of a data set, ready for JSON; reads and compares every image."""
-    relatives = search(found.samples, moved=found.fields, tell=tell)
+    """Return all that is told of a data set, ready for JSON; reads and compares every image."""
+    relatives = search(folders.samples, moved=folders.fields, tell=tell)
     kept, pairs = relatives.samples, relatives.pairs
     units = joined(len(kept), pairs)
-    names = [sample.path.relative_to(found.root).as_posix() for sample in kept]
+    names = [sample.path.relative_to(folders.root).as_posix() for sample in kept]
     return {
-        "layout": found.layout,
-        "images": len(found.samples),
-        "classes": counts(found.samples),
-        "slides": dict(sorted(Counter(s.slide for s in found.samples if s.slide).items())),
-        "patients": len({s.patient for s in found.samples if s.patient}),
-        "passed_over": found.passed_over,
-        "unlisted": found.unlisted,
+        "layout": folders.layout,
+        "images": len(folders.samples),
+        "classes": counts(folders.samples),
+        "slides": dict(sorted(Counter(s.slide for s in folders.samples if s.slide).items())),
+        "patients": len({s.patient for s in folders.samples if s.patient}),
+        "passed_over": folders.passed_over,
+        "unlisted": folders.unlisted,
         "unreadable": {
-            path.relative_to(found.root).as_posix(): why
+            path.relative_to(folders.root).as_posix(): why
             for path, why in relatives.unreadable.items()
         },
         "pairs": {
             "equal": len(relatives.equal),
             "near": len(relatives.near),
-            "overlapping": len(relatives.overlapping) if found.fields else None,
-            "unsure": len(relatives.unsure) if found.fields else None,
+            "overlapping": len(relatives.overlapping) if folders.fields else None,
+            "unsure": len(relatives.unsure) if folders.fields else None,
         },
         "groups": len(set(units.tolist())),
         "with_relative": len({index for pair in pairs for index in pair}) / max(1, len(kept)),
@@ -81,19 +84,19 @@ def summarise(
             [names[i], names[j]] for i, j in pairs if kept[i].named != kept[j].named
         ],
         "random_split_leaks": leaks.of_random_splits(relatives) if kept else None,
-        "split": _split(found, relatives, names),
+        "split": _split(folders, relatives, names),
     }
 
 
-def _split(found: Contents, relatives: Relatives, names: list[str]) -> dict[str, object] | None:
-    if not found.level:
+def _split(folders: Contents, relatives: Relatives, names: list[str]) -> dict[str, object] | None:
+    if not folders.level:
         return None
     parts = [
         "guard" if sample.part == "train" and sample.guard else sample.part
         for sample in relatives.samples
     ]
     return {
-        "level": found.level,
+        "level": folders.level,
         "parts": dict(Counter(parts)),
         "leaks": leaks.share(relatives, parts),
         "across": [

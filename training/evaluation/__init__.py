@@ -1,1 +1,1 @@
-"""Answers to be scored and what they are worth."""
+"""Collects answers to be scored, and says what they are worth."""

@@ -1,4 +1,4 @@
-"""Answers of a running server, to be scored."""
+"""Asks a running server for answers to be scored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every figure of the report, computed from saved predictions: the content of report.json.
+"""Computes every figure of the report from saved predictions: the content of report.json.
 
 Shares lie between 0 and 1; an interval is ``[low, high]``, and null where a class has a single
 group or where all resamples are equal; null stands for what is not defined (a score that needs a
@@ -112,7 +112,7 @@ POLICY = served.POLICY
 
 
 def compute(folder: Path, policy: Path = POLICY) -> dict[str, Any]:
-    """Every figure of the predictions in ``folder`` under a policy.
+    """Return every figure of the predictions in ``folder`` under a policy.
 
     Raises:
         PredictionsError: predictions that are missing, damaged or do not fit together.
@@ -120,7 +120,7 @@ def compute(folder: Path, policy: Path = POLICY) -> dict[str, Any]:
     """
     loaded = served.majority.Policy.load(policy)
     stored = predictions.load_all(folder)
-    found: dict[str, Any] = {
+    report: dict[str, Any] = {
         "version": VERSION,
         "classes": [each.value for each in SUBTYPES],
         "backbones": [each.value for each in BACKBONES],
@@ -152,20 +152,20 @@ def compute(folder: Path, policy: Path = POLICY) -> dict[str, Any]:
     ):
         study = Study(stored[protocol], loaded, folder)
         if protocol.startswith(OUTSIDE):
-            found["outside"][protocol.removeprefix(OUTSIDE)] = study.outside()
+            report["outside"][protocol.removeprefix(OUTSIDE)] = study.outside()
         else:
-            found["ways"][protocol] = study.protocol()
-            found["cams"][protocol] = study.cams()
+            report["ways"][protocol] = study.protocol()
+            report["cams"][protocol] = study.cams()
             probes, stress = study.changes(stored[protocol])
-            found["probes"] = found["probes"] or probes
-            found["stress"] = found["stress"] or stress
-    found["cams"] = found["cams"] or None
-    figures: dict[str, Any] = rounded(found)
+            report["probes"] = report["probes"] or probes
+            report["stress"] = report["stress"] or stress
+    report["cams"] = report["cams"] or None
+    figures: dict[str, Any] = rounded(report)
     return figures
 
 
 def rounded(value: Any) -> Any:
-    """The same with floats of six significant digits: more would be noise and bytes."""
+    """Return figures with floats of six significant digits: more would be noise and bytes."""
     if isinstance(value, float):
         return float(f"{value:.6g}")
     if isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""Named arrays in one file, written whole or not at all."""
+"""Stores named arrays in one file, written whole or not at all."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ import numpy.typing as npt
 
 
 class PredictionsError(ValueError):
-    """A file of predictions that is missing, damaged or inconsistent; the message names it."""
+    """Predictions are missing, damaged or inconsistent; the message names the file."""
 
 
-def write(path: Path, content: Mapping[str, npt.NDArray[Any]]) -> Path:
+def write(path: Path, content: Mapping[str, Any]) -> Path:
     """Write ``path`` over what was there; the same arrays give the same bytes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".tmp")
@@ -28,7 +28,7 @@ def write(path: Path, content: Mapping[str, npt.NDArray[Any]]) -> Path:
 
 @contextlib.contextmanager
 def read(path: Path) -> Iterator[dict[str, npt.NDArray[Any]]]:
-    """The arrays of a file.
+    """Open the arrays of a file.
 
     Raises:
         PredictionsError: whatever is wrong with them, also inside the ``with``; it names the file.

@@ -1,7 +1,7 @@
-"""What one backbone said about every image of one protocol, as numbers in one file.
+"""Stores what one backbone said about every image of one protocol, as numbers in one file.
 
 ``FOLDER/<protocol>/<backbone>.npz`` holds everything the report needs, so that it can be rebuilt
-without images and without networks. The protocols are known, random and slides
+without images and without backbones. The protocols are known, random and slides
 (``training.data.protocols``), and ``outside-<name>`` for sets of other laboratories.
 """
 
@@ -60,7 +60,7 @@ class Predictions:
     slides: npt.NDArray[np.str_]
     """[n], "" where unknown."""
     folds: npt.NDArray[np.str_]
-    """[n], the fold whose network answered."""
+    """[n], the fold whose backbone answered."""
     parts: npt.NDArray[np.str_]
     """[n], "test", or "val" for the rows that temperatures and weights are fitted on."""
     logits: npt.NDArray[np.float32]
@@ -86,8 +86,8 @@ class Predictions:
         }
         for name, shape in shapes.items():
             if getattr(self, name).shape != shape:
-                found = list(getattr(self, name).shape)
-                raise PredictionsError(f"{name} has shape {found}, needed is {list(shape)}")
+                actual = list(getattr(self, name).shape)
+                raise PredictionsError(f"{name} has shape {actual}, needed is {list(shape)}")
         if self.backbone not in [each.value for each in BACKBONES]:
             raise PredictionsError(f"unknown backbone {self.backbone!r}")
         if not set(self.parts.tolist()) <= set(PARTS):
@@ -115,7 +115,10 @@ class Predictions:
             raise PredictionsError(f"variant {name} holds values that are not finite numbers")
 
     def keys(self) -> list[tuple[str, str, str]]:
-        """Fold, part and path of every row; the same image has the same key in every backbone."""
+        """Return fold, part and path of every row.
+
+        The same image has the same key in every backbone.
+        """
         return list(zip(self.folds.tolist(), self.parts.tolist(), self.paths.tolist(), strict=True))
 
 
@@ -127,6 +130,7 @@ ARRAYS = tuple(
 
 
 def place(folder: Path, protocol: str, backbone: str) -> Path:
+    """Return where the predictions of one backbone in one protocol lie."""
     return folder / protocol / f"{backbone}.npz"
 
 
@@ -165,12 +169,14 @@ def load(path: Path) -> Predictions:
 
 
 def load_all(folder: Path) -> dict[str, dict[str, Predictions]]:
-    """All predictions of ``folder`` by protocol and backbone, backbones in the contract's order.
+    """Return all predictions of ``folder`` by protocol and backbone.
+
+    Backbones are in the contract's order.
 
     Raises:
         PredictionsError: a damaged file, one in the wrong place, or none at all.
     """
-    found: dict[str, dict[str, Predictions]] = {}
+    predictions: dict[str, dict[str, Predictions]] = {}
     for protocol in sorted(each for each in folder.glob("*") if each.is_dir()):
         for backbone in BACKBONES:
             path = place(folder, protocol.name, backbone.value)
@@ -182,9 +188,9 @@ def load_all(folder: Path) -> dict[str, dict[str, Predictions]]:
                     f"{path} holds {loaded.backbone} of the protocol {loaded.protocol!r}; "
                     "it was moved"
                 )
-            found.setdefault(protocol.name, {})[backbone.value] = loaded
-    if not found:
+            predictions.setdefault(protocol.name, {})[backbone.value] = loaded
+    if not predictions:
         raise PredictionsError(
             f"{folder} holds no predictions; python -m training evaluate --save {folder} makes them"
         )
-    return found
+    return predictions

@@ -1,4 +1,4 @@
-"""The figures of one protocol on the terminal."""
+"""Shows the figures of one protocol on the terminal."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ROWS = summary.ROWS | {"ece": "ECE of the label"}
 
 
 def protocol(name: str, figures: dict[str, Any], console: Console) -> None:
-    """WAY of ``training.evaluation.figures``: scores with their intervals, and the review."""
+    """Print WAY of ``training.evaluation.figures``: scores with their intervals, and the review."""
     table = Table(title=f"{name}: {figures['images']} images, {figures['groups']} groups")
     table.add_column("")
     for voter in figures["voters"]:
@@ -27,7 +27,7 @@ def protocol(name: str, figures: dict[str, Any], console: Console) -> None:
 
 
 def outside(name: str, figures: dict[str, Any], console: Console) -> None:
-    """OUTSIDE of ``training.evaluation.figures``."""
+    """Print OUTSIDE of ``training.evaluation.figures``."""
     called = ", ".join(
         f"{voter} {percent(each['called_malignant_share'])}"
         for voter, each in figures["voters"].items()
@@ -43,7 +43,7 @@ def outside(name: str, figures: dict[str, Any], console: Console) -> None:
 
 
 def cost(figures: dict[str, Any], console: Console) -> None:
-    """COST of the figures."""
+    """Print COST of the figures."""
     table = Table(title=f"cost ({figures['cpu']}, {figures['threads']} thread)")
     for title in ("", "parameters", "MACs", "master", "INT8", "ms an image", "relative"):
         table.add_column(title, justify="right")
@@ -61,7 +61,7 @@ def cost(figures: dict[str, Any], console: Console) -> None:
 
 
 def review(figures: dict[str, Any], console: Console) -> None:
-    """REVIEW of the figures, in a sentence."""
+    """Return REVIEW of the figures in a sentence."""
     alone = figures["without_review"]
     reasons = ", ".join(f"{name} {count}" for name, count in figures["reasons"].items())
     console.print(
@@ -73,11 +73,13 @@ def review(figures: dict[str, Any], console: Console) -> None:
 
 
 def missing(names: list[str], console: Console) -> None:
+    """Print what is missing, a line each."""
     for name in names:
         console.print(f"missing: {name}", markup=False)
 
 
 def percent(value: float | None) -> str:
+    """Return a share as a percentage, or ``-`` for what was not measured."""
     return "-" if value is None else f"{value:.1%}"
 
 

@@ -1,4 +1,4 @@
-"""Scores of answers: of each backbone, of the vote, and of what needs no review."""
+"""Scores answers: those of each backbone, those of the vote, and those that need no review."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ROWS = {
 
 
 def summarise(answers: Sequence[Answer]) -> dict[str, Any]:
-    """Scores by voter, review figures and the failed images; JSON-ready.
+    """Return scores by voter, review figures and the failed images, ready for JSON.
 
     Scores count answered images; the failed ones are listed, so that none is lost.
     """
@@ -46,7 +46,7 @@ def summarise(answers: Sequence[Answer]) -> dict[str, Any]:
 
 
 def review(answered: Sequence[Answer]) -> dict[str, Any]:
-    """How many answers ask for review and why, and how good the others are."""
+    """Return how many answers ask for review and why, and how good the others are."""
     alone = [each for each in answered if not each.review]
     benign = classification.BENIGN
     wrong = [each for each in alone if each.subtype != each.sample.target]
@@ -68,6 +68,7 @@ def review(answered: Sequence[Answer]) -> dict[str, Any]:
 
 
 def show(summary: dict[str, Any], console: Console) -> None:
+    """Print a summary as a table."""
     scores = summary["scores"]
     table = Table(title=f"{summary['answered']} of {summary['images']} images answered")
     table.add_column("")

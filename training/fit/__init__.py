@@ -1,1 +1,1 @@
-"""Training: recipes, epochs, checkpoints."""
+"""Trains backbones: recipes, epochs, checkpoints."""

@@ -1,4 +1,4 @@
-"""The views that a training sees, drawn ahead of the network by other threads.
+"""Draws the views that a training sees, ahead of the backbone, in other threads.
 
 Every random draw is keyed on the seed, the epoch and the place in the epoch, so an epoch that is
 taken up again in its middle goes on with the very batches it would have had.
@@ -32,12 +32,12 @@ WHOLE = (0.9, 1.2)
 """Zoom of views that show nearly all of it."""
 
 AHEAD = 3
-"""Batches that are made while the network works on one."""
+"""Batches that are made while the backbone works on one."""
 
 
 @dataclass(frozen=True)
 class Images:
-    """Fields in memory; a training part in colour, a validation part as the networks see it."""
+    """Fields in memory: a training part in colour, a validation part as the backbones see it."""
 
     pixels: npt.NDArray[np.uint8]
     """uint8 [n, 224, 224, 3]."""
@@ -51,7 +51,7 @@ class Images:
 
     @property
     def targets(self) -> npt.NDArray[np.int64]:
-        """Class indexes [n]."""
+        """The class indexes [n]."""
         return dataset.targets(self.samples)
 
     @property
@@ -60,7 +60,7 @@ class Images:
         return [sample.slide or sample.named for sample in self.samples]
 
     def digest(self) -> str:
-        """SHA-256 over pixels and classes: equal for equal images in equal order."""
+        """Return SHA-256 over pixels and classes, equal for equal images in equal order."""
         total = hashlib.sha256(np.ascontiguousarray(self.pixels).data)
         total.update(self.targets.data)
         return total.hexdigest()
@@ -111,7 +111,7 @@ class Source:
     def __init__(
         self, train: Images, drawing: Drawing, seed: int, render: random_view.Render | None = None
     ) -> None:
-        """render: what turns colour into what the networks see; None leaves the colours."""
+        """Take the images; ``render`` turns colour into what the backbones see, None keeps it."""
         self.slides, members = np.unique(train.slides, return_inverse=True)
         self._members: npt.NDArray[np.int64] = members.astype(np.int64)
         self._targets = train.targets
@@ -123,16 +123,16 @@ class Source:
 
     @property
     def steps(self) -> int:
-        """Steps of an epoch; a last, smaller batch is left out (the next order is another)."""
+        """The steps of an epoch; a last, smaller batch is left out (the next order is another)."""
         return len(self._train) // self._size
 
     @property
     def views(self) -> int:
-        """Views in a batch."""
+        """The number of views in a batch."""
         return self._size * (2 if self._drawing.pairs else 1)
 
     def epoch(self, cut: Cut, epoch: int, start: int = 0, workers: int = 1) -> Generator[Batch]:
-        """Batches of an epoch from step ``start`` on, made by ``workers`` threads."""
+        """Yield the batches of an epoch from step ``start`` on, made by ``workers`` threads."""
         order = self._order(epoch)
         steps = iter(range(start, self.steps))
         with ThreadPoolExecutor(workers) as pool:

@@ -1,4 +1,4 @@
-"""One file that a killed training goes on from: weights, optimizer, random states, progress.
+"""Stores all that a killed training goes on from: weights, optimizer, random states, progress.
 
 Keras's own ``.keras`` checkpoint loses what is not part of its configuration (which variables are
 kept from weight decay), so the variables are stored and put back into a model built anew.
@@ -17,6 +17,9 @@ from typing import Any
 import keras
 import numpy as np
 import numpy.typing as npt
+
+NO_ATTENTION = ("attention", "none")
+"""A setting in older records; nothing was ever trained with another value of it."""
 
 
 class CheckpointError(ValueError):
@@ -50,7 +53,7 @@ def save(
     average: Sequence[npt.NDArray[Any]] = (),
 ) -> None:
     """Write atomically: a kill at any moment leaves the previous checkpoint whole."""
-    arrays: dict[str, npt.NDArray[Any]] = {
+    arrays: dict[str, Any] = {
         "progress": np.array(json.dumps(dataclasses.asdict(progress))),
     }
     for part, values in {
@@ -72,24 +75,27 @@ def save(
 
 
 def progress(path: Path, settings: dict[str, Any]) -> Progress:
-    """How far the training of ``path`` has come.
+    """Return how far the training of ``path`` has come.
 
     Raises:
         CheckpointError: the file is of a training with other settings; the message says which.
     """
     with np.load(path) as stored:
-        found = Progress(**json.loads(str(stored["progress"])))
-    differ = differences(found.settings, settings)
+        stored_progress = Progress(**json.loads(str(stored["progress"])))
+    differ = differences(stored_progress.settings, settings)
     if differ:
         raise CheckpointError(
             f"{path} is of a training with another {', '.join(differ)}; give another --out, or "
             "delete the file to start anew"
         )
-    return found
+    return stored_progress
 
 
 def history(path: Path) -> list[dict[str, Any]]:
-    """Rows of the epochs that the training of ``path`` has finished; none where there is none."""
+    """Return the rows of the epochs that the training of ``path`` has finished.
+
+    There is none if there is no file.
+    """
     if not path.is_file():
         return []
     with np.load(path) as stored:
@@ -98,7 +104,7 @@ def history(path: Path) -> list[dict[str, Any]]:
 
 
 def differences(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
-    """Names of the settings that differ, those of the recipe one by one, as JSON sees them."""
+    """Return the names of settings that differ, those of the recipe one by one, as in JSON."""
     one, other = (json.loads(json.dumps(_flat(each))) for each in (one, other))
     return sorted(name for name in one.keys() | other.keys() if one.get(name) != other.get(name))
 
@@ -109,11 +115,13 @@ def _flat(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def _current(recipe: dict[str, Any]) -> dict[str, Any]:
-    """A recipe as it is written today.
+    """Return a recipe as it is written today.
 
-    Up to version 0.1 one recipe held the settings of a head and of a whole network, and the inverse
-    of the ridge; the released masters' records are so.
+    Up to version 0.1 one recipe held the settings of a head and of a whole backbone, and the
+    inverse of the ridge; the released masters' records are so. Channel attention is no longer a
+    setting.
     """
+    recipe = {name: value for name, value in recipe.items() if (name, value) != NO_ATTENTION}
     if "strength" not in recipe:
         return recipe
     rest = {name: value for name, value in recipe.items() if name not in ("head", "strength")}
@@ -137,14 +145,14 @@ def restore_optimizer(path: Path, model: keras.Model) -> None:
 
 
 def arrays(path: Path, part: str) -> list[npt.NDArray[Any]]:
-    """The arrays of ``best`` or ``average``; none where there was nothing yet."""
+    """Return the arrays of ``best`` or ``average``; none where there was nothing yet."""
     with np.load(path) as stored:
         count = sum(name.startswith(f"{part}.") for name in stored.files)
         return [stored[f"{part}.{index}"] for index in range(count)]
 
 
 def _own(model: keras.Model) -> list[Any]:
-    """Weights and the state of every seed generator, without the metrics."""
+    """Return the weights and the state of every seed generator, without the metrics."""
     metrics = {id(variable) for variable in model.metrics_variables}
     return [variable for variable in model.variables if id(variable) not in metrics]
 

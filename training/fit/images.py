@@ -1,4 +1,4 @@
-"""The images of a fold in memory: in colour to make views of, and as served to validate on."""
+"""Holds the images of a fold in memory: in colour for views, and as served to validate on."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from training.fit.batches import Images
 
 
 def render() -> Render:
-    """What turns a field in colour into what the networks see: uint8 [224, 224, 3] both."""
+    """Return what turns a field in colour into what the backbones see: uint8 [224, 224, 3] both."""
     return served.pixels.render
 
 
 def in_colour(samples: Sequence[Sample], *, nuclei: bool) -> Images:
-    """Fields as they are before ``render``, for training.
+    """Return the fields as they are before ``render``, for training.
 
     Args:
         nuclei: also find the nuclei, for views that are cut around them.
@@ -39,16 +39,22 @@ def in_colour(samples: Sequence[Sample], *, nuclei: bool) -> Images:
 
 
 def rendered(samples: Sequence[Sample]) -> Images:
-    """Fields as the networks see them, with their nuclei, for views that change no colours."""
-    found = in_colour(samples, nuclei=True)
-    assert found.nuclei is not None
+    """Return fields as the backbones see them, with their nuclei, for views of equal colours."""
+    in_colours = in_colour(samples, nuclei=True)
+    assert in_colours.nuclei is not None
     draw = served.pixels.render
-    seen = [draw(field, nuclei) for field, nuclei in zip(found.pixels, found.nuclei, strict=True)]
-    return Images(np.stack(seen), samples, found.nuclei)
+    seen = [
+        draw(field, nuclei)
+        for field, nuclei in zip(in_colours.pixels, in_colours.nuclei, strict=True)
+    ]
+    return Images(np.stack(seen), samples, in_colours.nuclei)
 
 
 def as_served(samples: Sequence[Sample]) -> Images:
-    """Fields as the networks see them, for validation; errors as of ``in_colour``."""
+    """Return the fields as the backbones see them, for validation.
+
+    Raises the errors of ``in_colour``.
+    """
     return Images(dataset.decode(samples)[0], samples)
 
 

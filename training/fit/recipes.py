@@ -1,4 +1,4 @@
-"""Which recipe a backbone is trained by: a head alone, or the network as a whole."""
+"""Chooses the recipe that a backbone is trained by: a head alone, or the backbone as a whole."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ Recipe = HeadRecipe | WholeRecipe
 
 
 def recipe(backbone: str, learn: str | None = None) -> Recipe:
-    """The recipe of ``backbone``: a voter's own, and for any other network as a whole.
+    """Return the recipe of ``backbone``: a voter's own; any other backbone is trained as a whole.
 
-    learn: "head" or "all" to train it so whatever its recipe says.
+    ``learn`` is "head" or "all" to train it so whatever its recipe says.
     """
     own: Recipe = RECIPES.get(backbone) or WholeRecipe()
     if learn == "all":
@@ -25,18 +25,18 @@ def recipe(backbone: str, learn: str | None = None) -> Recipe:
 
 
 def changed(before: Recipe, **changes: Any) -> Recipe:
-    """A copy with every change that is not None; ``augment`` takes changes of its own.
+    """Return a copy with every change that is not None; ``augment`` takes changes of its own.
 
     Raises:
         ValueError: a setting that this training would not follow, or cannot.
     """
-    given = [name for name, value in changes.items() if value is not None]
+    names = [name for name, value in changes.items() if value is not None]
     known = {each.name for each in dataclasses.fields(before)}
-    if unused := [name for name in given if name not in known]:
+    if unused := [name for name in names if name not in known]:
         only = (
-            "a network that is trained as a whole (--learn all)"
+            "a backbone that is trained as a whole (--learn all)"
             if isinstance(before, HeadRecipe)
             else "a head that is fitted alone (--learn head)"
         )
         raise ValueError(f"{', '.join(unused)}: only for {only}")
-    return before.changed(**{name: changes[name] for name in given})
+    return before.changed(**{name: changes[name] for name in names})

@@ -1,4 +1,4 @@
-"""One training from a fold of the images to the master and its record."""
+"""Runs one training, from a fold of the images to the master and its record."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Order:
     weights: str = "none"
 
     def named(self) -> protocols.Fold:
-        """The fold that is asked for.
+        """Return the fold that is asked for.
 
         Raises:
             RunError: the protocol has no such fold, or several and none was named.
@@ -59,19 +59,19 @@ class Order:
         """
         if self.protocol == "slides" and self.fold:
             return protocols.folds(self.root, self.protocol, left_out=[self.fold])[0]
-        found = protocols.folds(self.root, self.protocol)
-        names = ", ".join(each.name for each in found)
+        folds = protocols.folds(self.root, self.protocol)
+        names = ", ".join(each.name for each in folds)
         if self.fold:
-            found = [each for each in found if each.name == self.fold]
-        if len(found) != 1:
+            folds = [each for each in folds if each.name == self.fold]
+        if len(folds) != 1:
             raise RunError(
                 f"the protocol {self.protocol!r} has the folds {names}; name one by --fold"
             )
-        return found[0]
+        return folds[0]
 
 
 def place(runs: Path, protocol: str, fold: str, backbone: str) -> Path:
-    """Where the trainings of all protocols and folds lie side by side."""
+    """Return where the trainings of all protocols and folds lie side by side."""
     return runs / protocol / fold / backbone
 
 
@@ -104,7 +104,6 @@ def train(order: Order, out: Path, *, habits: epochs.Habits | None = None) -> No
     val = images.as_served(parts["val"])
     history: list[dict[str, Any]] = []
     chosen: int | None = None
-    attention = "none"
     if isinstance(order.recipe, HeadRecipe):
         runs = out.parents[2] if out.parts[-3:-2] == (order.protocol,) else out
         best = head.fit(
@@ -116,16 +115,15 @@ def train(order: Order, out: Path, *, habits: epochs.Habits | None = None) -> No
             weights=order.weights,
         )
     else:
-        attention = order.recipe.attention
         best, history = _fit_whole(order, order.recipe, parts["train"], val, out, habits)
         chosen = choice.chosen(history, order.recipe)["epoch"]
-    net = masters.save(out / f"{name}.keras", name, best, attend=attention, taps=order.recipe.taps)
-    logits = answer(net, val.pixels)
+    model = masters.save(out / f"{name}.keras", name, best, taps=order.recipe.taps)
+    logits = answer(model, val.pixels)
     scored = classification.scores(val.targets, logits.argmax(1))
     content = record.stamped(
         **settings,
         resolution=SIDE,
-        parameters=net.count_params(),
+        parameters=model.count_params(),
         backend=keras.config.backend(),
         history=history,
         chosen_epoch=chosen,
@@ -144,7 +142,7 @@ def _fit_whole(
     out: Path,
     habits: epochs.Habits | None,
 ) -> tuple[list[npt.NDArray[Any]], list[dict[str, Any]]]:
-    """Best weights and history of a network that is trained as a whole."""
+    """Return the best weights and the history of a backbone that is trained as a whole."""
     learned = images.in_colour(train, nuclei=recipe.augment.on_nuclei > 0)
     earlier = checkpoint.history(out / epochs.CHECKPOINT)
     with contextlib.closing(Board(out, earlier)) as board:
@@ -168,7 +166,7 @@ def _fit_whole(
 
 
 def _settings(order: Order, fold: protocols.Fold) -> dict[str, Any]:
-    """What decides the outcome: the part of the record that is known before the training."""
+    """Return what decides the outcome: the part of the record that is known before the training."""
     return {
         "backbone": order.backbone,
         "way": order.protocol,
@@ -203,7 +201,7 @@ def _refuse_another(written: Path, settings: dict[str, Any]) -> None:
 
 
 def origin(weights: str) -> str | dict[str, Any]:
-    """Which file a training began with, by its hash, and how that one was trained."""
+    """Return which file a training began with, by its hash, and how that one was trained."""
     path = Path(weights)
     if weights in ("none", "imagenet") or not path.is_file():
         return weights  # a missing file is told by whoever reads it
@@ -211,8 +209,8 @@ def origin(weights: str) -> str | dict[str, Any]:
 
 
 def described(path: Path) -> dict[str, Any]:
-    """A file of weights by its hash, and how a master was trained by its record."""
-    found: dict[str, Any] = {
+    """Return a file of weights by its hash, and how a master was trained by its record."""
+    content: dict[str, Any] = {
         "file": path.name,
         "kind": "master" if path.suffix == ".keras" else "feature extractor",
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
@@ -221,8 +219,8 @@ def described(path: Path) -> dict[str, Any]:
     if path.suffix == ".keras" and beside.is_file():
         earlier = json.loads(beside.read_text(encoding="utf-8"))
         keep = ("way", "fold", "seed", "starting_weights", "recipe", "chosen_epoch", "git_commit")
-        found |= {key: earlier[key] for key in keep if key in earlier}
-    return found
+        content |= {key: earlier[key] for key in keep if key in earlier}
+    return content
 
 
 def _show(row: dict[str, Any]) -> None:

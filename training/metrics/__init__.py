@@ -1,1 +1,1 @@
-"""Pure functions from answers to figures."""
+"""Computes figures from answers, in pure functions."""

@@ -1,4 +1,4 @@
-"""Whether probabilities mean what they say: ECE, reliability, Brier scores.
+"""Measures whether probabilities mean what they say: ECE, reliability, Brier scores.
 
 Confidence here is that of the label: ``p(benign)`` for an answer benign, ``1 - p(benign)`` else.
 Where the majority of votes goes against the mean probability it can lie below one half.
@@ -19,7 +19,7 @@ BINS = 15
 
 
 def confidence(probabilities: Floats, answers: npt.NDArray[np.int64]) -> Floats:
-    """Confidence in the label that answers [n] imply, by probabilities [n, 4]."""
+    """Return the confidence in the label that answers [n] imply, by probabilities [n, 4]."""
     benign = probabilities[:, BENIGN]
     return np.where(answers == BENIGN, benign, 1 - benign)
 
@@ -36,14 +36,14 @@ class Bins:
     right: npt.NDArray[np.bool_]
 
     def columns(self) -> Floats:
-        """Row, confidence and correctness in the row's bin, [n, bins, 3]; sums of it give ECE."""
-        found = np.zeros((len(self.place), len(self.edges) - 1, 3))
+        """Return row, confidence and correctness in the row's bin, [n, bins, 3]; sums give ECE."""
+        columns = np.zeros((len(self.place), len(self.edges) - 1, 3))
         values = np.stack([np.ones(len(self.place)), self.confidence, self.right], 1)
-        found[np.arange(len(self.place)), self.place] = values
-        return found
+        columns[np.arange(len(self.place)), self.place] = values
+        return columns
 
     def reliability(self) -> list[dict[str, Any]]:
-        """Mean confidence and share right of each bin; None where a bin is empty."""
+        """Return the mean confidence and share right of each bin; None where a bin is empty."""
         table = []
         for low, high, (count, confidence, right) in zip(
             self.edges[:-1], self.edges[1:], self.columns().sum(0), strict=True
@@ -61,11 +61,12 @@ class Bins:
 
 
 def equal_width(confidence: Floats, right: npt.NDArray[np.bool_], bins: int = BINS) -> Bins:
+    """Sort rows into bins of equal width by their confidence."""
     return _bins(np.linspace(0, 1, bins + 1), confidence, right)
 
 
 def equal_mass(confidence: Floats, right: npt.NDArray[np.bool_], bins: int = BINS) -> Bins:
-    """Bins of about equally many rows; rows of one confidence stay together."""
+    """Sort rows into bins of about equally many; rows of one confidence stay together."""
     inner = np.unique(np.quantile(confidence, np.linspace(0, 1, bins + 1)[1:-1]))
     return _bins(np.concatenate([[0.0], inner, [1.0]]), confidence, right)
 
@@ -77,26 +78,27 @@ def _bins(edges: Floats, confidence: Floats, right: npt.NDArray[np.bool_]) -> Bi
 
 
 def ece(sums: Floats) -> Floats:
-    """Expected calibration error [...] of sums [..., bins, 3] of ``Bins.columns``."""
+    """Return the expected calibration error [...] of sums [..., bins, 3] of ``Bins.columns``."""
     gaps = np.abs(sums[..., 1] - sums[..., 2]).sum(-1)
     total = sums[..., 0].sum(-1)
-    return np.divide(gaps, total, out=np.full(np.shape(total), np.nan), where=total > 0)
+    errors: Floats = np.divide(gaps, total, out=np.full(np.shape(total), np.nan), where=total > 0)
+    return errors
 
 
 def brier(probabilities: Floats, targets: npt.NDArray[np.int64]) -> Floats:
-    """Squared distance [n] of probabilities [n, 4] from the truth; between 0 and 2."""
+    """Return the squared distance [n] of probabilities [n, 4] from the truth; between 0 and 2."""
     distances: Floats = ((probabilities - np.eye(len(SUBTYPES))[targets]) ** 2).sum(1)
     return distances
 
 
 def label_brier(probabilities: Floats, targets: npt.NDArray[np.int64]) -> Floats:
-    """The same [n] for benign/malignant, between 0 and 1."""
+    """Return the squared distance [n] for benign/malignant, between 0 and 1."""
     distances: Floats = (probabilities[:, BENIGN] - (targets == BENIGN)) ** 2
     return distances
 
 
 def surprise(probabilities: Floats, targets: npt.NDArray[np.int64]) -> Floats:
-    """Negative log likelihood [n], in nats; a probability of 0 counts as 1e-12."""
+    """Return the negative log likelihood [n], in nats; a probability of 0 counts as 1e-12."""
     likely = probabilities[np.arange(len(targets)), targets]
     nats: Floats = -np.log(np.maximum(likely, 1e-12))
     return nats

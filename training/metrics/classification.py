@@ -1,4 +1,4 @@
-"""Scores of four-class answers and of the benign/malignant answer they imply.
+"""Scores four-class answers and the benign/malignant answer that they imply.
 
 Every score follows from the confusion table, so a bootstrap needs only tables: the functions work
 on any number of tables at once.
@@ -21,21 +21,21 @@ Floats = npt.NDArray[np.float64]
 
 
 def confusion(targets: npt.ArrayLike, answers: npt.ArrayLike) -> npt.NDArray[np.int64]:
-    """Counts int64 [4, 4]: row is the true class, column the answer."""
+    """Return the counts int64 [4, 4]: row is the true class, column the answer."""
     table = np.zeros((len(SUBTYPES), len(SUBTYPES)), np.int64)
     np.add.at(table, (np.asarray(targets, int), np.asarray(answers, int)), 1)
     return table
 
 
 def scores(targets: npt.ArrayLike, answers: npt.ArrayLike) -> dict[str, Any]:
-    """All scores of int answers [n] against int targets [n]; None where a class is missing."""
+    """Return all scores of int answers [n] against int targets [n]; None if a class is missing."""
     table = confusion(targets, answers)
-    found = {name: as_json(float(value)) for name, value in from_confusion(table).items()}
-    return {"images": int(table.sum()), **found, "confusion": table.tolist()}
+    by_name = {name: as_json(float(value)) for name, value in from_confusion(table).items()}
+    return {"images": int(table.sum()), **by_name, "confusion": table.tolist()}
 
 
 def from_confusion(tables: npt.ArrayLike) -> dict[str, Floats]:
-    """Scores, each [...], of confusion tables [..., 4, 4]; NaN where not defined.
+    """Return the scores, each [...], of confusion tables [..., 4, 4]; NaN where not defined.
 
     Sensitivity is the share of malignant fields called malignant (of whichever stage),
     specificity that of benign fields called benign. Balanced accuracy (which is macro recall),
@@ -67,26 +67,26 @@ def from_confusion(tables: npt.ArrayLike) -> dict[str, Floats]:
 
 
 def by_class(tables: Floats) -> tuple[Floats, Floats, Floats, Floats]:
-    """Fields, recall, precision and F1, each [..., k], of tables [..., k, k].
+    """Return the fields, recall, precision and F1, each [..., k], of tables [..., k, k].
 
     Recall, precision and F1 of a class without fields are NaN.
     """
     right = np.diagonal(tables, axis1=-2, axis2=-1)
     fields, answered = tables.sum(-1), tables.sum(-2)
-    there = fields > 0
+    present = fields > 0
     precision = np.where(answered > 0, right / np.maximum(answered, 1), 0.0)
     return (
         fields,
         _share(right, fields),
-        np.where(there, precision, np.nan),
-        np.where(there, 2 * right / np.maximum(fields + answered, 1), np.nan),
+        np.where(present, precision, np.nan),
+        np.where(present, 2 * right / np.maximum(fields + answered, 1), np.nan),
     )
 
 
 def mcc(tables: Floats) -> Floats:
-    """Matthews correlation [...] of tables [..., k, k] (J. Gorodkin, 2004, for several classes).
+    """Return the Matthews correlation [...] of tables [..., k, k] (J. Gorodkin, 2004).
 
-    NaN where all fields are of one class or all answers are.
+    It is NaN where all fields are of one class or all answers are.
     """
     total = tables.sum((-1, -2))
     fields, answered = tables.sum(-1), tables.sum(-2)
@@ -96,12 +96,13 @@ def mcc(tables: Floats) -> Floats:
 
 
 def _binary(tables: Floats) -> Floats:
-    """Tables [..., 2, 2] of benign and malignant."""
+    """Return the tables [..., 2, 2] of benign and malignant."""
     rows = np.stack([tables[..., BENIGN, :], tables[..., MALIGNANT, :].sum(-2)], -2)
     return np.stack([rows[..., BENIGN], rows[..., MALIGNANT].sum(-1)], -1)
 
 
 def softmax(logits: npt.ArrayLike, temperature: float = 1.0) -> Floats:
+    """Return the probabilities over the last axis of logits, divided by ``temperature``."""
     scaled = np.asarray(logits, float) / temperature
     scaled = np.exp(scaled - scaled.max(-1, keepdims=True))
     probabilities: Floats = scaled / scaled.sum(-1, keepdims=True)
@@ -109,7 +110,7 @@ def softmax(logits: npt.ArrayLike, temperature: float = 1.0) -> Floats:
 
 
 def nll(logits: npt.ArrayLike, targets: npt.NDArray[np.int64], temperature: float = 1.0) -> float:
-    """Mean negative log likelihood, in nats, of logits [n, 4] over targets [n]."""
+    """Return the mean negative log likelihood, in nats, of logits [n, 4] over targets [n]."""
     scaled = np.asarray(logits, float) / temperature
     top = scaled.max(1)
     norm = top + np.log(np.exp(scaled - top[:, None]).sum(1))
@@ -117,16 +118,17 @@ def nll(logits: npt.ArrayLike, targets: npt.NDArray[np.int64], temperature: floa
 
 
 def as_json(value: float) -> float | None:
-    """JSON has no NaN: what is not defined is null."""
+    """Return null for what is not defined, since JSON has no NaN."""
     return None if math.isnan(value) else value
 
 
 def _share(part: npt.ArrayLike, total: npt.ArrayLike) -> Floats:
     part, total = np.asarray(part, np.float64), np.asarray(total, np.float64)
-    return np.divide(part, total, out=np.full(np.shape(part), np.nan), where=total > 0)
+    shares: Floats = np.divide(part, total, out=np.full(np.shape(part), np.nan), where=total > 0)
+    return shares
 
 
 def _mean(values: Floats) -> Floats:
-    """Mean over the last axis of what is defined."""
+    """Return the mean over the last axis of what is defined."""
     defined = ~np.isnan(values)
     return _share(np.where(defined, values, 0).sum(-1), defined.sum(-1))

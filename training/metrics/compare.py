@@ -1,4 +1,4 @@
-"""Whether one voter is better than another on the same images."""
+"""Tests whether one voter is better than another on the same images."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from scipy.stats import binomtest
 
 
 class McNemar(NamedTuple):
+    """The counts of McNemar's test and its p."""
+
     first_only: int
     """Images that the first alone has right."""
     second_only: int
@@ -19,7 +21,7 @@ class McNemar(NamedTuple):
 
 
 def mcnemar(first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_]) -> McNemar:
-    """Exact McNemar test of who is right [n] and who is right [n] (Q. McNemar, 1947)."""
+    """Apply the exact McNemar test to who is right [n] and who is right [n] (Q. McNemar, 1947)."""
     ahead = int(np.count_nonzero(first & ~second))
     behind = int(np.count_nonzero(second & ~first))
     apart = ahead + behind

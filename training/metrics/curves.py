@@ -1,4 +1,4 @@
-"""ROC and precision-recall curves of the malignant label, and the areas under them."""
+"""Computes ROC and precision-recall curves of the malignant label, and the areas under them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ POINTS = 200
 
 
 def roc(targets: npt.NDArray[np.int64], malignancy: Floats) -> dict[str, Any] | None:
-    """ROC curve of a score [n] that is high for malignant; None where a label is missing."""
+    """Return the ROC curve of a score [n] that is high for malignant; None if there is no label."""
     truth = targets != BENIGN
     if truth.all() or not truth.any():
         return None
@@ -28,7 +28,10 @@ def roc(targets: npt.NDArray[np.int64], malignancy: Floats) -> dict[str, Any] | 
 
 
 def pr(targets: npt.NDArray[np.int64], malignancy: Floats) -> dict[str, Any] | None:
-    """Precision-recall curve of malignant and average precision; None where a label is missing."""
+    """Return the precision-recall curve of malignant, and average precision.
+
+    It is None if a label is missing.
+    """
     truth = targets != BENIGN
     if truth.all() or not truth.any():
         return None
@@ -43,7 +46,7 @@ def pr(targets: npt.NDArray[np.int64], malignancy: Floats) -> dict[str, Any] | N
 def areas(
     targets: npt.NDArray[np.int64], malignancy: Floats, weights: Floats
 ) -> tuple[Floats, Floats]:
-    """ROC area and average precision, each [m], under m weightings [m, n] of the rows.
+    """Return ROC area and average precision, each [m], under m weightings [m, n] of the rows.
 
     scikit-learn's functions take one weighting at a time; a bootstrap needs a thousand.
     """

@@ -1,4 +1,4 @@
-"""Ways to make one answer of three backbones, from their calibrated probabilities [3, n, 4]."""
+"""Makes one answer of three backbones, from their calibrated probabilities [3, n, 4]."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ RANKED = 2
 
 
 class Fused(NamedTuple):
+    """The answers of one fusion."""
+
     answers: npt.NDArray[np.int64]
     """[n], class indexes."""
     malignancy: Floats
@@ -25,7 +27,7 @@ class Fused(NamedTuple):
 
 
 def majority(votes: npt.NDArray[np.int64], probabilities: Floats) -> Fused:
-    """The served rule (``model_repository/vote/1/majority.py``) for votes [3, n].
+    """Apply the served rule (``model_repository/vote/1/majority.py``) to votes [3, n].
 
     The label is the majority over benign/malignant of the votes, the class the majority among the
     winning side's votes, ties to the highest mean probability. A vote is the argmax of the
@@ -41,19 +43,19 @@ def majority(votes: npt.NDArray[np.int64], probabilities: Floats) -> Fused:
 
 
 def mean(probabilities: Floats) -> Fused:
-    """The class of the highest mean probability."""
+    """Choose the class of the highest mean probability."""
     return weighted(probabilities, np.full(len(probabilities), 1 / len(probabilities)))
 
 
 def weighted(probabilities: Floats, weights: Floats) -> Fused:
-    """The class of the highest weighted mean probability; weights [3] or [3, n] sum to 1."""
+    """Choose the class of the highest weighted mean probability; weights [3] or [3, n] sum to 1."""
     weights = np.broadcast_to(weights.reshape(len(weights), -1), probabilities.shape[:2])
     pooled = np.einsum("kn,knc->nc", weights, probabilities)
     return Fused(pooled.argmax(1), 1 - pooled[:, BENIGN], pooled)
 
 
 def weights(probabilities: Floats, targets: npt.NDArray[np.int64], *, steps: int = 200) -> Floats:
-    """Weights [3] of a linear opinion pool, fitted on validation rows.
+    """Return the weights [3] of a linear opinion pool, fitted on validation rows.
 
     They have the highest likelihood of targets [n], found by expectation maximisation (a mixture
     of three fixed distributions, so there is one optimum), and are then drawn halfway to equal
@@ -61,15 +63,15 @@ def weights(probabilities: Floats, targets: npt.NDArray[np.int64], *, steps: int
     """
     count = len(probabilities)
     likely = np.maximum(probabilities[:, np.arange(len(targets)), targets], 1e-12)
-    found = np.full(count, 1 / count)
+    mixture = np.full(count, 1 / count)
     for _ in range(steps if likely.size else 0):
-        shares = found[:, None] * likely
-        found = (shares / shares.sum(0)).mean(1)
-    return (found + 1 / count) / 2
+        shares = mixture[:, None] * likely
+        mixture = (shares / shares.sum(0)).mean(1)
+    return (mixture + 1 / count) / 2
 
 
 def fuzzy_rank(probabilities: Floats, ranked: int = RANKED) -> Fused:
-    """Fuzzy rank fusion with the Gompertz function (R. Kundu and others, Scientific Reports 2021).
+    """Fuse by fuzzy rank with the Gompertz function (R. Kundu and others, Sci. Rep. 2021).
 
     Each backbone gives its ``ranked`` best classes the rank ``1 - exp(-exp(-2 p))``, low for a
     high p, and all others the penalty 1 - 1/e, the rank of p = 0. A class is scored by the sum

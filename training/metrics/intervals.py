@@ -1,4 +1,4 @@
-"""95% intervals by a bootstrap over groups.
+"""Computes 95% intervals by a bootstrap over groups.
 
 Fields of one group share cells, so a bootstrap over fields would take the same cells for
 independent ones and give intervals that are too narrow. Here whole groups are drawn, with
@@ -35,25 +35,26 @@ class Resamples:
 
     @property
     def weights(self) -> Floats:
-        """How often each row was drawn, [resamples, n]."""
+        """Return how often each row was drawn, [resamples, n]."""
         return self.counts[:, self.place].astype(np.float64)
 
     def sums(self, values: npt.ArrayLike) -> Floats:
-        """Sums [resamples, ...] over the rows drawn of values [n, ...]."""
+        """Return the sums [resamples, ...] over the rows drawn of values [n, ...]."""
         values = np.asarray(values, np.float64)
         grouped = np.zeros((self.counts.shape[1], *values.shape[1:]))
         np.add.at(grouped, self.place, values)
-        return np.tensordot(self.counts, grouped, 1)
+        return np.asarray(np.tensordot(self.counts, grouped, 1), np.float64)
 
     def means(self, values: npt.ArrayLike, where: npt.ArrayLike | None = None) -> Floats:
-        """Means [resamples] of values [n], over the rows that ``where`` [n] picks; else NaN."""
+        """Return means [resamples] of values [n] over rows that ``where`` [n] picks; else NaN."""
         picked = np.ones(len(self.place)) if where is None else np.asarray(where, np.float64)
         total = self.sums(picked)
         part = self.sums(np.asarray(values, np.float64) * picked)
-        return np.divide(part, total, out=np.full(len(total), np.nan), where=total > 0)
+        means: Floats = np.divide(part, total, out=np.full(len(total), np.nan), where=total > 0)
+        return means
 
     def interval(self, values: Floats) -> list[float] | None:
-        """The percentile interval of a statistic's resamples [resamples].
+        """Return the percentile interval of a statistic's resamples [resamples].
 
         None where a class has a single group, where the statistic is too often undefined, and
         where it is the same in all resamples: that nothing went wrong in some groups does not

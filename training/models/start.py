@@ -1,4 +1,4 @@
-"""Starting weights from a file: a master of this project or a bare feature extractor."""
+"""Loads starting weights from a file: a master of this project or a bare feature extractor."""
 
 from __future__ import annotations
 
@@ -48,8 +48,11 @@ def load(
 
 
 def _load_either(path: Path, whole: keras.Model | None, features: keras.Model) -> None:
-    """The whole application first: its file also has layers of the names of a shortened one, in
-    another order, and would be taken for one."""
+    """Load the whole application first.
+
+    Its file also has layers of the names of a shortened one, in another order, and would be taken
+    for one.
+    """
     if whole is None or whole is features:
         return _load_features(path, features)
     before = whole.get_weights()
@@ -61,7 +64,7 @@ def _load_either(path: Path, whole: keras.Model | None, features: keras.Model) -
 
 
 def _load_features(path: Path, features: keras.Model) -> None:
-    """Keras leaves what the file lacks as it was and only warns; here that is an error."""
+    """Load weights; raise where the file lacks some, as Keras only warns of that."""
     before = features.get_weights()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)

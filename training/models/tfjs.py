@@ -1,4 +1,4 @@
-"""Weights as TensorFlow.js stores them, read with the standard library and numpy alone.
+"""Reads weights as TensorFlow.js stores them, with the standard library and numpy alone.
 
 A manifest lists groups of weights; each group names its shard files, and its weights lie in them
 one after another without gaps, little-endian, quantised or not. A manifest is a JSON file (bare,
@@ -61,6 +61,11 @@ class Weight:
 
     @classmethod
     def parse(cls, raw: Any, place: str) -> Weight:
+        """Read an entry of a manifest; ``place`` names the file in the error.
+
+        Raises:
+            TfjsError: it is no such entry.
+        """
         try:
             name, dtype, shape = raw["name"], raw["dtype"], tuple(raw["shape"])
             how = raw.get("quantization")
@@ -79,7 +84,7 @@ class Weight:
         return cls(name, shape, dtype, stored, scale, minimum)
 
     def read(self, content: bytes) -> npt.NDArray[Any]:
-        """The array out of exactly its bytes."""
+        """Return the array out of exactly its bytes."""
         values = np.frombuffer(content, self.stored)
         if self.scale is not None and self.dtype == "float32":
             values = values.astype(np.float32) * np.float32(self.scale) + np.float32(self.minimum)
@@ -89,12 +94,12 @@ class Weight:
 
     @property
     def size(self) -> int:
-        """Bytes in the shards."""
+        """Bytes of the weight in the shards."""
         return math.prod(self.shape) * np.dtype(self.stored).itemsize
 
 
 def load(manifest: str, files: Mapping[str, bytes]) -> dict[str, npt.NDArray[Any]]:
-    """Every weight of a manifest, dequantised, by name.
+    """Return every weight of a manifest, dequantised, by name.
 
     Args:
         manifest: path of the manifest among ``files``.
@@ -104,7 +109,7 @@ def load(manifest: str, files: Mapping[str, bytes]) -> dict[str, npt.NDArray[Any
         TfjsError: a file is missing, cut off, too long or of another kind; the message names it.
     """
     folder = posixpath.dirname(manifest)
-    found: dict[str, npt.NDArray[Any]] = {}
+    by_name: dict[str, npt.NDArray[Any]] = {}
     for group in _groups(manifest, _content(manifest, files)):
         try:
             names, entries = list(group["paths"]), list(group["weights"])
@@ -121,15 +126,15 @@ def load(manifest: str, files: Mapping[str, bytes]) -> dict[str, npt.NDArray[Any
             )
         start = 0
         for weight in weights:
-            if weight.name in found:
+            if weight.name in by_name:
                 raise TfjsError(f"{manifest}: {weight.name} is listed twice")
-            found[weight.name] = weight.read(content[start : start + weight.size])
+            by_name[weight.name] = weight.read(content[start : start + weight.size])
             start += weight.size
-    return found
+    return by_name
 
 
 def exported(text: str, place: str) -> Any:
-    """The one literal that a CommonJS module exports, as Python values.
+    """Return the one literal that a CommonJS module exports, as Python values.
 
     Args:
         text: JavaScript, as a bundler minifies it (unquoted keys, ``!0`` for true, ``.5``).
@@ -150,7 +155,7 @@ def exported(text: str, place: str) -> Any:
 
 
 def _as_json(text: str, start: int, place: str) -> Iterator[str]:
-    """The tokens of the literal at ``start``, written as JSON wants them, up to its end."""
+    """Yield the tokens of the literal at ``start``, written as JSON wants them, up to its end."""
     depth = 0
     while True:
         match = _TOKEN.match(text, start)
@@ -173,16 +178,16 @@ def _as_json(text: str, start: int, place: str) -> Iterator[str]:
 def _groups(place: str, content: bytes) -> list[Any]:
     try:
         text = content.decode()
-        found = exported(text, place) if place.endswith(WRAPPED) else json.loads(text)
+        parsed = exported(text, place) if place.endswith(WRAPPED) else json.loads(text)
     except ValueError as error:
         if isinstance(error, TfjsError):
             raise
         raise TfjsError(f"{place}: no JSON, or cut off: {error}") from error
-    if isinstance(found, dict):
-        found = found.get("weightsManifest")
-    if not (isinstance(found, list) and found):
+    if isinstance(parsed, dict):
+        parsed = parsed.get("weightsManifest")
+    if not (isinstance(parsed, list) and parsed):
         raise TfjsError(f"{place}: holds no weights manifest")
-    return found
+    return parsed
 
 
 def _shard(path: str, files: Mapping[str, bytes]) -> bytes:

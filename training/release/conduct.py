@@ -62,7 +62,7 @@ def release(
 
 
 def started(step: Step) -> int:
-    """Run the command of a step, with this terminal or pipe as its output; returns its exit code.
+    """Run the command of a step with this terminal or pipe as its output; return its exit code.
 
     It finds the same packages as this process, whatever the current folder is.
     """
@@ -75,7 +75,7 @@ def started(step: Step) -> int:
 
 
 def shown(step: Step) -> str:
-    """The command for the screen, without most of the test images."""
+    """Return the command for the screen, without most of the test images."""
     words = step.command
     if step.phase == "serve":
         words = (*words[:3], "...", *words[words.index("--model-repository") :])
@@ -94,7 +94,7 @@ def _failed(step: Step, code: int, out: Path) -> str:
 
 @contextmanager
 def _ended_by_sigterm() -> Iterator[None]:
-    """SIGTERM ends the running step too; without this it would run on alone."""
+    """Let SIGTERM end the running step too; without this it would run on alone."""
 
     def end(number: int, _frame: FrameType | None) -> None:
         raise SystemExit(128 + number)

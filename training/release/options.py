@@ -1,4 +1,4 @@
-"""What a release is made of, and where its parts lie."""
+"""Says what a release is made of, and where its parts lie."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ class Options:
 
     @property
     def answers(self) -> Path:
-        """What the server said about test images."""
+        """The file of what the server said about test images."""
         return self.out / "answers.csv"
 
     def start_of(self, backbone: str) -> Path:
-        """The file that holds a backbone's early layers.
+        """Return the file that holds a backbone's early layers.
 
         Raises:
             ReleaseError: there is none.
@@ -58,7 +58,11 @@ class Options:
         )
 
     def check(self) -> None:
-        """Raises ReleaseError for folders that cannot be those of a release."""
+        """Check that the folders can be those of a release.
+
+        Raises:
+            ReleaseError: they cannot.
+        """
         data, out = self.data.resolve(), self.out.resolve()
         if out.is_relative_to(data):
             raise ReleaseError(f"{self.out} lies in {self.data}; write to a folder outside of it")

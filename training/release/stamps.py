@@ -1,4 +1,4 @@
-"""Which steps are done: a file for each, with the digest of its command and of what it read."""
+"""Keeps which steps are done: a file for each, with the digest of its command and its inputs."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ class Stamps:
     """The stamps of one release, in ``folder``."""
 
     def __init__(self, folder: Path) -> None:
-        """A folder that is there or will be made."""
+        """Take the folder of the stamps, which is there or will be made."""
         self.folder = folder
 
     @staticmethod
     def digest(step: Step) -> str:
-        """SHA-256 over the command and the content of everything that the step reads."""
+        """Return SHA-256 over the command and the content of everything that the step reads."""
         total = hashlib.sha256(json.dumps(step.command).encode())
         for path in step.reads:
             for file in files(path):
@@ -30,7 +30,7 @@ class Stamps:
         return total.hexdigest()
 
     def done(self, step: Step, digest: str) -> bool:
-        """Whether ``step`` ran to its end when its digest was this one.
+        """Return whether ``step`` ran to its end when its digest was this one.
 
         All that it wrote has to be there.
         """
@@ -51,7 +51,7 @@ class Stamps:
                 path.unlink(missing_ok=True)
 
     def finish(self, step: Step, digest: str, seconds: float) -> None:
-        """Say that the step ran to its end; ``digest`` is the one from before it ran."""
+        """Note that the step ran to its end; ``digest`` is the one from before it ran."""
         self.folder.mkdir(parents=True, exist_ok=True)
         content = {
             "step": step.name,
@@ -67,8 +67,8 @@ class Stamps:
 
 
 def files(path: Path) -> list[Path]:
-    """A file itself, or the files below a folder; Python's caches are left out."""
+    """Return a file itself, or the files below a folder; Python's caches are left out."""
     if not path.is_dir():
         return [path] if path.is_file() else []
-    found = (each for each in path.rglob("*") if each.is_file())
-    return sorted(each for each in found if "__pycache__" not in each.parts)
+    paths = (each for each in path.rglob("*") if each.is_file())
+    return sorted(each for each in paths if "__pycache__" not in each.parts)

@@ -1,4 +1,4 @@
-"""The steps of a release: the command of each, what it reads and what it writes."""
+"""Lists the steps of a release: the command of each, what it reads and what it writes."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ class Step:
 
     @property
     def phase(self) -> str:
-        """One of PHASES."""
+        """The phase of the step, one of PHASES."""
         return self.name.partition("-")[0]
 
 
 def steps(o: Options) -> Iterator[Step]:
-    """Every step in its order. A step is made when those before it have run."""
+    """Yield every step in its order. A step is made when those before it have run."""
     root, split = o.images, o.images / listing.FILE
     masters, converted, models = o.out / "masters", o.out / "converted", o.out / "models"
     predictions, policy, report = o.out / "predictions", o.out / "policy.json", o.out / "report"
@@ -128,7 +128,10 @@ def steps(o: Options) -> Iterator[Step]:
 
 
 def command(text: str, *arguments: object, **options: object) -> Command:
-    """The words of a command line; an option that is None is left out, one that is True a flag."""
+    """Return the words of a command line.
+
+    An option that is None is left out; one that is True is a flag.
+    """
     words = [*text.split(), *map(str, arguments)]
     for name, value in options.items():
         if value is not None:
@@ -138,7 +141,7 @@ def command(text: str, *arguments: object, **options: object) -> Command:
 
 
 def proof_images(split: Path, count: int) -> list[Path]:
-    """``count`` test images, evenly over the listing and so over the classes."""
+    """Return ``count`` test images, evenly over the listing and so over the classes."""
     with split.open(newline="", encoding="utf-8") as lines:
         rows = [row["path"] for row in csv.DictReader(lines) if row["split"] == "test"]
     taken = min(count, len(rows))

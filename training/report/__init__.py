@@ -1,4 +1,4 @@
-"""What was measured, made readable: report.html, pictures, the model card.
+"""Makes what was measured readable: report.html, pictures, the model card.
 
 Everything here is rendered from one dict, the ``report.json`` that
 ``training.evaluation.figures.compute`` describes. Nothing is measured in this package, and what

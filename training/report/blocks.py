@@ -1,4 +1,4 @@
-"""What a section of the report is made of; the template knows how each block looks."""
+"""Defines what a section of the report is made of; the template knows how each block looks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from training.report.numbers import MISSING
 
 @dataclass(frozen=True)
 class Text:
-    """A paragraph. kind: "" (plain), "lead", "note" (small), "missing"."""
+    """A paragraph; its kind is "" (plain), "lead", "note" (small) or "missing"."""
 
     text: str
     kind: str = ""
@@ -19,6 +19,8 @@ class Text:
 
 @dataclass(frozen=True)
 class Bullets:
+    """A list of short texts."""
+
     items: Sequence[str]
 
 
@@ -33,15 +35,17 @@ class Tile:
 
 @dataclass(frozen=True)
 class Tiles:
+    """Figures in large type, side by side."""
+
     tiles: Sequence[Tile]
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A table's cell with a look: "good", "bad", "open", or "" for a plain one."""
+    """A table's cell, marked "good", "bad" or "open", or "" for a plain one."""
 
     text: str
-    look: str = ""
+    tone: str = ""
     remark: str = ""
     """In small type under the text."""
 
@@ -62,11 +66,14 @@ class Table:
 
 @dataclass(frozen=True)
 class Plots:
+    """Plots side by side under one caption."""
+
     panels: Sequence[Panel | None]
     caption: str = ""
 
     @property
     def drawn(self) -> list[Panel]:
+        """The plots that could be drawn."""
         return [panel for panel in self.panels if panel is not None]
 
 
@@ -75,11 +82,13 @@ Block = Text | Bullets | Tiles | Table | Plots
 
 @dataclass
 class Section:
+    """A section of the page: its heading and its blocks."""
+
     anchor: str
     title: str
     blocks: list[Block] = field(default_factory=list)
 
 
 def missing(what: str) -> Text:
-    """Says that a part was not measured; a part is never left out in silence."""
+    """Return a text that says that a part was not measured: none is left out in silence."""
     return Text(f"{what}: {MISSING}.", "missing")

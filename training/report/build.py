@@ -20,13 +20,13 @@ STAMPS: Final = ("made", "git_commit", "versions")
 def build(
     predictions: Path, policy: Path, out: Path, card_path: Path, *, own_images: bool = False
 ) -> list[Path]:
-    """Compute every figure and write all outputs; returns what was written.
+    """Compute every figure and write all outputs; return what was written.
 
     The same predictions and policy give the same bytes: figures that have not changed keep the
     stamp of the report.json that is there.
 
     Args:
-        own_images: the networks were trained on other images than the released ones, of which page
+        own_images: the backbones were trained on other images than the released ones, of which page
             and card then say nothing.
 
     Raises:
@@ -58,13 +58,13 @@ def write(figures: Figures, out: Path, card_path: Path) -> list[Path]:
 
 
 def as_json(figures: Figures) -> str:
-    """Indented JSON with lists of plain values on one line, so that a diff can be read."""
+    """Write figures as indented JSON with lists of plain values on one line, for readable diffs."""
     text = json.dumps(figures, indent=1, allow_nan=False, ensure_ascii=False)
     return re.sub(r"\[\n([^\[\]{}]*?)\n\s*\]", _one_line, text) + "\n"
 
 
 def finite(value: Any) -> Any:
-    """The same with null for what is no finite number: JSON has no other word for it."""
+    """Return the same with null for what is no finite number: JSON has no other word for it."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
@@ -72,12 +72,12 @@ def finite(value: Any) -> Any:
     return [finite(each) for each in value] if isinstance(value, list | tuple) else value
 
 
-def _one_line(found: re.Match[str]) -> str:
-    return "[" + " ".join(line.strip() for line in found[1].splitlines()) + "]"
+def _one_line(match: re.Match[str]) -> str:
+    return "[" + " ".join(line.strip() for line in match[1].splitlines()) + "]"
 
 
 def _keep_stamp(figures: dict[str, Any], path: Path) -> dict[str, Any]:
-    """The figures with the stamp of the file that is there, if nothing else differs."""
+    """Return the figures with the stamp of the file that is there, if nothing else differs."""
     try:
         before = json.loads(path.read_text(encoding="utf-8"))
         old = before["provenance"]

@@ -1,4 +1,4 @@
-"""Plots as inline SVG for the page and as PNG for the README, the same bytes for the same input.
+"""Draws plots as inline SVG and as PNG, the same bytes for the same input.
 
 A plot is a function that draws on one Axes. The page takes it alone, as a panel that fits a
 phone; a picture sets several side by side.
@@ -35,7 +35,7 @@ class Panel:
 
 
 def svg(panel: Panel) -> str:
-    """The panel as an inline ``<svg>`` element that follows the page's colours and font."""
+    """Return the panel as an inline ``<svg>`` element that follows the page's colours and font."""
     from matplotlib import rc_context
 
     name = "p" + hashlib.sha256(f"{panel.title}|{panel.alt}".encode()).hexdigest()[:10]
@@ -49,7 +49,7 @@ def svg(panel: Panel) -> str:
 
 
 def png(path: Path, rows: Sequence[Sequence[Panel]], heading: str) -> None:
-    """Panels in rows as one PNG with a heading, for places that show no SVG of ours."""
+    """Draw panels in rows as one PNG with a heading, for places that show no SVG of ours."""
     from matplotlib import rc_context
 
     width = max(sum(panel.width for panel in row) for row in rows)

@@ -1,4 +1,4 @@
-"""The model card: what the models are for, what not, and how they did; from the same figures.
+"""Writes the model card from the same figures: what the models are for, what not, how they did.
 
 Its headings follow M. Mitchell et al., "Model Cards for Model Reporting" (2019).
 """
@@ -19,8 +19,8 @@ from training.report.sections import aims, backbones, made, maps, review, shortc
 from training.report.sections.protocols import CHOSEN, means
 from training.report.sections.protocols import table as scores
 from training.report.wording import (
+    BACKBONE_NAMES,
     CLASSES,
-    MEMBERS,
     PROTOCOLS,
     VOTERS,
     named,
@@ -31,7 +31,7 @@ _SPECIAL = re.compile(r"([\\`*<>|\[\]])")
 
 
 def render(figures: Figures, records: Mapping[str, Any]) -> str:
-    """The card in Markdown; ``records`` are the masters' training records by backbone."""
+    """Return the card in Markdown; ``records`` are the masters' training records by backbone."""
     template = environment(autoescape=False).get_template("card.md.j2")
     text = template.render(
         verdict=verdict,
@@ -47,7 +47,7 @@ def render(figures: Figures, records: Mapping[str, Any]) -> str:
             "slides": in_markdown(slides.section(figures)),
             "probes": in_markdown(shortcuts.probing(figures)),
             "maps": in_markdown(maps.section(figures)),
-            "members": in_markdown(backbones.section(figures)),
+            "backbones": in_markdown(backbones.section(figures)),
             "calibration": markdown(_calibration(figures)),
             "provenance": markdown(_provenance(figures)),
         },
@@ -66,24 +66,24 @@ def render(figures: Figures, records: Mapping[str, Any]) -> str:
 
 
 def records(masters: Path) -> dict[str, Any]:
-    """The training records beside the masters, those that are there.
+    """Return the training records beside the masters, those that are there.
 
     Raises:
         ValueError: a record that is no JSON; the message names it.
     """
-    found = {}
-    for name in MEMBERS:
+    by_backbone = {}
+    for name in BACKBONE_NAMES:
         path = masters / f"{name}.json"
         if path.is_file():
             try:
-                found[name] = json.loads(path.read_text(encoding="utf-8"))
+                by_backbone[name] = json.loads(path.read_text(encoding="utf-8"))
             except ValueError as error:
                 raise ValueError(f"{path} is no training record: {error}") from error
-    return found
+    return by_backbone
 
 
 def markdown(table: Table) -> str:
-    """A table as GitHub's Markdown, its caption in bold above."""
+    """Return a table as GitHub's Markdown, its caption in bold above."""
     head = [plain(name) for name in table.head]
     words = {*range(table.names), len(head) - 1 if table.chips else 0}
     rule = ["---" if place in words else "---:" for place in range(len(head))]
@@ -93,12 +93,12 @@ def markdown(table: Table) -> str:
 
 
 def in_markdown(section: Section) -> str:
-    """The tables of a section, and what in it was not measured."""
+    """Return the tables of a section, and what in it was not measured."""
     return "\n\n".join(filter(None, map(_block, section.blocks)))
 
 
 def plain(text: str) -> str:
-    """Text that Markdown takes for text, on one line."""
+    """Return the text that Markdown takes for text, on one line."""
     return _SPECIAL.sub(r"\\\1", " ".join(str(text).split()))
 
 
@@ -116,16 +116,18 @@ def _cell(cell: str | Cell) -> str:
 
 def _models(figures: Figures, records: Mapping[str, Any]) -> Table:
     cost = made.cost(figures)
-    found = next((block for block in cost.blocks if isinstance(block, Table)), None)
-    if found is not None:
-        return found
-    rows = [[VOTERS[name], numbers.number(at(records, name, "parameters"))] for name in MEMBERS]
-    return Table("Networks", ("Network", "Parameters"), rows)
+    table = next((block for block in cost.blocks if isinstance(block, Table)), None)
+    if table is not None:
+        return table
+    rows = [
+        [VOTERS[name], numbers.number(at(records, name, "parameters"))] for name in BACKBONE_NAMES
+    ]
+    return Table("Backbones", ("Backbone", "Parameters"), rows)
 
 
 def _training(records: Mapping[str, Any]) -> Table:
     rows = []
-    for name in MEMBERS:
+    for name in BACKBONE_NAMES:
         data = at(records, name, "data")
         train = at(data, "parts", "train") or at(data, "train")
         classes = at(train, "classes") or {}
@@ -142,7 +144,7 @@ def _training(records: Mapping[str, Any]) -> Table:
                 numbers.count(at(train, "images")) if train else "not recorded",
             ]
         )
-    head = ("Network", "Data", "Images by class", "SHA-256 of the images", "Images")
+    head = ("Backbone", "Data", "Images by class", "SHA-256 of the images", "Images")
     return Table("Trained on", head, rows, names=4)
 
 
@@ -154,11 +156,11 @@ def _calibration(figures: Figures) -> Table:
     for protocol, title in PROTOCOLS.items():
         row = [title]
         for voter in voters:
-            found = at(figures, "ways", protocol, "voters", voter)
-            interval = at(found, "intervals", "ece")
-            row.append(numbers.decimal(at(found, "scores", "ece"), interval))
+            voter_scores = at(figures, "ways", protocol, "voters", voter)
+            interval = at(voter_scores, "intervals", "ece")
+            row.append(numbers.decimal(at(voter_scores, "scores", "ece"), interval))
         rows.append(row)
-    head = ("Way", *(named(VOTERS, voter) for voter in voters))
+    head = ("Protocol", *(named(VOTERS, voter) for voter in voters))
     return Table("Expected calibration error of the label", head, rows)
 
 
@@ -167,7 +169,7 @@ def _provenance(figures: Figures) -> Table:
         ["figures computed", str(at(figures, "provenance", "made") or numbers.MISSING)],
         ["by commit", str(at(figures, "provenance", "git_commit") or numbers.MISSING)],
     ]
-    for name in MEMBERS:
+    for name in BACKBONE_NAMES:
         masters = at(figures, "provenance", "predictions", "known", name, "masters") or {}
         digest = ", ".join(str(each) for each in masters.values()) or numbers.MISSING
         rows.append([f"{VOTERS[name]}, SHA-256 of the evaluated master", digest])

@@ -1,4 +1,4 @@
-"""The goals of the project, and where in the figures each is measured.
+"""Lists the goals of the project, and where in the figures each is measured.
 
 The figures come from report.json alone; ``training.report.verdicts`` has the rule.
 """
@@ -16,7 +16,7 @@ from training.report.wording import PROTOCOLS, VOTE, VOTERS
 
 
 def _vote(protocol: str, name: str, figure: str, bound: float, **more: Any) -> Goal:
-    """A goal for one score of the vote in one protocol."""
+    """Return a goal for one score of the vote in one protocol."""
     read = partial(score, protocol=protocol, voter=VOTE, name=name)
     more.setdefault("size", lambda figures: at(figures, "ways", protocol, "groups"))
     return Goal(PROTOCOLS[protocol], f"vote, {figure}", read, bound, key=(protocol, name), **more)
@@ -39,45 +39,45 @@ def _answered(figures: Figures) -> float | None:
 
 
 def _balanced(figures: Figures) -> str:
-    found = score(figures, "slides", VOTE, "balanced_accuracy")
-    return f"mean of the classes {found.as_share()}" if found.known else ""
+    balanced = score(figures, "slides", VOTE, "balanced_accuracy")
+    return f"mean of the classes {balanced.as_share()}" if balanced.known else ""
 
 
 def _ahead(figures: Figures) -> Measured:
-    found = compare(figures, "known", "class")
-    return found.pair.difference if found else Measured()
+    comparison = compare(figures, "known", "class")
+    return comparison.pair.difference if comparison else Measured()
 
 
 def _best(figures: Figures) -> str:
-    found = compare(figures, "known", "class")
-    return f"the best is {VOTERS[found.best]}; {found.against()}" if found else ""
+    comparison = compare(figures, "known", "class")
+    return f"the best is {VOTERS[comparison.best]}; {comparison.against()}" if comparison else ""
 
 
 HEALTHY: Final = "healthy-other-labs"
 
 
 def _outside(figures: Figures) -> Measured:
-    found = at(figures, "outside", HEALTHY)
-    return measured(at(found, "malignant_without_review_share"), at(found, "interval"))
+    healthy = at(figures, "outside", HEALTHY)
+    return measured(at(healthy, "malignant_without_review_share"), at(healthy, "interval"))
 
 
 def _worst(*families: str) -> Callable[[Figures], Measured]:
-    """Share of the vote's labels that the worst variant of the families changed.
+    """Return the share of the vote's labels that the worst variant of the families changed.
 
     Nothing where a family is missing: the worst of the others would flatter.
     """
 
     def read(figures: Figures) -> Measured:
         variants = list((at(figures, "probes", "variants") or {}).values())
-        found = [
+        shares = [
             measured(at(each, "voters", VOTE, "label_changed"), each.get("label_changed_interval"))
             for each in variants
             if each.get("family") in families
         ]
-        there = {each.get("family") for each in variants}
-        if not there.issuperset(families) or not all(each.known for each in found):
+        families_measured = {each.get("family") for each in variants}
+        if not families_measured.issuperset(families) or not all(each.known for each in shares):
             return Measured()
-        return max(found, key=lambda each: each.number)
+        return max(shares, key=lambda each: each.number)
 
     return read
 
@@ -115,7 +115,7 @@ GOALS: Final = (
     _vote("known", "sensitivity", "sensitivity", 0.99),
     Goal(
         PROTOCOLS["known"],
-        "vote less its best member, four classes accuracy",
+        "vote less its best backbone, four classes accuracy",
         _ahead,
         0.0,
         strict=True,
@@ -194,7 +194,7 @@ GOALS: Final = (
 
 
 def outcomes(figures: Figures) -> list[Outcome]:
-    """Every goal with what was measured."""
+    """Return every goal with what was measured."""
     return [
         Outcome(goal, goal.read(figures), goal.size(figures), goal.beside(figures))
         for goal in GOALS
@@ -202,10 +202,10 @@ def outcomes(figures: Figures) -> list[Outcome]:
 
 
 def bound(protocol: str, name: str) -> float | None:
-    """The goal for one score of the vote, or None where there is none."""
+    """Return the goal for one score of the vote, or None where there is none."""
     return next((each.bound for each in GOALS if each.key == (protocol, name)), None)
 
 
 def before(protocol: str, name: str) -> str:
-    """What colour features or the paper reached in one score, or nothing."""
+    """Return what colour features or the paper reached in one score, or nothing."""
     return next((each.before for each in GOALS if each.key == (protocol, name)), "")

@@ -1,4 +1,4 @@
-"""Figures as text: at most three significant digits, percentages with one decimal.
+"""Writes figures as text: at most three significant digits, percentages with one decimal.
 
 Every function takes None for what was not measured and says so. Rounding never makes a value
 look certain: 0.9998 is ``>99.9%`` and 0.0002 is ``<0.1%``.
@@ -16,22 +16,22 @@ Interval = Sequence[float | None] | None
 
 
 def known(value: object) -> TypeGuard[float]:
-    """Whether ``value`` is a finite number."""
+    """Return whether ``value`` is a finite number."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def percent(value: float | None) -> str:
-    """A share as a percentage: 0.9613 is ``96.1%``."""
+    """Return a share as a percentage: 0.9613 is ``96.1%``."""
     return f"{_hundred(value)}%" if known(value) else MISSING
 
 
 def share(value: float | None, interval: Interval = None) -> str:
-    """A share with its 95% interval: ``96.1% (93.0-98.2)``."""
+    """Return a share with its 95% interval: ``96.1% (93.0-98.2)``."""
     return percent(value) + _bracket(interval, _hundred) if known(value) else MISSING
 
 
 def number(value: float | None, unit: str = "") -> str:
-    """Three significant digits, thousands as k, M, G: 3_228_864 is ``3.23 M``."""
+    """Write three significant digits, thousands as k, M, G: 3_228_864 is ``3.23 M``."""
     if not known(value):
         return MISSING
     text = _three(value)
@@ -39,7 +39,7 @@ def number(value: float | None, unit: str = "") -> str:
 
 
 def size(value: float | None) -> str:
-    """Bytes: 6_465_928 is ``6.47 MB``."""
+    """Write a number of bytes: 6_465_928 is ``6.47 MB``."""
     if not known(value):
         return MISSING
     text = _three(value)
@@ -47,17 +47,17 @@ def size(value: float | None) -> str:
 
 
 def decimal(value: float | None, interval: Interval = None) -> str:
-    """A score between -1 and 1 that is no share, three decimals: ``0.912 (0.871-0.954)``."""
+    """Return a score between -1 and 1 that is no share, three decimals: ``0.912 (0.871-0.954)``."""
     return _score(value) + _bracket(interval, _score) if known(value) else MISSING
 
 
 def count(value: float | None) -> str:
-    """A whole number with separators, exact: ``2,743``."""
+    """Return a whole number with separators, exact: ``2,743``."""
     return f"{round(value):,}" if known(value) else MISSING
 
 
 def points(value: float | None, interval: Interval = None) -> str:
-    """A difference of shares in percentage points, signed: ``+1.2 points (-0.3 to +2.4)``."""
+    """Return a difference of shares in percentage points: ``+1.2 points (-0.3 to +2.4)``."""
     if not known(value):
         return MISSING
     text = f"{100 * value:+.1f} points"
@@ -68,7 +68,7 @@ def points(value: float | None, interval: Interval = None) -> str:
 
 
 def p_value(value: float | None) -> str:
-    """``p = 0.012``, ``p < 0.001``."""
+    """Write a p as ``p = 0.012`` or ``p < 0.001``."""
     if not known(value):
         return MISSING
     if value < 0.001:
@@ -77,7 +77,7 @@ def p_value(value: float | None) -> str:
 
 
 def none_failed(size: float) -> str:
-    """What a count of no failures among ``size`` still allows.
+    """Return what a count of no failures among ``size`` still allows.
 
     The rule of three: J. Hanley and A. Lippman-Hand, "If nothing goes wrong, is everything all
     right?" (JAMA, 1983). It takes the units as independent.

@@ -1,4 +1,4 @@
-"""The report as one HTML file: no script, no network, plots inline."""
+"""Writes the report as one HTML file: no script, no network, plots inline."""
 
 from __future__ import annotations
 
@@ -47,16 +47,16 @@ SECTIONS: Final[tuple[Callable[[Figures], Section], ...]] = (
 
 
 def sections(figures: Figures) -> list[Section]:
-    """All sections, in order; what was not measured is in them as such.
+    """Return all sections, in order; what was not measured is in them as such.
 
-    The project's goals are for the released networks alone.
+    The project's goals are for the released backbones alone.
     """
     left_out = (aims.section,) if at(figures, OWN_IMAGES) else ()
     return [make(figures) for make in SECTIONS if make not in left_out]
 
 
 def render(figures: Figures) -> str:
-    """The whole page. The same figures give the same bytes."""
+    """Return the whole page. The same figures give the same bytes."""
     from markupsafe import Markup
 
     template = environment().get_template("report.html.j2")
@@ -72,7 +72,7 @@ def render(figures: Figures) -> str:
 
 
 def environment(**options: Any) -> Any:
-    """Jinja over this package's templates; escapes unless told otherwise, missing names raise."""
+    """Return Jinja over this package's templates, which escapes and refuses missing names."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     settings = {"autoescape": True, "trim_blocks": True, "lstrip_blocks": True}
@@ -82,7 +82,7 @@ def environment(**options: Any) -> Any:
 
 
 def _style() -> str:
-    """The style sheet after the colours, light and dark, that page and plots share."""
+    """Return the style sheet after the colours, light and dark, that page and plots share."""
     colours = palette.variables().values()
     light = "".join(f"--{name}:{value};" for name, value, _ in colours)
     dark = "".join(f"--{name}:{value};" for name, _, value in colours)

@@ -1,4 +1,4 @@
-"""Colours, marks and type of every plot; one voter looks the same everywhere.
+"""Defines colours, marks and type of every plot; one voter looks the same everywhere.
 
 The hues are those of Okabe and Ito ("Color Universal Design", 2008), which readers with any of
 the usual colour-vision deficiencies can tell apart, darkened or lightened until they stand out
@@ -13,7 +13,9 @@ from typing import Any, Final
 
 
 @dataclass(frozen=True)
-class Look:
+class VoterStyle:
+    """The style of one voter in every plot: its colours, mark and dash."""
+
     colour: str
     dark: str
     """The colours on a dark screen."""
@@ -21,16 +23,16 @@ class Look:
     dash: Any = "-"
 
 
-LOOKS: Final = {
-    "majority": Look("#16202c", "#f2f5f8", "o"),
-    "mobilenet": Look("#c77c00", "#f0aa33", "s"),
-    "xception": Look("#00805d", "#2fc79a", "^"),
-    "inception_v3": Look("#2b8cc4", "#6fc3f2", "D"),
-    "mean": Look("#0a5ea8", "#5f9fe6", "v", (0, (5, 1.5))),
-    "weighted": Look("#a8518a", "#e39ac8", "p", (0, (3, 1.5, 1, 1.5))),
-    "fuzzy_rank": Look("#c24d00", "#ff8a4c", "*", (0, (1, 1.2))),
+STYLES: Final = {
+    "majority": VoterStyle("#16202c", "#f2f5f8", "o"),
+    "mobilenet": VoterStyle("#c77c00", "#f0aa33", "s"),
+    "xception": VoterStyle("#00805d", "#2fc79a", "^"),
+    "inception_v3": VoterStyle("#2b8cc4", "#6fc3f2", "D"),
+    "mean": VoterStyle("#0a5ea8", "#5f9fe6", "v", (0, (5, 1.5))),
+    "weighted": VoterStyle("#a8518a", "#e39ac8", "p", (0, (3, 1.5, 1, 1.5))),
+    "fuzzy_rank": VoterStyle("#c24d00", "#ff8a4c", "*", (0, (1, 1.2))),
 }
-OTHER: Final = Look("#6d5a9c", "#b4a2e6", "h", (0, (4, 2)))
+OTHER: Final = VoterStyle("#6d5a9c", "#b4a2e6", "h", (0, (4, 2)))
 
 INK, MUTED, FAINT, PAPER = "#16202d", "#5b6876", "#dde3e9", "#ffffff"
 GOOD, BAD, CHANCE, FILL = "#00785a", "#b23a12", "#8a95a1", "#2468a8"
@@ -46,15 +48,16 @@ NEUTRALS: Final = {
 }
 
 
-def look(voter: str) -> Look:
-    return LOOKS.get(voter, OTHER)
+def style(voter: str) -> VoterStyle:
+    """Return the style of a voter; voters without a style of their own share one."""
+    return STYLES.get(voter, OTHER)
 
 
 def variables() -> dict[str, tuple[str, str, str]]:
-    """CSS name, light and dark value of every colour by the hex code that the plots use."""
+    """Return CSS name, light and dark value of every colour, by the hex code in the plots."""
     voters = {
         each.colour: (f"voter-{name.replace('_', '-')}", each.colour, each.dark)
-        for name, each in {**LOOKS, "other": OTHER}.items()
+        for name, each in {**STYLES, "other": OTHER}.items()
     }
     return voters | {code: (name, code, dark) for code, (name, dark) in NEUTRALS.items()}
 

@@ -1,4 +1,4 @@
-"""The three pictures of the README."""
+"""Draws the three pictures of the README."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _forest(figures: Figures, protocol: str, name: str) -> Panel | None:
 
 
 def _both(title: str, draws: Callable[..., Panel | None], **options: str) -> list[Slot]:
-    """The same plot for slides never seen and for known ones, side by side."""
+    """Draw the same plot for slides never seen and for known ones, side by side."""
     return [
         (f"{PROTOCOLS[protocol]}: {title}", partial(draws, protocol=protocol, **options))
         for protocol in ("slides", "known")
@@ -44,8 +44,8 @@ def _both(title: str, draws: Callable[..., Panel | None], **options: str) -> lis
 
 
 PICTURES: Final[dict[str, tuple[str, list[list[Slot]]]]] = {
-    "ways.png": ("Three ways to score the same networks", _protocols()),
-    "doubt.png": (
+    "protocols.png": ("Three protocols for the same backbones", _protocols()),
+    "review.png": (
         "What stated confidence is worth, and what review leaves",
         [
             _both("reliability", reliability),
@@ -53,7 +53,7 @@ PICTURES: Final[dict[str, tuple[str, list[list[Slot]]]]] = {
         ],
     ),
     "cells.png": (
-        "Answers on slides never seen, and where the maps look",
+        "Answers on slides never seen, and where the maps are hot",
         [
             [
                 ("Slide by slide", partial(slides, protocol="slides", question="label")),
@@ -66,7 +66,7 @@ PICTURES: Final[dict[str, tuple[str, list[list[Slot]]]]] = {
 
 
 def draw(figures: Figures, out: Path) -> list[Path]:
-    """Write every picture into ``out``; returns their paths."""
+    """Write every picture into ``out``; return their paths."""
     for name, (heading, rows) in PICTURES.items():
         panels = [[draws(figures) or _empty(title) for title, draws in row] for row in rows]
         canvas.png(out / name, panels, heading)
@@ -74,7 +74,7 @@ def draw(figures: Figures, out: Path) -> list[Path]:
 
 
 def _empty(title: str) -> Panel:
-    """A panel that says that its part was not measured."""
+    """Return a panel that says that its part was not measured."""
 
     def draw(ax: Any) -> None:
         ax.set_axis_off()

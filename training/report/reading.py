@@ -1,4 +1,4 @@
-"""Safe access to the dict of figures: what is not there reads as None, never as an error.
+"""Reads the dict of figures safely: what is not there is None, never an error.
 
 ``Figures`` is the content of report.json; ``training.evaluation.figures`` describes it.
 """
@@ -14,18 +14,19 @@ from training.report import numbers
 Figures = Mapping[str, Any]
 
 OWN_IMAGES: Final = "own_images"
-"""True in the figures of networks that were trained on other images than the released ones."""
+"""True in the figures of backbones that were trained on other images than the released ones."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """A figure with its 95% interval; None where there is none."""
+    """A figure with its 95% interval; None if there is none."""
 
     value: float | None = None
     interval: tuple[float, float] | None = None
 
     @property
     def known(self) -> bool:
+        """Whether there is a finite number."""
         return numbers.known(self.value)
 
     @property
@@ -35,17 +36,20 @@ class Measured:
         return self.value
 
     def as_share(self) -> str:
+        """Return the figure as a percentage with its interval."""
         return numbers.share(self.value, self.interval)
 
     def as_points(self) -> str:
+        """Return the figure as percentage points with its interval."""
         return numbers.points(self.value, self.interval)
 
     def as_decimal(self) -> str:
+        """Return the figure with three decimals and its interval."""
         return numbers.decimal(self.value, self.interval)
 
 
 def measured(value: object, interval: Any = None) -> Measured:
-    """What stands in the figures as a ``Measured``; anything but finite numbers becomes None."""
+    """Return a figure as a ``Measured``; anything but finite numbers becomes None."""
     if not numbers.known(value):
         return Measured()
     whole = isinstance(interval, list | tuple) and len(interval) == 2
@@ -56,7 +60,7 @@ def measured(value: object, interval: Any = None) -> Measured:
 
 
 def at(figures: Any, *keys: str) -> Any:
-    """``figures[key][key]...``, or None as soon as one is missing."""
+    """Return ``figures[key][key]...``, or None as soon as one is missing."""
     for key in keys:
         if not isinstance(figures, Mapping) or figures.get(key) is None:
             return None
@@ -65,13 +69,13 @@ def at(figures: Any, *keys: str) -> Any:
 
 
 def score(figures: Figures, protocol: str, voter: str, name: str) -> Measured:
-    """One score of one voter in one protocol, with its interval."""
-    found = at(figures, "ways", protocol, "voters", voter)
-    return measured(at(found, "scores", name), at(found, "intervals", name))
+    """Return one score of one voter in one protocol, with its interval."""
+    scores = at(figures, "ways", protocol, "voters", voter)
+    return measured(at(scores, "scores", name), at(scores, "intervals", name))
 
 
 def reviewed(review: Figures | None, name: str) -> Measured:
-    """One figure of the answers without review, with its interval."""
+    """Return one figure of the answers without review, with its interval."""
     value = at(review, name)
     value = at(review, "without_review", name) if value is None else value
     return measured(value, at(review, "intervals", name))

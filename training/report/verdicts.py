@@ -1,4 +1,4 @@
-"""A goal, and the rule that decides whether it is met.
+"""Defines a goal, and the rule that decides whether it is met.
 
 The verdict goes by the measured value, and says so when the 95% interval reaches across the goal.
 """
@@ -16,6 +16,8 @@ MET, NOT_MET, UNKNOWN = "met", "not met", numbers.MISSING
 
 @dataclass(frozen=True)
 class Goal:
+    """One goal of the project: a figure, where it is read, and the bound it has to reach."""
+
     where: str
     figure: str
     read: Callable[[Figures], Measured]
@@ -37,6 +39,7 @@ class Goal:
 
     @property
     def goal(self) -> str:
+        """The bound in words, such as ``at least 95.0%``."""
         if self.strict:
             return f"{'more' if self.at_least else 'less'} than {self.bound:g}"
         sign = "at least" if self.at_least else "at most"
@@ -45,6 +48,8 @@ class Goal:
 
 @dataclass(frozen=True)
 class Outcome:
+    """A goal with what was measured."""
+
     goal: Goal
     found: Measured
     size: float | None
@@ -52,6 +57,7 @@ class Outcome:
 
     @property
     def verdict(self) -> str:
+        """Whether the goal is met, or that it was not measured."""
         if not self.found.known:
             return UNKNOWN
         return MET if self._holds(self.found.number) else NOT_MET

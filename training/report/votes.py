@@ -1,6 +1,6 @@
-"""Does the vote beat its best member, and if not, why: worked out from the figures.
+"""Works out whether the vote beats its best backbone, and if not, why.
 
-A majority of three is better than its members only as far as they err on different images. What
+A majority of three is better than its backbones only as far as they err on different images. What
 McNemar's tables count between two voters is enough to say how far that holds here.
 """
 
@@ -12,7 +12,7 @@ from typing import Final
 
 from training.report import numbers
 from training.report.reading import Figures, Measured, at, measured, score
-from training.report.wording import MEMBERS, VOTE, VOTERS
+from training.report.wording import BACKBONE_NAMES, VOTE, VOTERS
 
 ACCURACY: Final = {"class": "accuracy", "label": "binary_accuracy"}
 NOISE: Final = 0.05
@@ -32,7 +32,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The vote against its best member in one protocol and one question."""
+    """The vote against its best backbone in one protocol and one question."""
 
     protocol: str
     question: str
@@ -40,29 +40,32 @@ class Comparison:
     pair: Pair
     images: int
     both_wrong: dict[tuple[str, str], tuple[int, int]]
-    """By two members: images that both got wrong, and how many chance alone would give."""
+    """By two backbones: images that both got wrong, and how many chance alone would give."""
 
     @property
     def beats(self) -> bool:
+        """Whether the vote alone is right more often than its best backbone alone."""
         return self.pair.only_first > self.pair.only_second
 
     @property
     def noise(self) -> bool:
+        """Whether chance explains the difference."""
         return self.pair.p is None or self.pair.p >= NOISE
 
     @property
     def answer(self) -> str:
+        """The comparison in a word or two."""
         if self.pair.only_first == self.pair.only_second:
             return "equal"
         return ("yes" if self.beats else "no") + (", within noise" if self.noise else "")
 
     def against(self) -> str:
-        """Images won and lost against the best member, and what chance says of that."""
+        """Return the images won and lost against the best backbone, and what chance says."""
         won, lost = (numbers.count(each) for each in (self.pair.only_first, self.pair.only_second))
         return f"{won} images won, {lost} lost, {numbers.p_value(self.pair.p)}"
 
     def reasons(self) -> list[str]:
-        """Why the vote does not clearly win, in whole sentences; empty where it does."""
+        """Return why the vote does not clearly win, in whole sentences; empty where it does."""
         if self.beats and not self.noise:
             return []
         best, pair = VOTERS[self.best], self.pair
@@ -86,7 +89,7 @@ class Comparison:
         ]
         if any(wrong for wrong, _ in self.both_wrong.values()):
             sentences.append(
-                "Errors that two members share decide the vote. Images that both got wrong: "
+                "Errors that two backbones share decide the vote. Images that both got wrong: "
                 + ", ".join(together)
                 + "."
             )
@@ -94,7 +97,7 @@ class Comparison:
 
 
 def pair(figures: Figures, protocol: str, first: str, second: str, question: str) -> Pair | None:
-    """McNemar's counts of two voters, whichever way round they stand in the figures."""
+    """Find McNemar's counts of two voters, whichever way round they are in the figures."""
     for entry in at(figures, "ways", protocol, "mcnemar") or ():
         if entry.get("question") != question:
             continue
@@ -111,23 +114,23 @@ def pair(figures: Figures, protocol: str, first: str, second: str, question: str
 
 
 def compare(figures: Figures, protocol: str, question: str) -> Comparison | None:
-    """The vote against its best member; None where one of them was not measured."""
+    """Compare the vote with its best backbone; None if one of them was not measured."""
     name = ACCURACY[question]
-    scores = {each: score(figures, protocol, each, name) for each in (*MEMBERS, VOTE)}
+    scores = {each: score(figures, protocol, each, name) for each in (*BACKBONE_NAMES, VOTE)}
     images = at(figures, "ways", protocol, "images")
     if not images or not all(each.known for each in scores.values()):
         return None
-    accuracy = {each: found.number for each, found in scores.items()}
-    best = max(MEMBERS, key=lambda each: accuracy[each])
+    accuracy = {each: scores_pair.number for each, scores_pair in scores.items()}
+    best = max(BACKBONE_NAMES, key=lambda each: accuracy[each])
     against = pair(figures, protocol, VOTE, best, question)
     if against is None:
         return None
     both = {}
-    for one, other in combinations(MEMBERS, 2):
-        found = pair(figures, protocol, one, other, question)
-        if found is not None:
+    for one, other in combinations(BACKBONE_NAMES, 2):
+        scores_pair = pair(figures, protocol, one, other, question)
+        if scores_pair is not None:
             right = round(accuracy[one] * images)
-            wrong = images - right - found.only_second
+            wrong = images - right - scores_pair.only_second
             chance = (1 - accuracy[one]) * (1 - accuracy[other]) * images
             both[one, other] = (wrong, round(chance))
     return Comparison(protocol, question, best, against, images, both)

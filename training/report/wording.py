@@ -1,4 +1,4 @@
-"""What the names in the figures are called in front of readers, and the order they stand in."""
+"""Names what is in the figures for readers, and orders it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 
 VOTE: Final = "majority"
 """The voter that the server runs."""
-MEMBERS: Final = ("mobilenet", "xception", "inception_v3")
+BACKBONE_NAMES: Final = ("mobilenet", "xception", "inception_v3")
 FUSIONS: Final = ("majority", "mean", "weighted", "fuzzy_rank")
 VOTERS: Final = {
     "majority": "Vote (majority)",
@@ -18,7 +18,7 @@ VOTERS: Final = {
     "weighted": "Weighted mean",
     "fuzzy_rank": "Fuzzy rank",
 }
-DRAWN: Final = (VOTE, *MEMBERS)
+DRAWN: Final = (VOTE, *BACKBONE_NAMES)
 """Voters in plots of curves: the other fusions lie on the vote's and stand in the tables."""
 PROTOCOLS: Final = {
     "slides": "Leave one slide out",
@@ -36,7 +36,7 @@ PROTOCOL_MEANS: Final = {
 }
 OWN_MEANS: Final = {
     **PROTOCOL_MEANS,
-    "known": "The test part of split.csv, which no network saw in training. What it shares with "
+    "known": "The test part of split.csv, which no backbone saw in training. What it shares with "
     "the rest, a slide or a patient, depends on what the split keeps apart.",
 }
 """The same for other images than the released ones."""
@@ -47,7 +47,7 @@ CLASSES: Final = {
     "pro_b": "Pro-B",
 }
 REASONS: Final = {
-    "disagreement": "the networks disagree",
+    "disagreement": "the backbones disagree",
     "low_confidence": "low confidence",
     "out_of_distribution": "unlike the training images",
     "poor_quality": "poor image quality",
@@ -94,11 +94,11 @@ SHARES: Final = frozenset(
 
 
 def named(names: dict[str, str], name: str) -> str:
-    """The readers' name; an unknown one is shown as it is."""
+    """Return the readers' name; an unknown one is shown as it is."""
     return names.get(name, name.replace("_", " "))
 
 
-def ordered(names: dict[str, str], found: Iterable[str]) -> list[str]:
-    """``found`` in the order of ``names``, unknown ones after them in the order of the alphabet."""
+def ordered(names: dict[str, str], items: Iterable[str]) -> list[str]:
+    """Return ``found`` in the order of ``names``, unknown ones after them alphabetically."""
     place = {name: index for index, name in enumerate(names)}
-    return sorted(found, key=lambda name: (place.get(name, len(place)), name))
+    return sorted(items, key=lambda name: (place.get(name, len(place)), name))

@@ -1,1 +1,1 @@
-"""When to ask for review: temperatures, OOD score, quality limits."""
+"""Decides when to ask for review: temperatures, OOD score, quality limits."""

@@ -1,4 +1,4 @@
-"""What known fields look like: typical quality values of every slide, and a distance from them."""
+"""Describes what known fields look like: typical quality values of every slide, and a distance."""
 
 from __future__ import annotations
 
@@ -37,13 +37,14 @@ counts without measure."""
 
 EXPOSURE = 0.15
 """How much the six colours may grow or shrink together: fields of one slide under a dimmer lamp,
-or with another setting of the camera, are no strangers. On slides left out this costs nothing."""
+or with another setting of the camera, still count as known. On slides left out this costs
+nothing."""
 
 
 def fit(
     quality: npt.NDArray[np.float32], slides: npt.NDArray[np.str_]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Typical fields [m, 9] and the whitening [9, 9] of known fields' quality [n, Q].
+    """Fit typical fields [m, 9] and the whitening [9, 9] of known fields' quality [n, Q].
 
     Args:
         slides: [n]; fields of one name are taken for one slide, "" included. The distance is
@@ -81,7 +82,7 @@ def as_json(
     whitening: npt.NDArray[np.float64],
     quantiles: list[float],
 ) -> dict[str, Any]:
-    """The policy's ``ood.look``, rounded to what a measurement is worth."""
+    """Return the policy's ``ood.look``, rounded to what a measurement is worth."""
     return {
         "fields": list(FIELDS),
         "known": [[float(f"{value:.5g}") for value in row] for row in known],

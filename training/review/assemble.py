@@ -22,7 +22,7 @@ def policy(
     train_slides: npt.NDArray[np.str_],
     thresholds: Thresholds | None = None,
 ) -> Policy:
-    """A policy as ``policy.json`` holds it, without where it comes from.
+    """Return a policy as ``policy.json`` holds it, without where it comes from.
 
     Args:
         val: held-out fields of known slides, for temperatures and the scale of the OOD score.
@@ -51,26 +51,30 @@ def policy(
     }
     if limits := quality_limits.scale(both):
         fitted["scale"] = limits
-    look = served.majority.Policy.from_dict(fitted).look
+    known_appearance = served.majority.Policy.from_dict(fitted).appearance
     fitted["ood"]["look"]["quantiles"] = _quantiles(
-        [served.majority.distance(each, look) for each in val.quality]
+        [served.majority.distance(each, known_appearance) for each in val.quality]
     )
     return fitted
 
 
 def with_thresholds(fitted: Policy, chosen: Thresholds) -> Policy:
-    """The same policy with other thresholds."""
+    """Return the same policy with other thresholds."""
     ood = {**fitted["ood"], "review_above": dict(chosen.review_above)}
     return {**fitted, "confidence": dict(chosen.confidence), "ood": ood}
 
 
 def loaded(fitted: Policy) -> Any:
-    """The policy as the server loads it. Raises PolicyError if it would not."""
+    """Return the policy as the server loads it.
+
+    Raises:
+        PolicyError: the server would not load it.
+    """
     return served.majority.Policy.from_dict(fitted)
 
 
 def _quantiles(values: list[float]) -> list[float]:
     shares = np.linspace(0, 1, served.majority.QUANTILES)
-    found = np.quantile(np.array(values, np.float64), shares)
-    rising: list[float] = np.maximum.accumulate(found.round(4)).tolist()
+    quantiles = np.quantile(np.array(values, np.float64), shares)
+    rising: list[float] = np.maximum.accumulate(quantiles.round(4)).tolist()
     return rising

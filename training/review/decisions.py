@@ -1,4 +1,4 @@
-"""The served vote's decisions about many fields, as arrays."""
+"""Asks the served vote about many fields, and holds its decisions as arrays."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Decisions:
         return calibration.confidence(self.probabilities, self.answers)
 
     def take(self, rows: npt.NDArray[np.int64]) -> Decisions:
-        """The decisions of some rows, in their order."""
+        """Return the decisions of some rows, in their order."""
         reasons = tuple(self.reasons[row] for row in rows.tolist())
         return Decisions(self.answers[rows], self.probabilities[rows], self.ood[rows], reasons)
 

@@ -1,4 +1,4 @@
-"""What the vote says about labelled fields before any threshold on confidence or OOD score."""
+"""Gathers what the vote says of labelled fields before any threshold on confidence or OOD score."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Evidence:
 
 
 def gather(rows: Rows, policy: Any) -> Evidence:
-    """Ask the served vote about every row, by ``policy``'s temperatures, look and limits."""
+    """Ask the served vote about every row, by ``policy``'s temperatures, appearance and limits."""
     decided = decisions.decide(rows.logits, rows.quality, policy)
     answers = decided.answers
     malignant = answers != served.majority.BENIGN
@@ -63,6 +63,6 @@ def gather(rows: Rows, policy: Any) -> Evidence:
 
 
 def joined(parts: list[Evidence]) -> Evidence:
-    """Several as one."""
+    """Join several into one."""
     names = Evidence.__dataclass_fields__
     return Evidence(**{name: np.concatenate([getattr(p, name) for p in parts]) for name in names})

@@ -1,4 +1,4 @@
-"""The served vote's policy, and the policies that judge slides left out."""
+"""Fits the served vote's policy, and the policies that judge slides left out."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from toolkit import served
 from training import record
 from training.data import protocols
 from training.data import samples as dataset
-from training.review import assemble, left_out, served_networks, temperature_scaling
+from training.review import assemble, left_out, served_backbones, temperature_scaling
 from training.review.evidence import Evidence, Rows, gather, joined
 from training.review.left_out import Answers, LeftOut
 from training.review.thresholds import LIMIT, Thresholds, choose, outcome
@@ -38,12 +38,16 @@ class Measured:
         self._known: dict[Path, npt.NDArray[np.float32]] = {}
 
     def quality(self, samples: Sequence[dataset.Sample]) -> npt.NDArray[np.float32]:
-        """Quality values [n, Q]. Raises DatasetError naming an image the server would refuse."""
+        """Return the quality values [n, Q].
+
+        Raises:
+            DatasetError: the server would refuse an image; the message names it.
+        """
         new = [each for each in samples if each.path not in self._known]
         for start in range(0, len(new), 64):  # 64 decoded images at a time
             part = new[start : start + 64]
-            found = dataset.decode(part)[1]
-            self._known |= {each.path: row for each, row in zip(part, found, strict=True)}
+            measured = dataset.decode(part)[1]
+            self._known |= {each.path: row for each, row in zip(part, measured, strict=True)}
         rows = [self._known[each.path] for each in samples]
         return np.array(rows, np.float32).reshape(-1, len(QUALITY_FIELDS))
 
@@ -52,15 +56,15 @@ def fit(
     root: Path,
     *,
     keras: Sequence[Path] = (),
-    networks: Path | None = None,
+    converted: Path | None = None,
     predictions: Mapping[str, Answers] | None = None,
     right: str = "label",
 ) -> Result:
-    """Fit on part "val" of ``root``, with the networks of the model repository.
+    """Fit a policy on part "val" of ``root``, with the backbones of the model repository.
 
     Args:
-        keras: masters to ask instead of the served networks: files, or folders that hold them.
-        networks: folder of <backbone>/openvino_int8/, whose networks are asked instead.
+        keras: masters to ask instead of the served backbones: files, or folders that hold them.
+        converted: folder of <backbone>/openvino_int8/, whose backbones are asked instead.
         predictions: by backbone, of slides left out. They choose the thresholds; without them
             those keep their defaults.
         right: what an answer has to get right, one of ``thresholds.RIGHT``.
@@ -68,7 +72,7 @@ def fit(
     fold = protocols.folds(root, "known")[0]
     train, val = fold.parts["train"], fold.parts["val"]
     measured = Measured()
-    logits, digests = _ask(val, keras, networks)
+    logits, digests = _ask(val, keras, converted)
     known = Rows(
         logits,
         dataset.targets(val),
@@ -114,20 +118,20 @@ def fit(
 
 
 def _ask(
-    val: Sequence[dataset.Sample], keras: Sequence[Path], networks: Path | None
+    val: Sequence[dataset.Sample], keras: Sequence[Path], converted: Path | None
 ) -> tuple[npt.NDArray[np.float32], dict[str, str]]:
-    """Logits [3, n, 4], and the SHA-256 of every network's file by its name."""
+    """Return the logits [3, n, 4], and the SHA-256 of every backbone's file by its name."""
     pixels = dataset.decode(val)[0]
     if not keras:
         files = (
-            served_networks.files(networks, served_networks.CONVERTED)
-            if networks
-            else served_networks.files(served.MODEL_REPOSITORY)
+            served_backbones.files(converted, served_backbones.CONVERTED)
+            if converted
+            else served_backbones.files(served.MODEL_REPOSITORY)
         )
         names = {
-            f"{file.parents[1].name}/{file.name}": served_networks.digest(file) for file in files
+            f"{file.parents[1].name}/{file.name}": served_backbones.digest(file) for file in files
         }
-        return np.stack([served_networks.logits(file, pixels) for file in files]), names
+        return np.stack([served_backbones.logits(file, pixels) for file in files]), names
     from training.models import masters
     from training.models.predict import logits
 
@@ -141,7 +145,7 @@ def _slides(samples: Sequence[dataset.Sample]) -> npt.NDArray[np.str_]:
 
 
 def _draft(root: Path, fold: LeftOut, measured: Measured) -> dict[str, Any]:
-    """A policy that knows nothing of the slides left out, thresholds still open."""
+    """Return a policy that knows nothing of the slides left out, thresholds still open."""
     train = protocols.folds(root, "slides", left_out=[fold.name])[0].parts["train"]
     return assemble.policy(fold.val, measured.quality(train), _slides(train))
 
@@ -152,10 +156,10 @@ def _judges(
     evidence: Mapping[str, Evidence],
     right: str,
 ) -> dict[str, dict[str, Any]]:
-    """The policy of every fold, its thresholds chosen on the other folds."""
+    """Return the policy of every fold, its thresholds chosen on the other folds."""
     policies = {}
     for fold in unseen:
-        others = [found for name, found in evidence.items() if name != fold.name]
+        others = [rows for name, rows in evidence.items() if name != fold.name]
         own = gather(fold.val, assemble.loaded(drafts[fold.name]))
         thresholds = choose(own, joined(others), right=right) if others else Thresholds()
         policy = assemble.with_thresholds(drafts[fold.name], thresholds)

@@ -1,4 +1,4 @@
-"""Where the policies lie that judge slides left out, beside the predictions they belong to."""
+"""Stores the policies that judge slides left out, beside the predictions they belong to."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from training import record
 
 
 def place(folder: Path, fold: str) -> Path:
-    """``folder/slides/policies/<fold>.json``."""
+    """Return ``folder/slides/policies/<fold>.json``."""
     return folder / "slides" / "policies" / f"{fold}.json"
 
 
 def save(folder: Path, policies: dict[str, dict[str, Any]]) -> list[Path]:
-    """Write one file a fold; returns their paths."""
+    """Write one file for each fold; return their paths."""
     for fold, policy in policies.items():
         path = place(folder, fold)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -24,7 +24,7 @@ def save(folder: Path, policies: dict[str, dict[str, Any]]) -> list[Path]:
 
 
 def load(folder: Path, fold: str) -> Any:
-    """The policy that judges one fold, as the vote loads it.
+    """Return the policy that judges one fold, as the vote loads it.
 
     The served policy knows the stain of every slide, so it must not judge an answer to a slide
     as if that slide had been new.

@@ -1,4 +1,4 @@
-"""Answers to slides that the answering networks were trained without, from saved predictions."""
+"""Reads answers to slides that the answering backbones were trained without."""
 
 from __future__ import annotations
 
@@ -14,33 +14,47 @@ from training.review.evidence import Rows
 
 
 class LeftOutError(ValueError):
-    """Predictions of which no rows can be made; the message says why."""
+    """No rows can be made of these predictions; the message says why."""
 
 
 class Answers(Protocol):
     """One backbone's predictions, as ``training.evaluation.predictions`` stores them."""
 
     @property
-    def targets(self) -> npt.NDArray[np.int64]: ...
-    @property
-    def groups(self) -> npt.NDArray[np.str_]: ...
-    @property
-    def slides(self) -> npt.NDArray[np.str_]: ...
-    @property
-    def folds(self) -> npt.NDArray[np.str_]: ...
-    @property
-    def parts(self) -> npt.NDArray[np.str_]: ...
-    @property
-    def logits(self) -> npt.NDArray[np.float32]: ...
-    @property
-    def quality(self) -> npt.NDArray[np.float32]: ...
+    def targets(self) -> npt.NDArray[np.int64]:
+        """The class index of each row, [n]."""
 
-    def keys(self) -> list[tuple[str, str, str]]: ...
+    @property
+    def groups(self) -> npt.NDArray[np.str_]:
+        """The group of each row, whose members share cells, [n]."""
+
+    @property
+    def slides(self) -> npt.NDArray[np.str_]:
+        """The slide of each row, [n]."""
+
+    @property
+    def folds(self) -> npt.NDArray[np.str_]:
+        """The fold of each row, [n]."""
+
+    @property
+    def parts(self) -> npt.NDArray[np.str_]:
+        """The part of each row, "val" or "test", [n]."""
+
+    @property
+    def logits(self) -> npt.NDArray[np.float32]:
+        """The backbone's logits [n, 4]."""
+
+    @property
+    def quality(self) -> npt.NDArray[np.float32]:
+        """The quality values [n, Q]."""
+
+    def keys(self) -> list[tuple[str, str, str]]:
+        """Return fold, part and path of every row."""
 
 
 @dataclass(frozen=True)
 class LeftOut:
-    """One fold: networks that never saw its slides."""
+    """One fold: backbones that never saw its slides."""
 
     name: str
     val: Rows
@@ -50,7 +64,7 @@ class LeftOut:
 
 
 def read(by_backbone: Mapping[str, Answers]) -> list[LeftOut]:
-    """Every fold that all three backbones answered, in the predictions' order.
+    """Return every fold that all three backbones answered, in the predictions' order.
 
     Raises:
         LeftOutError: a backbone is missing, the quality values are of another version, or no
@@ -62,40 +76,40 @@ def read(by_backbone: Mapping[str, Answers]) -> list[LeftOut]:
             f"no predictions of {', '.join(missing)} for slides left out; "
             "python -m training evaluate makes them"
         )
-    given = [by_backbone[each.value] for each in BACKBONES]
-    if any(each.quality.shape[1] != len(QUALITY_FIELDS) for each in given):
+    predictions = [by_backbone[each.value] for each in BACKBONES]
+    if any(each.quality.shape[1] != len(QUALITY_FIELDS) for each in predictions):
         raise LeftOutError(
             f"the predictions hold other quality values than today's {len(QUALITY_FIELDS)}; "
             "python -m training evaluate makes them again"
         )
-    places = [{key: row for row, key in enumerate(each.keys())} for each in given]
+    places = [{key: row for row, key in enumerate(each.keys())} for each in predictions]
     common = [key for key in places[0] if all(key in place for place in places)]
-    found = []
+    folds = []
     for fold in dict.fromkeys(fold for fold, _, _ in common):
         val, test = (
-            _rows(given, places, [key for key in common if key[:2] == (fold, part)], units)
+            _rows(predictions, places, [key for key in common if key[:2] == (fold, part)], units)
             for part, units in (("val", "groups"), ("test", "slides"))
         )
         if len(val.targets) and len(test.targets):
-            found.append(LeftOut(fold, val, test))
-    if not found:
+            folds.append(LeftOut(fold, val, test))
+    if not folds:
         raise LeftOutError(
             "no fold has validation and test answers of all three backbones; "
             "python -m training evaluate makes them"
         )
-    return found
+    return folds
 
 
 def _rows(
-    given: list[Answers],
+    predictions: list[Answers],
     places: list[dict[tuple[str, str, str], int]],
     keys: list[tuple[str, str, str]],
     units: str,
 ) -> Rows:
     own = [np.array([place[key] for key in keys], np.int64) for place in places]
-    first: Any = given[0]
+    first: Any = predictions[0]
     return Rows(
-        logits=np.stack([each.logits[rows] for each, rows in zip(given, own, strict=True)]),
+        logits=np.stack([each.logits[rows] for each, rows in zip(predictions, own, strict=True)]),
         targets=first.targets[own[0]],
         quality=first.quality[own[0]],
         units=getattr(first, units)[own[0]],

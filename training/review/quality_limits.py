@@ -1,4 +1,4 @@
-"""Limits of the quality values: beyond them a field is poor, or holds no leukocyte."""
+"""Fits limits of the quality values: beyond them a field is poor, or holds no leukocyte."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Limits = dict[str, dict[str, float]]
 
 
 def quality(known: npt.NDArray[np.float32]) -> Limits:
-    """Limits that leave nearly all known fields' quality [m, Q] inside, most of it well inside."""
+    """Return limits that leave nearly all known fields' quality [m, Q] inside, most of it well."""
     lowest = dict(zip(QUALITY_FIELDS, known.min(0).tolist(), strict=True))
     highest = dict(zip(QUALITY_FIELDS, known.max(0).tolist(), strict=True))
 
@@ -38,7 +38,7 @@ def quality(known: npt.NDArray[np.float32]) -> Limits:
         return float(max(MIN_MARGIN, MARGIN * (highest[name] - lowest[name])))
 
     def above(name: str) -> float:
-        """An upper limit for a share or mean between 0 and 1."""
+        """Return an upper limit for a share or mean between 0 and 1."""
         return float(round(min(1.0, highest[name] + margin(name)), 4))
 
     def below(name: str) -> float:
@@ -55,7 +55,7 @@ def quality(known: npt.NDArray[np.float32]) -> Limits:
 
 
 def leukocytes(known: npt.NDArray[np.float32]) -> Limits:
-    """What a field needs for an answer: enough that is dark, and in another colour than red cells.
+    """Return what a field needs for an answer: enough that is dark, not coloured as red cells.
 
     Every known field holds leukocytes, so a third of what the poorest have is little enough.
     """

@@ -1,4 +1,4 @@
-"""Temperatures: what a network's logits have to be divided by for its probabilities to be meant.
+"""Fits temperatures: what a backbone's logits are divided by for its probabilities to be meant.
 
 Temperature scaling after C. Guo and others, On Calibration of Modern Neural Networks, 2017.
 """
@@ -20,14 +20,17 @@ CROSS_FITS = 5
 
 
 def temperature(logits: npt.NDArray[np.floating[Any]], targets: npt.NDArray[np.int64]) -> float:
-    """The temperature with the lowest negative log likelihood of logits [n, 4] on targets [n]."""
+    """Return the temperature with the lowest negative log likelihood.
+
+    It is fitted on logits [n, 4] and targets [n].
+    """
     low, high = np.log(TEMPERATURES)
-    found = minimize_scalar(
+    minimum = minimize_scalar(
         lambda log: classification.nll(logits, targets, float(np.exp(log))),
         bounds=(low, high),
         method="bounded",
     )
-    return float(np.exp(found.x))
+    return float(np.exp(minimum.x))
 
 
 def cross_fitted_ece(
@@ -35,7 +38,7 @@ def cross_fitted_ece(
     targets: npt.NDArray[np.int64],
     groups: npt.NDArray[np.str_],
 ) -> float:
-    """ECE of the mean's label on fields whose group had no part in the temperatures.
+    """Return ECE of the mean's label on fields whose group had no part in the temperatures.
 
     Args:
         logits: [3, n, 4].

@@ -1,7 +1,7 @@
-"""How sure an answer has to be and how unlike the known images, chosen on slides left out.
+"""Chooses how sure an answer has to be, and how unlike the known images its field may be.
 
 On fields of known slides every threshold looks good. What counts is how the vote does on a slide
-that none of its networks saw, so the thresholds are chosen on answers of networks to the very
+that none of its backbones saw, so the thresholds are chosen on answers of backbones to the very
 slides that they were trained without. Of the answers that go without review no more than LIMIT may
 be wrong: of the benign ones, of the malignant ones, and of both together also when any one slide
 is taken away, so that no single slide carries the choice. Among what fulfils that, the thresholds
@@ -9,7 +9,7 @@ are taken that give most answers: to slides left out and to known slides, which 
 
 Two bounds hold whatever the slides left out say, since all of them come from one laboratory. A
 field beyond MAX_OOD_SCORE is never answered without review: in smears of other laboratories the
-networks see leukemia where there is none. And a benign answer has to be surer than a malignant
+backbones see leukemia where there is none. And a benign answer has to be surer than a malignant
 one: a leukemia that is missed costs most.
 """
 
@@ -43,7 +43,7 @@ RIGHT = ("class", "label")
 
 @dataclass(frozen=True)
 class Thresholds:
-    """Thresholds of the policy; the defaults serve where no slide was left out."""
+    """The thresholds of the policy; the defaults serve if no slide was left out."""
 
     confidence: dict[str, float] = field(
         default_factory=lambda: {"benign": 0.99, "malignant": 0.9, "subtype": 0.5}
@@ -53,7 +53,7 @@ class Thresholds:
     )
 
     def given(self, evidence: Evidence) -> Bools:
-        """The answers that go without review, bool [n]."""
+        """Return which answers go without review, bool [n]."""
         malignant = evidence.malignant
         least = np.where(malignant, self.confidence["malignant"], self.confidence["benign"])
         most = np.where(malignant, self.review_above["malignant"], self.review_above["benign"])
@@ -63,7 +63,7 @@ class Thresholds:
 
 
 def choose(known: Evidence, unseen: Evidence, *, right: str = "label") -> Thresholds:
-    """The thresholds that give most answers with no more than LIMIT of them wrong.
+    """Choose the thresholds that give most answers with no more than LIMIT of them wrong.
 
     Args:
         known: held-out fields of known slides.
@@ -98,7 +98,7 @@ class _Candidate(NamedTuple):
 
 
 def _candidates(label: str) -> list[_Candidate]:
-    """The strictest first; it gives no answer at all."""
+    """Return the candidates, the strictest first; it gives no answer at all."""
     subtypes = SUBTYPE_CONFIDENCES[::-1] if label == "malignant" else (0.0,)
     tried = itertools.product(CONFIDENCES[label][::-1], OOD_SCORES, subtypes)
     return [_Candidate(1.0, 0.0, 1.0), *(_Candidate(*each) for each in tried)]
@@ -107,36 +107,38 @@ def _candidates(label: str) -> list[_Candidate]:
 def _tally(
     evidence: Evidence, tried: list[_Candidate], malignant: bool, right: str
 ) -> npt.NDArray[np.float64]:
-    """Answers [0] and wrong answers [1] that go without review, [2, candidates, units]."""
+    """Count answers [0] and wrong answers [1] that go without review, [2, candidates, units]."""
     wrong = evidence.wrong_class if right == "class" else evidence.wrong_label
     names, place = np.unique(evidence.units, return_inverse=True)
     possible = evidence.settled & (evidence.malignant == malignant)
-    found = np.zeros((2, len(tried), len(names)))
+    tallies = np.zeros((2, len(tried), len(names)))
     for row, each in enumerate(tried):
-        given = possible & (evidence.ood <= each.ood_score) & (evidence.confidence >= each.label)
+        unreviewed = (
+            possible & (evidence.ood <= each.ood_score) & (evidence.confidence >= each.label)
+        )
         if malignant:
-            given &= evidence.subtype_confidence >= each.subtype
-        found[0, row] = np.bincount(place[given], minlength=len(names))
-        found[1, row] = np.bincount(place[given & wrong], minlength=len(names))
-    return found
+            unreviewed &= evidence.subtype_confidence >= each.subtype
+        tallies[0, row] = np.bincount(place[unreviewed], minlength=len(names))
+        tallies[1, row] = np.bincount(place[unreviewed & wrong], minlength=len(names))
+    return tallies
 
 
 def _share(tally: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Wrong answers as a share [...] of those given, from [2, ...]; 0 where none is given."""
-    given, wrong = tally
+    """Return wrong answers as a share [...] of those given, from [2, ...]; 0 if none is given."""
+    answers, wrong = tally
     share: npt.NDArray[np.float64] = np.divide(
-        wrong, given, out=np.zeros_like(given), where=given > 0
+        wrong, answers, out=np.zeros_like(answers), where=answers > 0
     )
     return share
 
 
 def _worst(tally: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """The largest such share [...] in all units of [2, ..., units] or with any one left out."""
+    """Return the largest share [...] in all units of [2, ..., units] or with any one left out."""
     total = tally.sum(-1, keepdims=True)
     return np.asarray(_share(np.concatenate([total, total - tally], -1)).max(-1))
 
 
-def outcome(evidence: Evidence, given: Bools) -> dict[str, int]:
-    """What thresholds did to rows they were or were not chosen on, for the record."""
-    counts = selective.counts(given, evidence.wrong_class, evidence.wrong_label)
-    return {"images": len(given), **counts}
+def outcome(evidence: Evidence, unreviewed: Bools) -> dict[str, int]:
+    """Return what thresholds did to rows they were or were not chosen on, for the record."""
+    counts = selective.counts(unreviewed, evidence.wrong_class, evidence.wrong_label)
+    return {"images": len(unreviewed), **counts}

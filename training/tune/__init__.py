@@ -1,1 +1,1 @@
-"""Search for settings of a training: by Optuna, or by Taguchi's orthogonal array."""
+"""Searches for settings of a training, by Optuna."""

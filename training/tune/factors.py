@@ -1,9 +1,8 @@
-"""What a study varies: settings of a recipe and of its augmentation, and the learning rate."""
+"""Defines what a study varies: settings of a recipe and of its augmentation, and the rate."""
 
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,24 +11,24 @@ from training.augment.config import AugmentConfig
 from training.fit import recipes
 from training.fit.recipes import Recipe
 from training.fit.release.recipe import HeadRecipe
-from training.fit.whole.recipe import ATTENTIONS, BALANCES, Stage, WholeRecipe
+from training.fit.whole.recipe import BALANCES, Stage, WholeRecipe
 
 RATE = "rate"
 """Peak learning rate of the first stage; those of later stages keep their ratio to it."""
 
-WORDS = {"balance": BALANCES, "attention": ATTENTIONS, "taps": ()}
+WORDS = {"balance": BALANCES, "taps": ()}
 """Settings whose values are words, and which; of "taps" layers of the backbone, joined by +."""
 
 Value = float | int | str
 
 
 class FactorError(ValueError):
-    """No such setting, or no such range."""
+    """There is no such setting, or no such range."""
 
 
 @dataclass(frozen=True)
 class Factor:
-    """One setting and the values that it may take: ``levels`` where there are some, or a range."""
+    """One setting and the values that it may take: ``levels`` if there are some, or a range."""
 
     name: str
     low: float = 0.0
@@ -54,35 +53,23 @@ class Factor:
         try:
             if not rest:
                 return cls(name, levels=tuple(_number(name, each) for each in low.split(",")))
-            found = cls(name, float(low), float(rest[0]), rest[1:] == ["log"])
+            factor = cls(name, float(low), float(rest[0]), rest[1:] == ["log"])
         except ValueError as error:
             raise FactorError(f"{text!r} holds something that is no number") from error
-        if len(rest) > 2 or (len(rest) == 2 and not found.log) or isinstance(_default(name), int):
+        if len(rest) > 2 or (len(rest) == 2 and not factor.log) or isinstance(_default(name), int):
             raise FactorError(f"{text!r} is not NAME=LOW:HIGH[:log] or NAME=A,B,C")
-        if not found.low < found.high or (found.log and found.low <= 0):
+        if not factor.low < factor.high or (factor.log and factor.low <= 0):
             raise FactorError(f"{text!r} is no range")
-        return found
+        return factor
 
     @property
     def fixed(self) -> bool:
+        """Whether there is one value only."""
         return len(self.levels) == 1
-
-    def three(self) -> tuple[Value, ...]:
-        """Three levels for an orthogonal array: a range's ends and its middle.
-
-        Raises:
-            FactorError: the factor lists another number of levels.
-        """
-        if not self.levels:
-            middle = math.sqrt(self.low * self.high) if self.log else (self.low + self.high) / 2
-            return (self.low, middle, self.high)
-        if len(self.levels) != 3:
-            raise FactorError(f"an L9 array wants three levels of {self.name}, not {self.levels}")
-        return self.levels
 
 
 def names() -> list[str]:
-    """Settings that may be varied: of the recipes by their name, and augment.NAME."""
+    """Return the settings that may be varied: of the recipes by their name, and augment.NAME."""
     of_recipes = {
         each.name: None
         for recipe in (WholeRecipe, HeadRecipe)
@@ -98,7 +85,7 @@ def names() -> list[str]:
 
 
 def applied(recipe: Recipe, values: Mapping[str, Value]) -> Recipe:
-    """The recipe with ``values`` by name of the setting.
+    """Return the recipe with ``values`` by name of the setting.
 
     Raises:
         ValueError: a value that no training can follow.
@@ -109,7 +96,9 @@ def applied(recipe: Recipe, values: Mapping[str, Value]) -> Recipe:
         changes["taps"] = tuple(str(values["taps"]).split("+"))
     if RATE in values:
         if isinstance(recipe, HeadRecipe):
-            raise ValueError(f"{RATE}: only for a network that is trained as a whole (--learn all)")
+            raise ValueError(
+                f"{RATE}: only for a backbone that is trained as a whole (--learn all)"
+            )
         ratio = float(values[RATE]) / recipe.stages[0].rate
         changes["stages"] = tuple(
             dataclasses.replace(stage, rate=stage.rate * ratio) for stage in recipe.stages
@@ -118,24 +107,18 @@ def applied(recipe: Recipe, values: Mapping[str, Value]) -> Recipe:
 
 
 def short(recipe: WholeRecipe, side: int, epochs: int) -> WholeRecipe:
-    """The recipe as one stage of views of ``side`` pixels: what a study can afford."""
+    """Return the recipe as one stage of views of ``side`` pixels: what a study can afford."""
     return recipe.changed(stages=(Stage.parse(f"{side}:{epochs}"),))
 
 
-def defaults(recipe: Recipe, design: str) -> tuple[Factor, ...]:
-    """What is varied if nothing is said; the four of "l9" are the first four of the others.
+def defaults(recipe: Recipe) -> tuple[Factor, ...]:
+    """Return what is varied if nothing is said.
 
     Other views cost new features where a head is fitted alone, so a search leaves them as they are.
     """
-    ridge = Factor("ridge", 1 / 3000, 1 / 3, log=True)
     if isinstance(recipe, HeadRecipe):
-        views = (
-            Factor("views", levels=(1, 3, 5)),
-            Factor("augment.stain_scale", 0.0, 0.4),
-            Factor("augment.hue_degrees", 0.0, 40.0),
-        )
-        return (ridge, *views) if design == "l9" else (ridge,)
-    found = (
+        return (Factor("ridge", 1 / 3000, 1 / 3, log=True),)
+    return (
         Factor(RATE, 3e-4, 3e-3, log=True),
         Factor("weight_decay", 0.005, 0.08, log=True),
         Factor("label_smoothing", 0.0, 0.15),
@@ -143,7 +126,6 @@ def defaults(recipe: Recipe, design: str) -> tuple[Factor, ...]:
         Factor("augment.stain_scale", 0.0, 0.5),
         Factor("augment.hue_degrees", 0.0, 40.0),
     )
-    return found[:4] if design == "l9" else found
 
 
 def _default(name: str) -> Any:
@@ -160,7 +142,7 @@ def _number(name: str, text: str) -> Value:
 
 
 def split(factors: Sequence[Factor]) -> tuple[list[Factor], dict[str, Value]]:
-    """The factors that vary, and the values of those that are fixed.
+    """Return the factors that vary, and the values of those that are fixed.
 
     Raises:
         FactorError: one is named twice, or none varies.

@@ -1,4 +1,4 @@
-"""Studies in an SQLite file: killed at any moment, the same command goes on with them."""
+"""Keeps studies in an SQLite file: killed at any moment, the same command goes on with them."""
 
 from __future__ import annotations
 
@@ -10,21 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 import optuna
 from optuna.trial import Trial, TrialState
 
 from training import record
 from training.fit.whole.recipe import WholeRecipe
-from training.tune import taguchi
 from training.tune import trial as training
-from training.tune.factors import Factor, FactorError, Value
+from training.tune.factors import Factor, Value
 from training.tune.trial import Bench
 
 STORAGE = "study.db"
 SUMMARY = "study.json"
 TRIALS = "trials"
-RUN, REPEAT = "run", "repeat"
 
 
 class StudyError(ValueError):
@@ -34,7 +31,7 @@ class StudyError(ValueError):
 def search(
     bench: Bench, varied: Sequence[Factor], folder: Path, settings: dict[str, Any], trials: int
 ) -> dict[str, Any]:
-    """Optuna's tree-structured Parzen estimator until ``trials`` trials are done or pruned.
+    """Run Optuna's tree-structured Parzen estimator until ``trials`` trials are done or pruned.
 
     A trial is pruned when after a third of its epochs it is worse than the median of the earlier
     ones at that epoch. Returns, prints and stores the summary.
@@ -50,73 +47,13 @@ def search(
             study.optimize(
                 lambda trial: _searched(bench, varied, folder, seed, trial), n_trials=missing
             )
-        return _summarised(study, folder, settings, {})
-
-
-def l9(
-    bench: Bench, varied: Sequence[Factor], folder: Path, settings: dict[str, Any], repeats: int
-) -> dict[str, Any]:
-    """The nine runs of Taguchi's array, each with ``repeats`` seeds, and their main effects.
-
-    Raises:
-        FactorError: more than four factors vary, or one has not three levels.
-    """
-    if len(varied) > taguchi.FACTORS:
-        raise FactorError(f"an L9 array holds four factors, not {len(varied)}")
-    levels = {factor.name: factor.three() for factor in varied}
-    larger = training.OBJECTIVES[bench.objective]
-    seed = int(settings["seed"])
-    with _opened(folder, settings, bench.objective) as study:
-        results = np.full((9, repeats), np.nan)
-        for run, repeat in np.ndindex(9, repeats):
-            results[run, repeat] = _cell(study, bench, levels, folder, seed, run, repeat)
-        found = taguchi.main_effects(levels, results, larger=larger)
-        click.echo(taguchi.as_text(found))
-        return _summarised(study, folder, settings, {"taguchi": found})
-
-
-def _cell(
-    study: optuna.Study,
-    bench: Bench,
-    levels: dict[str, tuple[Value, ...]],
-    folder: Path,
-    seed: int,
-    run: int,
-    repeat: int,
-) -> float:
-    """The result of one run of the array with one seed, trained now unless it is in the study."""
-    for earlier in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
-        if (earlier.user_attrs.get(RUN), earlier.user_attrs.get(REPEAT)) == (run, repeat):
-            return float(earlier.values[0])
-    row = taguchi.l9()[run]
-    values = {name: each[row[place]] for place, (name, each) in enumerate(levels.items())}
-    click.echo(f"run {run + 1} of 9, seed {seed + repeat}: {_listed(values)}")
-    rows: dict[int, float] = {}
-
-    def report(row: dict[str, Any]) -> None:
-        rows[row["epoch"]] = row[bench.objective]
-
-    value = training.run(bench, values, folder / TRIALS, seed=seed + repeat, report=report)
-    click.echo(f"run {run + 1} of 9: {bench.objective} {value:.4f}")
-    study.add_trial(
-        optuna.trial.create_trial(
-            params=values,
-            distributions={
-                name: optuna.distributions.CategoricalDistribution(each)
-                for name, each in levels.items()
-            },
-            value=value,
-            user_attrs={RUN: run, REPEAT: repeat},
-            intermediate_values=rows,
-        )
-    )
-    return value
+        return _summarised(study, folder, settings)
 
 
 def _searched(
     bench: Bench, varied: Sequence[Factor], folder: Path, seed: int, trial: Trial
 ) -> float:
-    """One trial of a search. One whose loss is no number any more counts as pruned."""
+    """Run one trial of a search; one whose loss is no number any more counts as pruned."""
     values = {factor.name: _suggest(trial, factor) for factor in varied}
     click.echo(f"trial {trial.number}: {_listed(values)}")
 
@@ -145,7 +82,7 @@ def _suggest(trial: Trial, factor: Factor) -> Value:
 
 @contextlib.contextmanager
 def _opened(folder: Path, settings: dict[str, Any], objective: str) -> Iterator[optuna.Study]:
-    """The study of ``folder``, made where there is none, for this process alone.
+    """Open the study of ``folder``, made if there is none, for this process alone.
 
     Trials that were running when the process was killed are queued again with their settings.
 
@@ -171,11 +108,13 @@ def _opened(folder: Path, settings: dict[str, Any], objective: str) -> Iterator[
 
 def _claim(study: optuna.Study, folder: Path, settings: dict[str, Any]) -> None:
     wanted = json.loads(json.dumps(settings))
-    found = study.user_attrs.get("settings")
-    if found is None:
+    earlier = study.user_attrs.get("settings")
+    if earlier is None:
         study.set_user_attr("settings", wanted)
-    elif found != wanted:
-        differ = sorted(k for k in found.keys() | wanted.keys() if found.get(k) != wanted.get(k))
+    elif earlier != wanted:
+        differ = sorted(
+            k for k in earlier.keys() | wanted.keys() if earlier.get(k) != wanted.get(k)
+        )
         raise StudyError(
             f"{folder} is a study with another {', '.join(differ)}; give another --name"
         )
@@ -188,12 +127,10 @@ def _finished(study: optuna.Study) -> int:
     return len(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED)))
 
 
-def _summarised(
-    study: optuna.Study, folder: Path, settings: dict[str, Any], more: dict[str, Any]
-) -> dict[str, Any]:
-    """Everything that the study has found, as ``folder``/study.json."""
+def _summarised(study: optuna.Study, folder: Path, settings: dict[str, Any]) -> dict[str, Any]:
+    """Return everything that the study has found, as ``folder``/study.json."""
     ran = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
-    found = record.stamped(
+    content = record.stamped(
         settings=settings,
         trials=[
             {
@@ -207,10 +144,9 @@ def _summarised(
         best={"number": study.best_trial.number, "value": study.best_value, **study.best_params}
         if any(each.state is TrialState.COMPLETE for each in ran)
         else None,
-        **more,
     )
-    record.write(folder / SUMMARY, found)
-    return found
+    record.write(folder / SUMMARY, content)
+    return content
 
 
 def _listed(values: dict[str, Value]) -> str:

@@ -1,4 +1,4 @@
-"""One trial: a training with given settings, and the figure it is judged by."""
+"""Runs one trial: a training with given settings, and the figure it is judged by."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def run(
     seed: int,
     report: Report,
 ) -> float:
-    """Train with ``values`` and return the objective at the epoch whose weights would be kept.
+    """Train with ``values``; return the objective at the epoch whose weights would be kept.
 
     The training lies in a folder of its own below ``folder``, named by its settings: one that was
     killed goes on from its checkpoint, one that is finished is not run again.
@@ -127,7 +127,7 @@ def _head(bench: Bench, recipe: HeadRecipe, seed: int, report: Report) -> list[R
 
 
 def place(folder: Path, values: Mapping[str, Value], seed: int) -> Path:
-    """Where the training with these settings lies."""
+    """Return where the training with these settings lies."""
     named = json.dumps([sorted(values.items()), seed])
     return folder / hashlib.sha256(named.encode()).hexdigest()[:12]
 

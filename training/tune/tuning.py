@@ -1,4 +1,4 @@
-"""A study of one backbone on one fold, from the folder of images to its table."""
+"""Runs a study of one backbone on one fold, from the folder of images to its table."""
 
 from __future__ import annotations
 
@@ -21,18 +21,17 @@ from training.tune import factors, study
 from training.tune.factors import Factor
 from training.tune.trial import Bench
 
+DESIGN = "tpe"
+"""Optuna's tree-structured Parzen estimator, as the studies' folders and settings name it."""
+
 
 @dataclass(frozen=True)
 class Plan:
     """How a study goes about it."""
 
-    design: str
-    """"tpe" searches, "l9" runs Taguchi's array."""
     objective: str
     trials: int
-    """Trials of "tpe" in all, those of an earlier call included."""
-    repeats: int
-    """Trainings of "l9" with different seeds per run."""
+    """Trials in all, those of an earlier call included."""
     factors: Sequence[Factor] = ()
     """Empty for ``factors.defaults``."""
 
@@ -40,7 +39,7 @@ class Plan:
 def tune(
     order: Order, plan: Plan, runs: Path, *, name: str = "", habits: Habits | None = None
 ) -> dict[str, Any]:
-    """Run or go on with the study; returns what stands in its study.json.
+    """Run or go on with the study; return what its study.json says.
 
     Raises:
         StudyError, FactorError, DatasetError, BackboneError: what was asked for cannot be run.
@@ -49,7 +48,7 @@ def tune(
     if isinstance(order.recipe, HeadRecipe):
         head.check(order.backbone, order.weights)
     fold = order.named()
-    varied, fixed = factors.split(plan.factors or factors.defaults(order.recipe, plan.design))
+    varied, fixed = factors.split(plan.factors or factors.defaults(order.recipe))
     recipe = factors.applied(order.recipe, fixed)
     settings = {
         "backbone": order.backbone,
@@ -58,14 +57,12 @@ def tune(
         "sha256": {part: dataset.digest(fold.parts[part], order.root) for part in ("train", "val")},
         "seed": order.seed,
         "starting_weights": origin(order.weights),
-        "design": plan.design,
+        "design": DESIGN,
         "objective": plan.objective,
         "recipe": dataclasses.asdict(recipe),
         "factors": [dataclasses.asdict(each) for each in varied],
     }
-    folder = (
-        runs / "tune" / (name or f"{order.backbone}-{order.protocol}-{fold.name}-{plan.design}")
-    )
+    folder = runs / "tune" / (name or f"{order.backbone}-{order.protocol}-{fold.name}-{DESIGN}")
     click.echo(f"study in {folder}")
     samples = fold.parts["train"]
     bench = Bench(
@@ -80,10 +77,7 @@ def tune(
         order.weights,
         runs / head.FOLDER,
     )
-    if plan.design == "l9":
-        found = study.l9(bench, varied, folder, settings, plan.repeats)
-    else:
-        found = study.search(bench, varied, folder, settings, plan.trials)
-    if found["best"]:
-        click.echo("best: " + ", ".join(f"{k} {v}" for k, v in found["best"].items()))
-    return found
+    result = study.search(bench, varied, folder, settings, plan.trials)
+    if result["best"]:
+        click.echo("best: " + ", ".join(f"{k} {v}" for k, v in result["best"].items()))
+    return result

@@ -1,4 +1,4 @@
-"""The command line. Commands load when they are called: ``allclient --help`` imports no gRPC."""
+"""Holds the command line. Commands load when called: ``allclient --help`` imports no gRPC."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``allclient bench``: how many images a second a server reads, and how long each waits."""
+"""Defines ``allclient bench``: how many images a second a server reads, and how long each waits."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _HEAD: Final = ("in flight", "images/s", "p50 ms", "p90 ms", "p99 ms", "errors",
 
 
 def _numbers(ctx: click.Context, param: click.Parameter, text: str) -> tuple[int, ...]:
-    """Whole numbers with commas between: 1,8,32."""
+    """Parse whole numbers with commas between: 1,8,32."""
     try:
         numbers = tuple(int(part) for part in text.split(","))
     except ValueError:
@@ -187,11 +187,11 @@ def bench(
 def _images(paths: tuple[str, ...], recursive: bool, limit: int) -> list[bytes]:
     from allclient.sources import expand
 
-    found = list(expand(paths, recursive=recursive))
-    if not found:
+    paths_found = list(expand(paths, recursive=recursive))
+    if not paths_found:
         raise click.UsageError("no image was found; folders are searched for image files")
-    step = max(len(found) / limit, 1.0)
-    return [_image(found[int(i * step)]) for i in range(min(limit, len(found)))]
+    step = max(len(paths_found) / limit, 1.0)
+    return [_image(paths_found[int(i * step)]) for i in range(min(limit, len(paths_found)))]
 
 
 def _image(path: str) -> bytes:

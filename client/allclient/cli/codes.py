@@ -1,4 +1,4 @@
-"""Exit codes, their one home: README and every ``--help`` say what stands here."""
+"""Defines the exit codes: README and every ``--help`` say the same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``allclient completion``: click's own shell completion, printed."""
+"""Defines ``allclient completion``: click's own shell completion, printed."""
 
 from __future__ import annotations
 

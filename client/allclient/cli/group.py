@@ -1,4 +1,4 @@
-"""``allclient`` itself: the commands by name, what all of them share, and how errors end it."""
+"""Defines ``allclient`` itself: its commands, what all of them share, and how errors end it."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ COMMANDS: Final = {
     "health": "allclient.cli.health:health",
     "pacs": "allclient.cli.pacs:pacs",
     "serve": "allclient.cli.serve:serve",
+    "store": "allclient.cli.store:store",
+    "web": "allclient.cli.web:web",
 }
 
 _OTHERS: Final = ("grpc", "asyncio", "tritonclient", "pydicom", "pynetdicom", "highdicom", "fpdf")
@@ -47,12 +49,14 @@ Every answer needs a reading by a pathologist; this is not a medical device.
 
 
 class LazyGroup(click.Group):
-    """Imports the module of a command when that command is asked for."""
+    """A group that imports the module of a command when that command is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of the commands, in alphabetical order."""
         return sorted(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return the command of a name, or None if there is none."""
         if cmd_name not in COMMANDS:
             return None
         module, _, name = COMMANDS[cmd_name].partition(":")
@@ -107,7 +111,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def run(arguments: list[str] | None = None) -> int:
-    """Run the command line; the exit code."""
+    """Run the command line; return the exit code."""
     with streams.guarded():
         try:
             code = _invoke(sys.argv[1:] if arguments is None else arguments)
@@ -132,7 +136,7 @@ def run(arguments: list[str] | None = None) -> int:
 
 
 def _invoke(arguments: list[str]) -> Any:
-    """As ``cli.main``, which would have a broken pipe end the process with a code of its own."""
+    """Invoke the command; unlike ``cli.main``, a broken pipe gets no exit code of its own."""
     if instruction := os.environ.get(_COMPLETION):
         from click.shell_completion import shell_complete
 
@@ -142,7 +146,7 @@ def _invoke(arguments: list[str]) -> Any:
 
 
 def exit_code(error: AllclientError) -> int:
-    """The exit code for an error that ended a command."""
+    """Return the exit code for an error that ended a command."""
     if isinstance(error, OutputError):
         return codes.NO_OUTPUT
     if isinstance(error, ConfigurationError):

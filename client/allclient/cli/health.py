@@ -1,4 +1,4 @@
-"""``allclient health``."""
+"""Defines ``allclient health``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``allclient pacs``: the DICOM gateway. The work is done in ``allclient.pacs``."""
+"""Defines ``allclient pacs``, the DICOM gateway. The work is done in ``allclient.pacs``."""
 
 from __future__ import annotations
 
@@ -289,7 +289,7 @@ def _queue(config: Path) -> Iterator[Inbox]:
 
 
 def _client(config: Config, connection: ConnectionOptions, stack: contextlib.ExitStack) -> Client:
-    """A client of the server that the configuration names, or of one started here."""
+    """Make a client of the server that the configuration names, or of one started here."""
     import os
 
     address = config.triton.address or os.environ.get(SERVER_VARIABLE)

@@ -1,4 +1,4 @@
-"""One run of ``allclient classify``: images found, a server, results written, a summary."""
+"""Runs ``allclient classify`` once: images found, a server, results written, a summary."""
 
 from __future__ import annotations
 
@@ -67,9 +67,11 @@ class Options:
 
     @property
     def wanted(self) -> Wanted:
+        """What is asked for beside rows."""
         return Wanted(self.cells, self.annotate, self.case_by, self.cases, self.report)
 
     def connection(self) -> ConnectionOptions:
+        """The options of the connection to a server that was named."""
         return ConnectionOptions(
             tls=self.tls,
             tls_ca=self.tls_ca,
@@ -80,7 +82,11 @@ class Options:
 
 
 def run(options: Options) -> int:
-    """Classify; the exit code. Raises AllclientError when it could not even begin."""
+    """Classify; return the exit code.
+
+    Raises:
+        AllclientError: the run could not even begin.
+    """
     _check(options)
     heap.limit()
     with Screen() as screen, StopSignals() as signals:
@@ -197,8 +203,8 @@ class _Run:
             except OutputError as error:
                 failure = error
         complete = failure is None and signals.received is None
-        if said := self._skipped.sentence():
-            screen.say(said)
+        if skipped_sentence := self._skipped.sentence():
+            screen.say(skipped_sentence)
         if complete and self._extras is not None and (table := self._extras.table()):
             screen.say(table)
         before = self._output.resumed if isinstance(self._output, FileOutput) else 0
@@ -272,7 +278,7 @@ def _search(options: Options, skipped: Skipped) -> Iterator[str]:
 
 
 def _count(options: Options, output: Output) -> int | None:
-    """How many images there are to do; None when only the list on standard input knows."""
+    """Return how many images there are to do; None when only the list on standard input knows."""
     if "-" in options.paths:
         return None
     files = expand(options.paths, recursive=options.recursive)
@@ -282,12 +288,12 @@ def _count(options: Options, output: Output) -> int | None:
 def _nothing_found(paths: Sequence[str], skipped: Skipped) -> str:
     where = ", ".join(printable(path) for path in paths[:3]) + (", ..." if len(paths) > 3 else "")
     endings = ", ".join(sorted(IMAGE_SUFFIXES | DICOM_SUFFIXES))
-    said = skipped.sentence() or f"images end in {endings}; other files are taken when named"
-    return f"allclient: no image found in {where} ({said})"
+    explanation = skipped.sentence() or f"images end in {endings}; other files are taken when named"
+    return f"allclient: no image found in {where} ({explanation})"
 
 
 def _start_server(options: Options, stack: ExitStack, screen: Screen) -> LocalServer | None:
-    """The embedded server, which ends with ``stack``; None where --server names another."""
+    """Start the embedded server, which ends with ``stack``; None if --server names another."""
     if options.server:
         return None
     from allclient.local import LocalServer, sharedmemory

@@ -1,4 +1,4 @@
-"""What people see while images are classified: progress, notes and, on a terminal, coloured rows.
+"""Shows what people see while images are classified: progress, notes and, on a terminal, rows.
 
 Progress and notes go to standard error. In a pipe there is no bar, no colour and no cursor code.
 """
@@ -52,24 +52,26 @@ class Screen:
             threading.Thread(target=find_total, daemon=True).start()
 
     def advance(self) -> None:
+        """Move the bar by one image."""
         if self._progress is not None and self._task is not None:
             self._progress.advance(self._task)
 
     def say(self, text: str) -> None:
-        """A line on standard error, above the bar where there is one."""
+        """Print a line on standard error, above the bar if there is one."""
         if self._progress is not None:
             self._progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
         else:
             click.echo(text, err=True)
 
     def row(self, text: str, style: str) -> None:
-        """A row of the table, when standard output and error are the same terminal."""
+        """Print a row of the table, when standard output and error are the same terminal."""
         if self._progress is not None:
             self._progress.console.print(
                 text, style=style, markup=False, highlight=False, soft_wrap=True
             )
 
     def stop(self) -> None:
+        """Take the bar away."""
         if self._progress is not None:
             self._progress.stop()
             self._progress = None
@@ -87,7 +89,7 @@ class Screen:
 
 
 class TerminalTable:
-    """The table on a terminal: in colour, above the bar, and compact when the window is narrow."""
+    """The table on a terminal: in colour, above the bar, compact in a narrow window."""
 
     def __init__(self, screen: Screen) -> None:
         narrow = shutil.get_terminal_size().columns < TABLE_WIDTH + _NAME_ROOM
@@ -97,21 +99,25 @@ class TerminalTable:
         self.compact = narrow
 
     def write(self, row: Row) -> None:
+        """Print one row, after the head if it is the first."""
         if not self._begun:
             self._begun = True
             self._screen.row(self._table.head().decode().rstrip("\n"), "bold")
         self._screen.row(self._table.text(row), _style(row))
 
     def finish(self) -> None:
+        """Say in a narrow window where the rest is."""
         if self.compact:
             self._screen.say(
                 "(narrow window: --format csv or jsonl also has all probabilities and votes)"
             )
 
     def abandon(self) -> str | None:
+        """Return None: a terminal keeps nothing."""
         return None
 
     def is_done(self, file: str) -> bool:
+        """Return False: there was no earlier run."""
         return False
 
 

@@ -1,4 +1,4 @@
-"""``allclient serve``: the embedded server in the foreground, for other clients."""
+"""Defines ``allclient serve``: the embedded server in the foreground, for other clients."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ import click
 from allclient.cli import codes
 from allclient.cli.tally import NOTICE
 from allclient.local.access import RESTRICTED
-from allclient.local.restarts import MOST_DEATHS, SHORT_LIFE
+from allclient.local.restarts import MAX_DEATHS, SHORT_LIFE
 
 if TYPE_CHECKING:
     from allclient.local import LocalServer
 
-_LONGEST_WAIT: Final = 0.5
+_MAX_WAIT: Final = 0.5
 """Seconds that Ctrl-C may be left unnoticed."""
 
 _PORT: Final = click.IntRange(0, 65535)
@@ -37,7 +37,7 @@ Examples:
 
 A server that dies or hangs is started again on the same ports, and standard
 error says why; clients wait for it (classify --retry-for). It is given up when
-it dies {MOST_DEATHS} times in a row, each time within {SHORT_LIFE:.0f} seconds.
+it dies {MAX_DEATHS} times in a row, each time within {SHORT_LIFE:.0f} seconds.
 
 Exit codes: 0 when stopped by Ctrl-C, SIGTERM or SIGHUP, 2 for a wrong option,
 3 when the server cannot start or was given up.
@@ -134,7 +134,7 @@ def serve(
             click.echo(_report(server, host, time.monotonic() - begun))
             # Not for ever at once: a signal that comes just before a wait begins does not end it.
             while server.failure is None:
-                server.wait(_LONGEST_WAIT)
+                server.wait(_MAX_WAIT)
         except KeyboardInterrupt:
             click.echo("stopping ...")
         finally:
@@ -170,8 +170,8 @@ def _report(server: LocalServer, host: str, seconds: float) -> str:
             f"Warning: everybody who reaches {host} can use this server and read what crosses the "
             "network: it has no encryption and no passwords. Put a proxy with TLS before it."
         )
-    found = binaries.find(())
-    if weakness := mend.weakness(found.server, found.libraries):
+    programs = binaries.find(())
+    if weakness := mend.weakness(programs.server, programs.libraries):
         lines.append(f"Warning: {weakness}.")
     if shortage := sharedmemory.shortage():
         lines.append(f"Warning: {shortage}.")
@@ -183,7 +183,7 @@ def _opened(what: str, address: str | None, path: str) -> list[str]:
 
 
 def _by_provider(server: LocalServer) -> dict[str, list[str]]:
-    """Models of the onnxruntime backend by what they run on."""
+    """Group models of the onnxruntime backend by what they run on."""
     grouped: dict[str, list[str]] = {}
     for model, how in server.providers().items():
         grouped.setdefault(how, []).append(model)
@@ -192,7 +192,7 @@ def _by_provider(server: LocalServer) -> dict[str, list[str]]:
 
 @contextmanager
 def signals_interrupt() -> Iterator[None]:
-    """SIGTERM (service managers, containers) and SIGHUP (a closed terminal) as Ctrl-C."""
+    """Treat SIGTERM (service managers) and SIGHUP (a closed terminal) as Ctrl-C."""
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt

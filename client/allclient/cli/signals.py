@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM, heeded whatever the command waits for: what was finished is kept."""
+"""Heeds Ctrl-C and SIGTERM, whatever the command waits for: what was finished is kept."""
 
 from __future__ import annotations
 
@@ -24,11 +24,14 @@ _PATIENCE: Final = 2.0
 
 
 class Stoppable(Protocol):
-    def stop(self) -> None: ...
+    """Work that can be stopped."""
+
+    def stop(self) -> None:
+        """Stop the work; what was finished is kept."""
 
 
 class StopSignals:
-    """Turns the first signal into ``stop()`` of what is being done; a second one ends at once.
+    """Turns the first signal into ``stop()`` of the work; a second one ends at once.
 
     Before ``watch`` a signal is an exception, which unwinds what was begun, such as the embedded
     server. A handler that raised in the middle of the loop could tear a row in two.
@@ -47,10 +50,11 @@ class StopSignals:
 
     @property
     def exit_code(self) -> int:
+        """The exit code of a run that a signal ended."""
         return codes.TERMINATED if self.received == signal.SIGTERM else codes.INTERRUPTED
 
     def watch(self, work: Stoppable) -> None:
-        """From now on the first signal stops ``work``."""
+        """Let the first signal stop ``work`` from now on."""
 
         def stop() -> None:
             if self._stop.get():
@@ -65,7 +69,10 @@ class StopSignals:
         self._watched = True
 
     def call(self, function: Callable[_P, _T], *arguments: _P.args, **options: _P.kwargs) -> _T:
-        """Call it in another thread, in turn, and wait for it; for a short while after a signal."""
+        """Call a function in another thread, in turn, and wait for it.
+
+        After a signal it waits only for a short while.
+        """
         future = self._threads.submit(function, *arguments, **options)
         while not future.done():
             with contextlib.suppress(TimeoutError):

@@ -1,4 +1,4 @@
-"""The standard streams as a command meets them: closed, full, broken, or with nobody who reads.
+"""Meets the standard streams as a command finds them: closed, full, broken, or without a reader.
 
 Results that standard output does not take end the command (OutputError, BrokenPipeError). What
 standard error does not take is left unsaid, and changes nothing.
@@ -27,7 +27,7 @@ _NAME: Final = "standard output"
 
 
 def open_closed() -> None:
-    """Give a standard stream that is closed (``>&-``) a descriptor, before a file gets its number.
+    """Give a standard stream that is closed (``>&-``) a descriptor, before a file takes it.
 
     Standard output and input get one that cannot be used, so that trying says what is wrong.
     """
@@ -43,7 +43,7 @@ def open_closed() -> None:
 
 @contextlib.contextmanager
 def guarded() -> Iterator[None]:
-    """Standard output raises our errors, and standard error none."""
+    """Let standard output raise our errors, and standard error none."""
     before = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = _Results(sys.stdout), _Messages(sys.stderr)
     try:
@@ -59,6 +59,7 @@ class StandardOutput:
         self._raw = getattr(stream, "raw", stream)
 
     def write(self, data: bytes) -> None:
+        """Write all bytes, and wait for a reader that is slow."""
         left = memoryview(data)
         with _failures_told(self._raw):
             while left:
@@ -68,7 +69,7 @@ class StandardOutput:
                 left = left[written or 0 :]
 
     def flush(self) -> None:
-        """Nothing is held back."""
+        """Do nothing: nothing is held back."""
 
 
 class _Stream:
@@ -110,7 +111,7 @@ class _Messages(_Stream):
             self._stream.flush()
 
     def _has_reader(self) -> bool:
-        """Wait until it takes more; False when nobody has read on and the command is to stop."""
+        """Wait until it takes more; return False once nobody reads and the command ends."""
         try:
             number = self._stream.fileno()
         except (OSError, ValueError):
@@ -142,7 +143,7 @@ def _failures_told(stream: Any) -> Iterator[None]:
 
 
 def _forget(stream: Any) -> None:
-    """Let what is left in its buffer go nowhere: the interpreter writes it again at its end."""
+    """Drop what is left in a stream's buffer: the interpreter writes it again at its end."""
     with contextlib.suppress(OSError, ValueError):
         _open_null(stream.fileno(), os.O_WRONLY)
 

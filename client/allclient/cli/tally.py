@@ -1,4 +1,4 @@
-"""The summary of a run."""
+"""Counts a run and sums it up."""
 
 from __future__ import annotations
 
@@ -23,14 +23,16 @@ class Tally:
 
     @property
     def classified(self) -> int:
+        """How many images have an answer."""
         return self.benign + self.malignant
 
     def begin(self) -> None:
-        """The clock starts with the first image, not with the server's start."""
+        """Start the clock, with the first image and not with the server's start."""
         self.begun = True
         self._since = time.monotonic()
 
     def count(self, row: Row) -> None:
+        """Count one row."""
         if row.error is not None:
             self.failed += 1
         elif row.label == Label.MALIGNANT.value:
@@ -40,6 +42,7 @@ class Tally:
         self.review += bool(row.review)
 
     def sentence(self, *, before: int) -> str:
+        """Return the summary; ``before`` is how many images an earlier run classified."""
         seconds = max(time.monotonic() - self._since, 1e-9)
         images = self.classified + self.failed
         earlier = f"; {before} classified by an earlier run" if before else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 
 from allclient.errors import AllclientError, ServerDiedError
@@ -31,6 +32,8 @@ class Keeper:
         self._server = server
         self._say = say
         self._lost = lost
+        self._answers = 0
+        """That the last server gave."""
         self._stopping = threading.Event()
         self._over = threading.Event()
         self.failure: ServerDiedError | None = None
@@ -38,6 +41,7 @@ class Keeper:
         self._thread = threading.Thread(target=self._run, name="allclient-keeper", daemon=True)
 
     def start(self) -> None:
+        """Start to watch."""
         self._thread.start()
 
     def stop(self) -> None:
@@ -45,6 +49,7 @@ class Keeper:
         self._stopping.set()
 
     def join(self) -> None:
+        """Wait until the thread has ended."""
         self._thread.join()
 
     def wait(self, timeout: float | None) -> None:
@@ -64,7 +69,7 @@ class Keeper:
         restarts = Restarts()
         trouble: str | None = None
         while self.failure is None and not self._stopping.is_set():
-            lived = 0.0
+            self._answers, lived = 0, 0.0
             if trouble is None:
                 begun = time.monotonic()
                 trouble = self._watch()
@@ -73,10 +78,10 @@ class Keeper:
                 trouble = self._mend(trouble, restarts, lived)
 
     def _mend(self, trouble: str, restarts: Restarts, lived: float) -> str | None:
-        """Start a new server in the place of the old one; what hinders it, or None."""
+        """Start a new server in the place of the old one; return what hinders it, or None."""
         log = self._server.clear()
         told = trouble if str(log) in trouble else f"{trouble} (log: {log})"
-        pause = restarts.pause_after(lived)
+        pause = restarts.pause_after(lived, self._answers)
         if pause is None:
             self._give_up(
                 f"tritonserver died {restarts.deaths} times in a row, each time within "
@@ -105,33 +110,39 @@ class Keeper:
         self._lost(self.failure)
 
     def _watch(self) -> str | None:
-        """Wait for trouble, and put it in words; None when it is to stop."""
+        """Wait for trouble, and return it in words; None if it is to stop."""
         process = self._server.process
         oom_kills = causes.oom_kills()
-        models = stubs.find(process.pid)
+        models = self._server.stubs
         pids = [process.pid, *(stub.pid for stub in models)]
-        asked = liveness.Server(
+        server = liveness.Server(
             self._server.grpc_address, self._server.answering, self._server.admin_headers
         )
         try:
-            alive = Liveness(asked, lambda: stubs.processor_seconds(pids), tick=_TICK)
+            alive = Liveness(server, lambda: stubs.processor_seconds(pids), tick=_TICK)
+            stopped: Counter[stubs.Stub] = Counter()
             while not self._stopping.is_set():
                 status = process.wait(_TICK)
                 if self._stopping.is_set():
                     break
                 if status is not None:
                     self.last_status = status
+                    self._answers = alive.answers()
                     log = self._server.log_text()
                     return causes.of("tritonserver", status, oom_kills_before=oom_kills, log=log)
                 for stub in models:
                     # One that leaves with status 0 was told to, by a server that stops.
                     if status := stub.exit_status():
                         self.last_status = status
-                        who = f"a process of the model {stub.model}"
-                        return causes.of(who, status, oom_kills_before=oom_kills)
+                        self._answers = alive.answers()
+                        return causes.of(stub.who, status, oom_kills_before=oom_kills)
+                    stopped[stub] = stopped[stub] + 1 if stub.is_stopped() else 0
+                    if stopped[stub] * _TICK >= stubs.STOPPED_LIMIT:
+                        self.last_status = -9
+                        return f"{stub.who} is stopped and does not go on"
                 if trouble := alive.trouble():
                     self.last_status = -9  # what it gets
                     return trouble
             return None
         finally:
-            asked.close()
+            server.close()

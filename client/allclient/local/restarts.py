@@ -1,4 +1,8 @@
-"""When a server that died is started again, and when it is given up: numbers alone, no server."""
+"""Decides when a server that died is started again, and when it is given up, by numbers alone.
+
+Images that end the server each time are the case to bear. A client needs two deaths for all that
+are in flight together, and then two for each, before it is sure.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +11,17 @@ from typing import Final
 SHORT_LIFE: Final = 60.0
 """Seconds. A server that answered for longer begins anew: its death is the first in a row."""
 
-MOST_DEATHS: Final = 7
-"""Deaths in a row, each after a short life, at which the server is given up.
+USEFUL_LIFE: Final = 30
+"""Answers. A server that gave as many begins anew, too, however short it lived."""
 
-More than one image may cost: a client sends one that ends the server four times before it is sure.
-"""
+MAX_DEATHS: Final = 10
+"""Deaths in a row, each after a short life, at which the server is given up: three such images in
+one batch are borne."""
 
 FIRST_PAUSE: Final = 0.5
-"""Seconds before the first new start; doubled each time, up to LONGEST_PAUSE."""
+"""Seconds before the first new start; doubled each time, up to MAX_PAUSE."""
 
-LONGEST_PAUSE: Final = 8.0
+MAX_PAUSE: Final = 4.0
 
 
 class Restarts:
@@ -25,10 +30,14 @@ class Restarts:
     def __init__(self) -> None:
         self.deaths = 0
 
-    def pause_after(self, lived: float) -> float | None:
-        """Seconds to wait before the next start of a server that lived so long; None: give up."""
-        self.deaths = 1 if lived >= SHORT_LIFE else self.deaths + 1
-        if self.deaths >= MOST_DEATHS:
+    def pause_after(self, lived: float, answers: int = 0) -> float | None:
+        """Return the seconds to wait before the next start; None to give up.
+
+        The server lived so many seconds and gave so many answers.
+        """
+        anew = lived >= SHORT_LIFE or answers >= USEFUL_LIFE
+        self.deaths = 1 if anew else self.deaths + 1
+        if self.deaths >= MAX_DEATHS:
             return None
         pause: float = FIRST_PAUSE * 2 ** (self.deaths - 1)
-        return min(pause, LONGEST_PAUSE)
+        return min(pause, MAX_PAUSE)

@@ -1,4 +1,4 @@
-"""The coded concepts of a report. What the dictionaries lack is in the private scheme 99ALLCLIENT.
+"""Lists the coded concepts of a report. What dictionaries lack is in the scheme 99ALLCLIENT.
 
 No SNOMED code stands here that pydicom's dictionary of the standard's context groups lacks.
 """
@@ -16,7 +16,7 @@ SCHEME: Final = "99ALLCLIENT"
 
 
 def _private(value: str, meaning: str) -> Code:
-    """At most 16 characters: a longer one would need another attribute, which few viewers read."""
+    """Make a code of at most 16 characters: few viewers read the attribute of longer ones."""
     return Code(value, SCHEME, meaning)
 
 

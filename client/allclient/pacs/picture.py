@@ -1,4 +1,4 @@
-"""A field with its heat map and a line of text, as a Secondary Capture for viewers without SR."""
+"""Draws a field with its heat map and a line of text, as a Secondary Capture."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from allclient.pacs.uids import derived
 WIDTH: Final = 768
 """Pixels; a smaller field stays as it is."""
 
-_LEAST_WIDTH: Final = 640
+_MIN_WIDTH: Final = 640
 _LINE: Final = 18
-_LETTERS: Final = 84
+_MAX_LETTERS: Final = 84
 """What of a line goes into that width; longer ones are wrapped, so that no reason is cut off."""
 
 _HEAT: Final = (255, 60, 0)
-_MOST_HEAT: Final = 0.45
+_MAX_HEAT: Final = 0.45
 """The share of the heat's colour where the map is 1."""
 
 
 def build(field: Field, encoded: bytes, *, series: str, number: int, version: str) -> Dataset:
-    """The object; ``encoded`` is the field as a JPEG or PNG file."""
+    """Return the object; ``encoded`` is the field as a JPEG or PNG file."""
     drawn = draw(field, encoded)
     file = io.BytesIO()
     drawn.save(file, "JPEG", quality=90, subsampling="4:2:2")
@@ -71,12 +71,12 @@ def build(field: Field, encoded: bytes, *, series: str, number: int, version: st
 
 
 def instance_of(field: Field) -> str:
-    """The SOP Instance UID of a field's picture."""
+    """Return the SOP Instance UID of a field's picture."""
     return derived("picture", str(field.image.header.SOPInstanceUID), str(field.frame))
 
 
 def draw(field: Field, encoded: bytes) -> Image.Image:
-    """The field with the heat of a malignant answer over it, and below what was answered."""
+    """Draw the field with the heat of a malignant answer over it, and below what was answered."""
     with Image.open(io.BytesIO(encoded)) as opened:
         picture = opened.convert("RGB")
     if picture.width > WIDTH:
@@ -86,7 +86,7 @@ def draw(field: Field, encoded: bytes) -> Image.Image:
         picture = _heated(picture, field.result.heatmap)
     _outline_cells(picture, field)
     lines = caption(field)
-    size = max(picture.width, _LEAST_WIDTH), picture.height + 8 + _LINE * len(lines)
+    size = max(picture.width, _MIN_WIDTH), picture.height + 8 + _LINE * len(lines)
     whole = Image.new("RGB", size, "black")
     whole.paste(picture, (0, 0))
     pen = ImageDraw.Draw(whole)
@@ -97,7 +97,7 @@ def draw(field: Field, encoded: bytes) -> Image.Image:
 
 
 def _outline_cells(picture: Image.Image, field: Field) -> None:
-    """A box around each leukocyte: red where it is called malignant, else green."""
+    """Draw a box around each leukocyte: red if it is called malignant, else green."""
     pen = ImageDraw.Draw(picture)
     for cell in field.result.cells or ():
         left, top, right, bottom = cell.box(*picture.size)
@@ -106,17 +106,18 @@ def _outline_cells(picture: Image.Image, field: Field) -> None:
 
 
 def caption(field: Field) -> list[str]:
-    """Lines: the answer with all review reasons, and that it is for a pathologist."""
+    """Return lines: the answer with all review reasons, and that it is for a pathologist."""
     result = field.result
     answer = f"{result.label.value} {result.probability:.0%}"
     if result.label is Label.MALIGNANT:
         answer += f", {result.subtype.value}"
     if result.review:
         answer += " - REVIEW: " + ", ".join(reason.value for reason in result.review)
-    return [*textwrap.wrap(answer, _LETTERS), "allclient, for a pathologist; not a medical device"]
+    notice = "allclient, for a pathologist; not a medical device"
+    return [*textwrap.wrap(answer, _MAX_LETTERS), notice]
 
 
 def _heated(picture: Image.Image, heat: npt.NDArray[np.float32]) -> Image.Image:
-    levels = np.rint(np.clip(heat, 0, 1) * 255 * _MOST_HEAT).astype(np.uint8)
+    levels = np.rint(np.clip(heat, 0, 1) * 255 * _MAX_HEAT).astype(np.uint8)
     mask = Image.fromarray(levels).resize(picture.size, Image.Resampling.BICUBIC)
     return Image.composite(Image.new("RGB", picture.size, _HEAT), picture, mask)

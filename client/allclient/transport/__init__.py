@@ -1,4 +1,4 @@
-"""gRPC to Triton: the only part of allclient that knows tritonclient.
+"""Speaks gRPC to Triton: the only part of allclient that knows tritonclient.
 
 It is tritonclient's ``InferenceServerClient`` (blocking and aio) and not its bare stubs: the
 library packs and unpacks BYTES tensors and keeps up with the protocol. What it lacks stays here:

@@ -1,4 +1,4 @@
-"""Ending calls from another thread."""
+"""Ends calls from another thread."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 
 class Cancellation:
-    """Once ``cancel()`` was called, every guarded call is ended and every wait returns."""
+    """A switch: once ``cancel()`` was called, guarded calls are ended and waits return."""
 
     def __init__(self) -> None:
         self._event = threading.Event()
@@ -17,9 +17,11 @@ class Cancellation:
 
     @property
     def cancelled(self) -> bool:
+        """Whether ``cancel()`` was called."""
         return self._event.is_set()
 
     def cancel(self) -> None:
+        """End every guarded call and every wait."""
         with self._lock:
             self._event.set()
             calls, self._calls = self._calls, set()
@@ -27,7 +29,7 @@ class Cancellation:
             end()
 
     def wait(self, seconds: float) -> bool:
-        """Sleep; True at once when cancelled."""
+        """Sleep so many seconds; return True at once when cancelled."""
         return self._event.wait(seconds)
 
     @contextmanager

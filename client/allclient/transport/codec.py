@@ -1,4 +1,4 @@
-"""One image into request tensors, and the answer's tensors into a checked Result."""
+"""Turns one image into request tensors, and the answer's tensors into a checked Result."""
 
 from __future__ import annotations
 
@@ -41,9 +41,10 @@ _Word = TypeVar("_Word", Label, Subtype, ReviewReason)
 
 
 def encode(image: bytes) -> list[Any]:
-    """The IMAGE tensor, BYTES [1, 1]: a batch of one encoded file.
+    """Make the IMAGE tensor, BYTES [1, 1]: a batch of one encoded file.
 
-    Raises ImageRejectedError (image_too_large) where there is no memory to send it.
+    Raises:
+        ImageRejectedError: there is no memory to send it (image_too_large).
     """
     _check_memory(len(image))
     # dtype object: numpy's own bytes type would drop trailing zero bytes of the file.
@@ -67,10 +68,13 @@ def _check_memory(size: int) -> None:
 
 
 def decode(answer: Any, request_id: str, question: Question) -> Result:
-    """The Result in an ``InferResult``, which answers ``question``.
+    """Return the Result in an ``InferResult``, which answers ``question``.
 
-    Raises ProtocolError when a tensor is missing, has another datatype or shape, holds NaN or an
-    unknown word, or when the parts contradict each other: a wrong answer is worse than none.
+    A wrong answer is worse than none, so all of it is checked.
+
+    Raises:
+        ProtocolError: a tensor is missing, has another datatype or shape, holds NaN or an unknown
+            word, or the parts contradict each other.
     """
     response = answer.get_response()
     if response.id != request_id:
@@ -170,12 +174,12 @@ def _review(raw: object) -> tuple[ReviewReason, ...]:
 
 
 def _left_out(model: str, vote: object) -> bool:
-    """Whether a backbone was not asked, which only the cascade may say."""
+    """Return whether a backbone was not asked, which only the cascade may say."""
     return model == CASCADE and vote == NOT_RUN.encode("ascii")
 
 
 def _check_vote(result: Result) -> None:
-    """LABEL, SUBTYPE, VOTES and BACKBONE_PROBABILITIES must tell the same story."""
+    """Check that LABEL, SUBTYPE, VOTES and BACKBONE_PROBABILITIES tell the same story."""
     votes = tuple(result.votes.values())
     malignant = sum(vote.label is Label.MALIGNANT for vote in votes)
     majority = Label.MALIGNANT if malignant >= _MAJORITY else Label.BENIGN

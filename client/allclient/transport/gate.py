@@ -35,7 +35,7 @@ class _Count:
 
 
 class Gate:
-    """For threads."""
+    """A gate for threads."""
 
     def __init__(self) -> None:
         self._count = _Count()
@@ -43,7 +43,11 @@ class Gate:
 
     @contextmanager
     def passing(self, alone: bool, cancellation: Cancellation) -> Iterator[None]:
-        """Wait for admission; the block is inside. Raises CancelledError when cancelled."""
+        """Wait for admission; the block is inside.
+
+        Raises:
+            CancelledError: it was cancelled.
+        """
         with cancellation.guard(self._wake), self._changed:
             self._count.waiting_alone += alone
             try:
@@ -67,7 +71,7 @@ class Gate:
 
 
 class _LoopGate:
-    """Of one event loop. No lock, so that leaving never waits, also not in a cancelled task."""
+    """A gate of one event loop, without a lock, so that leaving never waits."""
 
     def __init__(self) -> None:
         self.count = _Count()
@@ -89,7 +93,7 @@ class _LoopGate:
 
 
 class AsyncGate:
-    """For tasks; those of one event loop see each other."""
+    """A gate for tasks; those of one event loop see each other."""
 
     def __init__(self) -> None:
         self._gates: WeakKeyDictionary[asyncio.AbstractEventLoop, _LoopGate] = WeakKeyDictionary()

@@ -1,4 +1,4 @@
-"""What a server says about itself, held against the tensor contract."""
+"""Holds what a server says about itself against the tensor contract."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from allclient.contract import ANSWER, CELLS, ENSEMBLE, MODELS, Tensor
 
 @dataclass(frozen=True, slots=True)
 class ServerMetadata:
-    """KServe v2 server metadata."""
+    """The KServe v2 metadata of a server."""
 
     name: str
     version: str
@@ -19,7 +19,7 @@ class ServerMetadata:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """``ok`` says whether images can be classified; ``problems`` why not, in sentences."""
+    """What a server says about itself; ``problems`` say why images cannot be classified."""
 
     address: str
     live: bool
@@ -42,8 +42,10 @@ class Health:
 
 
 def contract_problems(metadata: Any) -> tuple[str, ...]:
-    """Where a KServe v2 ModelMetadataResponse differs from the contract of all_ensemble, which is
-    that of all_cascade too."""
+    """Return where a ModelMetadataResponse differs from the contract of all_ensemble.
+
+    The contract of all_cascade is the same.
+    """
     return (
         *_differences("input", metadata.inputs, MODELS[ENSEMBLE].inputs, complete=True),
         # A newer server may answer more than this client always asks for.
@@ -61,9 +63,9 @@ def gives_cells(metadata: Any) -> bool:
 
 
 def _differences(
-    role: str, found: Any, expected: dict[str, Tensor], *, complete: bool
+    role: str, tensors: Any, expected: dict[str, Tensor], *, complete: bool
 ) -> list[str]:
-    served = {tensor.name: (tensor.datatype, tuple(tensor.shape)) for tensor in found}
+    served = {tensor.name: (tensor.datatype, tuple(tensor.shape)) for tensor in tensors}
     problems = [f"{role} {name} is missing" for name in expected if name not in served]
     for name, (datatype, shape) in served.items():
         if name not in expected:

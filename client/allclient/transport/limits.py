@@ -1,4 +1,4 @@
-"""What gRPC needs of this machine as it starts: without it, it ends the whole process (SIGABRT)."""
+"""Checks what gRPC needs of this machine: without it, gRPC ends the whole process (SIGABRT)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,11 @@ _checked = threading.Event()
 
 
 def check_limits() -> None:
-    """Raises ConfigurationError where threads or descriptors are too few; once for a process."""
+    """Check once in a process that there are enough threads and descriptors.
+
+    Raises:
+        ConfigurationError: there are too few.
+    """
     if not _checked.is_set():
         _check_descriptors()
         if not _can_start(_THREADS):
@@ -30,12 +34,12 @@ def check_limits() -> None:
 
 
 def may_take_a_thread() -> bool:
-    """Whether enough are left for gRPC after that: a call that finds none never ends."""
+    """Return whether enough threads are left: a call that finds none never ends."""
     return _can_start(_SPARE + 1)
 
 
 def never_collect(thing: object) -> None:
-    """Keep it until the process ends, and through its end."""
+    """Keep an object until the process ends, and through its end."""
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(thing))
 
 

@@ -1,4 +1,4 @@
-"""How to reach a server: address, TLS, headers, time and tries. No network here."""
+"""Defines how to reach a server: address, TLS, headers, time and tries. No network here."""
 
 from __future__ import annotations
 
@@ -10,19 +10,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from allclient.contract import ENSEMBLE, MAX_IMAGE_BYTES
+from allclient.contract import ENSEMBLE, MAX_MESSAGE_BYTES
 from allclient.errors import ConfigurationError
 
 DEFAULT_PORT = 8001
 """Triton's own default for gRPC."""
 
-_LONGEST_WAIT = 1e9
+_MAX_WAIT = 1e9
 """Seconds; gRPC's clock has an end."""
 
 _HEADER_NAME = re.compile(r"[0-9a-z_.-]+(?<!-bin)")
 
-_MESSAGE_OVERHEAD = 1024 * 1024
-_LARGEST_ANSWER = 16 * 1024 * 1024
+_MAX_ANSWER_BYTES = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +30,8 @@ class TlsOptions:
 
     Without ``ca`` the certificate authorities that come with gRPC are trusted.
 
-    Raises ConfigurationError, naming the file, when one is missing, unreadable or not PEM.
+    Raises:
+        ConfigurationError: a file is missing, unreadable or not PEM; the message names it.
     """
 
     ca: str | Path | None = None
@@ -40,9 +40,9 @@ class TlsOptions:
 
     def __post_init__(self) -> None:
         if (self.cert is None) != (self.key is None):
-            given, missing = ("cert", "key") if self.key is None else ("key", "cert")
+            named, missing = ("cert", "key") if self.key is None else ("key", "cert")
             raise ConfigurationError(
-                f"mutual TLS needs a client certificate and its key: {given} is given, "
+                f"mutual TLS needs a client certificate and its key: {named} is given, "
                 f"{missing} is missing"
             )
         for role, path in (("ca", self.ca), ("cert", self.cert), ("key", self.key)):
@@ -93,7 +93,7 @@ class Retry:
                 )
 
     def pauses(self) -> Iterator[float]:
-        """Seconds to wait before the second, third, ... try, without end."""
+        """Yield the seconds to wait before the second, third, ... try, without end."""
         pause = self.first
         while True:
             yield min(pause, self.longest) * random.uniform(0.5, 1.0)  # noqa: S311  not a secret
@@ -101,10 +101,14 @@ class Retry:
 
 
 def check_seconds(seconds: float, name: str = "timeout") -> float:
-    """``seconds``. Raises ConfigurationError where they are no time that can be waited."""
-    if not (_is_number(seconds) and 0 < seconds <= _LONGEST_WAIT):
+    """Return ``seconds`` after a check.
+
+    Raises:
+        ConfigurationError: they are no time that can be waited.
+    """
+    if not (_is_number(seconds) and 0 < seconds <= _MAX_WAIT):
         raise ConfigurationError(
-            f"{name} must be above 0 seconds and at most {_LONGEST_WAIT:.0f}, not {seconds!r}"
+            f"{name} must be above 0 seconds and at most {_MAX_WAIT:.0f}, not {seconds!r}"
         )
     return seconds
 
@@ -114,7 +118,10 @@ def _is_number(value: object) -> bool:
 
 
 def parse_address(text: str) -> str:
-    """``host``, ``host:port`` or ``[ipv6]:port``, with or without ``grpc://``, as host:port."""
+    """Return an address as host:port.
+
+    It may be ``host``, ``host:port`` or ``[ipv6]:port``, with or without ``grpc://``.
+    """
     if not isinstance(text, str) or not text.strip().isprintable():
         raise ConfigurationError(f"server address {text!r} is not host:port")
     address = text.strip()
@@ -144,6 +151,7 @@ def parse_address(text: str) -> str:
 
 
 def is_loopback(address: str) -> bool:
+    """Return whether an address is of this machine alone."""
     host = address.rpartition(":")[0].strip("[]")
     if host == "localhost":
         return True
@@ -199,14 +207,14 @@ class Connection:
                 )
 
     def metadata(self) -> dict[str, str]:
-        """Headers of every request. Holds secrets: never log it."""
+        """Return the headers of every request. They hold secrets: never log them."""
         headers = dict(self.headers)
         if self.token is not None:
             headers["authorization"] = f"Bearer {self.token}"
         return headers
 
     def client_arguments(self) -> dict[str, object]:
-        """Arguments of tritonclient's InferenceServerClient, sync and aio alike."""
+        """Return the arguments of tritonclient's client, sync and aio alike."""
         arguments: dict[str, object] = {"url": self.address, "channel_args": self._channel_args()}
         if self.tls is not None:
             arguments["ssl"] = True
@@ -220,8 +228,8 @@ class Connection:
 
     def _channel_args(self) -> list[tuple[str, int]]:
         arguments = [
-            ("grpc.max_send_message_length", MAX_IMAGE_BYTES + _MESSAGE_OVERHEAD),
-            ("grpc.max_receive_message_length", _LARGEST_ANSWER),
+            ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+            ("grpc.max_receive_message_length", _MAX_ANSWER_BYTES),
             # A connection that a firewall forgot is noticed while work is in flight, and only
             # then: Triton closes on clients that ping more often than every 5 minutes idle.
             ("grpc.keepalive_time_ms", 60_000),

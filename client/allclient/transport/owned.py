@@ -1,4 +1,4 @@
-"""What belongs to one process: connections and threads, of which a copy is an empty shell."""
+"""Guards what belongs to one process: a copied connection or thread is an empty shell."""
 
 from __future__ import annotations
 
@@ -24,7 +24,11 @@ class Owned:
         return self._owner == os.getpid()
 
     def check_owner(self) -> None:
-        """Raises ConfigurationError in a forked child."""
+        """Check that this is not a forked child.
+
+        Raises:
+            ConfigurationError: it is.
+        """
         if not self.is_owner:
             raise ConfigurationError(
                 f"this {_name(self)} belongs to process {self._owner}, of which this one is a "

@@ -1,4 +1,4 @@
-"""Calls for load: requests made once, sent as bytes, answers left unread but for their status.
+"""Makes calls for load: requests made once, answers left unread but for their status.
 
 A request of ``blocking.Transport`` costs about as much in Python as a small model on a fast server;
 a load generator that spends that would measure itself.
@@ -37,9 +37,12 @@ class RawCalls:
         self._infer = self._channel.unary_unary(_METHOD)
 
     def send(self, number: int) -> bytes:
-        """Send image ``number`` (the images in turn) and wait; the answer as it came.
+        """Send image ``number`` (the images in turn) and wait; return the answer as it came.
 
-        Raises an AllclientError where the answer is an error. Nothing is tried again.
+        Nothing is tried again.
+
+        Raises:
+            AllclientError: the answer is an error.
         """
         request = self._requests[number % len(self._requests)]
         try:
@@ -54,6 +57,7 @@ class RawCalls:
         return answer
 
     def close(self) -> None:
+        """Close the channel."""
         self._channel.close()
 
 

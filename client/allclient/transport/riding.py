@@ -1,4 +1,4 @@
-"""When one image is tried again, and when it is not: no network and no threads here.
+"""Decides when one image is tried again, and when not: no network and no threads here.
 
 A server may be away for a while: it restarts, stops or cannot be reached. Its clients wait for it,
 for a bounded time. An image that was at the server when that was lost may be the reason: after the
@@ -21,9 +21,12 @@ from allclient.transport.status import Trouble, detail_of, status_name, translat
 ALONE_FROM: Final = 2
 """Setbacks after which an image is sent alone."""
 
-MOST_SETBACKS: Final = 4
+MAX_SETBACKS: Final = 4
 """Setbacks after which an image is an error."""
 
+MAX_OUTAGES: Final = 5
+"""Times the patience with one outage, for outages that follow each other without an answer: as
+many as a few images that each end the server need."""
 
 SICK_PAUSE: Final = 3.0
 """Seconds, doubled with each setback, for the server to heal the process of a model."""
@@ -39,21 +42,31 @@ class Presence:
         self.known = False
         self._clock = clock
         self._away_since: float | None = None
+        self._silent_since: float | None = None
 
     def answered(self) -> None:
+        """Note that the server answered."""
+        self.known = True
+        self._away_since = self._silent_since = None
+
+    def lost(self) -> None:
+        """Note that the server was lost at its work: it had been there, and is away anew."""
         self.known = True
         self._away_since = None
 
-    def lost(self) -> None:
-        """It was lost at its work, so there had been one."""
-        self.known = True
+    def missed(self, limit: float) -> float:
+        """Note that the server did not answer; return what is left of ``limit`` for this outage.
 
-    def missed(self) -> float:
-        """Note that the server did not answer; the seconds since it first did not."""
+        Outages in a row without an answer between have MAX_OUTAGES times that together.
+        """
         now = self._clock()
         if self._away_since is None:
             self._away_since = now
-        return now - self._away_since
+        if self._silent_since is None:
+            self._silent_since = now
+        return min(
+            limit - (now - self._away_since), MAX_OUTAGES * limit - (now - self._silent_since)
+        )
 
 
 class Tries:
@@ -71,7 +84,7 @@ class Tries:
         return self._setbacks >= ALONE_FROM
 
     def pause_after(self, error: InferenceServerException) -> float:
-        """Seconds to wait before the next try. Raises the error that ends them."""
+        """Return the seconds to wait before the next try. Raises the error that ends them."""
         retry = self._connection.retry
         trouble = trouble_of(error)
         if trouble is Trouble.FINAL or retry.seconds == 0:
@@ -81,7 +94,7 @@ class Tries:
         pause = next(self._pauses)
         if trouble is not Trouble.AWAY:
             self._setbacks += 1
-            if self._setbacks >= MOST_SETBACKS:
+            if self._setbacks >= MAX_SETBACKS:
                 raise self._given_up(trouble, error) from error
         if trouble is Trouble.SHORT:
             self._presence.answered()
@@ -92,7 +105,7 @@ class Tries:
         if trouble is not Trouble.AWAY:
             self._presence.lost()
         limit = retry.seconds if self._presence.known else min(retry.seconds, retry.first_contact)
-        if self._presence.missed() + pause > limit:
+        if self._presence.missed(limit) < pause:
             raise self._translated(error) from error
         return pause
 

@@ -1,4 +1,4 @@
-"""The seam: every error of tritonclient and gRPC becomes one of ours here, and nowhere else."""
+"""Turns every error of tritonclient and gRPC into one of ours, here and nowhere else."""
 
 from __future__ import annotations
 
@@ -84,17 +84,20 @@ class Trouble(Enum):
 
 
 def status_name(error: InferenceServerException) -> str:
-    """``UNAVAILABLE`` of ``StatusCode.UNAVAILABLE``; ``UNKNOWN`` when there is no status."""
+    """Return the name of an error's status, such as ``UNAVAILABLE``.
+
+    It is ``UNKNOWN`` when there is no status.
+    """
     return str(error.status() or "UNKNOWN").rpartition(".")[2]
 
 
 def detail_of(error: InferenceServerException) -> str:
-    """Their words in one line."""
+    """Return the words of an error in one line."""
     return " ".join(str(error.message() or "no further word").split())
 
 
 def trouble_of(error: InferenceServerException) -> Trouble:
-    """Whether another try is worth while, and what it has to mind."""
+    """Return whether another try is worth while, and what it has to mind."""
     status, detail = status_name(error), detail_of(error)
     if status == "UNAVAILABLE":
         if _RESTRICTED.search(detail):
@@ -115,7 +118,7 @@ def trouble_of(error: InferenceServerException) -> Trouble:
 
 
 def refusal(text: str) -> ImageRejectedError | None:
-    """The refusal in ``[image_truncated] the JPEG ends early``, wherever Triton put it."""
+    """Return the refusal in ``[image_truncated] the JPEG ends early``, wherever Triton put it."""
     for match in _REFUSAL.finditer(text):
         if match["code"] in _REFUSALS:
             message = " ".join(match["message"].split())
@@ -124,7 +127,7 @@ def refusal(text: str) -> ImageRejectedError | None:
 
 
 def translate_local(error: Exception, address: str) -> AllclientError:
-    """Our error for what gRPC or tritonclient raises before a call leaves this process."""
+    """Return our error for what gRPC raises before a call leaves this process."""
     if isinstance(error, MemoryError):
         return ImageRejectedError(
             "there is not enough memory to send it", code=ImageErrorCode.TOO_LARGE.value
@@ -135,7 +138,7 @@ def translate_local(error: Exception, address: str) -> AllclientError:
 
 
 def translate(error: InferenceServerException, address: str, model: str) -> AllclientError:
-    """Our error for theirs, with a sentence that names the server and the way out."""
+    """Return our error for theirs, with a sentence that names the server and the way out."""
     status, detail = status_name(error), detail_of(error)
     if status in _REFUSING_STATUSES and (rejected := refusal(detail)):
         return rejected
@@ -158,7 +161,7 @@ _SENTENCES: Final[dict[type[AllclientError], str]] = {
 
 
 def _plain(detail: str) -> str:
-    """gRPC's chain of reasons, down to the last."""
+    """Return the last of gRPC's chain of reasons."""
     if "failed to connect" in detail and "Socket closed" in detail:
         return "something listens there that is no gRPC server; give Triton's gRPC port, not HTTP"
     return _LAST_REASON.sub("", detail)

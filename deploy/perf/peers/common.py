@@ -1,10 +1,10 @@
-"""What every peer runs: the repository's own decoding, networks and vote, in one process.
+"""Holds what every peer runs: the repository's decoding, backbones and vote, in one process.
 
 The repository's folder comes in MODELS. Threads and streams are OpenVINO's, from THREADS and
 STREAMS; without them OpenVINO chooses for the lowest latency: one stream that uses all cores.
 
 A batch is one call, as every server's guides have it. With ONE_BY_ONE=1 it is computed as the
-embedded server's backend does it: in networks compiled for one image, an image a thread.
+embedded server's backend does it: in backbones compiled for one image, an image a thread.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 MODELS = Path(os.environ["MODELS"])
 PORT = int(os.environ["PORT"])
@@ -39,7 +40,7 @@ def _settings(hint: str) -> dict[str, str]:
     return settings
 
 
-class Networks:
+class Backbones:
     """The three voters in OpenVINO: pixels uint8 [n, 224, 224, 3] -> LOGITS and CAM of each."""
 
     def __init__(self) -> None:
@@ -54,7 +55,8 @@ class Networks:
             for name in majority.BACKBONES
         ]
 
-    def __call__(self, batch: np.ndarray) -> list[dict[str, np.ndarray]]:
+    def __call__(self, batch: npt.NDArray[Any]) -> list[dict[str, npt.NDArray[Any]]]:
+        """Return LOGITS and CAM of each voter for a batch."""
         answers = []
         for request in self._requests:
             request.infer({"PIXELS": batch}, share_inputs=True)
@@ -65,13 +67,14 @@ class Networks:
 
 
 class OneByOne:
-    """The same, an image at a time, as the embedded server's openvino backend computes them."""
+    """The three voters computed an image at a time, as the embedded server's backend does."""
 
     def __init__(self) -> None:
         import openvino as ov
 
         core = ov.Core()
-        self._alone, self._several = [], []
+        self._alone: list[Any] = []
+        self._several: list[Any] = []
         for name in majority.BACKBONES:
             model = core.read_model(MODELS / name / "1" / "model.xml")
             model.reshape([1, *model.inputs[0].get_partial_shape()[1:]])
@@ -82,7 +85,8 @@ class OneByOne:
                 queue.set_callback(_keep)
                 queues.append(queue)
 
-    def __call__(self, batch: np.ndarray) -> list[dict[str, np.ndarray]]:
+    def __call__(self, batch: npt.NDArray[Any]) -> list[dict[str, npt.NDArray[Any]]]:
+        """Return LOGITS and CAM of each voter for a batch."""
         answers = []
         for queue in self._alone if len(batch) == 1 else self._several:
             parts: list[Any] = [None] * len(batch)
@@ -101,21 +105,22 @@ def _keep(request: Any, where: tuple[list[Any], int]) -> None:
     parts[place] = {name: request.get_tensor(name).data.copy() for name in ("LOGITS", "CAM")}
 
 
-def networks() -> Networks | OneByOne:
-    """As ONE_BY_ONE says."""
-    return OneByOne() if os.environ.get("ONE_BY_ONE") == "1" else Networks()
+def backbones() -> Backbones | OneByOne:
+    """Return the backbones as ONE_BY_ONE says."""
+    return OneByOne() if os.environ.get("ONE_BY_ONE") == "1" else Backbones()
 
 
 class Ensemble:
-    """Encoded files in, answers out."""
+    """The whole way from encoded files to answers."""
 
-    def __init__(self, networks: Any) -> None:
-        self.networks = networks
+    def __init__(self, backbones: Any) -> None:
+        self.backbones = backbones
         self.policy = majority.Policy.load(MODELS / "vote" / "1" / "policy.json")
         # Pillow lets go of the interpreter while it decodes.
         self.decoders = ThreadPoolExecutor(os.cpu_count())
 
     def __call__(self, files: list[bytes]) -> list[dict[str, Any]]:
+        """Return the answer to each encoded file."""
         decoded = list(self.decoders.map(_decoded, files))
         whole = [one for one in decoded if isinstance(one, pixels.Decoded)]
         answers = iter(self._answers(whole) if whole else [])
@@ -125,12 +130,12 @@ class Ensemble:
         ]
 
     def _answers(self, decoded: list[Any]) -> list[dict[str, Any]]:
-        said = self.networks(np.stack([one.pixels for one in decoded]))
+        by_backbone = self.backbones(np.stack([one.pixels for one in decoded]))
         return [
             _as_json(
                 majority.decide(
-                    np.stack([outputs["LOGITS"][index] for outputs in said]),
-                    [outputs["CAM"][index] for outputs in said],
+                    np.stack([outputs["LOGITS"][index] for outputs in by_backbone]),
+                    [outputs["CAM"][index] for outputs in by_backbone],
                     one.quality,
                     self.policy,
                 )

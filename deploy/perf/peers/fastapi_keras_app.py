@@ -1,4 +1,4 @@
-"""FastAPI and Keras, the usual stack: the masters themselves, batched by a queue of our own.
+"""Serves with FastAPI and Keras, the usual stack: the masters, batched by a queue of our own.
 
 The masters' folder comes in MASTERS. The image is the body of the request.
 """
@@ -16,7 +16,7 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
-import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 import uvicorn
 from common import BATCH, PORT, WAIT, Ensemble
@@ -38,7 +38,8 @@ class KerasNetworks:
             for model in self.models
         ]
 
-    def __call__(self, batch: np.ndarray) -> list[dict[str, np.ndarray]]:
+    def __call__(self, batch: npt.NDArray[Any]) -> list[dict[str, npt.NDArray[Any]]]:
+        """Return LOGITS and CAM of each voter for a batch."""
         pixels = tf.constant(batch)
         return [{k: v.numpy() for k, v in call(pixels).items()} for call in self.calls]
 
@@ -51,11 +52,13 @@ class Batcher:
         self.waiting: asyncio.Queue[tuple[bytes, asyncio.Future[Any]]] = asyncio.Queue()
 
     async def classify(self, file: bytes) -> Any:
+        """Return the answer to one encoded image."""
         answered: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         await self.waiting.put((file, answered))
         return await answered
 
     async def run(self) -> None:
+        """Answer batches for ever."""
         while True:
             batch = [await self.waiting.get()]
             await asyncio.sleep(WAIT)
@@ -74,6 +77,7 @@ class Batcher:
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """Run the batcher for as long as the app."""
     app.state.batcher = Batcher(Ensemble(KerasNetworks()))
     worker = asyncio.create_task(app.state.batcher.run())
     yield
@@ -85,6 +89,7 @@ app = FastAPI(lifespan=lifespan)
 
 @app.post("/classify")
 async def classify(request: Request) -> Any:
+    """Answer one image, the body of the request."""
     return await app.state.batcher.classify(await request.body())
 
 

@@ -1,30 +1,39 @@
-"""LitServe: one worker, which batches; the image comes as base64 in JSON, as its guides do it."""
+"""Serves with LitServe: one worker, which batches; the image is base64, as in its guides."""
 
 from __future__ import annotations
 
 import base64
+from typing import Any
 
 import litserve
-from common import BATCH, PORT, WAIT, Ensemble, networks
+from common import BATCH, PORT, WAIT, Ensemble, backbones
 
 
 class Api(litserve.LitAPI):
-    def setup(self, device: str) -> None:
-        self.ensemble = Ensemble(networks())
+    """The service, in the steps that LitServe calls."""
 
-    def decode_request(self, request: dict) -> bytes:
+    def setup(self, device: str) -> None:
+        """Load the backbones."""
+        self.ensemble = Ensemble(backbones())
+
+    def decode_request(self, request: dict[str, str]) -> bytes:
+        """Return the encoded file of a request."""
         return base64.b64decode(request["image"])
 
     def batch(self, inputs: list[bytes]) -> list[bytes]:
+        """Return the batch as it is: a list of files."""
         return inputs
 
-    def predict(self, inputs: list[bytes]) -> list[dict]:
+    def predict(self, inputs: list[bytes]) -> list[dict[str, Any]]:
+        """Return the answers to a batch."""
         return self.ensemble(inputs)
 
-    def unbatch(self, outputs: list[dict]) -> list[dict]:
+    def unbatch(self, outputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return the answers as they are: one for each request."""
         return outputs
 
-    def encode_response(self, output: dict) -> dict:
+    def encode_response(self, output: dict[str, Any]) -> dict[str, Any]:
+        """Return the answer as it is."""
         return output
 
 

@@ -1,4 +1,4 @@
-"""Ray Serve: one replica with its batching; the image is the body of the request."""
+"""Serves with Ray Serve: one replica with its batching; the image is the body of the request."""
 
 from __future__ import annotations
 
@@ -8,22 +8,27 @@ import tempfile
 from typing import Any
 
 import ray
-from common import BATCH, PORT, WAIT, Ensemble, networks
+from common import BATCH, PORT, WAIT, Ensemble, backbones
 from ray import serve
 from starlette.requests import Request
 
 
 @serve.deployment(num_replicas=1, max_ongoing_requests=256, ray_actor_options={"num_cpus": 1})
 class Classifier:
+    """The service."""
+
     def __init__(self) -> None:
-        self.ensemble = Ensemble(networks())
+        self.ensemble = Ensemble(backbones())
 
     @serve.batch(max_batch_size=BATCH, batch_wait_timeout_s=WAIT)
     async def classify(self, images: list[bytes]) -> list[dict[str, Any]]:
+        """Return the answers to a batch of encoded images."""
         return self.ensemble(images)
 
     async def __call__(self, request: Request) -> dict[str, Any]:
-        return await self.classify(await request.body())
+        """Answer one image, the body of the request."""
+        answer: dict[str, Any] = await self.classify(await request.body())
+        return answer
 
 
 if __name__ == "__main__":
@@ -40,7 +45,7 @@ if __name__ == "__main__":
             _temp_dir=folder,
         )
         serve.start(http_options={"host": "127.0.0.1", "port": PORT})
-        serve.run(Classifier.bind())
+        serve.run(Classifier.bind())  # type: ignore[attr-defined]  # Ray makes a deployment of it
         signal.sigwait({signal.SIGTERM, signal.SIGINT})
         serve.shutdown()
         ray.shutdown()

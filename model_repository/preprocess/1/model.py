@@ -1,4 +1,4 @@
-"""Triton's Python backend around ``pixels.decode``. Nothing here logs what an image holds."""
+"""Runs ``pixels.decode`` in Triton's Python backend. Nothing here logs what an image holds."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ import triton_python_backend_utils as pb_utils
 
 
 class TritonPythonModel:
+    """The model ``preprocess``, as Triton's Python backend calls it."""
+
     def initialize(self, args: dict[str, str]) -> None:
         """One process decodes one file at a time, on one core."""
         cv2.setNumThreads(1)
 
     def execute(self, requests: list) -> list:
-        """One response a request; a refused image fails its own request and no other."""
+        """Return one response for each request; a refused image fails its own alone."""
         return [self._respond(request) for request in requests]
 
     def _respond(self, request):

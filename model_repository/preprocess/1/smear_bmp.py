@@ -1,4 +1,4 @@
-"""BMP: uncompressed pictures; run lengths are refused, for Pillow misreads some of them."""
+"""Reads BMP: uncompressed pictures; run lengths are refused, for Pillow misreads some of them."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ _BITS: Final = (1, 4, 8, 16, 24, 32)
 
 
 class Head(NamedTuple):
+    """What the header of a BMP says."""
+
     width: int
     height: int
     bits: int
@@ -35,7 +37,7 @@ class Head(NamedTuple):
 
 
 def read(data: bytes) -> FirstPage:
-    """The picture; raises ImageError, and whatever Pillow raises for broken pixels."""
+    """Return the picture; raise ImageError, and whatever Pillow raises for broken pixels."""
     head = _head(data)
     try:
         image = BmpImagePlugin.BmpImageFile(io.BytesIO(data))
@@ -52,7 +54,7 @@ def read(data: bytes) -> FirstPage:
 
 
 def _row(head: Head) -> int:
-    """Bytes of a row, which fills whole words."""
+    """Return the bytes of a row, which fills whole words."""
     return (head.width * head.bits + 31) // 32 * 4
 
 

@@ -1,4 +1,4 @@
-"""Signs that a part of a file or of its picture was overwritten or filled in."""
+"""Finds signs that a part of a file or of its picture was overwritten or filled in."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ ERASED: Final = 32
 
 
 def erased(data: bytes, start: int = 0, end: int | None = None, least: int = ERASED) -> bool:
-    """Whether packed data hold a run of zeros, as of a block that was erased or never written."""
+    """Return whether packed data hold a run of zeros, as of a block that was never written."""
     return data.find(bytes(least), start, len(data) if end is None else end) >= 0
 
 
 def overwritten(data: bytes | memoryview) -> bool:
-    """Whether well packed data hold a long run of 00 or FF bytes."""
+    """Return whether well packed data hold a long run of 00 or FF bytes."""
     whole = bytes(data)
     return any(whole.find(value * ERASED) >= 0 for value in (b"\0", b"\xff"))
 
@@ -42,10 +42,12 @@ _PIECE: Final = 1 << 24
 
 
 def spoilt(data: bytes, parts: Iterable[tuple[int, int]], step: int) -> bool:
-    """Whether plain 8- or 16-bit samples seem to be overwritten with 00, with FF or at random.
+    """Return whether plain 8- or 16-bit samples seem overwritten with 00, with FF or at random.
 
-    parts: where they start and end in the file. step: bytes from one 8-bit pixel to the next; 0
-    for 16 bits, of which the lower ones are always random.
+    Args:
+        parts: where they start and end in the file.
+        step: bytes from one 8-bit pixel to the next; 0 for 16 bits, of which the lower ones are
+            always random.
     """
     places = _joined(parts)
     if len(places) > MAX_PLACES:
@@ -57,7 +59,7 @@ def spoilt(data: bytes, parts: Iterable[tuple[int, int]], step: int) -> bool:
 
 
 def _joined(parts: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Parts that follow one another in the file, but for filling bytes, as one."""
+    """Join parts that follow one another in the file, but for filling bytes."""
     places: list[tuple[int, int]] = []
     for start, end in sorted(parts):
         if places and 0 <= start - places[-1][1] < 16:
@@ -68,7 +70,7 @@ def _joined(parts: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def _is_blanked(data: Bytes, places: list[tuple[int, int]], value: int) -> bool:
-    """Whether there is one long run of a value, and no other.
+    """Return whether there is one long run of a value, and no other.
 
     A field may have black surroundings or a burnt-out ground of its own: then it has many runs of
     that value. A plane of one value alone is transparency or an ink.
@@ -80,18 +82,18 @@ def _is_blanked(data: Bytes, places: list[tuple[int, int]], value: int) -> bool:
 
 
 def _full_blocks(samples: Bytes, value: int) -> npt.NDArray[np.int64]:
-    """The places of the blocks that hold this value alone."""
-    found = []
+    """Return the places of the blocks that hold this value alone."""
+    places = []
     for start in range(0, len(samples), _PIECE):
         piece = samples[start : start + _PIECE]
         blocks = piece[: len(piece) // BLOCK * BLOCK].reshape(-1, BLOCK)
         likely = np.flatnonzero((blocks[:, 0] == value) & (blocks[:, -1] == value))
-        found.append(likely[(blocks[likely] == value).all(axis=1)] * BLOCK + start)
-    return np.concatenate(found)
+        places.append(likely[(blocks[likely] == value).all(axis=1)] * BLOCK + start)
+    return np.concatenate(places)
 
 
 def _is_noise(samples: Bytes, step: int) -> bool:
-    """Whether a stretch of 256 bytes looks random; one in four is looked at."""
+    """Return whether a stretch of 256 bytes looks random; one in four is looked at."""
     width = 4 * BLOCK
     for start in range(0, len(samples), _PIECE):
         piece = samples[start : start + _PIECE]
@@ -111,7 +113,7 @@ DEPTH: Final = 16
 
 
 def filled(rgb: npt.NDArray[np.uint8]) -> bool:
-    """Whether a band along one side has one colour that occurs hardly anywhere else.
+    """Return whether a band along one side has one colour that occurs hardly anywhere else.
 
     A decoder or a copy that ends early leaves such bands at the lower end of a picture as it is
     stored, which may have been turned. Equal bands on opposite sides are a frame, and a colour
@@ -133,7 +135,7 @@ def _ends_in_band(rgb: npt.NDArray[np.uint8]) -> bool:
 
 
 def _depth(rgb: npt.NDArray[np.uint8]) -> int:
-    """How many rows from the top have the colour of the first pixel."""
+    """Return how many rows from the top have the colour of the first pixel."""
     colour = rgb[0, 0].tobytes()
     if rgb[DEPTH - 1, 0].tobytes() != colour or rgb[DEPTH - 1, -1].tobytes() != colour:
         return 0
@@ -151,7 +153,7 @@ _FRAME: Final = 20
 
 
 def torn(rgb: npt.NDArray[np.uint8]) -> bool:
-    """Whether an edge runs across nearly all of the picture, as where decoding lost its way.
+    """Return whether an edge runs across nearly all of the picture, as if decoding lost its way.
 
     The outermost rows are left out, where frames are, and so are cells cut out on black.
     """
@@ -167,7 +169,7 @@ def torn(rgb: npt.NDArray[np.uint8]) -> bool:
 
 
 def has_ground(rgb: npt.NDArray[np.uint8]) -> bool:
-    """Whether a tenth of a picture [h, w, 3] has one colour exactly."""
+    """Return whether a tenth of a picture [h, w, 3] has one colour exactly."""
     step = max(1, rgb.shape[0] * rgb.shape[1] // 50_000)
     some = rgb.reshape(-1, 3)[::step].astype(np.uint32)
     _, counts = np.unique(some[:, 0] << 16 | some[:, 1] << 8 | some[:, 2], return_counts=True)

@@ -1,4 +1,4 @@
-"""What is said of an image file that has no answer, and the limits that keep decoding bounded."""
+"""Defines what is said of a file that has no answer, and limits that keep decoding bounded."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ for a TIFF in tiles, 1.0 GB for one in a single strip with LZW, 1.4 GB in 16-bit
 
 
 class ImageError(ValueError):
-    """One image that has no answer.
+    """One image has no answer.
 
     ``code`` is a value of ``allclient.contract.ImageErrorCode``; ``str()`` is a sentence for people
     which never holds anything of the image's content.
@@ -34,17 +34,20 @@ class ImageError(ValueError):
 
 
 def unsupported(what: str) -> ImageError:
-    """For a whole file of a kind that is not read: ``what`` it is, and what to do."""
+    """Make the error of a whole file that is of a kind that is not read.
+
+    ``what`` says what the file is, and what to do.
+    """
     return ImageError(UNSUPPORTED, f"{what} is not read; {SAVE}")
 
 
 def truncated(kind: str, where: str) -> ImageError:
-    """For a file that ends too early: ``where`` it does, such as "before its last row"."""
+    """Make the error of a file that ends too early, ``where`` it does, such as "in its header"."""
     return ImageError(TRUNCATED, f"the {kind} ends {where}; copy or export the file again")
 
 
 def corrupt(kind: str, why: str) -> ImageError:
-    """For a file whose content cannot be trusted: a clause that says ``why``."""
+    """Make the error of a file whose content cannot be trusted; a clause says ``why``."""
     return ImageError(CORRUPT, f"the {kind} is damaged: {why}; copy or export the file again")
 
 
@@ -62,7 +65,10 @@ def check_size(width: int, height: int, limit: int = MAX_PIXELS, what: str = "th
 
 
 def refusal(kind: str, error: Exception) -> ImageError:
-    """What to say of a file over which a decoder raised ``error``, never in the decoder's words."""
+    """Return what to say of a file over which a decoder raised ``error``.
+
+    It never uses the decoder's words.
+    """
     if isinstance(error, ImageError):
         return error
     if isinstance(error, MemoryError):

@@ -1,4 +1,4 @@
-"""What metadata say about a picture: how it is turned, its colour profile, how many there are."""
+"""Reads what metadata say of a picture: its orientation, its colour profile, and how many."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _THUMBNAILS = (0x010001, 0x010002)
 
 
 class Metadata(NamedTuple):
-    """Of one picture; what cannot be read says nothing."""
+    """The metadata of one picture; what cannot be read says nothing."""
 
     orientation: int = 1
     profile: bytes | None = None
@@ -19,7 +19,10 @@ class Metadata(NamedTuple):
 
     @classmethod
     def of_jpeg(cls, data: bytes, segments: list[tuple[int, int, int]]) -> Metadata:
-        """segments: marker, start and end of each segment before the first scan."""
+        """Read the metadata of a JPEG.
+
+        Each of ``segments`` has the marker, start and end of a segment before the first scan.
+        """
         exif, xmp, index = b"", b"", b""
         icc: list[bytes] = []
         for marker, start, end in segments:
@@ -41,7 +44,7 @@ class Metadata(NamedTuple):
 
 
 def orientation(exif: bytes, xmp: bytes = b"") -> int:
-    """1 to 8; 1 where neither says anything that can be read."""
+    """Return the orientation, 1 to 8; 1 if nothing says anything that can be read."""
     image = Image.new("1", (1, 1))
     if exif:
         image.info["exif"] = exif
@@ -51,7 +54,7 @@ def orientation(exif: bytes, xmp: bytes = b"") -> int:
 
 
 def of_image(image: Image.Image) -> int:
-    """The same, of an image that Pillow opened."""
+    """Return the metadata of an image that Pillow opened."""
     try:
         turn = image.getexif().get(0x0112, 1)
     except (SyntaxError, ValueError, TypeError, KeyError, OSError, struct.error):
@@ -60,7 +63,7 @@ def of_image(image: Image.Image) -> int:
 
 
 def _pictures(index: bytes) -> int:
-    """How many pictures the index of a multi-picture file names, without larger previews."""
+    """Return how many pictures the index of a multi-picture file names, without larger previews."""
     if len(index) < 8:
         return 1
     order = ">" if index[:2] == b"MM" else "<"

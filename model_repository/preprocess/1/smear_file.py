@@ -1,4 +1,4 @@
-"""Encoded image files: which format they have, and their first page.
+"""Tells which format an encoded image file has, and reads its first page.
 
 The bytes come from anywhere. What is too large is refused by its header; what is cut short or
 damaged is refused although many decoders would fill in the missing part; everything is bounded.
@@ -94,10 +94,11 @@ _CONTROLS: Final = frozenset({*range(9), *range(14, 32)})
 
 
 def identify(data: bytes) -> str:
-    """Name the format by the file's first bytes: "JPEG", "PNG", "BMP", "TIFF" or "WebP".
+    """Return the format by the file's first bytes: "JPEG", "PNG", "BMP", "TIFF" or "WebP".
 
-    Raises ImageError (image_empty, image_unsupported) for anything else, naming what it is where
-    that can be told.
+    Raises:
+        ImageError: it is anything else (image_empty, image_unsupported); the message names what
+            it is where that can be told.
     """
     if not data:
         raise ImageError(EMPTY, "the file holds no bytes")
@@ -120,9 +121,12 @@ def read(data: bytes, kind: str, *, side: int) -> FirstPage:
     """Decode the first page of a file that ``identify`` named.
 
     A JPEG may come at a half, a quarter or an eighth of its size, as long as both its sides keep
-    ``side`` pixels. Raises ImageError for what is too large (by its header, before any pixel is
-    decoded), cut short, damaged or not read, and whatever the decoder raises for a broken file:
-    see ``refusal``. The bands of the picture raise the same when they are drawn.
+    ``side`` pixels. For a broken file whatever the decoder raises comes out: see ``refusal``. The
+    bands of the picture raise the same when they are drawn.
+
+    Raises:
+        ImageError: the file is too large (by its header, before any pixel is decoded), cut short,
+            damaged or of a kind that is not read.
     """
     if kind == "JPEG":
         return smear_jpeg.read(data, side)

@@ -1,4 +1,4 @@
-"""The size of what the backbones see, the corner of it that shows no cells, and histograms."""
+"""Defines the size of what the backbones see, its corner without cells, and histograms."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ OUTSIDE_COUNT: Final = int(np.count_nonzero(OUTSIDE))
 def counts(
     image: npt.NDArray[np.uint8], part: npt.NDArray[np.bool_] = OUTSIDE
 ) -> npt.NDArray[np.int64]:
-    """How often each level occurs in a part of an image [h, w] or [h, w, bands]: [bands, 256]."""
+    """Count each level in a part of an image [h, w] or [h, w, bands]: int64 [bands, 256]."""
     bands = range(image.shape[2] if image.ndim > 2 else 1)
     mask = part.view(np.uint8)
-    found = [cv2.calcHist([image], [band], mask, [256], [0, 256]) for band in bands]
-    return np.concatenate(found, axis=1).T.astype(np.int64)
+    histograms = [cv2.calcHist([image], [band], mask, [256], [0, 256]) for band in bands]
+    return np.concatenate(histograms, axis=1).T.astype(np.int64)
 
 
 def means(
     planes: Sequence[npt.NDArray[np.uint8]], part: npt.NDArray[np.bool_]
 ) -> npt.NDArray[np.float64]:
-    """The mean of each plane [h, w] over a part of it; 0 where that is empty."""
+    """Return the mean of each plane [h, w] over a part of it; 0 where that is empty."""
     mask = part.view(np.uint8)
     # The sum of what has no sign; far quicker than cv2.mean.
     sums = [cv2.norm(plane, cv2.NORM_L1, mask) for plane in planes]

@@ -1,4 +1,4 @@
-"""JPEG 2000 inside a TIFF: its decoder takes any data for a picture, but some data cannot be."""
+"""Checks JPEG 2000 inside a TIFF: its decoder takes any data for a picture, but some cannot be."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PACKET_MARKERS: Final = (b"\xff\x91", b"\xff\x92")
 
 
 def is_sound(data: bytes) -> bool:
-    """Whether the tile-parts of a code stream follow one another, and hold what they may hold."""
+    """Return whether the tile-parts of a code stream follow one another and are well formed."""
     at = data.find(_SOC)
     at = data.find(b"\xff\x90", at)
     while at >= 0 and at + 12 <= len(data) and data[at : at + 2] == b"\xff\x90":
@@ -23,15 +23,15 @@ def is_sound(data: bytes) -> bool:
         start = _after_header(data, at + 12, end)
         if start is None or end > len(data):
             return False
-        found = (match.group() for match in _MARKER.finditer(data, start, end))
-        if any(marker not in _PACKET_MARKERS for marker in found):
+        markers = (match.group() for match in _MARKER.finditer(data, start, end))
+        if any(marker not in _PACKET_MARKERS for marker in markers):
             return False
         at = end
     return at >= 0 and data[at : at + 2] == b"\xff\xd9"
 
 
 def _after_header(data: bytes, at: int, end: int) -> int | None:
-    """Where the packed data of a tile-part start, behind its segments."""
+    """Return where the packed data of a tile-part start, behind its segments."""
     while at + 4 <= end:
         if data[at : at + 2] == b"\xff\x93":
             return at + 2

@@ -1,4 +1,4 @@
-"""JPEG: read strictly, so that data which a decoder would make up is refused.
+"""Reads JPEG strictly, so that data which a decoder would make up is refused.
 
 libjpeg fills in what is missing or damaged and only warns; here every warning is a refusal. The
 few warnings about headers that cost no pixel are made void beforehand.
@@ -45,7 +45,7 @@ _MODES: Final = {1: "L", 3: "RGB", 4: "CMYK"}
 
 
 class Head(NamedTuple):
-    """What stands before the first scan."""
+    """What a JPEG says before its first scan."""
 
     width: int
     height: int
@@ -58,7 +58,7 @@ class Head(NamedTuple):
 
 
 def read(data: bytes, side: int) -> FirstPage:
-    """The picture, at a half, a quarter or an eighth of its size where it keeps ``side`` pixels."""
+    """Return the picture, at a half, a quarter or an eighth if that keeps ``side`` pixels."""
     head = parse(data)
     check_size(head.width, head.height)
     scale = next(s for s in (8, 4, 2, 1) if min(head.width, head.height) // side >= s or s == 1)
@@ -78,29 +78,39 @@ def read(data: bytes, side: int) -> FirstPage:
 
 
 def _is_blanked(data: bytes, head: Head, samples: Array) -> bool:
-    """Long runs of zeros among the codes stand for a flat ground, where the picture has one."""
+    """Return whether long runs of zeros among the codes stand for no flat ground."""
     if head.components != 3 or not erased(data, head.scan, least=_BLANK):
         return False
     end = data.find(b"\xff\xd9", head.scan)
     return erased(data, head.scan, end, least=_BLANK) and not has_ground(samples)
 
 
+def _marker(data: bytes, at: int) -> tuple[int, int]:
+    """Return the marker of the segment that starts at a place, and the place behind it."""
+    filled = _NOT_FF.search(data, at, at + MAX_FILL)
+    if filled is None:
+        raise truncated("JPEG", "before its picture")
+    if filled.start() == at:
+        raise corrupt("JPEG", "there is other data where a segment has to start")
+    marker = data[filled.start()]
+    if marker == 0xD9:
+        raise truncated("JPEG", "before its picture")
+    if marker == 0x01 or 0xD0 <= marker <= 0xD8:
+        raise corrupt("JPEG", "a marker stands where it has no place")
+    return marker, filled.end()
+
+
 def parse(data: bytes) -> Head:
-    """Walk over the segments up to the first scan. Raises ImageError where they make no sense."""
+    """Walk over the segments up to the first scan.
+
+    Raises:
+        ImageError: they make no sense.
+    """
     frame: tuple[int, int, int, int] | None = None
     segments: list[tuple[int, int, int]] = []
     at = 2
     while True:
-        filled = _NOT_FF.search(data, at, at + MAX_FILL)
-        if filled is None:
-            raise truncated("JPEG", "before its picture")
-        if filled.start() == at:
-            raise corrupt("JPEG", "there is other data where a segment has to start")
-        marker, at = data[filled.start()], filled.end()
-        if marker == 0xD9:
-            raise truncated("JPEG", "before its picture")
-        if marker == 0x01 or 0xD0 <= marker <= 0xD8:
-            raise corrupt("JPEG", "a marker stands where it has no place")
+        marker, at = _marker(data, at)
         if at + 2 > len(data):
             raise truncated("JPEG", "inside its header")
         end = at + int.from_bytes(data[at : at + 2], "big")
@@ -117,7 +127,7 @@ def parse(data: bytes) -> Head:
                 raise corrupt("JPEG", "it does not say how large its picture is")
             _, width, height, components = frame
             sequential = frame[0] in (0xC0, 0xC1)
-            return Head(width, height, components, sequential, filled.start() - 1, segments)
+            return Head(width, height, components, sequential, at - 2, segments)
         segments.append((marker, at + 2, end))
         if len(segments) > MAX_SEGMENTS:
             raise corrupt("JPEG", f"it has more than {MAX_SEGMENTS:,} segments before its picture")
@@ -138,7 +148,7 @@ def _frame(marker: int, content: bytes) -> tuple[int, int, int, int]:
 
 
 def decode(data: bytes, head: Head, scale: int = 1) -> Array:
-    """All pixels, uint8 [h, w] or [h, w, 3 or 4]; CMYK as it is stored."""
+    """Return all pixels, uint8 [h, w] or [h, w, 3 or 4]; CMYK as it is stored."""
     end = data.find(b"\xff\xd9", head.scan)
     stop = end if end >= 0 else len(data)
     if data.count(b"\xff\xda", head.scan, stop) > MAX_SCANS:
@@ -165,7 +175,7 @@ def _refusal(reason: str, *, is_cut: bool) -> ImageError:
 
 
 def _without_harmless_warnings(data: bytes, head: Head) -> bytes:
-    """The same JPEG with what libjpeg warns of and corrects itself put right in its header."""
+    """Mend what libjpeg warns of in the header and corrects itself."""
     edits: dict[int, bytes] = {}
     for marker, start, end in head.segments:
         if marker == 0xE0 and data[start : start + 5] == b"JFIF\0" and end - start >= 7:
@@ -188,10 +198,10 @@ def _without_harmless_warnings(data: bytes, head: Head) -> bytes:
 
 
 def _check_zeros(data: bytes, head: Head, end: int) -> None:
-    """Refuse long runs of zeros among the codes of a sequential JPEG where no picture makes them.
+    """Refuse long runs of zeros in a sequential JPEG where no picture makes them.
 
-    They can stand for a flat area, but only where zeros alone are the codes of "no change" and
-    "end of block".
+    Among the codes they can stand for a flat area, but only where zeros alone are the codes of "no
+    change" and "end of block".
     """
     if not head.sequential or not erased(data, head.scan, end):
         return
@@ -206,7 +216,7 @@ def _check_zeros(data: bytes, head: Head, end: int) -> None:
 
 
 def _tables(data: bytes, start: int, stop: int) -> Iterator[int]:
-    """Where each Huffman table of a segment starts."""
+    """Yield where each Huffman table of a segment starts."""
     while start + 17 < stop:
         yield start
         start += 17 + sum(data[start + 1 : start + 17])

@@ -1,4 +1,4 @@
-"""The first page of an image file, handed on band by band so that no large copy is ever held."""
+"""Hands on the first page of an image file band by band, so that no large copy is ever held."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Picture(NamedTuple):
 
 
 class FirstPage(NamedTuple):
-    """The first page of a file."""
+    """The first page of a file, and how many the file has."""
 
     image: Picture
     pages: int
@@ -45,7 +45,7 @@ class FirstPage(NamedTuple):
 
 
 def averageable(image: Image.Image) -> Image.Image:
-    """An 8-bit image in a mode whose samples may be averaged."""
+    """Return an 8-bit image in a mode whose samples may be averaged."""
     if image.mode in ("RGB", "L", "CMYK") and "transparency" not in image.info:
         return image
     if image.has_transparency_data:
@@ -54,7 +54,7 @@ def averageable(image: Image.Image) -> Image.Image:
 
 
 def of_image(image: Image.Image) -> Picture:
-    """The picture of an image that Pillow decoded."""
+    """Return the picture of an image that Pillow decoded."""
 
     def bands(rows: int) -> Iterator[Image.Image]:
         width, height = image.size
@@ -68,7 +68,7 @@ def of_image(image: Image.Image) -> Picture:
 
 
 def of_array(samples: Array, mode: str) -> Picture:
-    """The picture of uint8 or uint16 samples [h, w] or [h, w, channels of the mode]."""
+    """Return the picture of uint8 or uint16 samples [h, w] or [h, w, channels of the mode]."""
     height, width = samples.shape[:2]
 
     def bands(rows: int) -> Iterator[Image.Image]:
@@ -80,13 +80,13 @@ def of_array(samples: Array, mode: str) -> Picture:
 
 
 def from_array(samples: npt.NDArray[np.uint8], mode: str) -> Image.Image:
-    """An image of uint8 samples [h, w] or [h, w, channels of the mode]."""
+    """Return an image of uint8 samples [h, w] or [h, w, channels of the mode]."""
     height, width = samples.shape[:2]
     return Image.frombuffer(mode, (width, height), np.ascontiguousarray(samples), "raw", mode, 0, 1)
 
 
 def to_eight_bits(samples: Array, top: float | None = None) -> npt.NDArray[np.uint8]:
-    """Samples from 0 to ``top`` (the largest of their type where None) as 0 to 255."""
+    """Scale samples from 0 to ``top`` to 0 to 255; None is the largest of their type."""
     if samples.dtype == np.uint8 and top in (None, 255):
         return samples
     scale = np.float32(255 / (np.iinfo(samples.dtype).max if top is None else top))
@@ -96,7 +96,7 @@ def to_eight_bits(samples: Array, top: float | None = None) -> npt.NDArray[np.ui
 
 
 def regroup(parts: Iterable[Array], rows: int) -> Iterator[Array]:
-    """Arrays [h, ...] in their order, joined and cut into arrays of ``rows`` rows."""
+    """Join arrays [h, ...] in their order, and cut them into arrays of ``rows`` rows."""
     held: list[Array] = []
     count = 0
     for part in parts:

@@ -1,10 +1,11 @@
-"""PNG: every checksum is verified, and every kind of transparency shows white."""
+"""Reads PNG: every checksum is verified, and every kind of transparency shows white."""
 
 from __future__ import annotations
 
 import logging
 import struct
 import zlib
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 import imagecodecs
@@ -43,7 +44,7 @@ _DEPTHS: Final = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 
 
 
 class Head(NamedTuple):
-    """The first chunk."""
+    """The first chunk of a PNG."""
 
     width: int
     height: int
@@ -52,18 +53,18 @@ class Head(NamedTuple):
     interlaced: int
 
     def passes(self) -> list[tuple[int, int]]:
-        """How many rows each pass has, and their bytes: one for the filter, then the samples."""
+        """Return how many rows each pass has, and their bytes: a filter, then the samples."""
         bits = self.depth * _CHANNELS[self.kind]
-        found = []
+        sizes = []
         for left, top, right, down in _PASSES if self.interlaced else ((0, 0, 1, 1),):
             columns = -(-(self.width - left) // right)
             rows = -(-(self.height - top) // down)
             if columns > 0 and rows > 0:
-                found.append((rows, 1 + -(-columns * bits // 8)))
-        return found
+                sizes.append((rows, 1 + -(-columns * bits // 8)))
+        return sizes
 
     def raw_size(self) -> int:
-        """Bytes of the unpacked pixel data."""
+        """Return the number of bytes of the unpacked pixel data."""
         return sum(rows * length for rows, length in self.passes())
 
 
@@ -81,7 +82,7 @@ class Chunks(NamedTuple):
 
 
 def read(data: bytes) -> FirstPage:
-    """The picture; raises ImageError.
+    """Return the picture; raise ImageError.
 
     libpng gets only chunks that were checked before: it loses memory where it meets an error.
     """
@@ -149,13 +150,9 @@ def _head(data: bytes) -> Head:
     return head
 
 
-def _walk(data: bytes) -> Chunks:
-    """Check that all chunks are there and whole, and read those that are used."""
+def _whole_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
+    """Yield the name and the body of every chunk up to the last, after a check of each."""
     view, at, name, count = memoryview(data), 8, b"", 0
-    frames, animated_first = 0, False
-    packed: list[memoryview] = []
-    found: dict[bytes, bytes] = {}
-    unpacked = Unpacked()
     while name != b"IEND":
         count += 1
         if at + 12 > len(data):
@@ -168,33 +165,43 @@ def _walk(data: bytes) -> Chunks:
             raise corrupt("PNG", "the checksum of a chunk does not fit")
         if count > MAX_CHUNKS:
             raise corrupt("PNG", f"it has more than {MAX_CHUNKS:,} chunks")
+        yield name, view[at + 8 : end - 4]
+        at = end
+
+
+def _walk(data: bytes) -> Chunks:
+    """Check that all chunks are there and whole, and read those that are used."""
+    frames, animated_first = 0, False
+    packed: list[memoryview] = []
+    contents: dict[bytes, bytes] = {}
+    unpacked = Unpacked()
+    for name, body in _whole_chunks(data):
         if name == b"IDAT":
-            packed.append(view[at + 8 : end - 4])
+            packed.append(body)
         elif name == b"fcTL" and not packed:
             animated_first = True
-        elif name == b"acTL" and length >= 8 and not packed:
-            (frames,) = struct.unpack_from(">I", data, at + 8)
+        elif name == b"acTL" and len(body) >= 8 and not packed:
+            (frames,) = struct.unpack_from(">I", body)
         elif name in (b"PLTE", b"tRNS"):
-            found.setdefault(name, data[at + 8 : end - 4])
+            contents.setdefault(name, bytes(body))
         elif name in (b"eXIf", b"iCCP", b"zTXt", b"iTXt"):
-            unpacked.add(name, data[at + 8 : end - 4], found)
-        at = end
+            unpacked.add(name, bytes(body), contents)
     if not packed:
         raise truncated("PNG", "before its picture")
-    exif = found.get(b"eXIf", b"")
+    exif = contents.get(b"eXIf", b"")
     return Chunks(
         frames=max(1, frames + (not animated_first)) if frames else 1,
-        exif=b"Exif\0\0" + exif if exif else found.get(b"Raw profile type exif", b""),
-        xmp=found.get(b"XML:com.adobe.xmp", b""),
-        profile=found.get(b"iCCP"),
-        palette=_palette(found.get(b"PLTE", b"")),
-        transparent=found.get(b"tRNS", b""),
+        exif=b"Exif\0\0" + exif if exif else contents.get(b"Raw profile type exif", b""),
+        xmp=contents.get(b"XML:com.adobe.xmp", b""),
+        profile=contents.get(b"iCCP"),
+        palette=_palette(contents.get(b"PLTE", b"")),
+        transparent=contents.get(b"tRNS", b""),
         packed=packed,
     )
 
 
 def _palette(content: bytes) -> bytes:
-    """Whole colours, and no more than an index of 8 bits reaches."""
+    """Check that colours are whole, and no more than an index of 8 bits reaches."""
     if len(content) % 3 or len(content) > 768:
         raise corrupt("PNG", "its palette has an impossible length")
     return content
@@ -206,24 +213,24 @@ class Unpacked:
     def __init__(self) -> None:
         self._left = MAX_UNPACKED
 
-    def add(self, name: bytes, content: bytes, found: dict[bytes, bytes]) -> None:
+    def add(self, name: bytes, content: bytes, contents: dict[bytes, bytes]) -> None:
         """Put what is used of one chunk into ``found``."""
         if name == b"eXIf":
-            found.setdefault(name, content)
+            contents.setdefault(name, content)
             return
         keyword, _, rest = content.partition(b"\0")
         if name == b"iCCP":
-            found.setdefault(name, self._inflate(rest[1:]))
+            contents.setdefault(name, self._inflate(rest[1:]))
         elif name == b"zTXt":
             text = self._inflate(rest[1:])
             if keyword == b"Raw profile type exif":
-                found.setdefault(keyword, _from_hex(text))
+                contents.setdefault(keyword, _from_hex(text))
         elif name == b"iTXt":
             language = rest[2:].split(b"\0", 2)
             text = language[2] if len(language) == 3 else b""
             text = self._inflate(text) if rest[:1] == b"\1" else text
             if keyword == b"XML:com.adobe.xmp":
-                found.setdefault(keyword, text)
+                contents.setdefault(keyword, text)
 
     def _inflate(self, packed: bytes) -> bytes:
         try:
@@ -237,7 +244,7 @@ class Unpacked:
 
 
 def _from_hex(text: bytes) -> bytes:
-    """ImageMagick's way to store EXIF: three lines of head, then hexadecimal digits."""
+    """Read ImageMagick's EXIF: three lines of head, then hexadecimal digits."""
     try:
         return bytes.fromhex("".join(text.decode("latin-1").split("\n")[3:]))
     except ValueError:

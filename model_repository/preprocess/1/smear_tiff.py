@@ -1,4 +1,4 @@
-"""TIFF: the first page, read with tifffile strip by strip or tile by tile.
+"""Reads the first page of a TIFF with tifffile, strip by strip or tile by tile.
 
 What tifffile would leave out, fill in or take for granted is refused before or after it is asked.
 """
@@ -42,22 +42,22 @@ class _Found(NamedTuple):
 
 
 def read(data: bytes) -> FirstPage:
-    """The picture; raises ImageError, and whatever a decoder raises for broken data."""
-    found = _find(data)
-    layouts = found.layouts
+    """Return the picture; raise ImageError, and whatever a decoder raises for broken data."""
+    source = _find(data)
+    layouts = source.layouts
 
     def bands(rows: int) -> Iterator[Image.Image]:
         planes = [regroup(_rows(data, one), rows) for one in layouts]
         for parts in zip(*planes, strict=True):
-            images = [found.colours.image(part) for part in parts]
+            images = [source.colours.image(part) for part in parts]
             yield images[0] if len(images) == 1 else Image.merge("RGB", images)
 
     return FirstPage(
         Picture(layouts[0].size, bands),
-        pages=found.pictures.pages,
+        pages=source.pictures.pages,
         extent=layouts[0].size,
-        orientation=found.orientation if found.orientation in range(1, 9) else 1,  # type: ignore[arg-type]
-        profile=found.profile if isinstance(found.profile, bytes) else None,
+        orientation=source.orientation if source.orientation in range(1, 9) else 1,  # type: ignore[arg-type]
+        profile=source.profile if isinstance(source.profile, bytes) else None,
         suspect=any(_is_suspect(data, one) for one in layouts),
         unchecked=layouts[0].page.compression not in CHECKED,
     )
@@ -98,7 +98,7 @@ def _find(data: bytes) -> _Found:
 
 @contextmanager
 def _opened(data: bytes, first: int) -> Iterator[TiffFile]:
-    """The file in tifffile, closed afterwards so that it does not hold on to the bytes.
+    """Open the file in tifffile, and close it so that it does not hold on to the bytes.
 
     Kinds for which tifffile would read every directory at once are switched off.
     """
@@ -122,7 +122,10 @@ def _is_suspect(data: bytes, layout: Layout) -> bool:
 
 
 def _rows(data: bytes, layout: Layout) -> Iterator[Array]:
-    """The samples from top to bottom, [rows, width, samples] for each row of strips or tiles."""
+    """Yield the samples from top to bottom for each row of strips or tiles.
+
+    They are [rows, width, samples].
+    """
     width, height = layout.size
     across, down = -(-width // layout.part[0]), -(-height // layout.part[1])
     for row in range(down):
@@ -137,7 +140,7 @@ def _rows(data: bytes, layout: Layout) -> Iterator[Array]:
 
 
 def _part(data: bytes, layout: Layout, index: int) -> Array:
-    """The samples of one strip or tile, [h, w, s]."""
+    """Return the samples of one strip or tile, [h, w, s]."""
     page, at = layout.page, layout.offsets[index]
     height = layout.part[1] if layout.tiled else layout.rows_of(index)
     shape = (height, layout.part[0], layout.together)
@@ -168,15 +171,15 @@ def _decoded(
     page: TiffPage, packed: bytes | memoryview, index: int, shape: tuple[int, int, int], last: bool
 ) -> Array:
     try:
-        found, _, _ = page.decode(packed, index)
+        part, _, _ = page.decode(packed, index)
     except TiffFileError:
         raise truncated("TIFF", "before its last row") from None
     except Exception:
         if not last:
             raise
         # A last strip may be packed with as many rows as the others have.
-        found, _, _ = page.decode(packed, 0)
-    samples: Array = np.asarray(found)[0]
+        part, _, _ = page.decode(packed, 0)
+    samples: Array = np.asarray(part)[0]
     if samples.shape[1:] != shape[1:] or len(samples) < shape[0]:
         raise truncated("TIFF", "before its last row")
     return samples.view(np.uint8) if samples.dtype == bool else samples

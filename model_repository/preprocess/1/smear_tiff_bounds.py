@@ -1,4 +1,4 @@
-"""Cheap checks of a TIFF's directories, made before tifffile is asked to read them.
+"""Checks a TIFF's directories cheaply, before tifffile is asked to read them.
 
 tifffile leaves out tags that make no sense, and takes the time and memory that a file asks for.
 """
@@ -33,7 +33,7 @@ _NEEDED: Final = _NUMBERS | {281, 341, 347, 529, 532, 34675}
 _READ: Final = _NEEDED | TIFF.TAG_LOAD | {700, 33629, 65426, 65432}
 """Tags whose values tifffile or this program may read."""
 
-_MOST: Final = {347: 1_000_000, 33628: 256, 33629: 10_000, 50839: 1 << 32}
+_MAX_VALUES_OF: Final = {347: 1_000_000, 33628: 256, 33629: 10_000, 50839: 1 << 32}
 """Values of tags for which there is another limit; ImageJ keeps drawings of any size."""
 
 _COUNTS: Final = 50838
@@ -58,7 +58,11 @@ class _Table(NamedTuple):
 
 
 def _table(data: bytes, at: int, most: int) -> _Table:
-    """Raises struct.error where the directory does not lie in the file."""
+    """Read the directory at a place in the file.
+
+    Raises:
+        struct.error: it does not lie in the file.
+    """
     form = _FORMATS[data[:4]]
     (count,) = struct.unpack_from(form.tagnoformat, data, at)
     start = at + form.tagnosize
@@ -69,7 +73,7 @@ def _table(data: bytes, at: int, most: int) -> _Table:
 
 
 class Chain(NamedTuple):
-    """Where the directories lie."""
+    """Where the directories of a file lie."""
 
     first: int
     pages: list[int]
@@ -102,14 +106,17 @@ def chain(data: bytes) -> Chain:
 
 
 def _is_copy(tag: int, kind: int, _: int, stored: bytes, order: str) -> bool:
-    """By NewSubfileType or SubfileType, which are the first tags where they stand."""
+    """Tell reduced copies by NewSubfileType or SubfileType, which are the first tags."""
     value = int.from_bytes(stored[: 2 if kind == 3 else 4], "little" if order == "<" else "big")
     return bool(tag == 254 and value & 0b101) or (tag == 255 and value == 2)
 
 
 def check(data: bytes, at: int) -> None:
-    """Raise ImageError where a directory, or a value of it that counts, makes no sense, does not
-    lie in the file, or is larger than it can be."""
+    """Check every directory that counts, and its values.
+
+    Raises:
+        ImageError: one makes no sense, does not lie in the file, or is larger than it can be.
+    """
     form = _FORMATS[data[:4]]
     try:
         table = _table(data, at, MAX_ENTRIES)
@@ -121,7 +128,7 @@ def check(data: bytes, at: int) -> None:
     for tag, kind, count, stored in table.entries:
         if tag not in _READ:
             continue
-        if count > _MOST.get(tag, MAX_BYTES if kind in (1, 2, 7) else MAX_VALUES):
+        if count > _MAX_VALUES_OF.get(tag, MAX_BYTES if kind in (1, 2, 7) else MAX_VALUES):
             raise corrupt("TIFF", f"it claims {count:,} values where no TIFF has so many")
         if (tag in _NUMBERS and (kind not in _INTEGERS or not count)) or (
             (tag in _SINGLE and count > 1) or (tag == _COUNTS and kind not in (3, 4))

@@ -1,4 +1,4 @@
-"""From the bytes of one strip or tile to its samples, strictly: nothing is filled in.
+"""Decodes the bytes of one strip or tile to its samples, strictly: nothing is filled in.
 
 Every decoder is given a limit for what it may write, and what it leaves out is a refusal.
 """
@@ -22,10 +22,10 @@ JPEGS: Final = frozenset({7, 33007})
 _MEMORY: Final = 256 * 1024 * 1024
 
 
-STREAMS: Final = frozenset({1, 5, 8, 32946, 32773, 34925, 50000, 50013})
+STREAMS: Final = frozenset({1, 5, 8, 32946, 32773, 34925, 50000})
 """Byte streams, which tifffile unpacks strictly, but for what ``check_stream`` looks at."""
 
-CHECKED: Final = JPEGS | {8, 32946, 34925, 50013}
+CHECKED: Final = JPEGS | {8, 32946, 34925}
 """Those that have a checksum, or whose decoder is strict."""
 
 
@@ -84,13 +84,14 @@ NAMES: Final = {
     34933: "PNG",
     34934: "JPEG XR",
     22610: "JPEG XR",
+    50013: "PIXTIFF deflate",
 }
 
 
 def picture(
     data: bytes, compression: int, shape: tuple[int, int, int], dtype: npt.DTypeLike
 ) -> Array:
-    """Samples [h, w, s] of a strip or tile that holds a whole picture."""
+    """Return the samples [h, w, s] of a strip or tile that holds a whole picture."""
     name, starts, decode = PICTURES[compression]
     if not data.startswith(starts) or (name == "WebP" and data[8:12] != b"WEBP"):
         raise unsupported(f"a TIFF that should hold {name} and holds something else")
@@ -102,7 +103,7 @@ def picture(
 
 
 def jpeg(data: bytes, tables: bytes, photometric: int, shape: tuple[int, int, int]) -> Array:
-    """Samples [h, w, s] of a JPEG strip or tile; YCbCr comes as RGB."""
+    """Return the samples [h, w, s] of a JPEG strip or tile; YCbCr comes as RGB."""
     if not data.startswith(b"\xff\xd8"):
         raise corrupt("TIFF", "a strip or tile does not start as a JPEG does")
     whole = _with_tables(data, tables) if tables else data
@@ -123,7 +124,7 @@ def jpeg(data: bytes, tables: bytes, photometric: int, shape: tuple[int, int, in
 
 
 def _with_tables(data: bytes, tables: bytes) -> bytes:
-    """The JPEG with the tables that it shares with others."""
+    """Return the JPEG with the tables that it shares with others."""
     if not tables.startswith(b"\xff\xd8"):
         raise corrupt("TIFF", "the tables of its JPEG data make no sense")
     inner = tables[2:-2] if tables.endswith(b"\xff\xd9") else tables[2:]

@@ -1,4 +1,4 @@
-"""From the samples of a TIFF to 8-bit grey, RGB, CMYK, or RGB with transparency."""
+"""Turns the samples of a TIFF into 8-bit grey, RGB, CMYK, or RGB with transparency."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Colours:
             self._range = bounds if finite and len(bounds) == 6 else _FULL_RANGE
 
     def image(self, samples: Array) -> Image.Image:
-        """One band [h, w, s] in a mode whose samples may be averaged."""
+        """Return one band [h, w, s] in a mode whose samples may be averaged."""
         kind = self._kind
         if self._palette is not None:
             return from_array(self._palette[samples[..., 0]], "RGB")
@@ -82,7 +82,7 @@ class Colours:
         return to_eight_bits(samples, layout.top or 2**page.bitspersample - 1)
 
     def _from_ycbcr(self, samples: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-        """RGB by the luma coefficients and the reference black and white, as TIFF 6.0 has it."""
+        """Return RGB by the luma coefficients and reference levels, as TIFF 6.0 says."""
         black, white = self._range[::2], self._range[1::2]
         wide = samples.astype(np.float32)
         full = (255.0, 127.0, 127.0)
@@ -99,7 +99,7 @@ class Colours:
 
 
 def _palette(page: TiffPage) -> npt.NDArray[np.uint8]:
-    """uint8 [2 ** bits, 3]."""
+    """Return the palette, uint8 [2 ** bits, 3]."""
     values = page.tags.valueof(320)
     if np.shape(values) != (3, 2**page.bitspersample):
         raise corrupt("TIFF", "its palette has not the colours that it needs")
@@ -111,7 +111,7 @@ def _palette(page: TiffPage) -> npt.NDArray[np.uint8]:
 def join_subsampled(
     data: bytes | memoryview, shape: tuple[int, int], across: int, down: int
 ) -> Array:
-    """YCbCr [h, w, 3] of blocks that hold several lumas and one pair of chromas."""
+    """Return YCbCr [h, w, 3] of blocks of several lumas and one pair of chromas."""
     height, width = shape
     rows, columns = -(-height // down), -(-width // across)
     block = across * down + 2

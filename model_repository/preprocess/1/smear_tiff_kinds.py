@@ -1,4 +1,4 @@
-"""Kinds of TIFF that are not one plain picture: raw camera files, whole slides, stacks, OME."""
+"""Knows TIFFs that are not one plain picture: raw camera files, whole slides, stacks, OME."""
 
 from __future__ import annotations
 
@@ -33,8 +33,10 @@ def refuse_raw(data: bytes, page: TiffPage, page_at: Callable[[int], TiffPage]) 
 
 
 def slide_of(page: TiffPage, chain: Chain) -> str | None:
-    """The name of a whole slide's format, where the file is one. Refuses those whose first
-    directory is not the slide itself but a photograph of its label."""
+    """Return the name of a whole slide's format, if the file is one.
+
+    A file whose first directory is not the slide itself but a photograph of its label is refused.
+    """
     text = page.description
     if "www.leica-microsystems.com/scn" in text:
         raise ImageError(UNSUPPORTED, f"a whole-slide image: this is a Leica SCN; {_CUT_OUT}")
@@ -63,20 +65,23 @@ class Stack(NamedTuple):
     """Significant bits a sample, where the file says so."""
 
 
-_MOST: Final = 999_999_999
+_MAX_PAGES: Final = 999_999_999
 """Pictures that one file may claim to hold."""
 
 
 def stack(page: TiffPage, chain: Chain, slide: str | None) -> Stack:
-    """By the directories and by what ImageJ, tifffile, MetaMorph or OME say of hidden planes."""
+    """Count the pictures of a file, those in hidden planes too.
+
+    The directories name them, and so do ImageJ, tifffile, MetaMorph or OME.
+    """
     counted = 1 if slide else len(chain.pages)
     if page.is_ome:
         return _ome(page.description, counted)
-    return Stack(min(max(counted, _hidden(page)), _MOST))
+    return Stack(min(max(counted, _hidden(page)), _MAX_PAGES))
 
 
 def _hidden(page: TiffPage) -> int:
-    """Pictures that one directory stands for."""
+    """Return the pictures that one directory stands for."""
     try:
         if page.imagej_description:
             text = page.imagej_description[:100_000]
@@ -98,8 +103,11 @@ _CODES: Final = (0xFF0000FF, 0x00FF00FF, 0x0000FFFF)
 
 
 def _ome(text: str, counted: int) -> Stack:
-    """tifffile's own reading of OME takes the memory that a file asks for, gigabytes for one
-    attribute."""
+    """Read what OME says of the pictures.
+
+    tifffile's own reading of OME takes the memory that a file asks for, gigabytes for one
+    attribute.
+    """
     pictures = 0
     first: Stack | None = None
     for attributes, channels in _pixels(text):
@@ -127,29 +135,29 @@ _ELEMENTS: Final = 300_000
 
 
 def _pixels(text: str) -> list[tuple[Attributes, list[Attributes]]]:
-    """The attributes of each Pixels element, and of its channels."""
-    found: list[tuple[Attributes, list[Attributes]]] = []
+    """Return the attributes of each Pixels element, and of its channels."""
+    pictures: list[tuple[Attributes, list[Attributes]]] = []
     elements = itertools.count()
 
     def start(name: str, attributes: Attributes) -> None:
         if next(elements) > _ELEMENTS:
             raise ValueError
-        if name.rpartition(":")[2] == "Pixels" and len(found) < 10_000:
-            found.append((attributes, []))
-        elif name.rpartition(":")[2] == "Channel" and found and len(found[-1][1]) < 16:
-            found[-1][1].append(attributes)
+        if name.rpartition(":")[2] == "Pixels" and len(pictures) < 10_000:
+            pictures.append((attributes, []))
+        elif name.rpartition(":")[2] == "Channel" and pictures and len(pictures[-1][1]) < 16:
+            pictures[-1][1].append(attributes)
 
     parser = expat.ParserCreate()
     parser.StartElementHandler = start
     with suppress(expat.ExpatError, ValueError):  # What stands before a fault counts.
         parser.Parse(text, True)
-    return found
+    return pictures
 
 
 def _colours(
     channels: list[Attributes], order: str, sizes: dict[str, int]
 ) -> tuple[int, int, int] | None:
-    """The places of red, green and blue among the planes, where the channels are named so."""
+    """Return the places of red, green and blue among the planes, if the channels are named so."""
     named = [channel.get("Name", "").strip().lower() for channel in channels]
     coloured = [_colour(channel.get("Color", "")) for channel in channels]
     if all(_NUMBERED.fullmatch(name) for name in named):
@@ -167,5 +175,5 @@ def _colour(text: str) -> int | None:
 
 
 def _count(text: str | None, default: int = 1) -> int:
-    """A positive whole number."""
+    """Return a positive whole number."""
     return int(text) if text and re.fullmatch(r"[1-9]\d{0,8}", text) else default

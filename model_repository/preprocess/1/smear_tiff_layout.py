@@ -1,4 +1,4 @@
-"""How the samples of a TIFF's picture lie in the file, checked before any of them is read."""
+"""Checks how the samples of a TIFF's picture lie in the file, before any of them is read."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _CODED: Final = 64 * 1024 * 1024
 
 
 class Layout(NamedTuple):
-    """Of one page that is read."""
+    """How the samples of the page that is read lie in the file."""
 
     page: TiffPage
     alpha: int
@@ -39,30 +39,36 @@ class Layout(NamedTuple):
 
     @property
     def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
         return self.page.imagewidth, self.page.imagelength
 
     @property
     def tiled(self) -> bool:
+        """Whether the samples lie in tiles and not in strips."""
         return 322 in self.page.tags
 
     @property
     def planes(self) -> int:
-        """1 where the samples of a pixel lie together, else as many as there are samples."""
+        """The planes: 1 if the samples of a pixel lie together, else one for each sample."""
         return self.page.samplesperpixel if self.page.planarconfig == 2 else 1
 
     @property
     def together(self) -> int:
-        """Samples of a pixel that lie together."""
+        """How many samples of a pixel lie together."""
         return self.page.samplesperpixel if self.page.planarconfig == 1 else 1
 
     def rows_of(self, index: int) -> int:
-        """Rows of the picture in a strip or tile; the last ones may have less than the others."""
+        """Return the picture's rows in a strip or tile; the last ones may have fewer."""
         across, down = (-(-side // part) for side, part in zip(self.size, self.part, strict=True))
         return min(self.part[1], self.size[1] - index // across % down * self.part[1])
 
 
 def layout_of(page: TiffPage, slide: str | None, bits_said: int | None, size: int) -> Layout:
-    """Raises ImageError for what is too large, out of the file's ``size`` bytes, or not read."""
+    """Return the layout of a page in a file of ``size`` bytes.
+
+    Raises:
+        ImageError: it is too large, lies outside of the file, or is of a kind that is not read.
+    """
     width, height = page.imagewidth, page.imagelength
     check_size(width, height, what="a whole-slide image: it" if slide else "the image")
     check_kind(page)
@@ -76,18 +82,18 @@ def layout_of(page: TiffPage, slide: str | None, bits_said: int | None, size: in
             raise corrupt("TIFF", "its strips have no rows")
     if page.imagedepth != 1 or page.tiledepth != 1:
         raise unsupported("a TIFF that is a block of several layers")
-    found = Layout(page, alpha_of(page), part, subsampling_of(page), top_of(page, bits_said))
+    layout = Layout(page, alpha_of(page), part, subsampling_of(page), top_of(page, bits_said))
     if page.compression in PICTURES and part[0] * part[1] > MAX_PICTURE:
         what = f"{PICTURES[page.compression].name} of more than {MAX_PICTURE / 1e6:.0f} megapixels"
         raise unsupported(f"{what} in one piece inside a TIFF")
-    wide = part[0] * part[1] * found.together * max(1, page.bitspersample // 8)
-    if max(wide, part_bytes(found, part[1])) > MAX_PART:
+    wide = part[0] * part[1] * layout.together * max(1, page.bitspersample // 8)
+    if max(wide, part_bytes(layout, part[1])) > MAX_PART:
         raise unsupported("a TIFF whose strips or tiles take more than 600 megabytes each")
-    return _with_parts(found, size)
+    return _with_parts(layout, size)
 
 
 def part_bytes(layout: Layout, rows: int) -> int:
-    """Unpacked bytes of a strip or tile of so many rows."""
+    """Return the unpacked bytes of a strip or tile of so many rows."""
     across, down = layout.subsampling
     width = layout.part[0]
     if (across, down) != (1, 1):

@@ -1,4 +1,4 @@
-"""What the samples of a TIFF's page mean: which kinds are read, and what is refused by its name."""
+"""Says what the samples of a TIFF's page mean: which kinds are read, and what is refused."""
 
 from __future__ import annotations
 
@@ -28,7 +28,11 @@ _OTHER_COLOURS: Final = {
 
 
 def check_kind(page: TiffPage) -> None:
-    """Raises ImageError for samples, colours and codings that are not read."""
+    """Check that samples, colours and coding are of a kind that is read.
+
+    Raises:
+        ImageError: they are not.
+    """
     _check_samples(page)
     _check_colours(page)
     _check_coding(page)
@@ -42,15 +46,23 @@ def _check_samples(page: TiffPage) -> None:
         raise unsupported("a TIFF whose samples are not all of one type")
     if kind not in (UNSIGNED, SIGNED, FLOAT):
         raise unsupported("a TIFF with complex numbers")
+    _check_bits(bits, kind, is_colour=page.photometric not in (*GREY, PALETTE))
+    if page.planarconfig not in (1, 2):
+        raise corrupt("TIFF", "its samples lie in no known order")
+
+
+def _check_bits(bits: int, kind: int, *, is_colour: bool) -> None:
     if kind == FLOAT:
-        if page.dtype is None:
+        if is_colour:
+            raise unsupported("a TIFF with floating-point colours")
+        if bits not in (16, 32):
             raise unsupported(f"a TIFF with {bits}-bit floating-point samples")
     elif bits > 16:
         raise unsupported(f"a TIFF with {bits}-bit samples, which have no agreed range,")
     elif bits < 1 or (kind == SIGNED and bits not in (8, 16)):
         raise unsupported(f"a TIFF with {'signed ' * (kind == SIGNED)}samples of {bits} bits")
-    if page.planarconfig not in (1, 2):
-        raise corrupt("TIFF", "its samples lie in no known order")
+    elif is_colour and bits not in (8, 16):
+        raise unsupported(f"a TIFF with colours of {bits} bits a sample")
 
 
 def _check_colours(page: TiffPage) -> None:
@@ -73,8 +85,11 @@ def _check_colours(page: TiffPage) -> None:
 
 
 def alpha_of(page: TiffPage) -> int:
-    """Extra samples of another meaning are left out beside RGB and CMYK; beside grey they may be
-    colours or channels of a fluorescence picture."""
+    """Return where transparency is among the samples.
+
+    Extra samples of another meaning are left out beside RGB and CMYK. Beside grey they may be
+    colours or channels of a fluorescence picture.
+    """
     extra = page.samplesperpixel - _COLOURS[page.photometric]
     if not extra:
         return 0
@@ -100,36 +115,38 @@ def _check_coding(page: TiffPage) -> None:
             raise unsupported(f"a packed picture of {bits} bits a sample inside a TIFF")
         return
     is_float = page.sampleformat == FLOAT
-    fits = {1: True, 2: bits in (8, 16) and not is_float, 3: is_float and bits != 24}
+    fits = {1: True, 2: bits in (8, 16) and not is_float, 3: is_float}
     if not fits.get(page.predictor):
         raise unsupported("a TIFF with an unusual predictor")
 
 
 def subsampling_of(page: TiffPage) -> tuple[int, int]:
-    """Of YCbCr colours in byte streams; JPEG says so itself."""
+    """Return the subsampling of YCbCr colours in byte streams; JPEG says so itself."""
     if page.photometric != YCBCR or page.compression not in STREAMS:
         return 1, 1
-    found = page.subsampling or ()
-    if len(found) < 2 or not all(side in (1, 2, 4) for side in found[:2]):
+    subsampling = page.subsampling or ()
+    if len(subsampling) < 2 or not all(side in (1, 2, 4) for side in subsampling[:2]):
         raise unsupported("a TIFF with YCbCr colours that does not say how they lie")
     if page.planarconfig == 2 or page.predictor != 1:
         raise unsupported("a TIFF with YCbCr colours in separate planes or with a predictor")
-    return int(found[0]), int(found[1])
+    return int(subsampling[0]), int(subsampling[1])
 
 
 def top_of(page: TiffPage, bits_said: int | None) -> int | None:
-    """4095 for 12 bits in 16, where a tag says so; other values are of the content, not of the
-    type, and say nothing."""
+    """Return the largest value of the samples: 4095 for 12 bits in 16, if a tag says so.
+
+    Other values are of the content, not of the type, and say nothing.
+    """
     if page.bitspersample != 16 or page.sampleformat != UNSIGNED:
         return None
-    said = [2**bits_said - 1] if bits_said else []
+    tops = [2**bits_said - 1] if bits_said else []
     for tag in (341, 281):
-        said += [int(value) for value in numbers(page, tag)[:1]]
-    return next((top for top in said if top in {2**n - 1 for n in range(9, 16)}), None)
+        tops += [int(value) for value in numbers(page, tag)[:1]]
+    return next((top for top in tops if top in {2**n - 1 for n in range(9, 16)}), None)
 
 
 def numbers(page: TiffPage, code: int) -> tuple[float, ...]:
-    """The numbers of a tag that may have any type; none where it is not there."""
+    """Return the numbers of a tag that may have any type; none where it is not there."""
     tag = page.tags.get(code)
     if tag is None:
         return ()

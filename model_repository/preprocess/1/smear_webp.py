@@ -1,4 +1,4 @@
-"""WebP: sizes of the file and of its chunks have to fit before it is decoded.
+"""Reads WebP: sizes of the file and of its chunks have to fit before it is decoded.
 
 WebP has no checksum, and its decoder makes a picture of nearly anything. What gives damage away is
 where it ends: a whole picture needs its data to the last bytes, and data that went astray before
@@ -38,7 +38,7 @@ class Packed(NamedTuple):
 
 
 def read(data: bytes) -> FirstPage:
-    """The picture; raises ImageError, and whatever a decoder raises for broken pixel data."""
+    """Return the picture; raise ImageError, and whatever a decoder raises for broken pixel data."""
     _check_header(data)
     packed = _first(data)
     if packed.name == b"VP8 " and overwritten(packed.data):
@@ -58,13 +58,13 @@ def read(data: bytes) -> FirstPage:
 
 
 def _is_blanked(packed: Packed, image: Image.Image) -> bool:
-    """Zeros in lossless data stand for a flat ground, where the picture has one."""
+    """Return whether zeros in lossless data stand for no flat ground."""
     erasing = packed.name == b"VP8L" and erased(packed.data, least=2 * _TAIL)
     return erasing and not has_ground(np.asarray(image.convert("RGB")))
 
 
 def _is_used_up(packed: Packed) -> bool:
-    """Whether other bytes at the end of the packed pixels give another picture."""
+    """Return whether other bytes at the end of the packed pixels give another picture."""
     end = bytes(value ^ 0x5A for value in packed.data[-_TAIL:])
     try:
         other = _checksum(packed._replace(data=packed.data[:-_TAIL] + end))
@@ -74,7 +74,7 @@ def _is_used_up(packed: Packed) -> bool:
 
 
 def _checksum(packed: Packed) -> int:
-    """Of the pixels. The decoder's errors are RuntimeErrors."""
+    """Return a checksum of the pixels. The decoder's errors are RuntimeErrors."""
     size = len(packed.data)
     body = packed.name + struct.pack("<I", size) + packed.data + bytes(size % 2)
     head = b"RIFF" + struct.pack("<I", 4 + len(body)) + b"WEBP"
@@ -82,7 +82,7 @@ def _checksum(packed: Packed) -> int:
 
 
 def _check_header(data: bytes) -> None:
-    """Size and completeness, before the decoder sets up its canvas."""
+    """Check size and completeness, before the decoder sets up its canvas."""
     if len(data) < 25 or struct.unpack_from("<I", data, 4)[0] + 8 > len(data):
         raise truncated("WebP", "before its last chunk")
     if data[12:16] == b"VP8X":
@@ -101,7 +101,7 @@ def _first(data: bytes) -> Packed:
     """Check that every chunk lies in the file, and find the first picture, animated or not."""
     end = struct.unpack_from("<I", data, 4)[0] + 8
     at, count = 12, 0
-    found: Packed | None = None
+    picture: Packed | None = None
     while at + 8 <= end:
         count += 1
         if count > MAX_CHUNKS:
@@ -110,11 +110,11 @@ def _first(data: bytes) -> Packed:
         (length,) = struct.unpack_from("<I", data, at + 4)
         if at + 8 + length > end:
             raise truncated("WebP", "inside a chunk")
-        if found is None and name in (b"VP8 ", b"VP8L"):
-            found = Packed(name, data[at + 8 : at + 8 + length])
+        if picture is None and name in (b"VP8 ", b"VP8L"):
+            picture = Packed(name, data[at + 8 : at + 8 + length])
         # The chunks of the first frame lie inside another, behind 16 bytes.
-        inside = name == b"ANMF" and found is None
+        inside = name == b"ANMF" and picture is None
         at += 24 if inside else 8 + length + length % 2
-    if found is None:
+    if picture is None:
         raise truncated("WebP", "before its picture")
-    return found
+    return picture

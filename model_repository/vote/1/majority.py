@@ -1,4 +1,4 @@
-"""How the backbones come to one answer, and when a pathologist has to look at it.
+"""Makes one answer of the backbones, and says when a pathologist has to look at it.
 
 Pure functions on numpy arrays; training and evaluation import this same file. Everything that was
 fitted to data stands in ``policy.json``, which ``Policy.load`` reads and checks.
@@ -8,8 +8,8 @@ fitted to data stands in ``policy.json``, which ``Policy.load`` reads and checks
   probability.
 - probabilities: the mean of the three softmaxes, each scaled by its backbone's temperature.
 - review: every reason that holds. Uncertain always means review. How sure an answer has to be and
-  how strange its image may be depends on the label: a slide whose stain was never seen looks
-  malignant to the networks far more often than benign.
+  how unlike the known images a field may be depends on the label: a slide whose stain was never
+  seen looks malignant to the backbones far more often than benign.
 
 ``all_cascade`` asks the third backbone only where two disagree on benign/malignant. With two equal
 votes the third cannot change the label, so LABEL is that of three. The rest is what two can say:
@@ -28,17 +28,17 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
-from smear_doubt import distance, energy, ood_score
 from smear_heat import HEATMAP_SIDE, heatmap
+from smear_ood import distance, energy, ood_score
 from smear_policy import (
     BACKBONES,
     LABELS,
     POLICY_VERSION,
     QUALITY_FIELDS,
     QUANTILES,
+    Appearance,
     Array,
     Limit,
-    Look,
     Policy,
     PolicyError,
 )
@@ -52,9 +52,9 @@ __all__ = [
     "QUANTILES",
     "REVIEW_REASONS",
     "SUBTYPES",
+    "Appearance",
     "BackboneError",
     "Decision",
-    "Look",
     "Policy",
     "PolicyError",
     "decide",
@@ -108,7 +108,7 @@ class Decision(NamedTuple):
     review: tuple[str, ...]
     """Those of REVIEW_REASONS that hold, in that order."""
     ood_score: float
-    """0..1: the share of the validation images that are less strange; see ``smear_doubt``."""
+    """0..1: the share of the validation images that are nearer to known ones; see ``smear_ood``."""
     heatmap: Array
     """float32 [7, 7], 0..1: where the evidence for the subtype lies; max 1, or all 0. All 0 also
     where no class activation maps were given."""
@@ -123,11 +123,16 @@ def decide(
 ) -> Decision:
     """Combine what the backbones say about one image.
 
-    ran: which of BACKBONES were asked, in that order: all three, or two that agree on
-    benign/malignant. logits: [len(ran), 4]; cams: as many class activation maps [h, w, 4], or none
-    for a caller who wants no heat map; quality: [18] in the order of QUALITY_FIELDS. Raises
-    BackboneError where a number is missing or not finite, or where two disagree: such an image gets
-    no label.
+    Args:
+        ran: which of BACKBONES were asked, in that order: all three, or two that agree on
+            benign/malignant.
+        logits: [len(ran), 4].
+        cams: as many class activation maps [h, w, 4], or none for a caller who wants no heat map.
+        quality: [18] in the order of QUALITY_FIELDS.
+
+    Raises:
+        BackboneError: a number is missing or not finite, or two disagree: such an image gets no
+            label.
     """
     _check(logits, cams, quality, ran)
     at = [BACKBONES.index(name) for name in ran]
@@ -144,12 +149,12 @@ def decide(
     subtype = max(winning, key=lambda vote: (winning.count(vote), mean[vote]))
     label = LABELS[malignant]
     confidence = 1 - most[BENIGN] if malignant else least[BENIGN]
-    strangeness = ood_score(logits, quality, policy)
+    ood = ood_score(logits, quality, policy)
     holds = {
         DISAGREEMENT: len(winning) < len(ran) or winning.count(subtype) < 2,
         LOW_CONFIDENCE: confidence < policy.confidence[label]
         or (malignant and least[subtype] < policy.subtype_confidence),
-        OUT_OF_DISTRIBUTION: strangeness > policy.ood_review_above[label],
+        OUT_OF_DISTRIBUTION: ood > policy.ood_review_above[label],
         POOR_QUALITY: _beyond(quality, policy.quality_limits),
         NO_LEUKOCYTES: _beyond(quality, policy.leukocyte_limits),
         # A size of 0 means that there was nothing to be measured.
@@ -159,15 +164,15 @@ def decide(
     supporters = [cam for cam, vote in zip(cams, votes, strict=False) if vote == subtype]
     probabilities = np.zeros((len(BACKBONES), len(SUBTYPES)), dtype=np.float32)
     probabilities[at] = each
-    said = {name: SUBTYPES[vote] for name, vote in zip(ran, votes, strict=True)}
+    subtypes = {name: SUBTYPES[vote] for name, vote in zip(ran, votes, strict=True)}
     return Decision(
         label=label,
         subtype=SUBTYPES[subtype],
         probabilities=mean.astype(np.float32),
         backbone_probabilities=probabilities,
-        votes=tuple(said.get(name, NOT_RUN) for name in BACKBONES),
+        votes=tuple(subtypes.get(name, NOT_RUN) for name in BACKBONES),
         review=tuple(reason for reason in REVIEW_REASONS if holds[reason]),
-        ood_score=strangeness,
+        ood_score=ood,
         heatmap=heatmap([cam[..., subtype] for cam in supporters]),
     )
 
@@ -179,9 +184,9 @@ def decide_each(
     cams: Sequence[Array] = (),
     ran: Sequence[str] = BACKBONES,
 ) -> list[Decision]:
-    """``decide`` for n images: logits [len(ran), n, 4], quality [n, 18], a policy for each image.
+    """Decide on n images: logits [len(ran), n, 4], quality [n, 18], a policy for each image.
 
-    cams: [n, h, w, 4] of each backbone; without them no heat map is made.
+    ``cams`` are [n, h, w, 4] of each backbone; without them no heat map is made.
     """
     maps = zip(*cams, strict=True) if len(cams) else [()] * len(quality)
     images = zip(np.stack(logits, axis=1), maps, quality, policies, strict=True)
@@ -189,7 +194,7 @@ def decide_each(
 
 
 def _beyond(quality: Array, limits: Sequence[Limit]) -> bool:
-    """Whether any limited value lies outside its limits."""
+    """Return whether any limited value lies outside its limits."""
     return any(not limit.low <= quality[limit.at] <= limit.high for limit in limits)
 
 
@@ -216,7 +221,7 @@ def _check(logits: Array, cams: Sequence[Array], quality: Array, ran: Sequence[s
 
 
 def softmax(logits: Array) -> Array:
-    """Over the last axis."""
+    """Return the softmax over the last axis."""
     raised = np.exp(logits - logits.max(axis=-1, keepdims=True))
     probabilities: Array = raised / raised.sum(axis=-1, keepdims=True)
     return probabilities

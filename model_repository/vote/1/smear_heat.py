@@ -1,4 +1,4 @@
-"""One map of where the evidence lies, from the class activation maps of several backbones."""
+"""Makes one map of where the evidence lies from the class activation maps of several backbones."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Array = npt.NDArray[np.floating[Any]]
 
 
 def heatmap(maps: Sequence[Array]) -> Array:
-    """The mean of the maps [h, w] of one class, each resized to [7, 7] and scaled to 0..1.
+    """Return the mean of the maps [h, w] of one class, each resized to [7, 7] and scaled to 0..1.
 
     Only evidence for the class counts (see ``evidence``). The largest value of the result is 1; it
     is all 0 where no map has any evidence.
@@ -27,9 +27,9 @@ def heatmap(maps: Sequence[Array]) -> Array:
 
 
 def evidence(part: Array) -> npt.NDArray[np.float64]:
-    """What speaks for the class at each position of a map [h, w], 0 where nothing does.
+    """Return what speaks for the class at each position of a map [h, w], 0 where nothing does.
 
-    That is what stands out above the map's median: most of a field is background, where a network
+    That is what stands out above the map's median: most of a field is background, where a backbone
     says the same everywhere and nothing of cells.
     """
     values = part.astype(np.float64)
@@ -44,8 +44,11 @@ def _to_unit(values: Array) -> Array:
 
 
 def _averages(side: int) -> Array:
-    """The [7, side] matrix that resamples an axis: a triangle as wide as a step of the coarser of
-    the two grids, so that no position of a finer map goes unseen; pixel centres at the half."""
+    """Return the [7, side] matrix that resamples an axis.
+
+    It is a triangle as wide as a step of the coarser of the two grids, so that no position of a
+    finer map goes unseen; pixel centres are at the half.
+    """
     step = side / HEATMAP_SIDE
     centres = (np.arange(HEATMAP_SIDE) + 0.5) * step - 0.5
     distance = np.abs(np.clip(centres, 0, side - 1)[:, None] - np.arange(side))

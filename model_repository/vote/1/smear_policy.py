@@ -1,4 +1,4 @@
-"""The numbers that the vote was fitted with: ``policy.json``, read and checked.
+"""Reads and checks ``policy.json``, the numbers that the vote was fitted with.
 
 A policy that cannot be trusted does not load, and says where it is wrong: a mistyped name must not
 switch a check off unseen.
@@ -44,7 +44,7 @@ Array = npt.NDArray[np.floating[Any]]
 
 
 class PolicyError(ValueError):
-    """A policy file that is missing, broken or of another version; the message says where."""
+    """A policy file is missing, broken or of another version; the message says where."""
 
 
 class Limit(NamedTuple):
@@ -57,8 +57,8 @@ class Limit(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Look:
-    """What known fields look like, by some of the quality values."""
+class Appearance:
+    """The appearance of known fields, by some of the quality values."""
 
     at: tuple[int, ...]
     """[k], positions in QUALITY_FIELDS."""
@@ -81,10 +81,10 @@ class Policy:
     subtype_confidence: float
     """So does a malignant answer with a lower probability of its subtype."""
     ood_review_above: dict[str, float]
-    """By label: an answer about a stranger field needs review."""
+    """By label: an answer with a higher ``ood_score`` needs review."""
     energy_quantiles: Array
     """[101], of the validation part, rising."""
-    look: Look
+    appearance: Appearance
     leukocyte_limits: tuple[Limit, ...]
     """Beyond these there is no nucleus of a leukocyte in the field."""
     quality_limits: tuple[Limit, ...]
@@ -94,7 +94,11 @@ class Policy:
 
     @classmethod
     def load(cls, path: str | Path) -> Policy:
-        """Read and check a policy file. Raises PolicyError naming the file and the place in it."""
+        """Read and check a policy file.
+
+        Raises:
+            PolicyError: it cannot be used; the message names the file and the place in it.
+        """
         try:
             text = Path(path).read_text(encoding="utf-8")
         except FileNotFoundError:
@@ -110,7 +114,11 @@ class Policy:
 
     @classmethod
     def from_dict(cls, policy: object) -> Policy:
-        """Check a parsed policy. Raises PolicyError naming the place in it."""
+        """Check a parsed policy.
+
+        Raises:
+            PolicyError: it cannot be used; the message names the place in it.
+        """
         version = policy.get("version") if isinstance(policy, dict) else None
         if version != POLICY_VERSION:
             raise PolicyError(f"the policy has version {version!r}, needed is {POLICY_VERSION}")
@@ -133,7 +141,7 @@ class Policy:
                 name: _number(above[name], f"ood.review_above.{name}") for name in LABELS
             },
             energy_quantiles=_quantiles(ood["energy_quantiles"], "ood.energy_quantiles"),
-            look=_look(ood["look"]),
+            appearance=_appearance(ood["look"]),
             leukocyte_limits=_limits(top["leukocytes"], "leukocytes"),
             quality_limits=_limits(top["quality"], "quality"),
             scale_limits=_limits(top["scale"], "scale") if "scale" in top else (),
@@ -143,7 +151,7 @@ class Policy:
 def _fields(
     value: object, place: str, names: Sequence[str], optional: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """An object with exactly these fields, but for optional ones."""
+    """Return an object with exactly these fields, but for optional ones."""
     if not isinstance(value, dict) or set(value) - set(optional) != set(names):
         raise PolicyError(f"{place} must have exactly the fields {', '.join(names)}")
     return value
@@ -156,7 +164,7 @@ def _number(value: object, place: str, *, low: float = 0.0, high: float = 1.0) -
 
 
 def _numbers(value: object, place: str, shape: tuple[int | None, ...]) -> Array:
-    """Finite numbers; None in ``shape`` stands for any length from 1."""
+    """Return finite numbers; None in ``shape`` stands for any length from 1."""
     try:
         numbers = np.array(value, dtype=np.float64)
     except (TypeError, ValueError):
@@ -178,21 +186,21 @@ def _quantiles(value: object, place: str) -> Array:
     return quantiles
 
 
-def _look(value: object) -> Look:
-    look = _fields(value, "ood.look", ("fields", "known", "whitening", "quantiles"))
-    names = look["fields"]
+def _appearance(value: object) -> Appearance:
+    appearance = _fields(value, "ood.look", ("fields", "known", "whitening", "quantiles"))
+    names = appearance["fields"]
     if not isinstance(names, list) or not names or any(n not in QUALITY_FIELDS[1:] for n in names):
         raise PolicyError(f"ood.look.fields may name only {', '.join(QUALITY_FIELDS[1:])}")
     if len(set(names)) < len(names):
         raise PolicyError("ood.look.fields names a field twice")
-    whitening = _numbers(look["whitening"], "ood.look.whitening", (len(names), len(names)))
+    whitening = _numbers(appearance["whitening"], "ood.look.whitening", (len(names), len(names)))
     if np.linalg.matrix_rank(whitening) < len(names):
         raise PolicyError("ood.look.whitening leaves a direction out")
-    return Look(
+    return Appearance(
         at=tuple(QUALITY_FIELDS.index(name) for name in names),
-        known=_numbers(look["known"], "ood.look.known", (None, len(names))),
+        known=_numbers(appearance["known"], "ood.look.known", (None, len(names))),
         whitening=whitening,
-        quantiles=_quantiles(look["quantiles"], "ood.look.quantiles"),
+        quantiles=_quantiles(appearance["quantiles"], "ood.look.quantiles"),
     )
 
 

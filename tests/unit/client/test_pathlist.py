@@ -84,7 +84,7 @@ def test_torn_utf_16_is_a_path_that_is_not_found() -> None:
 
 
 def test_what_is_no_list(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pathlist, "_LONGEST", 1000)
+    monkeypatch.setattr(pathlist, "_MAX_PATH_BYTES", 1000)
     for data in (b"x" * 70000, b"a.jpg\n" + b"x" * 70000):
         with pytest.raises(ConfigurationError, match="no list of paths: 1,000 bytes without"):
             paths(data)

@@ -15,7 +15,14 @@ from allclient.errors import InferenceError, ServerLostError, ServerUnavailableE
 from allclient.transport import Connection, Retry
 from allclient.transport.cancellation import Cancellation
 from allclient.transport.gate import AsyncGate, Gate
-from allclient.transport.riding import ALONE_FROM, MOST_SETBACKS, SICK_PAUSE, Presence, Tries
+from allclient.transport.riding import (
+    ALONE_FROM,
+    MAX_OUTAGES,
+    MAX_SETBACKS,
+    SICK_PAUSE,
+    Presence,
+    Tries,
+)
 
 AWAY = InferenceServerException("refused", status=str(grpc.StatusCode.UNAVAILABLE))
 LOST = InferenceServerException("Socket closed", status=str(grpc.StatusCode.UNAVAILABLE))
@@ -56,6 +63,21 @@ def test_the_time_is_that_of_one_outage(clock: Clock) -> None:
         one.pause_after(AWAY)
 
 
+def test_each_loss_begins_a_new_outage_and_there_is_an_end_of_them(clock: Clock) -> None:
+    """Images that end the server follow each other, and no other is answered between them."""
+    presence = Presence(clock)
+    presence.answered()
+    for _ in range(MAX_OUTAGES):
+        one = tries(presence, seconds=60, first=1, longest=1)
+        one.pause_after(LOST)
+        clock.now += 58.5
+        one.pause_after(AWAY)
+    tries(presence, seconds=60).pause_after(LOST)
+    clock.now += 10
+    with pytest.raises(ServerUnavailableError):
+        tries(presence, seconds=60).pause_after(LOST)
+
+
 def test_a_server_never_seen_gets_the_first_contact_alone(clock: Clock) -> None:
     presence = Presence(clock)
     one = tries(presence, seconds=60, first_contact=5)
@@ -85,20 +107,20 @@ def test_losses_make_an_image_go_alone_and_then_an_error(clock: Clock) -> None:
     presence = Presence(clock)
     one = tries(presence)
     alone = []
-    for _ in range(MOST_SETBACKS - 1):
+    for _ in range(MAX_SETBACKS - 1):
         alone.append(one.alone)
         one.pause_after(LOST)
         for _ in range(20):  # while the server is away nothing counts but time
             one.pause_after(AWAY)
         presence.answered()
-    assert alone == [False] * ALONE_FROM + [True] * (MOST_SETBACKS - 1 - ALONE_FROM)
-    with pytest.raises(ServerLostError, match=f"lost {MOST_SETBACKS} times"):
+    assert alone == [False] * ALONE_FROM + [True] * (MAX_SETBACKS - 1 - ALONE_FROM)
+    with pytest.raises(ServerLostError, match=f"lost {MAX_SETBACKS} times"):
         one.pause_after(LOST)
 
 
 def test_a_sick_server_gets_time_to_notice(clock: Clock) -> None:
     one = tries(Presence(clock))
-    pauses = [one.pause_after(SICK) for _ in range(MOST_SETBACKS - 1)]
+    pauses = [one.pause_after(SICK) for _ in range(MAX_SETBACKS - 1)]
     assert pauses == [SICK_PAUSE, SICK_PAUSE * 2, SICK_PAUSE * 4]
     with pytest.raises(ServerLostError, match="vote_0_0"):
         one.pause_after(SICK)

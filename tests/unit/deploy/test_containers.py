@@ -8,6 +8,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest
 
 from allclient import heap
 from allclient.cli.group import cli
+from allclient.local import access
 from convert.cli import main as convert
 from convert.repository.flavours import FLAVOURS
 
@@ -150,8 +152,7 @@ def test_tritonserver_knows_the_options_it_is_given(services: dict[str, Any]) ->
     from allclient.local import binaries
 
     found = binaries.find()
-    program, *given = services["gpu"]["command"]
-    assert program == "tritonserver"
+    given = given_to_tritonserver(services)
     text = subprocess.run(
         [str(found.server), "--help"],
         env={"LD_LIBRARY_PATH": str(found.libraries)},
@@ -164,6 +165,41 @@ def test_tritonserver_knows_the_options_it_is_given(services: dict[str, Any]) ->
     assert {option.partition("=")[0] for option in given} <= known
     (name,) = (one.partition("=")[2] for one in given if "model-config-name" in one)
     assert name in FLAVOURS
+
+
+def given_to_tritonserver(services: dict[str, Any]) -> list[str]:
+    """What the start script of the GPU's image gives to tritonserver."""
+    program, *given = services["gpu"]["command"]
+    assert program == "serve-gpu"
+    with tempfile.TemporaryDirectory() as folder:
+        server = Path(folder) / "tritonserver"
+        server.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+        server.chmod(0o755)
+        done = subprocess.run(
+            ["sh", str(DOCKER / "serve-gpu.sh"), *given],
+            env={"PATH": f"{folder}:/usr/bin:/bin"},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    words = done.stdout.splitlines()
+    assert words[: len(given)] == given
+    return words
+
+
+def test_what_one_client_could_change_for_all_is_closed_with_a_new_key(
+    services: dict[str, Any],
+) -> None:
+    closed = re.escape(",".join(access.RESTRICTED))
+    keys = set()
+    for _ in range(2):
+        *_, grpc, http = given_to_tritonserver(services)
+        found = re.fullmatch(f"--grpc-restricted-protocol=({closed}:allclient-admin=(.+))", grpc)
+        assert found is not None
+        assert http == f"--http-restricted-api={found[1]}"
+        keys.add(found[2])
+    assert len(keys) == 2
+    assert min(len(key) for key in keys) > 30
 
 
 def test_the_gpu_server_gives_memory_back_as_the_embedded_one_does(
@@ -240,6 +276,7 @@ def test_the_linter_finds_nothing(path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_script_is_one_that_a_shell_reads() -> None:
-    done = subprocess.run(["sh", "-n", str(DOCKER / "build-plans.sh")], capture_output=True)
+@pytest.mark.parametrize("path", sorted(DOCKER.glob("*.sh")), ids=lambda path: path.name)
+def test_the_script_is_one_that_a_shell_reads(path: Path) -> None:
+    done = subprocess.run(["sh", "-n", str(path)], capture_output=True)
     assert done.returncode == 0, done.stderr

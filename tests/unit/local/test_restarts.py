@@ -14,7 +14,13 @@ from typing import Any
 
 import pytest
 
-from allclient.errors import AllclientError, InferenceError, PortInUseError, ServerDiedError
+from allclient.errors import (
+    AllclientError,
+    InferenceError,
+    PortInUseError,
+    ServerDiedError,
+    ServerUnavailableError,
+)
 from allclient.local import causes, keeper, liveness, restarts, stubs
 from allclient.local.keeper import Keeper
 from allclient.local.liveness import Counts, Liveness
@@ -27,10 +33,10 @@ PATIENCE = 60
 class TestRestarts:
     def test_pauses_grow_to_a_limit_and_then_it_is_given_up(self) -> None:
         counted = Restarts()
-        pauses = [counted.pause_after(1.0) for _ in range(restarts.MOST_DEATHS)]
-        assert pauses[:5] == [0.5, 1.0, 2.0, 4.0, 8.0]
+        pauses = [counted.pause_after(1.0) for _ in range(restarts.MAX_DEATHS)]
+        assert pauses[:5] == [0.5, 1.0, 2.0, 4.0, 4.0]
         assert pauses[-1] is None
-        assert set(pauses[5:-1]) <= {restarts.LONGEST_PAUSE}
+        assert set(pauses[5:-1]) <= {restarts.MAX_PAUSE}
 
     def test_a_long_life_begins_anew(self) -> None:
         counted = Restarts()
@@ -38,10 +44,18 @@ class TestRestarts:
             assert counted.pause_after(1.0) == 0.5
             assert counted.pause_after(restarts.SHORT_LIFE) == 0.5
             counted = Restarts()
-        for _ in range(restarts.MOST_DEATHS - 1):
+        for _ in range(restarts.MAX_DEATHS - 1):
             counted.pause_after(1.0)
         assert counted.pause_after(restarts.SHORT_LIFE) == 0.5
         assert counted.pause_after(1.0) == 1.0
+
+    def test_a_useful_life_begins_anew(self) -> None:
+        """As among many good images a few that end the server each time."""
+        counted = Restarts()
+        for _ in range(100):
+            for _ in range(restarts.MAX_DEATHS - 2):
+                assert counted.pause_after(1.0, answers=restarts.USEFUL_LIFE - 1) is not None
+            assert counted.pause_after(1.0, answers=restarts.USEFUL_LIFE) == 0.5
 
 
 class TestCauses:
@@ -119,7 +133,14 @@ class TestStubs:
         assert stubs.processor_seconds([process.pid, *pids]) > 0
         subprocess.run(["kill", "-SEGV", str(pids[0])], check=True)
         assert until(found[pids[0]].exit_status) == -signal.SIGSEGV
+        late = {stub.pid: stub for stub in stubs.find(process.pid)}
+        assert late[pids[0]].who == "a process of a model"
+        assert late[pids[1]].who == "a process of the model preprocess"
+        assert late[pids[0]].exit_status() == -signal.SIGSEGV
         assert found[pids[1]].exit_status() is None
+        assert not found[pids[1]].is_stopped()
+        subprocess.run(["kill", "-STOP", str(pids[1])], check=True)
+        assert until(lambda: found[pids[1]].is_stopped() or None)
 
     def test_those_that_go_with_their_server_are_not_the_reason(self, parent: Any) -> None:
         process, pids = parent
@@ -214,6 +235,21 @@ class TestLiveness:
             server.failing.clear()
             assert watched.trouble(30) is None
 
+    def test_answers_are_those_of_the_models_that_clients_ask(self, server: Server) -> None:
+        assert Liveness(server, lambda: 0.0, tick=0.5).answers() == 20  # type: ignore[arg-type]
+
+    def test_answers_of_a_server_that_is_gone_are_those_of_the_last_look(
+        self, server: Server, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def gone(_: str) -> Counts:
+            raise ServerUnavailableError("gone")
+
+        watched = Watched(server)
+        watched.trouble(6)
+        monkeypatch.setattr(server, "counts", gone)
+        assert watched.liveness.answers() >= 20
+        assert Liveness(server, lambda: 0.0, tick=0.5).answers() == 0  # type: ignore[arg-type]
+
     def test_a_hanging_server_is_noticed_by_its_idleness(self, server: Server) -> None:
         server.hold.clear()
         assert Watched(server).trouble(liveness.IDLE_LIMIT - 1) is None
@@ -249,7 +285,7 @@ class Watched:
         for _ in range(int(seconds / 0.5)):
             if found := self.liveness.trouble():
                 return found
-            look = self.liveness._look
+            look = self.liveness._check
             if look is not None and self.server.hold.is_set():
                 look.done.wait(PATIENCE)
         return None
@@ -261,6 +297,7 @@ class Triton:
     grpc_address = "127.0.0.1:1"
     answering = ("all_ensemble",)
     admin_headers: dict[str, str] = {}  # noqa: RUF012
+    stubs = ()
 
     def __init__(self, *starts: AllclientError | None) -> None:
         self.starts = list(starts)
@@ -327,9 +364,9 @@ class TestKeeper:
         triton.die.set()
         kept.join()
         assert lost == [kept.failure]
-        assert f"died {restarts.MOST_DEATHS} times in a row" in str(kept.failure)
+        assert f"died {restarts.MAX_DEATHS} times in a row" in str(kept.failure)
         assert "port 1 is in use (log: /tmp/kept.log)" in str(kept.failure)
-        assert len(said) == triton.cleared - 1 == restarts.MOST_DEATHS - 1
+        assert len(said) == triton.cleared - 1 == restarts.MAX_DEATHS - 1
         kept.wait(None)  # over
 
     def test_again_and_again_ends_it(self) -> None:
@@ -338,7 +375,7 @@ class TestKeeper:
         triton.die.set()
         kept.join()
         assert "each time within 60 s; it is not started again. The last time" in str(kept.failure)
-        assert sum("ready again" in words for words in said) == restarts.MOST_DEATHS - 1
+        assert sum("ready again" in words for words in said) == restarts.MAX_DEATHS - 1
         assert kept.last_status == -signal.SIGSEGV
 
     def test_a_start_that_is_never_ready_ends_it_at_once(self) -> None:
@@ -351,7 +388,7 @@ class TestKeeper:
 
     def test_stopping_ends_a_pause(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(restarts, "FIRST_PAUSE", 3600.0)
-        monkeypatch.setattr(restarts, "LONGEST_PAUSE", 3600.0)
+        monkeypatch.setattr(restarts, "MAX_PAUSE", 3600.0)
         triton = Triton()
         kept, said, lost = self.keep(triton)
         triton.die.set()
@@ -359,6 +396,19 @@ class TestKeeper:
         kept.stop()
         kept.join()
         assert (triton.pid, lost) == (1, [])
+
+    def test_deaths_after_useful_lives_are_not_counted(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The last look counts where the server is gone before it could be asked."""
+        monkeypatch.setattr(Liveness, "answers", lambda _: restarts.USEFUL_LIFE)
+        triton = Triton(*[None] * 30)
+        kept, said, lost = self.keep(triton)
+        triton.die.set()
+        until(lambda: len(said) == 60 or None)
+        kept.stop()
+        kept.join()
+        assert (len(said), lost) == (60, [])
 
     def test_what_nobody_foresaw_is_told(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def broken(_: Any) -> Any:

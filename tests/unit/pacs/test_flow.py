@@ -28,7 +28,7 @@ from allclient.pacs import config as configuration
 from allclient.pacs.config import Config
 from allclient.pacs.exporter import Exporter
 from allclient.pacs.inbox import Inbox, Received
-from allclient.pacs.reader import MOST_TRIES, Reader
+from allclient.pacs.reader import MAX_TRIES, Reader
 from allclient.pacs.reporter import Reporter
 from allclient.pacs.retention import Retention
 from allclient.pacs.signing import Signature, sign
@@ -191,7 +191,7 @@ def test_while_the_server_is_away_nothing_is_given_up(steps: Steps, triton: KSer
 
     reader = Reader(steps.inbox, Away(), in_flight=2)
     steps.keep(jpeg_object())
-    for _ in range(MOST_TRIES + 2):
+    for _ in range(MAX_TRIES + 2):
         steps.make_due()
         reader.run()
     assert steps.counts == {("objects", "received"): 1}
@@ -207,7 +207,7 @@ def test_what_the_server_fails_at_becomes_a_dead_letter_and_can_be_tried_again(
 
     triton.respond = fail
     steps.keep(jpeg_object())
-    for _ in range(MOST_TRIES):
+    for _ in range(MAX_TRIES):
         steps.make_due()
         steps.reader.run()
     (letter,) = letters.letters(steps.inbox.database)
@@ -224,7 +224,7 @@ def test_an_archive_that_refuses_is_tried_until_it_is_a_dead_letter(
 ) -> None:
     from allclient.pacs import exporter
 
-    monkeypatch.setattr(exporter, "MOST_TRIES", 2)
+    monkeypatch.setattr(exporter, "MAX_TRIES", 2)
     archive.status = 0xA700
     steps.keep(jpeg_object())
     steps.run()
@@ -354,7 +354,7 @@ def test_no_review_reason_falls_off_a_picture() -> None:
     assert all(reason.value in " ".join(lines) for reason in ReviewReason)
     pen = ImageDraw.Draw(PillowImage.new("RGB", (1, 1)))
     font = ImageFont.load_default(13)
-    assert max(pen.textlength(line, font) for line in lines) < picture._LEAST_WIDTH - 12
+    assert max(pen.textlength(line, font) for line in lines) < picture._MIN_WIDTH - 12
     drawn = picture.draw(field, FIELDS[0].read_bytes())
     assert drawn.height >= 224 + 18 * len(lines)
 

@@ -133,10 +133,13 @@ def test_between_two_known_stains_lies_a_strange_one() -> None:
         quality = GOOD_QUALITY.copy()
         middle = np.add(STAIN, OTHER_STAIN) / 2
         quality[6:12] = middle if stain is None else stain
-        tight = majority.Look(
-            policy().look.at, policy().look.known, np.eye(6) * 50, policy().look.quantiles
+        tight = majority.Appearance(
+            policy().appearance.at,
+            policy().appearance.known,
+            np.eye(6) * 50,
+            policy().appearance.quantiles,
         )
-        rules = dataclasses.replace(policy(), look=tight)
+        rules = dataclasses.replace(policy(), appearance=tight)
         found = majority.decide(voting((0, 0, 0)), CAMS, quality, rules)
         assert ("out_of_distribution" in found.review) == strange
 
@@ -181,7 +184,7 @@ def test_ood_score_is_the_larger_share_of_validation_images_below() -> None:
         np.mean(np.interp(np.linspace(0, 1, 100_001), np.linspace(0, 1, 101), known) < value)
         for known, value in (
             (rules.energy_quantiles, energy),
-            (rules.look.quantiles, distance),
+            (rules.appearance.quantiles, distance),
         )
     ]
     got = majority.decide(logits, CAMS, quality, rules).ood_score

@@ -35,9 +35,9 @@ def test_a_good_policy_loads(tmp_path: Path) -> None:
     assert policy.subtype_confidence == 0.4
     assert policy.ood_review_above == {"benign": 0.98, "malignant": 0.98}
     assert policy.energy_quantiles[[0, 100]].tolist() == [-15, -3]
-    assert policy.look.at == (6, 7, 8, 9, 10, 11)
-    assert policy.look.known.shape == (2, 6)
-    assert policy.look.whitening.shape == (6, 6)
+    assert policy.appearance.at == (6, 7, 8, 9, 10, 11)
+    assert policy.appearance.known.shape == (2, 6)
+    assert policy.appearance.whitening.shape == (6, 6)
     assert policy.quality_limits[0] == (1, 5, float("inf"))
     assert policy.leukocyte_limits == ((12, 0.003, float("inf")), (13, 0.03, float("inf")))
 

@@ -18,8 +18,8 @@ MIN_STRENGTH = 0.42
 """Of ``Overlap.strength``. On the public set's 3.8 million pairs no two images of different slides
 come above 0.38; all 16 pairs from 0.38 to 0.52 were looked at, and all share cells."""
 UNSURE_STRENGTH = 0.35
-NEAR_CORRELATION = 0.80
-NEAR_AREA = 0.85
+MIN_NEAR_CORRELATION = 0.80
+MIN_NEAR_AREA = 0.85
 SCALE = SIDE / shifts.SIDE
 EMPTY = 0.05
 """Standard deviation of local contrast, about 1 in a field, below which there is nothing to see."""
@@ -28,6 +28,8 @@ SLACK = 3
 
 
 class Overlap(NamedTuple):
+    """Two pictures that may show the same cells, and how well they agree."""
+
     first: int
     second: int
     correlation: float
@@ -37,34 +39,38 @@ class Overlap(NamedTuple):
 
     @property
     def strength(self) -> float:
-        """Fisher's z of the correlation times the root of the area: a correlation over few pixels
-        is high by chance more easily, by Fisher's standard error of 1 / sqrt(n)."""
+        """Fisher's z of the correlation times the root of the area.
+
+        A correlation over few pixels is high by chance more easily, by Fisher's standard error of
+        1 / sqrt(n).
+        """
         return float(float(np.arctanh(min(self.correlation, 0.999))) * self.area**0.5)
 
     @property
     def sure(self) -> bool:
+        """Whether the two pictures certainly overlap."""
         return self.strength >= MIN_STRENGTH
 
     @property
     def near(self) -> bool:
-        """Nearly the same frame."""
-        return self.correlation >= NEAR_CORRELATION and self.area >= NEAR_AREA
+        """Whether the two pictures show nearly the same frame."""
+        return self.correlation >= MIN_NEAR_CORRELATION and self.area >= MIN_NEAR_AREA
 
 
 def confirm(
     pictures: npt.NDArray[np.float32], proposals: Iterable[shifts.Proposal]
 ) -> Iterator[Overlap]:
-    """The ``proposals`` that overlap for sure or perhaps (``Overlap.sure``)."""
+    """Yield the ``proposals`` that overlap for sure or perhaps (``Overlap.sure``)."""
     for each in proposals:
         first, second = pictures[each.first], pictures[each.second]
         # A shift is known modulo the side: down by 60 of 64 may be up by 4.
-        found = (
+        overlaps = (
             _correlate(first, second, round(down * SCALE), round(right * SCALE))
             for down in (each.down, each.down - shifts.SIDE)
             for right in (each.right, each.right - shifts.SIDE)
         )
         overlap = max(
-            (Overlap(each.first, each.second, *pair) for pair in found), key=lambda o: o.strength
+            (Overlap(each.first, each.second, *pair) for pair in overlaps), key=lambda o: o.strength
         )
         if overlap.correlation >= MIN_CORRELATION and overlap.strength >= UNSURE_STRENGTH:
             yield overlap
@@ -73,9 +79,9 @@ def confirm(
 def _correlate(
     first: npt.NDArray[np.float32], second: npt.NDArray[np.float32], down: int, right: int
 ) -> tuple[float, float]:
-    """Best correlation within ``SLACK`` of the shift, and the common area there.
+    """Return the best correlation within ``SLACK`` of the shift, and the common area there.
 
-    0, 0 where less than ``MIN_AREA`` is in common, or nothing but the masked corner.
+    Both are 0 if less than ``MIN_AREA`` is in common, or nothing but the masked corner.
     """
     top, bottom = max(0, down) + SLACK, min(SIDE, SIDE + down) - SLACK
     left, end = max(0, right) + SLACK, min(SIDE, SIDE + right) - SLACK

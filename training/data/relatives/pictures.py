@@ -1,4 +1,4 @@
-"""What pictures are compared by: local contrast of optical density, free of stain and lamp."""
+"""Turns pictures into what they are compared by: local contrast of optical density."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ FLOOR = 0.3
 
 
 def contrast(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """Local contrast float32 [SIDE, SIDE] of ``pixels`` uint8 [224, 224, 3]; the bar's corner is 0.
+    """Return the local contrast float32 [SIDE, SIDE] of ``pixels`` uint8 [224, 224, 3].
 
-    Optical density of the green channel, minus its blurred self, over the blurred size of what
-    remains. Without the division one dark cell outweighs all red cells of a sparse field, and two
-    fields with one dark cell each would pass for the same.
+    It is the optical density of the green channel, minus its blurred self, over the blurred size of
+    what remains. Without the division one dark cell outweighs all red cells of a sparse field, and
+    two fields with one dark cell each would pass for the same. The corner of the scale bar is 0.
     """
     green = pixels[..., 1].astype(np.float32)
     density = -np.log(np.maximum(green, 8) / 255)
@@ -45,7 +45,7 @@ def contrast(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
 def read(
     paths: Iterable[Path],
 ) -> Iterator[tuple[Path, bytes, npt.NDArray[np.float32] | str]]:
-    """Each file, its bytes and its ``contrast``, or why the server would refuse it."""
+    """Yield each file, its bytes and its ``contrast``, or why the server would refuse it."""
     for path in paths:
         try:
             data = path.read_bytes()

@@ -41,6 +41,7 @@ class Relatives:
 
     @property
     def pairs(self) -> Pairs:
+        """All pairs, whatever their kind."""
         return self.equal + self.near + self.overlapping
 
 
@@ -87,12 +88,14 @@ def search(
 
 
 def steps(images: int, *, moved: bool = True) -> int:
-    """Progress that ``search`` tells of, altogether, where every image can be read."""
+    """Return the steps of progress that ``search`` tells of if every image can be read."""
     return images + (images * (images - 1) // 2 if moved else 0)
 
 
 def joined(count: int, pairs: Pairs, *keys: Sequence[Hashable]) -> npt.NDArray[np.int32]:
-    """Number of each sample's unit, int32 [count]: joined are pairs and samples with equal keys.
+    """Return the number of each sample's unit, int32 [count].
+
+    A unit joins pairs and samples with equal keys.
 
     ``keys`` are sequences of one key for each sample; an empty key joins nothing.
     """

@@ -30,6 +30,8 @@ BLOCK = 64
 
 
 class Proposal(NamedTuple):
+    """A pair of pictures that may overlap, and the shift between them in pixels."""
+
     first: int
     second: int
     peak: float
@@ -40,22 +42,22 @@ class Proposal(NamedTuple):
 
 
 def spectra(pictures: npt.NDArray[np.float32]) -> npt.NDArray[np.complex64]:
-    """Whitened, band-limited spectra, complex64 [n, SIDE, SIDE // 2 + 1]."""
+    """Return the whitened, band-limited spectra, complex64 [n, SIDE, SIDE // 2 + 1]."""
     fade = windows.tukey(SIDE + 2, TAPER)[1:-1]
     window = np.outer(fade, fade).astype(np.float32)
-    found = np.empty((len(pictures), SIDE, SIDE // 2 + 1), np.complex64)
+    transformed = np.empty((len(pictures), SIDE, SIDE // 2 + 1), np.complex64)
     for index, picture in enumerate(pictures):
         small = cv2.resize(picture, (SIDE, SIDE), interpolation=cv2.INTER_AREA) * window
         spectrum = fft.rfft2(small)
-        found[index] = spectrum / np.maximum(np.abs(spectrum), 1e-6)
-    banded: npt.NDArray[np.complex64] = found * np.sqrt(_band())
+        transformed[index] = spectrum / np.maximum(np.abs(spectrum), 1e-6)
+    banded: npt.NDArray[np.complex64] = transformed * np.sqrt(_band())
     return banded
 
 
 def propose(
     pictures: npt.NDArray[np.float32], tell: Callable[[int], object] = lambda pairs: None
 ) -> list[Proposal]:
-    """Pairs of ``pictures`` (float32 [n, s, s]) with a peak of at least ``MIN_PEAK``.
+    """Propose the pairs of ``pictures`` (float32 [n, s, s]) with a peak of at least ``MIN_PEAK``.
 
     ``tell`` is called with the number of pairs gone through since the last call.
     """
@@ -63,7 +65,7 @@ def propose(
     # Parseval: the correlation of any two whitened spectra has the same standard deviation.
     full = np.concatenate([_band(), _band()[:, 1:-1]], axis=1)
     deviation = float(np.sqrt((full**2).sum())) / SIDE**2
-    found = []
+    proposals = []
     for first in range(len(every) - 1):
         for start in range(first + 1, len(every), BLOCK):
             product = every[first] * np.conj(every[start : start + BLOCK])
@@ -72,12 +74,14 @@ def propose(
             peaks = surface.max(axis=1) / deviation
             for place in np.flatnonzero(peaks >= MIN_PEAK):
                 down, right = divmod(int(surface[place].argmax()), SIDE)
-                found.append(Proposal(first, start + int(place), float(peaks[place]), down, right))
+                proposals.append(
+                    Proposal(first, start + int(place), float(peaks[place]), down, right)
+                )
         tell(len(every) - 1 - first)
-    return found
+    return proposals
 
 
 def _band() -> npt.NDArray[np.float32]:
-    """Power by frequency, float32 [SIDE, SIDE // 2 + 1]; 0 for the mean."""
+    """Return the power by frequency, float32 [SIDE, SIDE // 2 + 1]; 0 for the mean."""
     radius = np.hypot(np.fft.fftfreq(SIDE)[:, None], np.fft.rfftfreq(SIDE)[None])
     return np.where(radius > 0, np.exp(-((radius / BAND) ** 2)), 0).astype(np.float32)

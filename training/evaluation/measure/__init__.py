@@ -1,1 +1,1 @@
-"""What needs images, networks and time: predictions of the masters, and their cost."""
+"""Measures what needs images, backbones and time: predictions of the masters, and their cost."""

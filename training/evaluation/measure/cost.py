@@ -1,4 +1,4 @@
-"""What each backbone costs: parameters, work, bytes, time.
+"""Measures what each backbone costs: parameters, work, bytes, time.
 
 Times are of this machine and worth little elsewhere; their ratios are what counts.
 """
@@ -31,7 +31,10 @@ RULE = (
 
 
 def measure(masters: Mapping[str, Path], *, runs: int = RUNS) -> dict[str, Any]:
-    """COST of ``training.evaluation.figures`` for masters by backbone and their served models."""
+    """Return COST of ``training.evaluation.figures`` for masters and their served models.
+
+    Both are given by backbone.
+    """
     from training.models import masters as stored
 
     backbones: dict[str, Any] = {}
@@ -54,7 +57,7 @@ def measure(masters: Mapping[str, Path], *, runs: int = RUNS) -> dict[str, Any]:
 
 
 def multiply_accumulates(graph: Path) -> int:
-    """Multiplications for one image in the convolutions and matrix products of an OpenVINO model.
+    """Count the multiplications for one image in convolutions and matrix products.
 
     Raises:
         OSError: there is no served model or no OpenVINO; the message says how to get it.
@@ -83,7 +86,7 @@ def multiply_accumulates(graph: Path) -> int:
 
 
 def latency(graph: Path, *, runs: int) -> dict[str, float]:
-    """Median, 10th and 90th percentile, in milliseconds, of one image on THREADS threads."""
+    """Return median, 10th and 90th percentile of one image on THREADS threads, in milliseconds."""
     ov = _openvino()
     settings = {"INFERENCE_NUM_THREADS": THREADS, "NUM_STREAMS": 1}
     compiled = ov.Core().compile_model(graph, "CPU", settings)
@@ -108,7 +111,7 @@ def _openvino() -> ModuleType:
 
 
 def cpu() -> str:
-    """What the processor calls itself, and how many of its cores are there."""
+    """Return what the processor calls itself, and how many of its cores are there."""
     name = platform.processor() or platform.machine()
     listing = Path("/proc/cpuinfo")
     if listing.is_file():

@@ -1,4 +1,4 @@
-"""``python -m training evaluate``: which masters answer which images, and what is kept of it."""
+"""Plans ``python -m training evaluate``: which masters answer which images, and what is kept."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from training import record
 from training.data import protocols
 from training.data.protocols import Fold
 from training.data.samples import Sample
-from training.evaluation.measure.predict import Net, Predictor, jobs
+from training.evaluation.measure.predict import Model, Predictor, jobs
 from training.evaluation.predictions import OUTSIDE, PARTS, Predictions
 from training.evaluation.probes import catalogue
 
@@ -40,11 +40,11 @@ class Plan:
     @property
     def missing(self) -> list[str]:
         """What RUNS lacks of what was asked for, in words."""
-        there = {name for each in self.masters.values() for name in each}
+        backbones = {name for each in self.masters.values() for name in each}
         return [
-            f"{name}: fold {fold.name}" if name in there else f"{name}: no master"
+            f"{name}: fold {fold.name}" if name in backbones else f"{name}: no master"
             for name in self.backbones
-            for fold in (self.folds if name in there else self.folds[:1])
+            for fold in (self.folds if name in backbones else self.folds[:1])
             if name not in self.masters[fold.name]
         ]
 
@@ -90,7 +90,7 @@ def plan(
 
 
 def outside(runs: Path, root: Path, samples: Sequence[Sample], *, backbones: Sequence[str]) -> Plan:
-    """A set of another laboratory, answered by the masters of the protocol "known"."""
+    """Plan a set of another laboratory, answered by the masters of the protocol "known"."""
     masters = _masters(runs, ONE_FOLD, ONE_FOLD, backbones)
     if not masters:
         raise _none(runs, ONE_FOLD, backbones)
@@ -99,11 +99,13 @@ def outside(runs: Path, root: Path, samples: Sequence[Sample], *, backbones: Seq
 
 
 def execute(
-    plan: Plan, load: Callable[[Path], Net], advance: Callable[[int], None] = lambda count: None
+    plan: Plan,
+    load: Callable[[Path], Model],
+    advance: Callable[[int], None] = lambda count: None,
 ) -> tuple[dict[str, Predictions], dict[str, str]]:
-    """Predictions by backbone, and the reason by path for images that cannot be read.
+    """Return predictions by backbone, and the reason by path for images that cannot be read.
 
-    ``load`` makes a network of a master, ``advance`` is told how many fields are done.
+    ``load`` makes a backbone of a master, ``advance`` is told how many fields are done.
 
     Raises:
         ValueError: no image can be read at all.
@@ -112,17 +114,17 @@ def execute(
     work = jobs(plan.answered, plan.sample, plan.seed) if plan.sample else {}
     changes = [*catalogue.probes(), *catalogue.stresses()]
     for fold in plan.answered:
-        nets = {name: load(path) for name, path in plan.masters[fold.name].items()}
-        predictor.fold(fold, nets)
-        predictor.changes(fold.name, work.get(fold.name, []), changes, nets)
+        models = {name: load(path) for name, path in plan.masters[fold.name].items()}
+        predictor.fold(fold, models)
+        predictor.changes(fold.name, work.get(fold.name, []), changes, models)
     if not predictor.tables:
         path, reason = next(iter(predictor.failed.items()))
         raise ValueError(f"no image of {plan.root} can be read; {path}: {reason}")
-    found = {
+    predictions = {
         name: table.predictions(plan.protocol, name, _meta(plan, name, predictor.failed))
         for name, table in predictor.tables.items()
     }
-    return found, predictor.failed
+    return predictions, predictor.failed
 
 
 def _meta(plan: Plan, backbone: str, failed: Mapping[str, str]) -> dict[str, Any]:
@@ -140,7 +142,7 @@ def _meta(plan: Plan, backbone: str, failed: Mapping[str, str]) -> dict[str, Any
 
 
 def _digest(model: str) -> str:
-    """SHA-256 over the Python files of a model of the repository."""
+    """Return SHA-256 over the Python files of a model of the repository."""
     total = hashlib.sha256()
     for path in sorted((served.MODEL_REPOSITORY / model / "1").glob("*.py")):
         total.update(path.name.encode() + b"\0" + path.read_bytes())
@@ -155,13 +157,13 @@ def _masters(runs: Path, protocol: str, fold: str, backbones: Sequence[str]) -> 
     places = [runs / protocol / fold]
     if protocol == ONE_FOLD:
         places.append(runs)
-    found: dict[str, Path] = {}
+    paths: dict[str, Path] = {}
     for name in backbones:
         for place in places:
             for path in (place / name / f"{name}.keras", place / f"{name}.keras"):
                 if path.is_file():
-                    found.setdefault(name, path)
-    return found
+                    paths.setdefault(name, path)
+    return paths
 
 
 def _none(runs: Path, protocol: str, backbones: Sequence[str]) -> FileNotFoundError:

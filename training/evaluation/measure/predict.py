@@ -23,7 +23,7 @@ from training.evaluation.probes.catalogue import Change
 
 BATCH = 32
 
-Net = Callable[[npt.NDArray[np.uint8]], tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]]
+Model = Callable[[npt.NDArray[np.uint8]], tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]]
 """PIXELS uint8 [n, 224, 224, 3] to LOGITS [n, 4] and CAM [n, h, w, 4]."""
 
 
@@ -57,6 +57,7 @@ class Table:
     )
 
     def predictions(self, protocol: str, backbone: str, meta: Mapping[str, Any]) -> Predictions:
+        """Return the rows as ``Predictions``."""
         columns = {name: [row[name] for row in self.rows] for name in self.rows[0]}
         texts: dict[str, Any] = {name: np.array(columns.pop(name)) for name in TEXTS}
         return Predictions(
@@ -90,14 +91,18 @@ class Predictor:
         self.failed: dict[str, str] = {}
         """Reason by path of the images that the server would refuse."""
 
-    def fold(self, fold: Fold, nets: Mapping[str, Net]) -> None:
+    def fold(self, fold: Fold, models: Mapping[str, Model]) -> None:
         """Answer the validation and test images of a fold."""
         for part in PARTS:
             for batch in _batches(fold.parts.get(part, [])):
-                self._batch(fold.name, part, batch, nets)
+                self._batch(fold.name, part, batch, models)
 
     def changes(
-        self, fold: str, jobs: Sequence[Job], changes: Iterable[Change], nets: Mapping[str, Net]
+        self,
+        fold: str,
+        jobs: Sequence[Job],
+        changes: Iterable[Change],
+        models: Mapping[str, Model],
     ) -> None:
         """Answer every change of every job; its images must have been answered before."""
         jobs = [job for job in jobs if self._path(job.sample) not in self.failed]
@@ -106,15 +111,15 @@ class Predictor:
             for batch in _batches(list(zip(jobs, originals, strict=True))):
                 decoded = _parallel(partial(_changed, change, number), batch)
                 pixels = np.stack([each.pixels for each in decoded])
-                for name, net in nets.items():
-                    table, (logits, _) = self.tables[name], net(pixels)
-                    found = table.variants.setdefault(change.name, [])
+                for name, model in models.items():
+                    table, (logits, _) = self.tables[name], model(pixels)
+                    rows = table.variants.setdefault(change.name, [])
                     for (job, _), one, own in zip(batch, decoded, logits, strict=True):
-                        found.append((table.place[fold, job.sample.path], own, one.quality))
+                        rows.append((table.place[fold, job.sample.path], own, one.quality))
                 self.advance(len(batch))
 
     def _batch(
-        self, fold: str, part: str, samples: Sequence[Sample], nets: Mapping[str, Net]
+        self, fold: str, part: str, samples: Sequence[Sample], models: Mapping[str, Model]
     ) -> None:
         read = _parallel(_opened, samples)
         answered: list[tuple[Sample, Read]] = []
@@ -125,9 +130,9 @@ class Predictor:
                 self.failed[self._path(sample)] = one
         if answered:
             pixels = np.stack([one.pixels for _, one in answered])
-            for name, net in nets.items():
+            for name, model in models.items():
                 table = self.tables.setdefault(name, Table())
-                for (sample, one), logits, cam in zip(answered, *net(pixels), strict=True):
+                for (sample, one), logits, cam in zip(answered, *model(pixels), strict=True):
                     if part == "test":
                         table.place[fold, sample.path] = len(table.rows)
                     table.rows.append(
@@ -150,7 +155,7 @@ class Predictor:
 
 
 def jobs(folds: Sequence[Fold], count: int, seed: int) -> dict[str, list[Job]]:
-    """Draw ``count`` test images by ``seed`` (all, where there are fewer), and sort them by fold.
+    """Draw ``count`` test images by ``seed`` (all, if there are fewer), and sort them by fold.
 
     A donor is drawn from the sample's images of other slides; where no slide is named or there
     is but one, from all of them.
@@ -159,13 +164,13 @@ def jobs(folds: Sequence[Fold], count: int, seed: int) -> dict[str, list[Job]]:
     rng = np.random.default_rng(seed)
     drawn = sorted(rng.choice(len(tests), min(count, len(tests)), replace=False).tolist())
     chosen = [tests[place] for place in drawn]
-    found: dict[str, list[Job]] = {}
+    by_fold: dict[str, list[Job]] = {}
     for number, (fold, sample) in enumerate(chosen):
         others = [other for _, other in chosen if other.slide != sample.slide]
         donors = others or [other for _, other in chosen]
         donor = donors[int(rng.integers(len(donors)))]
-        found.setdefault(fold, []).append(Job(sample, donor.path, (seed, number)))
-    return found
+        by_fold.setdefault(fold, []).append(Job(sample, donor.path, (seed, number)))
+    return by_fold
 
 
 def _original(job: Job) -> tuple[fields.Rgb, fields.Rgb]:
@@ -177,7 +182,7 @@ def _original(job: Job) -> tuple[fields.Rgb, fields.Rgb]:
 
 
 def _opened(sample: Sample) -> Read | str:
-    """A sample's field, or the reason why the server would refuse it."""
+    """Return a sample's field, or the reason why the server would refuse it."""
     try:
         decoded = served.pixels.decode(sample.path.read_bytes())
     except (OSError, served.pixels.ImageError) as error:
@@ -186,14 +191,14 @@ def _opened(sample: Sample) -> Read | str:
 
 
 def _changed(change: Change, number: int, each: tuple[Job, tuple[fields.Rgb, fields.Rgb]]) -> Any:
-    """One job's field after a change, as the server decodes it."""
+    """Return one job's field after a change, as the server decodes it."""
     job, originals = each
     rng = np.random.default_rng((*job.chance, number))
     return served.pixels.decode(change(*originals, rng))
 
 
 def _parallel(work: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
-    """Pillow, OpenCV and NumPy let other threads work while they compute."""
+    """Map a function in threads: Pillow, OpenCV and NumPy let other threads work meanwhile."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         return list(pool.map(work, items))
 

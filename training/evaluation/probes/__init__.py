@@ -1,4 +1,4 @@
-"""Fields changed on purpose, to see what the answers depend on.
+"""Changes fields on purpose, to see what the answers depend on.
 
 A probe changes what must not matter (a scale bar, the background, the lamp) or takes away what
 must matter (the cells). A stress changes the picture step by step until answers break. All of them

@@ -1,4 +1,4 @@
-"""Scale bars painted in and out. On the public set the style of the bar tells the class.
+"""Paints scale bars in and out: on the public set the style of the bar tells the class.
 
 The bars are drawn here, after the looks of those in the public fields; they share nothing with
 the bars that training paints.
@@ -17,6 +17,8 @@ from training.evaluation.probes.field import Rgb
 
 
 class Style(NamedTuple):
+    """How a scale bar looks."""
+
     text: str
     digits: int
     """Their height, in pixels of the 224 pixel field."""
@@ -45,7 +47,7 @@ CORNERS = {
 
 
 def paint(field: Rgb, style: str, corner: str) -> Rgb:
-    """The field with a drawn bar in one of its corners."""
+    """Return the field with a drawn bar in one of its corners."""
     bar = STYLES[style]
     (wide, high), (lower, to_the_right) = bar.size, CORNERS[corner]
     x = field.shape[1] - bar.margin - wide if to_the_right else bar.margin
@@ -67,7 +69,7 @@ def paint(field: Rgb, style: str, corner: str) -> Rgb:
 
 
 def inpaint(field: Rgb) -> Rgb:
-    """The corner of the bar filled in from what is around it (A. Telea, 2004)."""
+    """Return the field with the bar's corner filled in from its surroundings (A. Telea, 2004)."""
     corner = np.zeros(field.shape[:2], np.uint8)
     edge = served.pixels.MASK_FROM
     corner[edge:, edge:] = 255
@@ -75,7 +77,7 @@ def inpaint(field: Rgb) -> Rgb:
 
 
 def blank(field: Rgb) -> Rgb:
-    """The corner of the bar in the colour of its surroundings, without any structure."""
+    """Return the field with the bar's corner in the colour around it, without structure."""
     edge = served.pixels.MASK_FROM
     changed = field.copy()
     around = np.concatenate(

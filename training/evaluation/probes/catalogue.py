@@ -1,4 +1,4 @@
-"""All probes and stresses by name: ``probe.<family>.<variant>``, ``stress.<axis>.<strength>``."""
+"""Lists all probes and stresses: ``probe.<family>.<variant>``, ``stress.<axis>.<strength>``."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ FAMILIES = {
     "nuclei_only": ("Nothing left but nuclei", "same"),
     "cells_blanked": ("Nuclei painted over", "doubt"),
 }
-"""Title of each family, and what a reader of cells would do: answer the same, or doubt."""
+"""Title of each family, and what a reader of cells would do: answer the same, or
+ask for review (the report says "doubt")."""
 
 AXES = {
     "hed": ("Amounts of the dyes", "largest change, share", 0.0),
@@ -50,11 +51,12 @@ class Change(NamedTuple):
     store: Callable[[Rgb], bytes] = png
 
     def __call__(self, field: Rgb, donor: Rgb, rng: np.random.Generator) -> bytes:
-        """The changed field as a file."""
+        """Return the changed field as a file."""
         return self.store(self.change(field, donor, rng))
 
 
 def probes() -> list[Change]:
+    """Return every probe: a change that must not change the answer, or that takes its ground."""
     return [Change(f"{PROBE}{name}", title, change) for name, title, change in _probes()]
 
 
@@ -83,6 +85,7 @@ def _probes() -> Iterator[tuple[str, str, Changing]]:
 
 
 def stresses() -> list[Change]:
+    """Return every stress: one kind of change in growing strengths."""
     steps: list[tuple[str, tuple[float, ...], Callable[[float], Changing]]] = [
         ("hed", (0.1, 0.2, 0.4, 0.6), lambda s: _drawn(partial(light.restain, strength=s))),
         ("gamma", (0.5, 0.7, 1.4, 2), lambda s: _alone(partial(light.gamma, exponent=s))),
@@ -95,25 +98,25 @@ def stresses() -> list[Change]:
         ("blur", (0.6, 1, 1.5, 2.5), lambda s: _alone(partial(light.blur, sigma=s))),
         ("noise", (4, 8, 16, 32), lambda s: _drawn(partial(light.noise, deviation=s))),
     ]
-    found = [
+    changes = [
         Change(f"{STRESS}{axis}.{strength:g}", f"{axis} {strength:g}", change(strength))
         for axis, strengths, change in steps
         for strength in strengths
     ]
-    return found + [
+    return changes + [
         Change(f"{STRESS}jpeg.{q}", f"jpeg {q}", _alone(_same), partial(jpeg, quality=q))
         for q in (10, 25, 50, 75)
     ]
 
 
 def describe(name: str) -> tuple[str, str]:
-    """Family and title of a probe's name, also of one that is no longer in the catalogue."""
+    """Return family and title of a probe's name, also of one that is no longer in the catalogue."""
     family, _, variant = name.removeprefix(PROBE).partition(".")
     return family, _TITLES.get(name, variant)
 
 
 def strength(name: str) -> tuple[str, float]:
-    """Axis and strength of a stress's name."""
+    """Return axis and strength of a stress's name."""
     axis, _, value = name.removeprefix(STRESS).partition(".")
     return axis, float(value)
 

@@ -1,4 +1,4 @@
-"""The cells taken away from a field, or everything but the cells."""
+"""Takes the cells away from a field, or everything but the cells."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ FEATHER = 1.2
 
 
 def blank(field: Rgb, rng: np.random.Generator, fill: str) -> Rgb:
-    """The field with its nuclei painted over.
+    """Return the field with its nuclei painted over.
 
-    fill: "background" or "red_cells" take random pixels of these, so that colour and grain fit;
-    "inpainted" continues what is around each nucleus (A. Telea, 2004).
+    ``fill`` is "background" or "red_cells" for random pixels of these, so that colour and grain
+    fit, or "inpainted" to continue what is around each nucleus (A. Telea, 2004).
     """
-    found = served.smear_nuclei.find(field)
-    cover = grow(found.mask, RIM)
+    nuclei = served.smear_nuclei.find(field)
+    cover = grow(nuclei.mask, RIM)
     if fill == "inpainted":
         filled = cv2.inpaint(field, cover.astype(np.uint8), 5, cv2.INPAINT_TELEA)
         return np.asarray(filled, np.uint8)
-    others = ~found.cells if fill == "background" else found.cells & ~cover
+    others = ~nuclei.cells if fill == "background" else nuclei.cells & ~cover
     return _blend(field, _grain(field, others, rng), cover)
 
 
 def only_nuclei(field: Rgb, rng: np.random.Generator) -> Rgb:
-    """The nuclei, with a rim, alone on the field's background."""
-    found = served.smear_nuclei.find(field)
-    return _blend(field, _grain(field, ~found.cells, rng), ~grow(found.mask, RIM))
+    """Return the nuclei, with a rim, alone on the field's background."""
+    nuclei = served.smear_nuclei.find(field)
+    return _blend(field, _grain(field, ~nuclei.cells, rng), ~grow(nuclei.mask, RIM))
 
 
 def swap_background(field: Rgb, donor: Rgb) -> Rgb:
-    """The field's cells before the background colour of another slide."""
+    """Return the field's cells before the background colour of another slide."""
     find = served.smear_nuclei.find
     background = ~find(field).cells
     own_colour = np.median(field[background], axis=0) if background.any() else np.full(3, 255.0)
@@ -49,12 +49,13 @@ def swap_background(field: Rgb, donor: Rgb) -> Rgb:
 
 
 def grow(mask: npt.NDArray[np.bool_], pixels: int) -> npt.NDArray[np.bool_]:
+    """Return the mask grown by so many pixels in every direction."""
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * pixels + 1, 2 * pixels + 1))
     return cv2.dilate(mask.astype(np.uint8), disc).astype(bool)
 
 
 def _grain(field: Rgb, source: npt.NDArray[np.bool_], rng: np.random.Generator) -> Rgb:
-    """Random pixels of ``source``, smoothed to the grain of a picture; whole fields of them."""
+    """Return whole fields of random pixels of ``source``, smoothed to the grain of a picture."""
     pool = field[source] if source.any() else field.reshape(-1, 3)
     # The middle half alone: what else is among the source (dirt, edges) would look like cells.
     grey = pool.astype(int).sum(1)

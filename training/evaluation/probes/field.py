@@ -1,4 +1,4 @@
-"""Fields as arrays, and back as files that the served decoder reads."""
+"""Reads fields as arrays, and writes them as files that the served decoder reads."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ Rgb = npt.NDArray[np.uint8]
 
 
 def read(data: bytes) -> Rgb:
-    """The field in a file, squashed as the server does; a file of 224 pixels keeps its pixels."""
+    """Return the field in a file, squashed as the server does.
+
+    A file of 224 pixels keeps its pixels.
+    """
     with Image.open(io.BytesIO(data)) as image:
         upright = ImageOps.exif_transpose(image).convert("RGB")
     if upright.size != (SIDE, SIDE):
@@ -24,10 +27,12 @@ def read(data: bytes) -> Rgb:
 
 
 def png(field: Rgb) -> bytes:
+    """Return the field as a PNG file."""
     return _encode(field, "PNG", compress_level=1)
 
 
 def jpeg(field: Rgb, quality: int) -> bytes:
+    """Return the field as a JPEG file of a quality from 1 to 100."""
     return _encode(field, "JPEG", quality=quality)
 
 
@@ -38,5 +43,5 @@ def _encode(field: Rgb, format: str, **options: int) -> bytes:
 
 
 def to_bytes(values: npt.ArrayLike) -> Rgb:
-    """Values on the scale 0..255, rounded and cut off."""
+    """Round values on the scale 0..255, and cut them off there."""
     return np.clip(np.rint(values), 0, 255).astype(np.uint8)

@@ -1,1 +1,1 @@
-"""Figures of the report from saved predictions: nothing here sees an image or a network."""
+"""Computes figures of the report from saved predictions: no image and no backbone is seen here."""

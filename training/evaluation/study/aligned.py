@@ -1,4 +1,4 @@
-"""The predictions of all backbones side by side, on the images that all of them answered."""
+"""Puts the predictions of all backbones side by side, on the images that all of them answered."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Validation(NamedTuple):
 
 @dataclass(frozen=True)
 class Aligned:
-    """Test rows of one protocol; arrays as in ``Predictions``, with the backbones in front."""
+    """The test rows of one protocol; arrays as in ``Predictions``, with the backbones in front."""
 
     protocol: str
     backbones: tuple[str, ...]
@@ -55,14 +55,14 @@ class Aligned:
 
     @property
     def votes(self) -> npt.NDArray[np.int64]:
-        """The class that each backbone names, [k, n] class indexes."""
+        """The class that each backbone names, as class indexes [k, n]."""
         votes: npt.NDArray[np.int64] = self.logits.argmax(-1)
         return votes
 
 
 @dataclass(frozen=True)
 class Calibrated:
-    """Temperatures and weights by fold, and the test probabilities they give."""
+    """Temperatures and weights by fold, and the test probabilities that they give."""
 
     temperatures: Mapping[str, Floats]
     """By fold, [k]."""
@@ -81,13 +81,13 @@ def align(by_backbone: Mapping[str, Predictions]) -> Aligned:
         PredictionsError: they have no test image in common, were made from different images or
             by an older preprocessing, or an image is in two tests.
     """
-    given = list(by_backbone.values())
-    keys = [each.keys() for each in given]
+    predictions = list(by_backbone.values())
+    keys = [each.keys() for each in predictions]
     places = [{key: row for row, key in enumerate(own)} for own in keys]
     common = [key for key in keys[0] if all(key in place for place in places)]
     rows = np.array([[place[key] for key in common] for place in places], np.int64)
-    first = given[0]
-    for other, own in zip(given[1:], rows[1:], strict=True):
+    first = predictions[0]
+    for other, own in zip(predictions[1:], rows[1:], strict=True):
         _check_same(first, other, rows[0], own)
     test = first.parts[rows[0]] == "test"
     if not test.any():
@@ -104,7 +104,7 @@ def align(by_backbone: Mapping[str, Predictions]) -> Aligned:
             f"{first.protocol}: an image is in the test part of two folds, so it would count "
             "twice; evaluate folds that leave out different slides"
         )
-    logits = np.stack([each.logits[own] for each, own in zip(given, rows, strict=True)])
+    logits = np.stack([each.logits[own] for each, own in zip(predictions, rows, strict=True)])
     logits = logits.astype(np.float64)
     folds = first.folds[rows[0]]
     val = {}
@@ -112,7 +112,7 @@ def align(by_backbone: Mapping[str, Predictions]) -> Aligned:
         chosen = ~test & (folds == fold)
         own = rows[0][chosen]
         val[fold] = Validation(logits[:, chosen], first.targets[own], first.quality[own])
-    heat = np.stack([each.nuclei_heat[own] for each, own in zip(given, rows, strict=True)])
+    heat = np.stack([each.nuclei_heat[own] for each, own in zip(predictions, rows, strict=True)])
     kept = rows[0][test]
     return Aligned(
         protocol=first.protocol,
@@ -154,45 +154,45 @@ def _check_same(
 def _missing(
     by_backbone: Mapping[str, Predictions], common: set[tuple[str, str, str]]
 ) -> tuple[str, ...]:
-    """Folds that a backbone lacks, and single images that are not common to all."""
+    """Return the folds that a backbone lacks, and single images that are not common to all."""
     union = dict.fromkeys(fold for each in by_backbone.values() for fold in each.folds.tolist())
-    found, lacking = [], set()
+    missing, lacking = [], set()
     for name, each in by_backbone.items():
         absent = [fold for fold in union if fold not in set(each.folds.tolist())]
         lacking |= set(absent)
-        found += [f"{name}: fold {fold}" for fold in absent]
+        missing += [f"{name}: fold {fold}" for fold in absent]
     for name, each in by_backbone.items():
         alone = sum(
             fold not in lacking and key not in common
             for key, fold in zip(each.keys(), each.folds.tolist(), strict=True)
         )
         if alone:
-            found.append(f"{alone} images that {name} answered and another backbone did not")
-    return tuple(found)
+            missing.append(f"{alone} images that {name} answered and another backbone did not")
+    return tuple(missing)
 
 
 def calibrate_rows(aligned: Aligned, temperature: Mapping[str, float], *, own: bool) -> Calibrated:
-    """Probabilities at the temperature of each backbone, weights from validation.
+    """Return the probabilities at the temperature of each backbone, weights from validation.
 
     Args:
         temperature: by backbone, of the policy.
-        own: fit a temperature on each fold's own validation rows instead, since the networks of
+        own: fit a temperature on each fold's own validation rows instead, since the backbones of
             that fold are not those that the policy was fitted for.
     """
-    given = np.array([temperature[name] for name in aligned.backbones])
+    served = np.array([temperature[name] for name in aligned.backbones])
     temperatures, weights = {}, {}
     probabilities = np.empty_like(aligned.logits)
     row_weights = np.empty(aligned.logits.shape[:2])
     for fold, (logits, targets, _) in aligned.val.items():
         fit = own and len(targets) > 0
-        found = (
+        fitted = (
             np.array([temperature_scaling.temperature(e, targets) for e in logits])
             if fit
-            else given
+            else served
         )
-        weight = fusion.weights(softmax(logits / found[:, None, None]), targets)
+        weight = fusion.weights(softmax(logits / fitted[:, None, None]), targets)
         rows = aligned.folds == fold
-        probabilities[:, rows] = softmax(aligned.logits[:, rows] / found[:, None, None])
+        probabilities[:, rows] = softmax(aligned.logits[:, rows] / fitted[:, None, None])
         row_weights[:, rows] = weight[:, None]
-        temperatures[fold], weights[fold] = found, weight
+        temperatures[fold], weights[fold] = fitted, weight
     return Calibrated(temperatures, weights, probabilities, row_weights)

@@ -1,4 +1,4 @@
-"""Answers to changed fields against those to the same fields unchanged."""
+"""Compares answers to changed fields with those to the same fields unchanged."""
 
 from __future__ import annotations
 
@@ -30,12 +30,16 @@ class Changed(NamedTuple):
 
 
 def collect(by_backbone: Mapping[str, Predictions], aligned: Aligned) -> dict[str, Changed]:
-    """The variants that all backbones have, by name."""
-    given = list(by_backbone.values())
-    names = [name for name in given[0].variants if all(name in each.variants for each in given)]
-    found = {}
+    """Return the variants that all backbones have, by name."""
+    predictions = list(by_backbone.values())
+    names = [
+        name
+        for name in predictions[0].variants
+        if all(name in each.variants for each in predictions)
+    ]
+    changed = {}
     for name in names:
-        variants = [each.variants[name] for each in given]
+        variants = [each.variants[name] for each in predictions]
         # Where each changed image stands among the aligned rows, for each backbone.
         places = [{int(row): place for place, row in enumerate(rows)} for rows in aligned.rows]
         answered = [
@@ -51,16 +55,16 @@ def collect(by_backbone: Mapping[str, Predictions], aligned: Aligned) -> dict[st
             continue
         own = [[each[place] for place in common] for each in answered]
         logits = [v.logits[numbers] for v, numbers in zip(variants, own, strict=True)]
-        found[name] = Changed(
+        changed[name] = Changed(
             np.array(common, np.int64),
             np.stack(logits).astype(np.float64),
             variants[0].quality[own[0]],
         )
-    return found
+    return changed
 
 
 class Bench:
-    """The unchanged answers of one protocol, and how changed ones compare with them."""
+    """The unchanged answers of one protocol, to compare changed ones with."""
 
     def __init__(
         self,
@@ -69,7 +73,7 @@ class Bench:
         decided: Decisions | None,
         policies: Mapping[str, Any],
     ) -> None:
-        """``decided`` and ``policies`` (by fold) are None and empty without three backbones."""
+        """Take the rows; ``decided`` and ``policies`` are empty without three backbones."""
         self.aligned = aligned
         self.calibrated = calibrated
         self.decided = decided
@@ -80,14 +84,16 @@ class Bench:
         self, logits: Floats, folds: npt.NDArray[np.str_]
     ) -> dict[str, npt.NDArray[np.int64]]:
         votes = logits.argmax(-1)
-        found = dict(zip(self.aligned.backbones, votes, strict=True))
-        if len(found) == len(BACKBONES):
+        answers = dict(zip(self.aligned.backbones, votes, strict=True))
+        if len(answers) == len(BACKBONES):
             scale = np.array([self.calibrated.temperatures[fold] for fold in folds.tolist()])
-            found["majority"] = fusion.majority(votes, softmax(logits / scale.T[..., None])).answers
-        return found
+            answers["majority"] = fusion.majority(
+                votes, softmax(logits / scale.T[..., None])
+            ).answers
+        return answers
 
     def probe(self, name: str, changed: Changed) -> dict[str, Any]:
-        """One entry of PROBES.variants."""
+        """Return one entry of PROBES.variants."""
         place, targets = changed.place, self.aligned.targets[changed.place]
         after = self._answers(changed.logits, self.aligned.folds[place])
         voters = {}
@@ -123,13 +129,13 @@ class Bench:
         }
 
     def stress(self, strength: float, changed: Changed) -> dict[str, Any]:
-        """One entry of STRESS.axes.points."""
+        """Return one entry of STRESS.axes.points."""
         after = self._answers(changed.logits, self.aligned.folds[changed.place])
         now = self._decide(changed) if self.decided else None
         return self._point(strength, changed.place, after, now)
 
     def unchanged(self, strength: float, place: npt.NDArray[np.int64]) -> dict[str, Any]:
-        """The same for the images as they are."""
+        """Return the entry of STRESS.axes.points for the images as they are."""
         answers = {name: each[place] for name, each in self.before.items()}
         now = self.decided
         if now is not None:

@@ -1,4 +1,4 @@
-"""Figures of all probes and all stresses."""
+"""Computes the figures of all probes and all stresses."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from training.evaluation.study.bench import Bench, Changed
 
 
 def probes(bench: Bench, changed: Mapping[str, Changed], seed: int | None) -> dict[str, Any] | None:
-    """PROBES of ``training.evaluation.figures``; None where there is no probe."""
+    """Return PROBES of ``training.evaluation.figures``; None where there is no probe."""
     variants = {
         name: bench.probe(name, each)
         for name, each in changed.items()
@@ -48,7 +48,7 @@ def _family(name: str, variants: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def stress(bench: Bench, changed: Mapping[str, Changed], seed: int | None) -> dict[str, Any] | None:
-    """STRESS of ``training.evaluation.figures``; None where there is no stress."""
+    """Return STRESS of ``training.evaluation.figures``; None where there is no stress."""
     axes: dict[str, dict[float, Changed]] = {}
     for name, each in changed.items():
         if name.startswith(catalogue.STRESS):
@@ -56,17 +56,17 @@ def stress(bench: Bench, changed: Mapping[str, Changed], seed: int | None) -> di
             axes.setdefault(axis, {})[strength] = each
     if not axes:
         return None
-    found = {}
-    for axis, given in axes.items():
+    axes_figures = {}
+    for axis, steps in axes.items():
         title, unit, neutral = catalogue.AXES.get(axis, (axis, "", 0.0))
-        first = next(iter(given.values()))
-        points = [bench.stress(strength, each) for strength, each in given.items()]
+        first = next(iter(steps.values()))
+        points = [bench.stress(strength, each) for strength, each in steps.items()]
         points.append(bench.unchanged(neutral, first.place))
-        found[axis] = {
+        axes_figures[axis] = {
             "title": title,
             "unit": unit,
             "neutral": neutral,
             "points": sorted(points, key=lambda point: point["strength"]),
         }
-    images = max(len(each.place) for given in axes.values() for each in given.values())
-    return {"way": bench.aligned.protocol, "images": images, "seed": seed, "axes": found}
+    images = max(len(each.place) for steps in axes.values() for each in steps.values())
+    return {"way": bench.aligned.protocol, "images": images, "seed": seed, "axes": axes_figures}

@@ -1,4 +1,4 @@
-"""Whether class activation maps light up leukocytes: heat inside nuclei against chance."""
+"""Compares heat inside nuclei with chance: do class activation maps light up leukocytes?"""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from training.metrics import intervals
 
 
 def figures(aligned: Aligned) -> dict[str, Any]:
-    """CAMS of one protocol, by backbone."""
+    """Return CAMS of one protocol, by backbone."""
     return {
         name: _backbone(aligned, table, votes)
         for name, table, votes in zip(
@@ -27,7 +27,7 @@ def figures(aligned: Aligned) -> dict[str, Any]:
 def _backbone(
     aligned: Aligned, table: npt.NDArray[np.float32], votes: npt.NDArray[np.int64]
 ) -> dict[str, Any]:
-    measured = ~np.isnan(table).any(1)
+    measured = np.asarray(~np.isnan(table).any(1))
     apart = (table[:, HEAT] - table[:, AREA])[measured]
     interval = None
     if measured.any():
@@ -46,11 +46,11 @@ def _backbone(
 def _means(
     table: npt.NDArray[np.float32], measured: npt.NDArray[np.bool_]
 ) -> Mapping[str, float | int | None]:
-    found: dict[str, float | int | None] = {
+    means: dict[str, float | int | None] = {
         "images": int(measured.sum()),
         "not_measured": int((~measured).sum()),
     }
     if not measured.any():
-        return found | dict.fromkeys(("heat", "area", "ratio", "pointing"))
+        return means | dict.fromkeys(("heat", "area", "ratio", "pointing"))
     heat, area, pointing = (float(each) for each in table[measured].mean(0, dtype=np.float64))
-    return found | {"heat": heat, "area": area, "ratio": heat / area, "pointing": pointing}
+    return means | {"heat": heat, "area": area, "ratio": heat / area, "pointing": pointing}

@@ -1,10 +1,10 @@
-"""Which policy judges the answers of which fold.
+"""Chooses the policy that judges the answers of each fold.
 
 The served policy was fitted for the masters of the protocol known, and knows the appearance of
 every slide. It judges that protocol and sets from outside. A slide left out is judged by the policy
 of its fold, which knows nothing of that slide and whose thresholds were chosen on the others
 (``training.review``). A random fold is judged by the served policy at the temperatures of its own
-networks: its slides are known anyway.
+backbones: its slides are known anyway.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ SAME_TEMPERATURE = 0.02
 
 
 def fits(protocol: str) -> bool:
-    """Whether the served policy was fitted for the networks of this protocol."""
+    """Return whether the served policy was fitted for the backbones of this protocol."""
     return protocol == FITTED_FOR or protocol.startswith(OUTSIDE)
 
 
 def by_fold(
     aligned: Aligned, calibrated: Calibrated, served: Any, folder: Path | None
 ) -> tuple[dict[str, Any], list[str]]:
-    """The policy of every fold, and what is missing, in words.
+    """Return the policy of every fold, and what is missing, in words.
 
     Args:
         folder: of the predictions; the policies of slides left out lie in it.
@@ -51,15 +51,15 @@ def by_fold(
             fold: dataclasses.replace(served, temperature=own)
             for fold, own in calibrated.temperatures.items()
         }, []
-    found, missing = {}, []
+    by_name, missing = {}, []
     for fold, own in calibrated.temperatures.items():
         if folder is None or not fold_policies.place(folder, fold).is_file():
             missing.append(f"policy of the fold {fold}; python -m training calibrate makes it")
             continue
-        found[fold] = fold_policies.load(folder, fold)
-        if np.abs(np.log(found[fold].temperature / own)).max() > SAME_TEMPERATURE:
+        by_name[fold] = fold_policies.load(folder, fold)
+        if np.abs(np.log(by_name[fold].temperature / own)).max() > SAME_TEMPERATURE:
             raise PredictionsError(
                 f"{fold_policies.place(folder, fold)} was fitted on other predictions than these; "
                 "run python -m training calibrate again"
             )
-    return found, missing
+    return by_name, missing

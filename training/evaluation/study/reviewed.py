@@ -1,4 +1,4 @@
-"""What the served vote answers under a policy, and what is left when doubtful answers wait."""
+"""Counts what the served vote answers under a policy, and how much of it goes without review."""
 
 from __future__ import annotations
 
@@ -24,25 +24,28 @@ def decide(
     folds: npt.NDArray[np.str_],
     policies: Mapping[str, Any],
 ) -> Decisions:
-    """Decisions about logits [3, n, 4], quality [n, Q] of folds [n], by the policy of each fold."""
+    """Return decisions about logits [3, n, 4] and quality [n, Q], by the policy of each fold.
+
+    ``folds`` [n] names the fold of each row.
+    """
     return decisions.decide(logits, quality, [policies[fold] for fold in folds.tolist()])
 
 
 def figures(
     decided: Decisions, targets: npt.NDArray[np.int64], draws: Resamples, slides: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """REVIEW of ``training.evaluation.figures``; ``slides`` gives the rows of each slide."""
-    given = decided.unreviewed
+    """Return REVIEW of ``training.evaluation.figures``; ``slides`` gives the rows of each slide."""
+    unreviewed = decided.unreviewed
     wrong_class = decided.answers != targets
     wrong_label = (decided.answers == BENIGN) != (targets == BENIGN)
-    counts = selective.counts(given, wrong_class, wrong_label)
+    counts = selective.counts(unreviewed, wrong_class, wrong_label)
     answered = counts.pop("without_review")
     reasons = sorted({reason for each in decided.reasons for reason in each})
     table = {
         slide: {
             "class": SUBTYPES[int(np.bincount(targets[rows]).argmax())].value,
             "images": len(rows),
-            **selective.counts(given[rows], wrong_class[rows], wrong_label[rows]),
+            **selective.counts(unreviewed[rows], wrong_class[rows], wrong_label[rows]),
         }
         for slide, rows in slides.items()
     }
@@ -54,25 +57,26 @@ def figures(
         "without_review": {
             "images": answered,
             **counts,
-            "wrong_class_share": _share(wrong_class[given]),
-            "wrong_label_share": _share(wrong_label[given]),
-            "malignant_called_benign": int((given & wrong_label & (targets != BENIGN)).sum()),
-            "benign_called_malignant": int((given & wrong_label & (targets == BENIGN)).sum()),
+            "wrong_class_share": _share(wrong_class[unreviewed]),
+            "wrong_label_share": _share(wrong_label[unreviewed]),
+            "malignant_called_benign": int((unreviewed & wrong_label & (targets != BENIGN)).sum()),
+            "benign_called_malignant": int((unreviewed & wrong_label & (targets == BENIGN)).sum()),
         },
         "intervals": {
-            "coverage": draws.interval(draws.means(given)),
-            "wrong_class_share": draws.interval(draws.means(wrong_class, given)),
-            "wrong_label_share": draws.interval(draws.means(wrong_label, given)),
+            "coverage": draws.interval(draws.means(unreviewed)),
+            "wrong_class_share": draws.interval(draws.means(wrong_class, unreviewed)),
+            "wrong_label_share": draws.interval(draws.means(wrong_label, unreviewed)),
         },
         "slides": table,
     }
 
 
 def protocol(aligned: Aligned, decided: Decisions, draws: Resamples) -> dict[str, Any]:
-    """REVIEW and the risk-coverage curves of one protocol."""
+    """Return REVIEW and the risk-coverage curves of one protocol."""
     wrong_class = decided.answers != aligned.targets
     wrong_label = (decided.answers == BENIGN) != (aligned.targets == BENIGN)
-    # Answers that need no review go first; within both halves the least doubtful ones.
+    # Answers that need no review go first; within both halves those that are sure and like the
+    # known images.
     least = np.minimum(decided.confidence, 1 - decided.ood)
     orders = {
         "confidence": decided.confidence,

@@ -1,4 +1,4 @@
-"""One protocol: its rows, what every voter says about them, what the policy makes of it."""
+"""Studies one protocol: its rows, what every voter says of them, what the policy makes of it."""
 
 from __future__ import annotations
 
@@ -29,25 +29,25 @@ class Study:
         self.aligned: Aligned = align(by_backbone)
         aligned = self.aligned
         names = [each.value for each in BACKBONES]
-        given = dict(zip(names, served.temperature.tolist(), strict=True))
+        temperatures = dict(zip(names, served.temperature.tolist(), strict=True))
         own = not policies.fits(aligned.protocol)
-        self.calibrated: Calibrated = calibrate_rows(aligned, given, own=own)
+        self.calibrated: Calibrated = calibrate_rows(aligned, temperatures, own=own)
         self.draws: Resamples = intervals.resample(aligned.groups, aligned.targets)
         self.voters = voters.voters(aligned, self.calibrated)
         self.missing = list(aligned.missing)
         self.policies: dict[str, Any] = {}
         self.decided: Decisions | None = None
         if len(aligned.backbones) == len(names):
-            found, missing = policies.by_fold(aligned, self.calibrated, served, folder)
+            by_fold, missing = policies.by_fold(aligned, self.calibrated, served, folder)
             self.missing += missing
             if not missing:
-                self.policies = found
+                self.policies = by_fold
                 self.decided = reviewed.decide(
-                    aligned.logits, aligned.quality, aligned.folds, found
+                    aligned.logits, aligned.quality, aligned.folds, by_fold
                 )
 
     def protocol(self) -> dict[str, Any]:
-        """WAY of ``training.evaluation.figures``."""
+        """Return WAY of ``training.evaluation.figures``."""
         aligned = self.aligned
         review: dict[str, Any] = {"coverage": None, "review": None}
         if self.decided is not None:
@@ -87,9 +87,9 @@ class Study:
         }
 
     def outside(self) -> dict[str, Any]:
-        """OUTSIDE of the figures; all images are of one class."""
+        """Return OUTSIDE of the figures; all images are of one class."""
         aligned = self.aligned
-        found: dict[str, Any] = {
+        figures: dict[str, Any] = {
             "images": len(aligned.paths),
             "class": SUBTYPES[int(aligned.targets[0])].value,
             "missing": self.missing,
@@ -103,17 +103,17 @@ class Study:
         }
         names = ("malignant_without_review", "malignant_without_review_share", "interval")
         if self.decided is None:
-            return found | dict.fromkeys((*names, "review"))
+            return figures | dict.fromkeys((*names, "review"))
         alarms = self.decided.unreviewed & (self.decided.answers != BENIGN)
         interval = self.draws.interval(self.draws.means(alarms))
         values = (int(alarms.sum()), float(alarms.mean()), interval)
         review = reviewed.figures(self.decided, aligned.targets, self.draws, {})
-        return found | dict(zip(names, values, strict=True)) | {"review": review}
+        return figures | dict(zip(names, values, strict=True)) | {"review": review}
 
     def changes(
         self, by_backbone: Mapping[str, Predictions]
     ) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
-        """PROBES and STRESS of the figures."""
+        """Return PROBES and STRESS of the figures."""
         variants = bench.collect(by_backbone, self.aligned)
         if not variants:
             return None, None
@@ -123,7 +123,7 @@ class Study:
         return changed.probes(unchanged, variants, seed), changed.stress(unchanged, variants, seed)
 
     def cams(self) -> dict[str, Any]:
-        """CAMS of the figures, for this protocol."""
+        """Return CAMS of the figures, for this protocol."""
         return heat.figures(self.aligned)
 
 

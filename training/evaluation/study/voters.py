@@ -1,4 +1,4 @@
-"""The figures of one voter: scores with intervals, curves, reliability, slides."""
+"""Computes the figures of one voter: scores with intervals, curves, reliability, slides."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ AGAINST = "majority"
 
 
 def voters(aligned: Aligned, calibrated: Calibrated) -> dict[str, Fused]:
-    """What each backbone answers, and where all three are there, each fusion."""
+    """Return what each backbone answers, and where all three are there, each fusion."""
     probabilities = calibrated.probabilities
-    found = {
+    fused = {
         name: Fused(votes, 1 - own[:, BENIGN], own)
         for name, votes, own in zip(aligned.backbones, aligned.votes, probabilities, strict=True)
     }
     if len(aligned.backbones) == len(BACKBONES):
-        found["majority"] = fusion.majority(aligned.votes, probabilities)
-        found["mean"] = fusion.mean(probabilities)
-        found["weighted"] = fusion.weighted(probabilities, calibrated.row_weights)
-        found["fuzzy_rank"] = fusion.fuzzy_rank(probabilities)
-    return found
+        fused["majority"] = fusion.majority(aligned.votes, probabilities)
+        fused["mean"] = fusion.mean(probabilities)
+        fused["weighted"] = fusion.weighted(probabilities, calibrated.row_weights)
+        fused["fuzzy_rank"] = fusion.fuzzy_rank(probabilities)
+    return fused
 
 
 def figures(aligned: Aligned, fused: Fused, draws: Resamples) -> dict[str, Any]:
-    """VOTER of ``training.evaluation.figures``."""
+    """Return VOTER of ``training.evaluation.figures``."""
     targets, answers = aligned.targets, fused.answers
     table = classification.confusion(targets, answers)
     cells = np.zeros((len(targets), *table.shape))
@@ -104,7 +104,7 @@ def _classes(table: npt.NDArray[np.int64]) -> dict[str, Any]:
 
 
 def slides(aligned: Aligned, answers: npt.NDArray[np.int64]) -> dict[str, Any]:
-    """Scores of each slide by itself, and their means in which every slide counts the same."""
+    """Return the scores of each slide by itself, and their means over slides."""
     table: dict[str, Any] = {}
     right_class = answers == aligned.targets
     right_label = (answers == BENIGN) == (aligned.targets == BENIGN)
@@ -142,22 +142,22 @@ def slides(aligned: Aligned, answers: npt.NDArray[np.int64]) -> dict[str, Any]:
 
 
 def by_slide(aligned: Aligned) -> dict[str, npt.NDArray[np.int64]]:
-    """Rows of each slide that has a name."""
+    """Return the rows of each slide that has a name."""
     names = sorted(set(aligned.slides.tolist()) - {""})
     return {name: np.flatnonzero(aligned.slides == name) for name in names}
 
 
 def comparisons(
-    aligned: Aligned, found: dict[str, Fused], draws: Resamples
+    aligned: Aligned, fused: dict[str, Fused], draws: Resamples
 ) -> list[dict[str, Any]]:
-    """McNemar's test and the difference in accuracy, for the class and for the label."""
-    alone = [name for name in found if name in aligned.backbones]
+    """Return McNemar's test and the difference in accuracy, for the class and for the label."""
+    alone = [name for name in fused if name in aligned.backbones]
     pairs = [(a, b) for place, a in enumerate(alone) for b in alone[place + 1 :]]
-    if AGAINST in found:
-        pairs += [(AGAINST, name) for name in found if name != AGAINST]
+    if AGAINST in fused:
+        pairs += [(AGAINST, name) for name in fused if name != AGAINST]
     table = []
     for question in ("class", "label"):
-        right = {name: _right(question, aligned.targets, f.answers) for name, f in found.items()}
+        right = {name: _right(question, aligned.targets, f.answers) for name, f in fused.items()}
         for first, second in pairs:
             test = compare.mcnemar(right[first], right[second])
             apart: Floats = right[first].astype(float) - right[second]

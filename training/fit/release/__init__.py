@@ -1,1 +1,1 @@
-"""What makes the released weights: features that stay as they are, a discriminant, distillation."""
+"""Makes the released weights: features that stay as they are, a discriminant, distillation."""

@@ -1,7 +1,7 @@
 """Fits the dense head alone, on features that stay as they are: a linear discriminant.
 
-On this problem that is more than a short cut. A network that is trained as a whole on ten slides
-finds what tells slides apart and names the slide; early features of a network that was trained on
+On this problem that is more than a short cut. A backbone that is trained as a whole on ten slides
+finds what tells slides apart and names the slide. Early features of a backbone that was trained on
 something else, averaged over the leukocytes of a field, hold the shape and the chromatin of cells
 but little that is the slide's own, and a linear head cannot go and look for more.
 
@@ -31,7 +31,7 @@ Array = npt.NDArray[np.float32]
 
 
 def fit(features: Array, samples: Sequence[Sample], ridge: float) -> tuple[Array, Array]:
-    """Kernel float32 [channels, 4] and bias float32 [4] of the head.
+    """Fit kernel float32 [channels, 4] and bias float32 [4] of the head.
 
     Args:
         features: float32 [n, views, channels] of the training fields.
@@ -68,15 +68,17 @@ def fit(features: Array, samples: Sequence[Sample], ridge: float) -> tuple[Array
 
 
 def weights(samples: Sequence[Sample]) -> npt.NDArray[np.float64]:
-    """Weight of each sample [n], mean 1: classes equal, and slides of a class equal."""
+    """Return the weight of each sample [n] with mean 1: classes equal, slides of a class equal."""
     targets = np.array([sample.target for sample in samples])
     slides = np.array([sample.slide for sample in samples])
-    found = np.zeros(len(samples))
+    shares = np.zeros(len(samples))
     for target in np.unique(targets):
-        here = targets == target
-        counts = {slide: int((here & (slides == slide)).sum()) for slide in set(slides[here])}
+        of_class = targets == target
+        counts = {
+            slide: int((of_class & (slides == slide)).sum()) for slide in set(slides[of_class])
+        }
         for slide, count in counts.items():
-            found[here & (slides == slide)] = 1 / max(count, MIN_SLIDE_IMAGES)
-        found[here] /= found[here].sum()
-    scaled: npt.NDArray[np.float64] = found / found.mean()
+            shares[of_class & (slides == slide)] = 1 / max(count, MIN_SLIDE_IMAGES)
+        shares[of_class] /= shares[of_class].sum()
+    scaled: npt.NDArray[np.float64] = shares / shares.mean()
     return scaled

@@ -1,9 +1,9 @@
-"""Teaches the early layers of a network to see what the early layers of others see.
+"""Teaches the early layers of a backbone to see what the early layers of others see.
 
-For a backbone whose trained weights cannot be had. Its maps, through one linear layer for every
-teacher that is thrown away afterwards, have to give the teachers' maps for views of the training
-fields (hint training: Romero and others, arXiv 1412.6550). No label is used, so nothing of the
-answer, and nothing of which field is of which slide, is learned.
+This is for a backbone whose trained weights cannot be had. Its maps have to give the teachers' maps
+for views of the training fields, through one linear layer for every teacher that is thrown away
+afterwards (Romero and others, arXiv 1412.6550). No label is used, so nothing of the answer, and
+nothing of which field is of which slide, is learned.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ SAMPLED = 16
 
 @dataclass(frozen=True)
 class Teacher:
+    """A backbone whose maps the student learns to give."""
+
     backbone: str
     weights: str
     """A ``.weights.h5`` file of its features."""
@@ -41,7 +43,7 @@ class Teacher:
     """Layers whose maps the student has to give."""
 
     def maps(self) -> keras.Model:
-        """PIXELS uint8 [n, side, side, 3] to their maps float32 [n, h, w, channels]."""
+        """Return the maps float32 [n, h, w, channels] of PIXELS uint8 [n, side, side, 3]."""
         return backbones.trunk(self.backbone, self.taps, weights=self.weights)[0]
 
 
@@ -66,7 +68,7 @@ def teach(
     *,
     report: Any = print,
 ) -> tuple[keras.Model, list[dict[str, Any]]]:
-    """The taught feature extractor of ``student`` up to ``tap``, and one row per epoch.
+    """Teach the feature extractor of ``student`` up to ``tap``; return it, and one row per epoch.
 
     The state after every epoch lies in ``file``; where it exists, training goes on from there.
 
@@ -131,8 +133,8 @@ class _Targets:
         self.shapes = [maps.shape[1:] for maps in every]
 
     def of(self, pixels: npt.NDArray[np.uint8]) -> list[npt.NDArray[np.float32]]:
-        found = zip(self._maps(pixels), self._means, self._scales, strict=True)
-        return [(maps - mean) * scale for maps, mean, scale in found]
+        by_teacher = zip(self._maps(pixels), self._means, self._scales, strict=True)
+        return [(maps - mean) * scale for maps, mean, scale in by_teacher]
 
     def _maps(self, pixels: npt.NDArray[np.uint8]) -> list[npt.NDArray[np.float32]]:
         return [
@@ -143,7 +145,7 @@ class _Targets:
 
 
 def _with_readers(maps: keras.Model, shapes: Sequence[tuple[int, ...]]) -> keras.Model:
-    """``maps`` and one linear layer for every teacher, at the size [h, w] of the teacher's maps."""
+    """Return ``maps`` with one linear layer for every teacher, of its maps' size [h, w]."""
     outputs = []
     for height, width, channels in shapes:
         resize = keras.layers.Resizing(height, width, interpolation="bilinear", antialias=True)

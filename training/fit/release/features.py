@@ -1,4 +1,4 @@
-"""What a frozen extractor sees of every field and of random views of it, kept on disk.
+"""Computes what a frozen extractor sees of fields and random views of them, and keeps it on disk.
 
 Folds share their images, and a fold differs in its head alone, so that features are computed once
 for all of them. A view depends on the seed, its number and the file's content, not on the fold or
@@ -41,7 +41,7 @@ class FeaturesError(ValueError):
 
 @dataclass
 class Features:
-    """Features of fields by one extractor, one seed and one recipe's views."""
+    """The features of fields by one extractor, one seed and one recipe's views."""
 
     extractor: keras.Model
     """PIXELS to float32 [n, channels]."""
@@ -53,7 +53,7 @@ class Features:
     """Called with how many fields are done and how many there are."""
 
     def of(self, samples: Sequence[Sample]) -> npt.NDArray[np.float32]:
-        """Features float32 [n, 1 + views, channels]: first of the field itself, then of its views.
+        """Return the features float32 [n, 1 + views, channels] of each field, then of its views.
 
         Raises:
             DatasetError: an image that the server would refuse; the message names it.
@@ -87,7 +87,7 @@ class Features:
         keys: Sequence[str],
         samples: Sequence[Sample],
     ) -> None:
-        """One field is computed anew: code that makes pixels and views is in no file's name."""
+        """Compute one field anew: no file name knows the code that makes pixels and views."""
         for key, sample in zip(keys, samples, strict=True):
             if key in kept:
                 again = self._seen(self._drawn([(key, sample)]))[0]
@@ -140,6 +140,7 @@ class Features:
 
     @property
     def path(self) -> Path:
+        """The file of these features, named by the extractor's weights and the views."""
         made_by = hashlib.sha256()
         for weight in self.extractor.get_weights():
             made_by.update(np.ascontiguousarray(weight).tobytes())

@@ -1,4 +1,4 @@
-"""Fits the head of a network whose other layers stay as they start."""
+"""Fits the head of a backbone whose other layers stay as they start."""
 
 from __future__ import annotations
 
@@ -25,11 +25,15 @@ class HeadError(ValueError):
 
 
 def check(backbone: str, weights: str) -> None:
-    """Raises HeadError where the head would be fitted on layers that stay random."""
+    """Check that the head is not fitted on layers that stay random.
+
+    Raises:
+        HeadError: it would be.
+    """
     if weights == "none":
         raise HeadError(
             f"only the head of {backbone} is fitted, and the layers before it would stay "
-            "random: give --weights imagenet or PATH, or train the whole network with --learn all"
+            "random: give --weights imagenet or PATH, or train the whole backbone with --learn all"
         )
 
 
@@ -42,9 +46,9 @@ def fit(
     seed: int,
     weights: str,
 ) -> list[npt.NDArray[Any]]:
-    """Weights of the served model with the head fitted and all else as it started.
+    """Return the weights of the served model with the head fitted and all else as it started.
 
-    features: folder where the features of fields and views are kept.
+    ``features`` is the folder where the features of fields and views are kept.
 
     Raises:
         HeadError, WeightsError, BackboneError, FeaturesError, DatasetError: what was asked for
@@ -52,17 +56,17 @@ def fit(
     """
     check(backbone, weights)
     keras.utils.set_random_seed(seed)
-    nets = backbones.build(
+    models = backbones.build(
         backbone, weights=weights, seed=seed, dtype=recipe.dtype, taps=recipe.taps
     )
-    head = nets.served.get_layer("head")
+    head = models.served.get_layer("head")
     with click.progressbar(length=len(train), label=f"features of {len(train)} fields") as bar:
 
         def report(done: int, _total: int) -> None:
             bar.update(done - bar.pos)
 
-        source = Features(backbones.extractor(nets), recipe, seed, features, report)
-        found = source.of(train)
-    head.set_weights(discriminant.fit(found, train, recipe.ridge))
-    fitted: list[npt.NDArray[Any]] = nets.served.get_weights()
+        source = Features(backbones.extractor(models), recipe, seed, features, report)
+        features_of_views = source.of(train)
+    head.set_weights(discriminant.fit(features_of_views, train, recipe.ridge))
+    fitted: list[npt.NDArray[Any]] = models.served.get_weights()
     return fitted

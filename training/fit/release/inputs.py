@@ -1,8 +1,9 @@
-"""What a network should be shown: one linear head on the same early features of other pictures.
+"""Compares what a backbone could be shown: one linear head on early features of each picture.
 
-Fields alone, without views, so that nothing but the picture differs: in their colours, after stain
-normalisation (``training.augment.normalise``), in optical density, and in density with leukocytes
-alone, which is what is served. Averages go over whole fields, since only the last has blank parts.
+Only fields are used, without views, so that nothing but the picture differs: in their colours,
+after stain normalisation (``training.augment.normalise``), in optical density, and in density with
+leukocytes alone, which is what is served. Averages go over whole fields, since only the last has
+blank parts.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ Show = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.uint8]]
 def compare(
     root: Path, backbone: str, recipe: HeadRecipe, weights: str
 ) -> Iterator[tuple[str, dict[str, dict[str, Any]]]]:
-    """Each input's name, and its scores by protocol: known slides, and slides left out one by one.
+    """Yield each input's name and its scores by protocol: known slides, and slides left out.
 
     Raises:
         DatasetError: the images cannot be split so, or one cannot be read.
@@ -48,10 +49,10 @@ def compare(
     samples = every(root)
     folds = {protocol: protocols.folds(root, protocol) for protocol in ("known", "slides")}
     fields = images.in_colour(samples, nuclei=False).pixels
-    net, _ = backbones.trunk(backbone, recipe.taps, weights=weights)
+    model, _ = backbones.trunk(backbone, recipe.taps, weights=weights)
     rows = {sample.path: row for row, sample in enumerate(samples)}
     for name, show in _inputs(fields, rows, folds["known"][0], samples).items():
-        features = _features(net, fields, show)[:, None]
+        features = _features(model, fields, show)[:, None]
         yield (
             name,
             {
@@ -84,13 +85,13 @@ def _inputs(
 
 
 def _features(
-    net: keras.Model, fields: npt.NDArray[np.uint8], show: Show
+    model: keras.Model, fields: npt.NDArray[np.uint8], show: Show
 ) -> npt.NDArray[np.float32]:
-    """Averages of the maps and of their squares, float32 [n, 2 * channels of all taps]."""
+    """Return averages of the maps and of their squares, float32 [n, 2 * channels of all taps]."""
     parts = []
     for start in range(0, len(fields), BATCH):
         shown = np.stack([show(field) for field in fields[start : start + BATCH]])
-        maps = keras.tree.flatten(net.predict_on_batch(shown))
+        maps = keras.tree.flatten(model.predict_on_batch(shown))
         averages = [each.mean((1, 2)) for one in maps for each in (one, one * one)]
         parts.append(np.concatenate(averages, axis=1))
     return np.concatenate(parts)

@@ -1,4 +1,4 @@
-"""How the released networks are made: frozen early layers and a discriminant as their head.
+"""Describes how the released backbones are made: frozen early layers and a discriminant as head.
 
 The voters keep the early layers of their architecture as they start, and only the dense head is
 fitted (``training.fit.release.discriminant``): whatever learned more from ten slides learned the
@@ -33,19 +33,19 @@ class HeadRecipe:
     augment: AugmentConfig = field(default_factory=AugmentConfig)
 
     def __post_init__(self) -> None:
-        """Raises ValueError for a setting that no head can be fitted with."""
+        """Raise ValueError for a setting that no head can be fitted with."""
         if self.views < 0 or not self.ridge > 0:
             raise ValueError("a head needs no fewer than 0 views and a ridge above 0")
 
     def changed(self, **changes: Any) -> HeadRecipe:
-        """A copy with every change that is not None; ``augment`` takes changes of its own.
+        """Return a copy with every change that is not None; ``augment`` takes changes of its own.
 
         Raises:
             ValueError: a setting that no head can be fitted with.
         """
-        given = {name: value for name, value in changes.items() if value is not None}
-        config = dataclasses.replace(self.augment, **given.pop("augment", {}))
-        return dataclasses.replace(self, augment=config, **given)
+        settings = {name: value for name, value in changes.items() if value is not None}
+        config = dataclasses.replace(self.augment, **settings.pop("augment", {}))
+        return dataclasses.replace(self, augment=config, **settings)
 
 
 RECIPES: dict[str, HeadRecipe] = {

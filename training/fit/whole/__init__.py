@@ -1,1 +1,1 @@
-"""Training a network as a whole, in stages; none of the released weights is made so."""
+"""Trains a backbone as a whole, in stages; none of the released weights is made so."""

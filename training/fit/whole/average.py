@@ -1,4 +1,4 @@
-"""A running average of weights over the steps of a training.
+"""Keeps a running average of weights over the steps of a training.
 
 The average takes in every weight that a model is saved with, the moving statistics of its batch
 normalisations included: statistics of one moment beside averaged kernels would fit nothing. Keras's
@@ -23,30 +23,31 @@ the training, and four steps change next to nothing."""
 
 
 class Average:
-    """Weights of ``net`` averaged with ``decay`` per step."""
+    """The weights of ``model``, averaged with ``decay`` per step."""
 
-    def __init__(self, net: keras.Model, decay: float) -> None:
+    def __init__(self, model: keras.Model, decay: float) -> None:
         self.decay = decay
-        self.values: list[npt.NDArray[Any]] = [np.array(each) for each in net.get_weights()]
-        self._net = net
+        self.values: list[npt.NDArray[Any]] = [np.array(each) for each in model.get_weights()]
+        self._model = model
 
     def update(self, step: int) -> None:
         """Take in the weights after ``step`` steps of the whole training (the first is 1)."""
         if step % EVERY:
             return
         decay = min(self.decay, (1 + step) / (10 + step)) ** EVERY
-        for value, weight in zip(self.values, self._net.weights, strict=True):
+        for value, weight in zip(self.values, self._model.weights, strict=True):
             value += np.float32(1 - decay) * (keras.ops.convert_to_numpy(weight) - value)
 
     def restore(self, values: Sequence[npt.NDArray[Any]]) -> None:
+        """Put back an average that was stored."""
         self.values = [np.array(value) for value in values]
 
     @contextlib.contextmanager
     def shown(self) -> Iterator[None]:
         """Put the average into the model for as long as the block runs."""
-        own = self._net.get_weights()
-        self._net.set_weights(self.values)
+        own = self._model.get_weights()
+        self._model.set_weights(self.values)
         try:
             yield
         finally:
-            self._net.set_weights(own)
+            self._model.set_weights(own)

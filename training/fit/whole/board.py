@@ -1,4 +1,4 @@
-"""The history of a training for TensorBoard: ``tensorboard --logdir RUNS`` shows every run below.
+"""Writes the history of a training for TensorBoard: ``tensorboard --logdir RUNS`` shows every run.
 
 Written by tensorboardX, which needs neither TensorFlow nor torch; the ``tensorboard`` program that
 reads the files is a package of its own.
@@ -20,8 +20,10 @@ class Board:
     """Scalars of one training in ``out``/tensorboard, one point per epoch."""
 
     def __init__(self, out: Path, history: Sequence[dict[str, Any]] = ()) -> None:
-        """history: rows of earlier epochs. They are written again and older files go, so a run
-        killed between checkpoint and board shows neither gaps nor points twice."""
+        """Write the rows of earlier epochs, ``history``, again; older files go.
+
+        So a run that was killed between checkpoint and board shows neither gaps nor points twice.
+        """
         folder = out / FOLDER
         shutil.rmtree(folder, ignore_errors=True)
         self._writer = SummaryWriter(str(folder))
@@ -29,10 +31,12 @@ class Board:
             self.add(row)
 
     def add(self, row: dict[str, Any]) -> None:
+        """Write the numbers of one epoch's row."""
         for name, value in row.items():
             if name != "epoch" and isinstance(value, int | float):
                 self._writer.add_scalar(name, value, row["epoch"])
         self._writer.flush()
 
     def close(self) -> None:
+        """Close the file."""
         self._writer.close()

@@ -1,4 +1,4 @@
-"""Which epoch's weights are kept, and when a training has gone on long enough."""
+"""Chooses which epoch's weights are kept, and when a training has gone on long enough."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from training.fit.whole.recipe import WholeRecipe
 
 
 def candidates(history: list[dict[str, Any]], recipe: WholeRecipe) -> list[dict[str, Any]]:
-    """The epochs whose weights may be kept: the last third of the last stage, at least one.
+    """Return the epochs whose weights may be kept: the last third of the last stage, at least one.
 
     Before, at a high learning rate, scores jump by several points from epoch to epoch, and a
     validation part of few groups rewards luck.
@@ -21,12 +21,12 @@ def candidates(history: list[dict[str, Any]], recipe: WholeRecipe) -> list[dict[
 
 
 def chosen(history: list[dict[str, Any]], recipe: WholeRecipe) -> dict[str, Any]:
-    """The candidate of the lowest validation loss; of equal ones the first."""
+    """Return the candidate of the lowest validation loss; of equal ones the first."""
     return min(candidates(history, recipe), key=lambda row: row["val_loss"])
 
 
 def stale(history: list[dict[str, Any]], recipe: WholeRecipe) -> bool:
-    """Whether ``recipe.patience`` epochs have passed without a better validation loss."""
+    """Return whether ``recipe.patience`` epochs have passed without a better validation loss."""
     rows = candidates(history, recipe)
     if not recipe.patience or not rows:
         return False

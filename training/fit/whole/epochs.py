@@ -62,15 +62,15 @@ def fit(
     habits: Habits | None = None,
     report: Report = print,
 ) -> tuple[list[npt.NDArray[Any]], list[dict[str, Any]]]:
-    """Train; returns the best weights of the served model and one row of history per epoch.
+    """Train; return the best weights of the served model and one row of history per epoch.
 
     The state lies in ``out``; where it holds a checkpoint, the training goes on from there. The
     best weights are those of the lowest validation loss on whole fields among the epochs that may
     be chosen (``choice.candidates``), averaged where the recipe says so.
 
     Args:
-        train: fields in colour; ``render`` turns views into what the networks see.
-        val: whole fields as the networks see them.
+        train: fields in colour; ``render`` turns views into what the backbones see.
+        val: whole fields as the backbones see them.
         weights: what to start from, see ``backbones.build``.
         options: for the Keras application.
         report: is given each new row of the history once it is safe in the checkpoint.
@@ -121,22 +121,21 @@ class _Training:
     ) -> None:
         recipe = self._recipe
         keras.utils.set_random_seed(seed)
-        nets = backbones.build(
+        models = backbones.build(
             backbone,
             side=None,
             weights="none" if self._resumed else weights,
             dropout=recipe.dropout,
             seed=seed,
             dtype=recipe.dtype,
-            attend=recipe.attention,
             taps=recipe.taps,
             mix=recipe.mixstyle,
             **options,
         )
-        self._net, self._served = nets.trained, nets.served
+        self._model, self._served = models.trained, models.served
         self._source = Source(self._train, recipe.drawing, seed, render)
         if self._resumed:
-            checkpoint.restore_model(self._file, self._net)
+            checkpoint.restore_model(self._file, self._model)
             self.best = checkpoint.arrays(self._file, "best")
         self._average = Average(self._served, recipe.ema) if recipe.ema else None
         if self._average and self._resumed:
@@ -154,10 +153,10 @@ class _Training:
                 break
             number, stage = plan[epoch]
             begins = epoch == 0 or plan[epoch - 1][0] != number
-            if begins or not self._net.compiled:
+            if begins or not self._model.compiled:
                 self._compile(stage)
                 if self.progress.step or not begins:
-                    checkpoint.restore_optimizer(self._file, self._net)
+                    checkpoint.restore_optimizer(self._file, self._model)
             self._steps(stage, epoch)
             self._close(epoch, number, stage)
             report(history[-1])
@@ -167,10 +166,10 @@ class _Training:
         optimizer = adamw(recipe, stage, self._source.steps)
         loss = Objective(recipe.label_smoothing, recipe.consistency)
         watched = [LastLosses(self._source.views)] if recipe.dro else None
-        self._net.compile(optimizer, loss, metrics=watched, jit_compile=False)
+        self._model.compile(optimizer, loss, metrics=watched, jit_compile=False)
 
     def _steps(self, stage: Stage, epoch: int) -> None:
-        """The steps of an epoch that are still to be done."""
+        """Yield the steps of an epoch that are still to be done."""
         progress = self.progress
         began = saved = time.monotonic()
         before = progress.seconds
@@ -191,17 +190,17 @@ class _Training:
         weights = batch.weights
         if self._robust:
             weights = self._robust.weights(batch.slides)
-        self._net.reset_metrics()
-        found = self._net.train_on_batch(
+        self._model.reset_metrics()
+        logs = self._model.train_on_batch(
             batch.pixels, batch.targets, sample_weight=weights, return_dict=True
         )
-        loss = float(found["loss"])
+        loss = float(logs["loss"])
         if not math.isfinite(loss):
             raise FloatingPointError(
                 f"the training loss is {loss} in epoch {epoch}; try a lower rate in --stage"
             )
         if self._robust:
-            self._robust.learn(batch.slides, keras.ops.convert_to_numpy(found["losses"]))
+            self._robust.learn(batch.slides, keras.ops.convert_to_numpy(logs["losses"]))
         return loss
 
     def _close(self, epoch: int, number: int, stage: Stage) -> None:
@@ -227,4 +226,4 @@ class _Training:
         if self._robust:
             self.progress.shares = self._robust.shares.tolist()
         average = self._average.values if self._average else ()
-        checkpoint.save(self._file, self._net, self.progress, best=self.best, average=average)
+        checkpoint.save(self._file, self._model, self.progress, best=self.best, average=average)

@@ -1,4 +1,4 @@
-"""What a training step brings down: cross entropy, and the difference between two views.
+"""Defines what a training step brings down: cross entropy, and the difference between two views.
 
 Written with keras.ops as an ordinary loss, so that TensorFlow, JAX and torch train alike.
 """
@@ -26,7 +26,7 @@ class Objective(keras.losses.Loss):  # type: ignore[misc]  # Keras has no types
         self.consistency = consistency
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Losses [n] of soft targets [n, 4]; the caller weighs and averages them."""
+        """Return the losses [n] of soft targets [n, 4]; the caller weighs and averages them."""
         losses = keras.losses.categorical_crossentropy(
             y_true, y_pred, from_logits=True, label_smoothing=self.label_smoothing
         )
@@ -39,21 +39,23 @@ class Objective(keras.losses.Loss):  # type: ignore[misc]  # Keras has no types
         return losses + self.consistency * apart / 2
 
     def get_config(self) -> dict[str, Any]:
+        """Return the settings, as Keras stores them."""
         return {"label_smoothing": self.label_smoothing, "consistency": self.consistency}
 
 
 class LastLosses(keras.metrics.Metric):  # type: ignore[misc]  # Keras has no types
-    """Cross entropy of each view of the last batch, float32 [views]: what group DRO learns from."""
+    """Cross entropy of each view of the last batch, float32 [views]: group DRO learns from it."""
 
     def __init__(self, views: int) -> None:
         super().__init__(name="losses", dtype="float32")
         self.last = self.add_variable((views,), initializer="zeros", name="last")
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Keep the losses of this batch; whoever trains weighs them by slide, not here."""
+        """Keep the losses of this batch; the training weighs them by slide."""
         self.last.assign(
             keras.losses.categorical_crossentropy(y_true, ops.cast(y_pred, "float32"), True)
         )
 
     def result(self) -> Any:
+        """Return the losses of the last batch."""
         return ops.convert_to_tensor(self.last)

@@ -1,4 +1,4 @@
-"""What changes the weights: AdamW, at a rate that rises at first and falls along a cosine."""
+"""Makes the optimizer: AdamW, at a rate that rises at first and falls along a cosine."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from training.fit.whole.recipe import Stage, WholeRecipe
 
 
 def adamw(recipe: WholeRecipe, stage: Stage, steps: int) -> keras.optimizers.Optimizer:
-    """The optimizer of a stage of ``steps`` steps an epoch.
+    """Return the optimizer of a stage of ``steps`` steps an epoch.
 
     The rate rises for an epoch, or for a tenth of a short stage, from a twentieth of its peak, and
     falls to a hundredth of it. Scales, shifts and biases are kept from weight decay.

@@ -1,4 +1,4 @@
-"""How a network is trained as a whole: in stages, small views first, whole fields last.
+"""Describes how a backbone is trained as a whole: in stages, small views first, whole fields last.
 
 Everything that a training follows beside the images and the seed stands in its recipe, is written
 into the record and must be the same when a killed training is resumed.
@@ -14,7 +14,6 @@ from training.augment.config import AugmentConfig
 from training.fit.batches import PART, WHOLE, Cut, Drawing
 
 BALANCES = ("weights", "class", "slide", "none")
-ATTENTIONS = ("none", "eca", "se")
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ STAGES = (Stage(112, 12, 1e-3, PART), Stage(224, 2, 2e-4, WHOLE))
 
 @dataclass(frozen=True)
 class WholeRecipe:
-    """A network whose every layer learns."""
+    """A backbone whose every layer learns."""
 
     stages: tuple[Stage, ...] = STAGES
     taps: tuple[str, ...] = ()
@@ -72,8 +71,6 @@ class WholeRecipe:
     ema: float = 0.0
     """Decay per step of the running average of weights that is validated and kept; 0 keeps the
     weights of the epoch's last step. 0.998 averages over about eight epochs of sixty steps."""
-    attention: str = "none"
-    """Channel attention between feature extractor and pooling: "none", "eca" or "se"."""
     mixstyle: float = 0.0
     """Share of training steps in which early feature statistics are mixed between fields."""
     mixup: float = 0.0
@@ -85,13 +82,11 @@ class WholeRecipe:
     augment: AugmentConfig = field(default_factory=AugmentConfig)
 
     def __post_init__(self) -> None:
-        """Raises ValueError for a setting that no training can follow, before anything is run."""
+        """Raise ValueError for a setting that no training can follow."""
         if not self.stages:
             raise ValueError("a recipe needs at least one stage")
         if self.balance not in BALANCES:
             raise ValueError(f"balance {self.balance!r} is none of {', '.join(BALANCES)}")
-        if self.attention not in ATTENTIONS:
-            raise ValueError(f"attention {self.attention!r} is none of {', '.join(ATTENTIONS)}")
         limits = {
             "batch": (1, None),
             "weight_decay": (0, None),
@@ -112,7 +107,7 @@ class WholeRecipe:
 
     @property
     def epochs(self) -> int:
-        """Epochs of all stages."""
+        """The epochs of all stages."""
         return sum(stage.epochs for stage in self.stages)
 
     @property
@@ -121,11 +116,11 @@ class WholeRecipe:
         return Drawing(self.batch, self.balance, self.mixup, self.consistency > 0, self.augment)
 
     def changed(self, **changes: Any) -> WholeRecipe:
-        """A copy with every change that is not None; ``augment`` takes changes of its own.
+        """Return a copy with every change that is not None; ``augment`` takes changes of its own.
 
         Raises:
             ValueError: a setting that no training can follow.
         """
-        given = {name: value for name, value in changes.items() if value is not None}
-        config = dataclasses.replace(self.augment, **given.pop("augment", {}))
-        return dataclasses.replace(self, augment=config, **given)
+        settings = {name: value for name, value in changes.items() if value is not None}
+        config = dataclasses.replace(self.augment, **settings.pop("augment", {}))
+        return dataclasses.replace(self, augment=config, **settings)

@@ -1,7 +1,7 @@
-"""Group DRO: slides with a high loss weigh more, so that no slide is given up for the mean.
+"""Weighs slides with a high loss more (group DRO), so that no slide is given up for the mean.
 
-Sagawa et al., "Distributionally Robust Neural Networks", ICLR 2020, arXiv 1911.08731, algorithm 1:
-each group has a share q of the loss, and after every batch q of a group grows by
+The method is algorithm 1 of Sagawa et al., "Distributionally Robust Neural Networks", ICLR 2020,
+arXiv 1911.08731: each group has a share q of the loss, and after every batch q of a group grows by
 exp(step x its loss). Here the shares of one step follow from the losses up to the step before,
 which keeps the update outside of the graph and the same on every backend.
 """
@@ -15,14 +15,14 @@ import numpy.typing as npt
 
 
 class GroupWeights:
-    """Shares of ``groups`` slides in the loss, and the weights of samples that follow from them."""
+    """The shares of ``groups`` slides in the loss, and the weights of samples that follow."""
 
     def __init__(self, groups: int, step: float, shares: Sequence[float] | None = None) -> None:
         self.step = step
         self.shares = np.full(groups, 1 / groups) if shares is None else np.array(shares)
 
     def weights(self, members: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-        """Weights [n] of samples whose groups are ``members`` [n].
+        """Return the weights [n] of samples whose groups are ``members`` [n].
 
         Their weighted mean loss is the sum over the groups of share times mean loss of the group.
         """

@@ -1,4 +1,4 @@
-"""How a network does on the validation part, between epochs."""
+"""Measures how a backbone does on the validation part, between epochs."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from training.metrics import classification
 from training.models.predict import logits
 
 
-def validate(net: keras.Model, val: Images) -> dict[str, float]:
-    """Loss and scores on whole fields, whatever the side of the training views."""
-    answers = logits(net, val.pixels)
+def validate(model: keras.Model, val: Images) -> dict[str, float]:
+    """Return loss and scores on whole fields, whatever the side of the training views."""
+    answers = logits(model, val.pixels)
     scored = classification.scores(val.targets, answers.argmax(1))
     return {
         "val_loss": classification.nll(answers, val.targets),

@@ -1,1 +1,1 @@
-"""Plots of the figures: each module makes ``Panel``s, or None where nothing was measured."""
+"""Plots the figures: each module makes ``Panel``s, or None if nothing was measured."""

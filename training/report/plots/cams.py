@@ -1,4 +1,4 @@
-"""Class activation maps: share of the heat inside nuclei against the share that chance gives."""
+"""Plots class activation maps: share of the heat inside nuclei against what chance gives."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from training.report import numbers, palette
 from training.report.canvas import Panel
 from training.report.plots import marks
 from training.report.reading import Figures, at
-from training.report.wording import MEMBERS, PROTOCOLS, VOTERS, named
+from training.report.wording import BACKBONE_NAMES, PROTOCOLS, VOTERS, named
 
 
 def cams(figures: Figures, protocol: str) -> Panel | None:
-    """Area of the nuclei, heat inside them, and how often the peak is one, for each network."""
-    found = {
+    """Plot the area of the nuclei, the heat inside them, and how often the peak is one."""
+    by_backbone = {
         each: values
-        for each in MEMBERS
+        for each in BACKBONE_NAMES
         if (values := at(figures, "cams", protocol, each)) and numbers.known(at(values, "heat"))
     }
-    if not found:
+    if not by_backbone:
         return None
     top = max(
         value
-        for each in found.values()
+        for each in by_backbone.values()
         for value in (each["heat"], each.get("area"), each.get("pointing"))
         if numbers.known(value)
     )
 
     def draw(ax: Any) -> None:
-        for row, (voter, each) in enumerate(found.items()):
-            colour = palette.look(voter).colour
+        for row, (voter, each) in enumerate(by_backbone.items()):
+            colour = palette.style(voter).colour
             heat, area, pointing = each["heat"], each.get("area"), each.get("pointing")
             if numbers.known(area):
                 ax.plot([area, heat], [row, row], color=colour, linewidth=2, zorder=2)
@@ -58,18 +58,20 @@ def cams(figures: Figures, protocol: str) -> Panel | None:
             label="peak on a nucleus",
             **key,
         )
-        marks.rows(ax, [named(VOTERS, voter) for voter in found])
+        marks.rows(ax, [named(VOTERS, voter) for voter in by_backbone])
         ax.set(xlim=(0, min(1.02, 1.15 * top)))
         ax.set_xlabel("Share")
         marks.in_percent(ax.xaxis)
         marks.key_below(ax, 3, columnspacing=1)
-        most = max(each.get("images") or 0 for each in found.values())
+        most = max(each.get("images") or 0 for each in by_backbone.values())
         ax.set_title(f"{named(PROTOCOLS, protocol)} (n = {numbers.count(most)})")
 
     listed = "; ".join(
         f"{named(VOTERS, name)}: nuclei take {numbers.percent(each.get('area'))} of the area and "
         f"{numbers.percent(each['heat'])} of the heat, the peak is a nucleus in "
         f"{numbers.percent(each.get('pointing'))}"
-        for name, each in found.items()
+        for name, each in by_backbone.items()
     )
-    return Panel(draw, f"{named(PROTOCOLS, protocol)}: where the maps look", f"{listed}.", 4.6, 2.3)
+    return Panel(
+        draw, f"{named(PROTOCOLS, protocol)}: where the maps are hot", f"{listed}.", 4.6, 2.3
+    )

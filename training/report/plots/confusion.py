@@ -1,4 +1,4 @@
-"""Confusion matrices: counts, and as shade the share of the true class."""
+"""Plots confusion matrices: counts, and as shade the share of the true class."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DARK = 0.75
 
 
 def confusion(figures: Figures, protocol: str, voter: str) -> Panel | None:
-    """True classes down, answers across; the thick line parts benign from malignant."""
+    """Plot true classes down and answers across; the thick line parts benign from malignant."""
     counts = at(figures, "ways", protocol, "voters", voter, "confusion")
     if not counts:
         return None
@@ -26,21 +26,21 @@ def confusion(figures: Figures, protocol: str, voter: str) -> Panel | None:
         from matplotlib.patches import Rectangle
 
         for row, total in enumerate(totals):
-            for column, found in enumerate(counts[row]):
-                part = found / total if total else 0.0
+            for column, count in enumerate(counts[row]):
+                part = count / total if total else 0.0
                 colour = palette.FILL if row == column else palette.BAD
                 box = Rectangle((column, row), 1, 1, facecolor=colour, alpha=part, linewidth=0)
                 ax.add_patch(box)
-                ink = palette.PAPER if part > DARK else palette.INK if found else palette.CHANCE
+                ink = palette.PAPER if part > DARK else palette.INK if count else palette.CHANCE
                 ax.annotate(
-                    numbers.count(found),
-                    (column + 0.5, row + (0.42 if found else 0.5)),
+                    numbers.count(count),
+                    (column + 0.5, row + (0.42 if count else 0.5)),
                     ha="center",
                     va="center",
                     color=ink,
                     fontsize=10,
                 )
-                if found:
+                if count:
                     ax.annotate(
                         numbers.percent(part),
                         (column + 0.5, row + 0.72),

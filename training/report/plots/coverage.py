@@ -1,4 +1,4 @@
-"""Risk against coverage: how wrong the answers are that are given without asking for review."""
+"""Plots risk against coverage: how wrong the answers are that go without review."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from training.report.wording import PROTOCOLS, VOTE, named
 
 RANKS: Final = {
     "confidence": ("by confidence", palette.FILL, "-"),
-    "ood": ("by strangeness", palette.BAD, (0, (1, 1.2))),
+    "ood": ("by OOD score", palette.BAD, (0, (1, 1.2))),
     "policy": ("policy first", palette.GOOD, (0, (5, 1.5))),
 }
 QUESTIONS: Final = {"label": "wrong label", "class": "wrong class"}
@@ -22,8 +22,8 @@ MIN_COVERAGE: Final = 0.05
 
 
 def coverage(figures: Figures, protocol: str, question: str) -> Panel | None:
-    """Share of wrong answers among the most trusted ones, for each way to rank trust."""
-    risk, asked = f"{question}_risk", QUESTIONS[question]
+    """Plot the share of wrong answers among the most trusted, for each way to rank trust."""
+    risk, question_text = f"{question}_risk", QUESTIONS[question]
     curves = {
         rank: curve
         for rank in RANKS
@@ -32,7 +32,7 @@ def coverage(figures: Figures, protocol: str, question: str) -> Panel | None:
     if not curves:
         return None
     review = at(figures, "ways", protocol, "review")
-    given, wrong = reviewed(review, "coverage"), reviewed(review, f"wrong_{question}_share")
+    covered, wrong = reviewed(review, "coverage"), reviewed(review, f"wrong_{question}_share")
     images = numbers.count(at(figures, "ways", protocol, "images"))
     # The first few images say nothing about the curve, and would set its scale.
     seen = [
@@ -50,29 +50,33 @@ def coverage(figures: Figures, protocol: str, question: str) -> Panel | None:
             name, colour, dash = RANKS[rank]
             label = f"{name}, area {numbers.decimal(curve.get(f'{question}_aurc'))}"
             ax.plot(curve["coverage"], curve[risk], color=colour, linestyle=dash, label=label)
-        if given.known and wrong.known:
+        if covered.known and wrong.known:
             if wrong.interval:
-                ax.plot([given.value] * 2, wrong.interval, color=palette.INK, linewidth=1.5)
-            ax.plot(given.value, wrong.value, label="under the policy", **marks.dot(VOTE, 9))
+                ax.plot([covered.value] * 2, wrong.interval, color=palette.INK, linewidth=1.5)
+            ax.plot(covered.value, wrong.value, label="under the policy", **marks.dot(VOTE, 9))
         ax.set(xlim=(0, 1.02), ylim=(-0.03 * top, 1.05 * top))
-        ax.set(xlabel="Coverage: share answered without review", ylabel=f"Share with a {asked}")
+        ax.set(
+            xlabel="Coverage: share answered without review", ylabel=f"Share with a {question_text}"
+        )
         marks.in_percent(ax.xaxis)
         marks.in_percent(ax.yaxis)
         marks.key_below(ax, handlelength=2.6)
-        ax.set_title(f"{named(PROTOCOLS, protocol)}: {asked} (n = {images})")
+        ax.set_title(f"{named(PROTOCOLS, protocol)}: {question_text} (n = {images})")
 
     ends = "; ".join(
         f"ranked {RANKS[rank][0]} {numbers.percent(_reached(curve, risk))} at half of the images, "
         f"{numbers.percent(curve[risk][-1])} at all"
         for rank, curve in curves.items()
     )
-    served = f"under the policy {wrong.as_share()} at a coverage of {given.as_share()}"
-    about = f"Share with a {asked} among the answers given: {served}; {ends}."
-    return Panel(draw, f"{named(PROTOCOLS, protocol)}: risk and coverage, {asked}", about, 4.2, 3.5)
+    served = f"under the policy {wrong.as_share()} at a coverage of {covered.as_share()}"
+    about = f"Share with a {question_text} among the answers given: {served}; {ends}."
+    return Panel(
+        draw, f"{named(PROTOCOLS, protocol)}: risk and coverage, {question_text}", about, 4.2, 3.5
+    )
 
 
 def _reached(curve: dict[str, Any], risk: str, coverage: float = 0.5) -> float | None:
-    """Risk at the last point that does not exceed the coverage."""
+    """Return the risk at the last point that does not exceed the coverage."""
     pairs = zip(curve["coverage"], curve[risk], strict=True)
-    reached = [wrong for given, wrong in pairs if given <= coverage]
+    reached = [wrong for reached_coverage, wrong in pairs if reached_coverage <= coverage]
     return reached[-1] if reached else None

@@ -1,4 +1,4 @@
-"""ROC and precision-recall curves of malignant against benign, of every voter of a protocol."""
+"""Plots ROC and precision-recall curves of malignant against benign, of a protocol's voters."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from training.report.wording import DRAWN, PROTOCOLS, VOTERS, named
 
 
 def roc(figures: Figures, protocol: str) -> Panel | None:
-    """True against false positive rate, with the areas."""
+    """Plot true against false positive rate, with the areas."""
     return _panel(
         figures, protocol, "roc", ("fpr", "tpr"), "roc_area", ("1 - specificity", "Sensitivity")
     )
 
 
 def precision_recall(figures: Figures, protocol: str) -> Panel | None:
-    """Precision against recall, with the areas and the share that chance would reach."""
+    """Plot precision against recall, with the areas and the share of chance."""
     return _panel(
         figures,
         protocol,

@@ -1,4 +1,4 @@
-"""Shortcut probes: share of labels that change with a change that cells do not care about."""
+"""Plots shortcut probes: share of labels that change with a change that cells do not care about."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TITLE: Final = "Should change no answer"
 
 
 def probes(figures: Figures) -> Panel | None:
-    """Labels changed by the worst variant of every family that should change none.
+    """Plot the labels changed by the worst variant of every family that should change none.
 
     The worst is each voter's own; the interval is that of the vote.
     """
@@ -30,7 +30,7 @@ def probes(figures: Figures) -> Panel | None:
     }
     rows = {
         str(at(figures, "probes", "families", family, "title")): {
-            voter: found for voter in DRAWN if (found := _worst(variants, voter))
+            voter: share for voter in DRAWN if (share := _worst(variants, voter))
         }
         for family, variants in families.items()
     }
@@ -47,7 +47,7 @@ def probes(figures: Figures) -> Panel | None:
         for place, row in enumerate(rows.values()):
             for voter, each in row.items():
                 if each.interval and voter == main:
-                    colour = palette.look(voter).colour
+                    colour = palette.style(voter).colour
                     ax.plot(each.interval, [place] * 2, color=colour, linewidth=1.6, zorder=3)
                 size = 8 if voter == main else 6
                 ax.plot(each.value, place, **marks.dot(voter, size))
@@ -70,13 +70,13 @@ def probes(figures: Figures) -> Panel | None:
 
 
 def _worst(variants: list[Mapping[str, Any]], voter: str) -> Any:
-    """The largest share of labels changed among the variants, or None."""
-    found = [
+    """Return the largest share of labels changed among the variants, or None."""
+    shares = [
         measured(
             at(each, "voters", voter, "label_changed"),
             each.get("label_changed_interval") if voter == VOTE else None,
         )
         for each in variants
     ]
-    known = [each for each in found if each.known]
+    known = [each for each in shares if each.known]
     return max(known, key=lambda each: each.number) if known else None

@@ -1,4 +1,4 @@
-"""Stated confidence against what came true, and how many answers stand behind each point."""
+"""Plots stated confidence against what came true, and how many answers are behind each point."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from training.report import numbers, palette
 from training.report.canvas import Panel
 from training.report.plots import marks
 from training.report.reading import Figures, at, score
-from training.report.wording import MEMBERS, PROTOCOLS, VOTE, VOTERS, named
+from training.report.wording import BACKBONE_NAMES, PROTOCOLS, VOTE, VOTERS, named
 
-FEW: Final = 10
+MIN_IMAGES: Final = 10
 """Images under which a bin's point is drawn faint and no line goes through it."""
 
 
 def reliability(figures: Figures, protocol: str) -> Panel | None:
-    """The vote's diagram, with its members behind; bars tell how the answers spread."""
+    """Plot the vote's diagram, with its backbones behind; bars tell how the answers spread."""
     drawn = {
         voter: bins
-        for voter in (*MEMBERS, VOTE)
+        for voter in (*BACKBONE_NAMES, VOTE)
         if (bins := _filled(at(figures, "ways", protocol, "voters", voter, "reliability")))
     }
     if not drawn:
@@ -35,15 +35,15 @@ def reliability(figures: Figures, protocol: str) -> Panel | None:
             width, tall = each["high"] - each["low"], 0.3 * each["images"] / images
             ax.bar(each["low"], tall, width, align="edge", color=palette.FAINT, zorder=1)
         for voter, bins in drawn.items():
-            many = [each for each in bins if each["images"] >= FEW]
+            many = [each for each in bins if each["images"] >= MIN_IMAGES]
             across = [each["confidence"] for each in many]
             ax.plot(across, [each["right"] for each in many], **marks.line(voter))
             label = f"{named(VOTERS, voter)}, ECE {numbers.decimal(error[voter].value)}"
-            mark = {"marker": palette.look(voter).mark, "markersize": 5}
+            mark = {"marker": palette.style(voter).mark, "markersize": 5}
             ax.plot([], [], label=label, **marks.line(voter), **mark)
             for each in bins:
                 size = 3 + 9 * (each["images"] / images) ** 0.5
-                faint = 1.0 if each["images"] >= FEW else 0.35
+                faint = 1.0 if each["images"] >= MIN_IMAGES else 0.35
                 ax.plot(each["confidence"], each["right"], alpha=faint, **marks.dot(voter, size))
         marks.note(ax, (low + 0.02, 0.93), "more often right than stated", va="top")
         marks.note(ax, (0.99, 0.36), "less often right than stated", ha="right", va="top")

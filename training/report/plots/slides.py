@@ -1,4 +1,4 @@
-"""Leave one slide out, slide by slide: share of right answers of the vote and its members."""
+"""Plots slides left out one by one: share of right answers of the vote and its backbones."""
 
 from __future__ import annotations
 
@@ -17,8 +17,11 @@ QUESTIONS: Final = {
 
 
 def slides(figures: Figures, protocol: str, question: str) -> Panel | None:
-    """One row a slide; a slide has one class, so its label is right as often as it is found."""
-    name, asked = QUESTIONS[question]
+    """Plot one row for each slide.
+
+    A slide has one class, so its label is right as often as it is found.
+    """
+    name, question_text = QUESTIONS[question]
     voters = at(figures, "ways", protocol, "voters") or {}
     shown = [voter for voter in DRAWN if at(voters, voter, "slides")]
     rows = sorted({slide for voter in shown for slide in voters[voter]["slides"] if slide})
@@ -46,13 +49,13 @@ def slides(figures: Figures, protocol: str, question: str) -> Panel | None:
         marks.rows(ax, labels)
         ax.grid(axis="y", visible=True)
         ax.set_xlim(-0.03, 1.03)
-        ax.set_xlabel(f"Share of fields with the {asked}")
+        ax.set_xlabel(f"Share of fields with the {question_text}")
         marks.in_percent(ax.xaxis)
         marks.key_below(ax)
-        ax.set_title(asked.capitalize())
+        ax.set_title(question_text.capitalize())
 
     listed = "; ".join(
         f"{slide} {numbers.percent(values[main])}" for slide, values in right.items()
     )
-    about = f"{named(VOTERS, main)}, share of fields with the {asked}: {listed}."
-    return Panel(draw, f"Slide by slide: {asked}", about, 5.0, 1.3 + 0.37 * len(rows))
+    about = f"{named(VOTERS, main)}, share of fields with the {question_text}: {listed}."
+    return Panel(draw, f"Slide by slide: {question_text}", about, 5.0, 1.3 + 0.37 * len(rows))

@@ -1,4 +1,4 @@
-"""Stress curves: what a growing change of stain or focus does to the answers."""
+"""Plots stress curves: what a growing change of stain or focus does to the answers."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from training.report.wording import DRAWN, VOTERS, named
 
 
 def stress(figures: Figures, axis: str) -> Panel | None:
-    """Benign/malignant accuracy of the vote and its members, and how often review is asked for."""
-    found = at(figures, "stress", "axes", axis)
-    points = [each for each in at(found, "points") or () if numbers.known(each.get("strength"))]
+    """Plot benign/malignant accuracy of each voter, and how often review is asked for."""
+    figures_of_axis = at(figures, "stress", "axes", axis)
+    points = [
+        each for each in at(figures_of_axis, "points") or () if numbers.known(each.get("strength"))
+    ]
     lines = {
         voter: _known(points, "voters", voter, "binary_accuracy")
         for voter in DRAWN
@@ -22,14 +24,14 @@ def stress(figures: Figures, axis: str) -> Panel | None:
     }
     if not lines:
         return None
-    asked = _known(points, "review")
-    title, unit = str(at(found, "title") or axis), at(found, "unit")
-    neutral = at(found, "neutral")
+    review = _known(points, "review")
+    title, unit = str(at(figures_of_axis, "title") or axis), at(figures_of_axis, "unit")
+    neutral = at(figures_of_axis, "neutral")
     images = numbers.count(at(figures, "stress", "images"))
 
     def draw(ax: Any) -> None:
-        if asked:
-            ax.fill_between(*zip(*asked, strict=True), color=palette.FAINT, linewidth=0, zorder=0)
+        if review:
+            ax.fill_between(*zip(*review, strict=True), color=palette.FAINT, linewidth=0, zorder=0)
         if numbers.known(neutral):
             ax.axvline(neutral, color=palette.CHANCE, linewidth=1, linestyle=marks.DASHED)
             marks.note(ax, (neutral, 0.03), " unchanged")
@@ -37,8 +39,8 @@ def stress(figures: Figures, axis: str) -> Panel | None:
             ax.plot(*zip(*line, strict=True), **marks.line(voter))
         names = {named(VOTERS, voter) for voter in lines}
         ends = {named(VOTERS, voter): line[-1] for voter, line in lines.items()}
-        if asked:
-            ends["asks for review"] = asked[-1]
+        if review:
+            ends["asks for review"] = review[-1]
         places = marks.apart([end[1] for end in ends.values()], 0.075, 0.02, 1.0)
         for (name, end), place in zip(ends.items(), places, strict=True):
             ax.annotate(
@@ -66,6 +68,6 @@ def stress(figures: Figures, axis: str) -> Panel | None:
 
 
 def _known(points: list[dict[str, Any]], *keys: str) -> list[tuple[float, float]]:
-    """Strength and the value under ``keys`` of the points that have one."""
+    """Return strength and the value under ``keys`` of the points that have one."""
     pairs = ((each["strength"], at(each, *keys)) for each in points)
     return [(strength, value) for strength, value in pairs if numbers.known(value)]

@@ -1,1 +1,1 @@
-"""The sections of the report, one module each: figures in, blocks out, nothing measured here."""
+"""Writes the sections of the report, one module each: figures in, blocks out, nothing measured."""

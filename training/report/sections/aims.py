@@ -1,4 +1,4 @@
-"""The goals as a table, with what was measured and whether it is enough."""
+"""Shows the goals as a table, with what was measured and whether it is enough."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from training.report.blocks import Cell, Section, Table, Text
 from training.report.reading import Figures
 from training.report.verdicts import MET, NOT_MET, UNKNOWN
 
-LOOKS = {MET: "good", NOT_MET: "bad", UNKNOWN: "open"}
+TONES = {MET: "good", NOT_MET: "bad", UNKNOWN: "open"}
 
 
 def section(figures: Figures) -> Section:
+    """Return the section on the goals."""
     rows: list[list[str | Cell]] = [
         [
             each.goal.where,
@@ -18,7 +19,7 @@ def section(figures: Figures) -> Section:
             Cell(each.goal.before or "-", remark=each.goal.before_by),
             each.goal.goal,
             Cell(each.goal.form(each.found), remark=each.beside),
-            Cell(each.verdict, LOOKS[each.verdict], each.remark),
+            Cell(each.verdict, TONES[each.verdict], each.remark),
         ]
         for each in goals.outcomes(figures)
     ]

@@ -1,4 +1,4 @@
-"""The vote and its members: who is better, by how much, and whether that is more than noise."""
+"""Compares the vote and its backbones: who is better, by how much, and is it more than noise?"""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ QUESTIONS = {"class": "four classes", "label": "benign/malignant"}
 
 
 def section(figures: Figures) -> Section:
-    found = Section("members", "The vote and its members")
-    found.blocks.append(
+    """Return the section on the vote and its backbones."""
+    page_section = Section("backbones", "The vote and its backbones")
+    page_section.blocks.append(
         Text(
-            "A vote is worth its cost where it beats its best member. McNemar's test looks only "
+            "A vote is worth its cost where it beats its best backbone. McNemar's test looks only "
             "at the images where exactly one of two voters is right; p is the exact two-sided "
             "probability of so uneven a count, or a more uneven one, if both were equally good. "
             "It takes images as independent, which overlapping fields are not, so p is on the "
@@ -25,62 +26,64 @@ def section(figures: Figures) -> Section:
             "number of comparisons is made."
         )
     )
-    found.blocks.append(_against_best(figures))
+    page_section.blocks.append(_against_best(figures))
     for protocol, title in PROTOCOLS.items():
-        for question, asked in QUESTIONS.items():
+        for question, question_text in QUESTIONS.items():
             each = compare(figures, protocol, question)
             reasons = each.reasons() if each else []
             if each and reasons:
-                found.blocks.append(
-                    Text(f"{title}, {asked}: is the vote better? {each.answer}", "heading")
+                page_section.blocks.append(
+                    Text(f"{title}, {question_text}: is the vote better? {each.answer}", "heading")
                 )
-                found.blocks.append(Bullets(reasons))
-    return found
+                page_section.blocks.append(Bullets(reasons))
+    return page_section
 
 
 def appendix(figures: Figures) -> Section:
-    """McNemar's counts between all voters."""
-    found = Section("mcnemar", "All comparisons")
+    """Return the table of McNemar's counts between all voters."""
+    page_section = Section("mcnemar", "All comparisons")
     for protocol, title in PROTOCOLS.items():
-        found.blocks.append(_mcnemar(figures, protocol, title) or missing(title))
-    return found
+        page_section.blocks.append(_mcnemar(figures, protocol, title) or missing(title))
+    return page_section
 
 
 def _against_best(figures: Figures) -> Table:
     rows: list[list[str | Cell]] = []
     for protocol, title in PROTOCOLS.items():
-        for question, asked in QUESTIONS.items():
+        for question, question_text in QUESTIONS.items():
             each = compare(figures, protocol, question)
             if each is None:
-                rows.append([title, asked, *[numbers.MISSING] * 4, Cell(numbers.MISSING, "open")])
+                rows.append(
+                    [title, question_text, *[numbers.MISSING] * 4, Cell(numbers.MISSING, "open")]
+                )
                 continue
             pair = each.pair
-            look = "good" if each.beats and not each.noise else "open" if each.noise else "bad"
+            tone = "good" if each.beats and not each.noise else "open" if each.noise else "bad"
             rows.append(
                 [
                     title,
-                    asked,
+                    question_text,
                     VOTERS[each.best],
                     numbers.points(pair.difference.value, pair.difference.interval),
                     f"{numbers.count(pair.only_first)} / {numbers.count(pair.only_second)}",
                     numbers.p_value(pair.p),
-                    Cell(each.answer, look),
+                    Cell(each.answer, tone),
                 ]
             )
     head = (
-        "Way",
+        "Protocol",
         "Question",
-        "Best member",
+        "Best backbone",
         "Vote less best (95% interval)",
         "Won / lost",
         "McNemar",
         "Vote better?",
     )
-    return Table("Does the vote beat its best member?", head, rows, names=3, chips=True)
+    return Table("Does the vote beat its best backbone?", head, rows, names=3, chips=True)
 
 
 def _mcnemar(figures: Figures, protocol: str, title: str) -> Table | None:
-    """Every pair with the vote, and the members among themselves."""
+    """Return every pair with the vote, and the backbones among themselves."""
     rows: list[list[str | Cell]] = []
     for each in at(figures, "ways", protocol, "mcnemar") or ():
         p = each.get("p")
@@ -110,5 +113,5 @@ def _mcnemar(figures: Figures, protocol: str, title: str) -> Table | None:
 
 
 def _gap(entry: dict[str, Any]) -> tuple[float | None, tuple[float, float] | None]:
-    found = measured(entry.get("difference"), entry.get("interval"))
-    return found.value, found.interval
+    difference = measured(entry.get("difference"), entry.get("interval"))
+    return difference.value, difference.interval

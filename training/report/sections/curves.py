@@ -1,4 +1,4 @@
-"""What each voter takes for what, and what another threshold would give."""
+"""Shows what each voter takes for what, and what another threshold would give."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from training.report.wording import DRAWN, PROTOCOLS
 
 
 def confusions(figures: Figures) -> Section:
-    found = Section("confusion", "Confusion matrices")
-    found.blocks.append(
+    """Return the section on confusion matrices."""
+    page_section = Section("confusion", "Confusion matrices")
+    page_section.blocks.append(
         Text(
             "Rows are the true class, columns the answer; the percentage is of the row. The thick "
             "lines part benign from malignant: what stands beside them in the first column is a "
@@ -21,15 +22,16 @@ def confusions(figures: Figures) -> Section:
     for protocol, title in PROTOCOLS.items():
         panels = [confusion(figures, protocol, voter) for voter in DRAWN]
         if any(panels):
-            found.blocks += [Text(title, "heading"), Plots(panels)]
+            page_section.blocks += [Text(title, "heading"), Plots(panels)]
         else:
-            found.blocks.append(missing(title))
-    return found
+            page_section.blocks.append(missing(title))
+    return page_section
 
 
 def thresholds(figures: Figures) -> Section:
-    found = Section("curves", "ROC and precision-recall")
-    found.blocks.append(
+    """Return the section on ROC and precision-recall curves."""
+    page_section = Section("curves", "ROC and precision-recall")
+    page_section.blocks.append(
         Text(
             "Malignant against benign by the probability of any malignant class. The curves say "
             "what other thresholds would give; the served vote has none, it is the majority. "
@@ -39,7 +41,7 @@ def thresholds(figures: Figures) -> Section:
     for protocol, title in PROTOCOLS.items():
         panels = [roc(figures, protocol), precision_recall(figures, protocol)]
         if any(panels):
-            found.blocks += [Text(title, "heading"), Plots(panels)]
+            page_section.blocks += [Text(title, "heading"), Plots(panels)]
         else:
-            found.blocks.append(missing(title))
-    return found
+            page_section.blocks.append(missing(title))
+    return page_section

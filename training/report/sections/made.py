@@ -1,4 +1,4 @@
-"""What it costs, how the figures were made, and from what."""
+"""Tells what the models cost, how the figures were made, and from what."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ from typing import Any
 from training.report import numbers
 from training.report.blocks import Block, Section, Table, Text, missing
 from training.report.reading import Figures, at
-from training.report.wording import MEMBERS, PROTOCOLS, VOTERS, named, ordered
+from training.report.wording import BACKBONE_NAMES, PROTOCOLS, VOTERS, named, ordered
 
 
 def cost(figures: Figures) -> Section:
-    found = Section("cost", "Cost")
+    """Return the section on cost."""
+    page_section = Section("cost", "Cost")
     backbones = at(figures, "cost", "backbones")
     if not backbones:
-        found.blocks.append(missing("Parameters, operations, latency and size"))
-        return found
+        page_section.blocks.append(missing("Parameters, operations, latency and size"))
+        return page_section
     rows = []
-    for name in MEMBERS:
+    for name in BACKBONE_NAMES:
         each = at(backbones, name) or {}
         median, low, high = (at(each, "latency_ms", key) for key in ("median", "p10", "p90"))
         spread = f" ({numbers.number(low)}-{numbers.number(high)})" if numbers.known(low) else ""
@@ -36,7 +37,7 @@ def cost(figures: Figures) -> Section:
             ]
         )
     head = (
-        "Network",
+        "Backbone",
         "Parameters",
         "MACs",
         "FLOPs",
@@ -45,21 +46,22 @@ def cost(figures: Figures) -> Section:
         "Latency, median (10-90%)",
         "Relative",
     )
-    found.blocks.append(Table("One image of 224 x 224 pixels", head, rows))
+    page_section.blocks.append(Table("One image of 224 x 224 pixels", head, rows))
     about = at(figures, "cost") or {}
     if about.get("rule"):
-        found.blocks.append(Text(str(about["rule"]), "note"))
+        page_section.blocks.append(Text(str(about["rule"]), "note"))
     parts = [str(about["cpu"])] if about.get("cpu") else []
     for key, name in (("threads", "threads"), ("runs", "runs")):
         if numbers.known(about.get(key)):
             parts.append(f"{numbers.count(about[key])} {name}")
     parts += [f"{name} {value}" for name, value in (about.get("versions") or {}).items()]
     if parts:
-        found.blocks.append(Text("; ".join(parts) + ".", "note"))
-    return found
+        page_section.blocks.append(Text("; ".join(parts) + ".", "note"))
+    return page_section
 
 
 def method(figures: Figures) -> Section:
+    """Return the section on how the figures were made."""
     boot = at(figures, "bootstrap") or {}
     level = numbers.percent(boot.get("level"))
     drawn = numbers.count(boot.get("resamples"))
@@ -90,19 +92,20 @@ def method(figures: Figures) -> Section:
 
 
 def provenance(figures: Figures) -> Section:
-    found = Section("provenance", "Provenance")
+    """Return the section on what the figures were made from."""
+    page_section = Section("provenance", "Provenance")
     rows = [
         [name, str(value)] for name, value in _flat(at(figures, "provenance") or {}, "predictions")
     ]
     rows += [[f"policy: {name}", str(value)] for name, value in _flat(at(figures, "policy") or {})]
     if not rows:
-        found.blocks.append(missing("Provenance"))
-        return found
-    found.blocks.append(Table("This report", ["", ""], rows, names=2))
+        page_section.blocks.append(missing("Provenance"))
+        return page_section
+    page_section.blocks.append(Table("This report", ["", ""], rows, names=2))
     for protocol, backbones in (at(figures, "provenance", "predictions") or {}).items():
-        found.blocks += _predictions(protocol, backbones)
-    found.blocks += _folds(figures)
-    return found
+        page_section.blocks += _predictions(protocol, backbones)
+    page_section.blocks += _folds(figures)
+    return page_section
 
 
 def _predictions(protocol: str, backbones: Mapping[str, Any]) -> Iterator[Block]:
@@ -112,7 +115,7 @@ def _predictions(protocol: str, backbones: Mapping[str, Any]) -> Iterator[Block]
         for name, value in _flat(backbones[backbone] or {})
     ]
     if rows:
-        head = ("Network", "What", "Value")
+        head = ("Backbone", "What", "Value")
         yield Table(f"Predictions, {named(PROTOCOLS, protocol).lower()}", head, rows, names=3)
 
 
@@ -123,17 +126,17 @@ def _folds(figures: Figures) -> Iterator[Block]:
             parts = [numbers.count(each.get("images")), numbers.count(each.get("val_images"))]
             for key in ("temperature", "weights"):
                 values = each.get(key) or {}
-                parts.append(", ".join(numbers.number(values.get(name)) for name in MEMBERS))
+                parts.append(", ".join(numbers.number(values.get(name)) for name in BACKBONE_NAMES))
             rows.append([title, fold, *parts])
     if rows:
-        names = ", ".join(VOTERS[name] for name in MEMBERS)
-        head = ("Way", "Fold", "Test images", "Validation images", "Temperatures", "Weights")
+        names = ", ".join(VOTERS[name] for name in BACKBONE_NAMES)
+        head = ("Protocol", "Fold", "Test images", "Validation images", "Temperatures", "Weights")
         yield Table(f"Folds; temperatures and weights of {names}", head, rows, names=2)
 
 
-def _flat(found: Mapping[str, Any], *without: str, before: str = "") -> Iterator[tuple[str, Any]]:
-    """Leaves of nested dicts with dotted names; long lists by their length."""
-    for name, value in found.items():
+def _flat(nested: Mapping[str, Any], *without: str, before: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the leaves of nested dicts with dotted names; long lists by their length."""
+    for name, value in nested.items():
         if name in without:
             continue
         if isinstance(value, Mapping):

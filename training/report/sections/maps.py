@@ -1,4 +1,4 @@
-"""Where the class activation maps look."""
+"""Shows where the class activation maps have their heat."""
 
 from __future__ import annotations
 
@@ -6,31 +6,32 @@ from training.report import numbers
 from training.report.blocks import Plots, Section, Table, Text, missing
 from training.report.plots.cams import cams
 from training.report.reading import Figures, at
-from training.report.wording import MEMBERS, PROTOCOLS, VOTERS, named
+from training.report.wording import BACKBONE_NAMES, PROTOCOLS, VOTERS, named
 
 
 def section(figures: Figures) -> Section:
-    found = Section("maps", "Where the class activation maps look")
+    """Return the section on class activation maps."""
+    page_section = Section("maps", "Where the class activation maps are hot")
     panels = [cams(figures, protocol) for protocol in PROTOCOLS]
     if not any(panels):
-        found.blocks.append(missing("Class activation maps"))
-        return found
-    found.blocks += [
+        page_section.blocks.append(missing("Class activation maps"))
+        return page_section
+    page_section.blocks += [
         Text(
-            "Nuclei are found by their optical density, without any network. If a map were spread "
+            "Nuclei are found by their optical density, without any backbone. If a map were spread "
             "by chance, its share of heat inside nuclei would be the nuclei's share of the area; "
-            "a network that reads leukocytes is well above it. The peak is the hottest place."
+            "a backbone that reads leukocytes is well above it. The peak is the hottest place."
         ),
         Plots(panels),
         _maps(figures),
     ]
-    return found
+    return page_section
 
 
 def _maps(figures: Figures) -> Table:
     rows = []
     for protocol, title in PROTOCOLS.items():
-        for voter in MEMBERS:
+        for voter in BACKBONE_NAMES:
             each = at(figures, "cams", protocol, voter)
             excess = at(each, "intervals", "heat_less_area")
             gap = None
@@ -50,8 +51,8 @@ def _maps(figures: Figures) -> Table:
                 ]
             )
     head = (
-        "Way",
-        "Network",
+        "Protocol",
+        "Backbone",
         "Images",
         "Area of nuclei",
         "Heat inside",

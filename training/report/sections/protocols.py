@@ -1,4 +1,4 @@
-"""The three ways to score, side by side."""
+"""Shows the three protocols side by side."""
 
 from __future__ import annotations
 
@@ -34,18 +34,19 @@ LABEL = {"slides": "binary_balanced_accuracy"}
 
 
 def section(figures: Figures) -> Section:
-    found = Section("ways", "Three ways to score")
-    found.blocks.append(
+    """Return the section on the three protocols."""
+    page_section = Section("protocols", "Three protocols")
+    page_section.blocks.append(
         Text(
-            "Same images, same networks, three questions. Sensitivity is the share of malignant "
+            "Same images, same backbones, three questions. Sensitivity is the share of malignant "
             "fields called malignant, of whichever stage; specificity the share of benign fields "
             "called benign; balanced accuracy the mean over classes. Figures in brackets are 95% "
             "intervals."
         )
     )
     for protocol, title in PROTOCOLS.items():
-        found.blocks += _protocol(figures, protocol, title)
-    return found
+        page_section.blocks += _protocol(figures, protocol, title)
+    return page_section
 
 
 def _protocol(figures: Figures, protocol: str, title: str) -> Iterator[Block]:
@@ -68,17 +69,17 @@ def _protocol(figures: Figures, protocol: str, title: str) -> Iterator[Block]:
 
 
 def means(figures: Figures) -> dict[str, str]:
-    """What each protocol asks, in words."""
+    """Return what each protocol asks, in words."""
     return OWN_MEANS if at(figures, OWN_IMAGES) else PROTOCOL_MEANS
 
 
 def plotted(protocol: str) -> tuple[str, str]:
-    """The two scores of a protocol that are plotted: of four classes, and of benign/malignant."""
+    """Return the two scores of a protocol that are plotted: four classes, and benign/malignant."""
     return "accuracy", LABEL.get(protocol, "binary_accuracy")
 
 
 def table(figures: Figures, protocol: str, names: tuple[str, ...], caption: str) -> Table:
-    """Scores down, voters across."""
+    """Return a table with scores down and voters across."""
     voters = ordered(VOTERS, at(figures, "ways", protocol, "voters") or {})
     rows = []
     for name in names:
@@ -89,21 +90,21 @@ def table(figures: Figures, protocol: str, names: tuple[str, ...], caption: str)
 
 
 def _counts(figures: Figures, protocol: str) -> str:
-    found = at(figures, "ways", protocol)
-    classes = at(found, "classes") or {}
+    counts = at(figures, "ways", protocol)
+    classes = at(counts, "classes") or {}
     parts = ", ".join(
         f"{named(CLASSES, name)} {numbers.count(at(classes, name, 'images'))}"
         for name in ordered(CLASSES, classes)
     )
     return (
-        f"{numbers.count(at(found, 'images'))} test images ({parts}) in "
-        f"{numbers.count(at(found, 'groups'))} groups of overlapping fields, from "
-        f"{numbers.count(at(found, 'slides'))} slides."
+        f"{numbers.count(at(counts, 'images'))} test images ({parts}) in "
+        f"{numbers.count(at(counts, 'groups'))} groups of overlapping fields, from "
+        f"{numbers.count(at(counts, 'slides'))} slides."
     )
 
 
 def _gaps(figures: Figures, protocol: str) -> Iterator[Block]:
-    """Backbones and folds that are not in the figures."""
+    """Return the backbones and folds that are not in the figures."""
     absent = [
         VOTERS[each] for each in VOTERS if at(figures, "ways", protocol, "voters", each) is None
     ]
@@ -115,15 +116,15 @@ def _gaps(figures: Figures, protocol: str) -> Iterator[Block]:
 
 
 def appendix(figures: Figures) -> Section:
-    """Every score of every voter."""
-    found = Section("scores", "All scores")
+    """Return the table of every score of every voter."""
+    page_section = Section("scores", "All scores")
     for protocol, title in PROTOCOLS.items():
         if at(figures, "ways", protocol, "voters"):
-            found.blocks.append(table(figures, protocol, tuple(SCORES), title))
-            found.blocks.append(_classes(figures, protocol, title))
+            page_section.blocks.append(table(figures, protocol, tuple(SCORES), title))
+            page_section.blocks.append(_classes(figures, protocol, title))
         else:
-            found.blocks.append(missing(title))
-    found.blocks.append(
+            page_section.blocks.append(missing(title))
+    page_section.blocks.append(
         Text(
             "MCC is Matthews' correlation coefficient. ECE, Brier score and negative log "
             "likelihood are of calibrated probabilities; a fuzzy rank gives no probabilities, so "
@@ -131,7 +132,7 @@ def appendix(figures: Figures) -> Section:
             "note",
         )
     )
-    return found
+    return page_section
 
 
 def _classes(figures: Figures, protocol: str, title: str) -> Table:

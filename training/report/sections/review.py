@@ -1,4 +1,4 @@
-"""How far stated confidence can be trusted, when review is asked for, and what is wrong then."""
+"""Shows how far confidence can be trusted, when review is asked for, and what is wrong then."""
 
 from __future__ import annotations
 
@@ -8,31 +8,34 @@ from typing import Any
 from training.report import numbers
 from training.report.blocks import Block, Plots, Section, Table, Text, missing
 from training.report.plots.coverage import coverage
-from training.report.plots.reliability import FEW, reliability
+from training.report.plots.reliability import MIN_IMAGES, reliability
 from training.report.reading import Figures, at, measured, reviewed
 from training.report.wording import CLASSES, PROTOCOLS, REASONS, VOTERS, named, ordered
 
 
 def calibration(figures: Figures) -> Section:
-    found = Section("calibration", "Calibration")
-    found.blocks.append(
+    """Return the section on calibration."""
+    page_section = Section("calibration", "Calibration")
+    page_section.blocks.append(
         Text(
             "Of the answers given with 90% confidence, 90% should be right. Points above the "
             "dashed line are right more often than stated, points below less often. The expected "
             "calibration error (ECE) is the mean distance from the line, weighted by images; the "
-            f"grey bars show where the answers lie. Points of fewer than {FEW} images are faint."
+            "grey bars show where the answers lie. Points of fewer than "
+            f"{MIN_IMAGES} images are faint."
         )
     )
     panels = {title: reliability(figures, protocol) for protocol, title in PROTOCOLS.items()}
     if any(panels.values()):
-        found.blocks.append(Plots(list(panels.values())))
-    found.blocks += [missing(title) for title, panel in panels.items() if panel is None]
-    return found
+        page_section.blocks.append(Plots(list(panels.values())))
+    page_section.blocks += [missing(title) for title, panel in panels.items() if panel is None]
+    return page_section
 
 
 def review(figures: Figures) -> Section:
-    found = Section("review", "Asking for review")
-    found.blocks.append(
+    """Return the section on asking for review."""
+    page_section = Section("review", "Asking for review")
+    page_section.blocks.append(
         Text(
             "Every answer that is not certain asks for a pathologist's review and says why. "
             "Coverage is the share answered without asking; risk the share of wrong answers among "
@@ -41,53 +44,56 @@ def review(figures: Figures) -> Section:
             "was fitted without it, known slides and sets from outside by the one that is served."
         )
     )
-    found.blocks.append(_policies(figures))
+    page_section.blocks.append(_policies(figures))
     for protocol, title in PROTOCOLS.items():
         panels = [coverage(figures, protocol, question) for question in ("label", "class")]
-        found.blocks.append(Plots(panels) if any(panels) else missing(f"Risk, {title.lower()}"))
-    found.blocks += _reasons(figures)
+        page_section.blocks.append(
+            Plots(panels) if any(panels) else missing(f"Risk, {title.lower()}")
+        )
+    page_section.blocks += _reasons(figures)
     slides = _by_slide(figures)
     if slides:
-        found.blocks.append(slides)
-    return found
+        page_section.blocks.append(slides)
+    return page_section
 
 
 def outside(figures: Figures) -> Section:
-    found = Section("outside", "Fields from other laboratories")
+    """Return the section on fields from other laboratories."""
+    page_section = Section("outside", "Fields from other laboratories")
     sets = at(figures, "outside")
     if not sets:
-        found.blocks.append(missing("Fields from other laboratories"))
-        return found
-    found.blocks.append(
+        page_section.blocks.append(missing("Fields from other laboratories"))
+        return page_section
+    page_section.blocks.append(
         Text(
             "Other stains, cameras and sizes. For fields without leukemia the right answer is "
             "benign, or a call for review; malignant without review is a false alarm."
         )
     )
     for name, each in sets.items():
-        found.blocks += _outside(name, each)
-    return found
+        page_section.blocks += _outside(name, each)
+    return page_section
 
 
 def _policies(figures: Figures) -> Table:
     rows = []
     for protocol, title in PROTOCOLS.items():
-        found = at(figures, "ways", protocol, "review")
-        alone = at(found, "without_review") or {}
+        of_protocol = at(figures, "ways", protocol, "review")
+        alone = at(of_protocol, "without_review") or {}
         rows.append(
             [
                 title,
-                numbers.count(at(found, "images")),
-                reviewed(found, "coverage").as_share(),
+                numbers.count(at(of_protocol, "images")),
+                reviewed(of_protocol, "coverage").as_share(),
                 numbers.count(alone.get("images")),
-                reviewed(found, "wrong_label_share").as_share(),
-                reviewed(found, "wrong_class_share").as_share(),
+                reviewed(of_protocol, "wrong_label_share").as_share(),
+                reviewed(of_protocol, "wrong_class_share").as_share(),
                 numbers.count(alone.get("malignant_called_benign")),
                 numbers.count(alone.get("benign_called_malignant")),
             ]
         )
     head = (
-        "Way",
+        "Protocol",
         "Images",
         "Coverage",
         "Answered alone",
@@ -109,16 +115,16 @@ def _reasons(figures: Figures) -> Iterator[Block]:
     if not names:
         return
     rows = []
-    for title, found in reviews.items():
-        images = at(found, "images")
-        cells = [_of(at(found, "reasons", name), images, found) for name in names]
-        rows.append([title, numbers.percent(at(found, "review")), *cells])
-    head = ("Way", "Asked for review", *(named(REASONS, name) for name in names))
+    for title, of_protocol in reviews.items():
+        images = at(of_protocol, "images")
+        cells = [_of(at(of_protocol, "reasons", name), images, of_protocol) for name in names]
+        rows.append([title, numbers.percent(at(of_protocol, "review")), *cells])
+    head = ("Protocol", "Asked for review", *(named(REASONS, name) for name in names))
     yield Table("Why review was asked for (an image can have several reasons)", head, rows)
 
 
-def _of(count: Any, images: Any, found: Any) -> str:
-    if found is None:
+def _of(count: Any, images: Any, share: Any) -> str:
+    if share is None:
         return numbers.MISSING
     return f"{numbers.count(count or 0)} ({numbers.percent((count or 0) / images)})"
 
@@ -145,20 +151,20 @@ def _by_slide(figures: Figures) -> Table | None:
     return Table(caption, head, rows, names=2) if rows else None
 
 
-def _outside(name: str, found: Any) -> Iterator[Block]:
-    images = at(found, "images")
-    truth = named(CLASSES, str(at(found, "class")))
+def _outside(name: str, figures: Any) -> Iterator[Block]:
+    images = at(figures, "images")
+    truth = named(CLASSES, str(at(figures, "class")))
     yield Text(f"{name}: {numbers.count(images)} fields, all {truth.lower()}", "heading")
-    left_out = at(found, "missing")
+    left_out = at(figures, "missing")
     if left_out:
         yield missing("Missing here, " + "; ".join(map(str, left_out)))
-    alarms = measured(at(found, "malignant_without_review_share"), at(found, "interval"))
+    alarms = measured(at(figures, "malignant_without_review_share"), at(figures, "interval"))
     rows = [
-        ["Called malignant without review", numbers.count(at(found, "malignant_without_review"))],
+        ["Called malignant without review", numbers.count(at(figures, "malignant_without_review"))],
         ["Share of all fields", alarms.as_share()],
-        ["Answered without review", reviewed(at(found, "review"), "coverage").as_share()],
+        ["Answered without review", reviewed(at(figures, "review"), "coverage").as_share()],
     ]
-    voters = at(found, "voters") or {}
+    voters = at(figures, "voters") or {}
     for voter in ordered(VOTERS, voters):
         share = numbers.percent(at(voters, voter, "called_malignant_share"))
         called = numbers.count(at(voters, voter, "called_malignant"))

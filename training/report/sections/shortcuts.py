@@ -1,4 +1,4 @@
-"""What the answers depend on: shortcut probes and stress."""
+"""Shows what the answers depend on: shortcut probes and stress."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from training.report.blocks import Block, Cell, Plots, Section, Table, Text, mis
 from training.report.plots.probes import probes
 from training.report.plots.stress import stress
 from training.report.reading import Figures, at, measured
-from training.report.wording import MEMBERS, PROTOCOLS, VOTE, VOTERS, named
+from training.report.wording import BACKBONE_NAMES, PROTOCOLS, VOTE, VOTERS, named
 
 
 def probing(figures: Figures) -> Section:
-    found = Section("probes", "Shortcut probes")
+    """Return the section on shortcut probes."""
+    page_section = Section("probes", "Shortcut probes")
     if not at(figures, "probes", "variants"):
-        found.blocks.append(missing("Shortcut probes"))
-        return found
+        page_section.blocks.append(missing("Shortcut probes"))
+        return page_section
     images = numbers.count(at(figures, "probes", "images"))
     protocol = named(PROTOCOLS, str(at(figures, "probes", "way"))).lower()
-    found.blocks += [
+    page_section.blocks += [
         Text(
             "Each image is changed in a way that cells do not care about, or loses what the "
             "answer should depend on, and is read again "
@@ -35,29 +36,30 @@ def probing(figures: Figures) -> Section:
         _families(figures),
         *_emptied(figures),
     ]
-    return found
+    return page_section
 
 
 def stressing(figures: Figures) -> Section:
-    found = Section("stress", "Stress")
+    """Return the section on stress."""
+    page_section = Section("stress", "Stress")
     axes = at(figures, "stress", "axes") or {}
     panels = [stress(figures, axis) for axis in axes]
     if not any(panels):
-        found.blocks.append(missing("Stress curves"))
-        return found
-    found.blocks += [
+        page_section.blocks.append(missing("Stress curves"))
+        return page_section
+    page_section.blocks += [
         Text(
             "Changes that grow until answers break. The grey area is the share of images for which "
             "review is asked: where the lines fall, it should rise."
         ),
         Plots(panels),
     ]
-    return found
+    return page_section
 
 
 def variants(figures: Figures) -> Section:
-    """Every variant of every probe."""
-    found = Section("variants", "All probes")
+    """Return the table of every variant of every probe."""
+    page_section = Section("variants", "All probes")
     families = at(figures, "probes", "families") or {}
     rows: list[list[str | Cell]] = []
     for each in (at(figures, "probes", "variants") or {}).values():
@@ -69,7 +71,10 @@ def variants(figures: Figures) -> Section:
                 str(at(families, family, "title") or family),
                 str(each.get("title")),
                 label.as_share(),
-                *(numbers.percent(at(each, "voters", name, "label_changed")) for name in MEMBERS),
+                *(
+                    numbers.percent(at(each, "voters", name, "label_changed"))
+                    for name in BACKBONE_NAMES
+                ),
                 numbers.percent(at(vote, "class_changed")),
                 _change(vote, "called_malignant"),
                 _change(each, "review"),
@@ -77,36 +82,36 @@ def variants(figures: Figures) -> Section:
             ]
         )
     if not rows:
-        found.blocks.append(missing("Shortcut probes"))
-        return found
+        page_section.blocks.append(missing("Shortcut probes"))
+        return page_section
     head = (
         "Probe",
         "Variant",
         "Vote: labels changed",
-        *(named(VOTERS, name) for name in MEMBERS),
+        *(named(VOTERS, name) for name in BACKBONE_NAMES),
         "Vote: classes changed",
         "Called malignant",
         "Asked for review",
         "Malignant without review",
     )
-    found.blocks.append(
+    page_section.blocks.append(
         Table("Every variant; a to b is before and after the change", head, rows, names=2)
     )
-    return found
+    return page_section
 
 
-def _change(found: Any, name: str) -> str:
-    before, after = at(found, f"{name}_before"), at(found, name)
+def _change(variant: Any, name: str) -> str:
+    before, after = at(variant, f"{name}_before"), at(variant, name)
     if not numbers.known(before) or not numbers.known(after):
         return numbers.MISSING
     return f"{numbers.percent(before)} to {numbers.percent(after)}"
 
 
 def _families(figures: Figures) -> Table:
-    # With a network missing there is no vote; the figures are then those of the last voter.
+    # With a backbone missing there is no vote; the figures are then those of the last voter.
     first: Mapping[str, Any] = next(iter((at(figures, "probes", "variants") or {}).values()), {})
     voter = list(at(first, "voters") or {VOTE: None})[-1]
-    expected = {"same": "the same answer", "doubt": "doubt"}
+    expected = {"same": "the same answer", "doubt": "a request for review"}
     rows = []
     for each in (at(figures, "probes", "families") or {}).values():
         worst = at(each, "worst", "variant")
@@ -137,7 +142,7 @@ def _families(figures: Figures) -> Table:
 
 
 def _emptied(figures: Figures) -> Iterator[Block]:
-    """What becomes of fields from which the answer's ground was taken."""
+    """Yield what becomes of fields from which the answer's ground was taken."""
     families = at(figures, "probes", "families") or {}
     rows = []
     for each in (at(figures, "probes", "variants") or {}).values():
@@ -157,7 +162,7 @@ def _emptied(figures: Figures) -> Iterator[Block]:
     if not rows:
         return
     yield Text(
-        "Fields without what a reading rests on should raise doubt. Called malignant without "
+        "Fields without what a reading rests on should ask for review. Called malignant without "
         "review after the change is a false certainty."
     )
     head = (
@@ -167,4 +172,4 @@ def _emptied(figures: Figures) -> Iterator[Block]:
         "Called malignant",
         "Malignant without review",
     )
-    yield Table("Where doubt is expected; a to b is before and after", head, rows, names=2)
+    yield Table("Where review is expected; a to b is before and after", head, rows, names=2)

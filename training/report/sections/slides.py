@@ -1,4 +1,4 @@
-"""Leave one slide out, slide by slide."""
+"""Shows slides left out one by one, slide by slide."""
 
 from __future__ import annotations
 
@@ -17,20 +17,21 @@ MEANS = {
 
 
 def section(figures: Figures) -> Section:
-    found = Section("slides", "Slide by slide, each left out of training")
+    """Return the section on slides left out."""
+    page_section = Section("slides", "Slide by slide, each left out of training")
     voters = at(figures, "ways", "slides", "voters") or {}
     drawn = [slides(figures, "slides", question) for question in ("label", "class")]
     if not any(drawn):
-        found.blocks.append(missing("Leave one slide out"))
-        return found
-    found.blocks.append(
+        page_section.blocks.append(missing("Leave one slide out"))
+        return page_section
+    page_section.blocks.append(
         Text(
-            "Each row was read by networks that never saw the slide. A slide holds one class, so "
+            "Each row was read by backbones that never saw the slide. A slide holds one class, so "
             "the share of right labels is its sensitivity or its specificity. This spread, more "
             "than any interval, says what to expect of a new slide."
         )
     )
-    found.blocks.append(Plots(drawn))
+    page_section.blocks.append(Plots(drawn))
     shown = [voter for voter in DRAWN if voter in voters]
     names = sorted({slide for voter in shown for slide in at(voters, voter, "slides") or ()})
     rows = []
@@ -43,11 +44,11 @@ def section(figures: Figures) -> Section:
             row.append(f"{numbers.percent(label)} / {numbers.percent(exact)}")
         rows.append(row)
     head = ("Slide", "Class", "Images", *(named(VOTERS, voter) for voter in shown))
-    found.blocks.append(Table("Right label / right class", head, rows, names=2))
+    page_section.blocks.append(Table("Right label / right class", head, rows, names=2))
     means = at(voters, VOTE, "slide_mean")
     if means:
         listed = ", ".join(f"{MEANS[name]} {numbers.percent(means.get(name))}" for name in MEANS)
-        found.blocks.append(
+        page_section.blocks.append(
             Text(f"The vote with every slide counted the same, whatever its size: {listed}.")
         )
-    return found
+    return page_section

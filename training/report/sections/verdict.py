@@ -1,4 +1,4 @@
-"""The report in plain language: what the figures say, and what they do not say."""
+"""Says in plain language what the figures say, and what they do not say."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LIMITS = (
     "The training images come from about ten slides of one laboratory. Intervals tell how the "
     "figures would vary over fields like these. Other slides, stains, cameras or patients can "
     "move them by more than that.",
-    "Every training image shows either hematogones or B-lymphoblasts. What the networks answer on "
+    "Every training image shows either hematogones or B-lymphoblasts. What the backbones answer on "
     "other leukemias, lymphomas, reactive marrow or normal blood was not measured, apart from the "
     "sets from outside below.",
     "A share is a share of fields. A case is read from many fields and other findings; no figure "
@@ -29,15 +29,16 @@ OWN_LIMITS = (
     "it. Only a split by patients says what to expect of a new patient.",
     "Intervals tell how the figures would vary over fields like these. Other slides, stains, "
     "cameras, patients or laboratories can move them by more than that.",
-    "What the networks answer on anything but the four classes that they were shown was not "
+    "What the backbones answer on anything but the four classes that they were shown was not "
     "measured, apart from the sets from outside below.",
     LIMITS[-1],
 )
 
 
 def section(figures: Figures) -> Section:
-    found = Section("verdict", "In short")
-    found.blocks += [
+    """Return the section that sums up."""
+    page_section = Section("verdict", "In short")
+    page_section.blocks += [
         Text(NOT_A_DEVICE, "lead"),
         _tiles(figures),
         Text("What the figures say", "heading"),
@@ -45,17 +46,17 @@ def section(figures: Figures) -> Section:
         Text("What they do not say", "heading"),
         Bullets(limits(figures)),
     ]
-    return found
+    return page_section
 
 
 def sentences(figures: Figures) -> list[str]:
-    """The findings alone, for the model card."""
-    found = [*_unseen(figures), *_seen(figures), *_doubt(figures)]
-    return found if at(figures, OWN_IMAGES) else [*found, _goals(figures)]
+    """Return the findings alone, for the model card."""
+    findings = [*_unseen(figures), *_seen(figures), *_review(figures)]
+    return findings if at(figures, OWN_IMAGES) else [*findings, _goals(figures)]
 
 
 def limits(figures: Figures) -> tuple[str, ...]:
-    """What the figures do not say, whatever they are."""
+    """Return what the figures do not say, whatever they are."""
     return OWN_LIMITS if at(figures, OWN_IMAGES) else LIMITS
 
 
@@ -92,17 +93,17 @@ def _unseen(figures: Figures) -> list[str]:
     if not both.known:
         return [
             "Slides never seen in training: not measured. Without that figure nothing here tells "
-            "whether the networks learned cells or slides."
+            "whether the backbones learned cells or slides."
         ]
-    found = score(figures, "slides", VOTE, "sensitivity")
+    sensitivity = score(figures, "slides", VOTE, "sensitivity")
     cleared = score(figures, "slides", VOTE, "specificity")
     chance = "better than chance (50%)"
     if both.interval is None or both.interval[0] <= 0.5:
         chance = "not to be told from chance (50%)"
     sentences = [
-        f"On slides never seen in training the vote finds {found.as_share()} of the malignant "
-        f"fields and calls {cleared.as_share()} of the benign ones benign. Balanced accuracy is "
-        f"{both.as_share()}, {chance}. All four classes are right in "
+        f"On slides never seen in training the vote finds {sensitivity.as_share()} of the "
+        f"malignant fields and calls {cleared.as_share()} of the benign ones benign. Balanced "
+        f"accuracy is {both.as_share()}, {chance}. All four classes are right in "
         f"{score(figures, 'slides', VOTE, 'accuracy').as_share()} of the fields."
     ]
     return sentences + _spread(figures)
@@ -152,17 +153,17 @@ def _seen(figures: Figures) -> list[str]:
     return sentences
 
 
-def _doubt(figures: Figures) -> list[str]:
+def _review(figures: Figures) -> list[str]:
     review = at(figures, "ways", "slides", "review")
-    given, wrong = reviewed(review, "coverage"), reviewed(review, "wrong_label_share")
+    coverage, wrong = reviewed(review, "coverage"), reviewed(review, "wrong_label_share")
     sentences = []
-    if not given.known:
+    if not coverage.known:
         sentences.append("How many answers on unseen slides need no review: not measured.")
-    elif given.value == 0:
+    elif coverage.value == 0:
         sentences.append("On unseen slides every answer asks for review.")
     else:
-        asked = f"On unseen slides {given.as_share()} of the answers come without a call for review"
-        sentences.append(f"{asked}; {wrong.as_share()} of these have the wrong label.")
+        start = f"On unseen slides {coverage.as_share()} of the answers come without review"
+        sentences.append(f"{start}; {wrong.as_share()} of these have the wrong label.")
     for name, each in (at(figures, "outside") or {}).items():
         alarms, images = at(each, "malignant_without_review"), at(each, "images")
         if not numbers.known(alarms) or at(each, "class") != "benign":
@@ -172,7 +173,7 @@ def _doubt(figures: Figures) -> list[str]:
         if alarms == 0 and images:
             told = numbers.none_failed(images)
         sentences.append(
-            f"Called malignant without a call for review: {numbers.count(alarms)} of "
+            f"Called malignant without review: {numbers.count(alarms)} of "
             f"{numbers.count(images)} fields without leukemia from outside ({name}): {told}."
         )
     return sentences

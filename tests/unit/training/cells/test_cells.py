@@ -68,12 +68,22 @@ def test_platelets_are_left_out(drawn: Any) -> None:
     assert nuclei.find(drawn([(220, 60, 5), (270, 170, 20)])).max() == 1
 
 
-def test_a_cell_on_black_is_labelled_whole_and_alone(on_black: Any) -> None:
+def test_of_a_cell_on_black_the_nucleus_is_labelled(on_black: Any) -> None:
     labels = nuclei.find(on_black)
     assert density.on_black(on_black)
     assert labels.max() == 1
     assert np.count_nonzero(labels) == pytest.approx(np.pi * 25**2, rel=0.1)
     assert not labels[:30, 85:].any()
+
+
+def test_of_a_cell_on_black_the_pale_rim_is_no_nucleus() -> None:
+    image = np.zeros((120, 120, 3), np.uint8)
+    cv2.circle(image, (60, 60), 30, (110, 100, 140), -1)  # cytoplasm
+    cv2.circle(image, (60, 60), 22, (70, 35, 90), -1)
+    cv2.circle(image, (60, 60), 4, (110, 100, 140), -1)  # a vacuole
+    labels = nuclei.find(image)
+    assert np.count_nonzero(labels) == pytest.approx(np.pi * 22**2, rel=0.1)
+    assert labels[60, 60] == 1
 
 
 def test_shape_of_a_circle() -> None:

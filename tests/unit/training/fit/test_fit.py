@@ -22,9 +22,7 @@ from training.fit.whole.validation import validate
 from training.models import backbones
 
 RECIPE = WholeRecipe((Stage(16, 2, 1e-2, PART), Stage(24, 2, 1e-3, WHOLE)), batch=8, augment=PLAIN)
-EVERYTHING = RECIPE.changed(
-    ema=0.9, mixstyle=0.5, mixup=0.2, consistency=0.5, dro=0.1, attention="eca", dropout=0.3
-)
+EVERYTHING = RECIPE.changed(ema=0.9, mixstyle=0.5, mixup=0.2, consistency=0.5, dro=0.1, dropout=0.3)
 ONCE = dataclasses.replace(RECIPE, stages=(Stage(16, 1, 1e-2, PART),))
 TWICE = dataclasses.replace(RECIPE, stages=(Stage(16, 2, 1e-2, PART),))
 
@@ -176,7 +174,6 @@ def test_the_average_follows_weights_and_batch_statistics() -> None:
     [
         ({"ema": 1.0}, "ema is 1.0"),
         ({"balance": "slides"}, "'slides' is none of weights"),
-        ({"attention": "cbam"}, "none, eca, se"),
         ({"mixstyle": 2.0}, "mixstyle is 2.0"),
         ({"batch": 0}, "batch is 0"),
     ],

@@ -52,7 +52,7 @@ def test_one_command_trains_on_a_fold_and_says_beside_the_master_how(
     split: Path, tmp_path: Path
 ) -> None:
     settings = ("--backbone", "mobilenet", "--runs", tmp_path / "runs", "--ema", 0.9, "--seed", 5)
-    result = run(split, *settings, "--attention", "se", "--augment", "hue_degrees=7")
+    result = run(split, *settings, "--augment", "hue_degrees=7")
     assert result.exit_code == 0, result.output
     out = tmp_path / "runs" / "known" / "known" / "mobilenet"
     assert sorted(path.name for path in out.iterdir()) == [

@@ -19,33 +19,17 @@ def pixels() -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (3, 224, 224, 3), dtype=np.uint8)
 
 
-@pytest.mark.parametrize("attention", ["none", "eca", "se"])
-def test_the_mean_of_the_cam_is_the_logits(pixels: np.ndarray, attention: str) -> None:
-    served = backbones.build(Backbone.MOBILENET, attend=attention).served
+def test_the_mean_of_the_cam_is_the_logits(pixels: np.ndarray) -> None:
+    served = backbones.build(Backbone.MOBILENET).served
     answer = served.predict_on_batch(pixels)
     assert answer["CAM"].shape == (3, 7, 7, 4)
     np.testing.assert_allclose(answer["CAM"].mean((1, 2)), answer["LOGITS"], atol=1e-5)
 
 
-@pytest.mark.parametrize("attention", ["eca", "se"])
-def test_attention_weighs_channels(attention: str) -> None:
-    net = backbones.build(Backbone.MOBILENET, attend=attention).served
-    gated = keras.Model(
-        net.get_layer("attended").input[0], net.get_layer("attended").output
-    ).predict_on_batch(np.ones((1, 7, 7, 32), np.float32) * np.arange(32, dtype=np.float32) / 20)
-    gates = gated[0, 0, 0, 1:] / (np.arange(1, 32) / 20)
-    assert ((gates > 0) & (gates < 1)).all()
-    assert gates.std() > 0
-    np.testing.assert_allclose(gated[0, 3, 5], gated[0, 0, 0])
-
-
-@pytest.mark.parametrize("attention", ["none", "eca"])
-def test_a_master_is_read_in_float32_and_answers_alike(
-    tmp_path: Path, pixels: np.ndarray, attention: str
-) -> None:
-    net = backbones.build(Backbone.MOBILENET, attend=attention).served
+def test_a_master_is_read_in_float32_and_answers_alike(tmp_path: Path, pixels: np.ndarray) -> None:
+    net = backbones.build(Backbone.MOBILENET).served
     path = tmp_path / "mobilenet.keras"
-    stored = masters.save(path, Backbone.MOBILENET, net.get_weights(), attend=attention)
+    stored = masters.save(path, Backbone.MOBILENET, net.get_weights())
     assert {weight.dtype for weight in stored.weights} == {"float32"}
     assert [each.name for each in tmp_path.iterdir()] == [path.name]
     for name, values in net.predict_on_batch(pixels).items():
@@ -78,7 +62,7 @@ def test_starting_weights_may_be_those_of_a_bare_feature_extractor(tmp_path: Pat
     features = applications.APPLICATIONS[Backbone.MOBILENET](False, None, (224, 224, 3), "other")
     path = tmp_path / "converted.weights.h5"
     features.save_weights(path)
-    served = backbones.build(Backbone.MOBILENET, side=None, weights=str(path), attend="se").served
+    served = backbones.build(Backbone.MOBILENET, side=None, weights=str(path)).served
     inner = served.get_layer("mobilenet_features")
     for one, other in zip(features.get_weights(), inner.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)

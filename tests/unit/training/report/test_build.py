@@ -33,7 +33,14 @@ def test_the_command_writes_all_and_writes_the_same_again(
     arguments = [str(each) for each in ("report", *given, "--card", out / "MODEL_CARD.md")]
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 0, result.output
-    names = {"report.json", "report.html", "ways.png", "doubt.png", "cells.png", "MODEL_CARD.md"}
+    names = {
+        "report.json",
+        "report.html",
+        "protocols.png",
+        "review.png",
+        "cells.png",
+        "MODEL_CARD.md",
+    }
     first = contents(out)
     assert set(first) == names
     assert all(name in result.output for name in names)

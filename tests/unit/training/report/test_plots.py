@@ -76,9 +76,13 @@ def test_a_plot_is_one_accessible_element_in_the_pages_colours() -> None:
 
 
 def test_a_voter_has_a_look_of_its_own() -> None:
-    looks = list(palette.LOOKS.values())
-    assert len({look.colour for look in looks}) == len({look.mark for look in looks}) == len(looks)
-    assert palette.look("another") == palette.OTHER
+    styles = list(palette.STYLES.values())
+    assert (
+        len({style.colour for style in styles})
+        == len({style.mark for style in styles})
+        == len(styles)
+    )
+    assert palette.style("another") == palette.OTHER
 
 
 @pytest.mark.parametrize("places", [[0.5, 0.5, 0.5], [0.99, 1.0, 0.2], [0.0] * 20, [], [0.3]])

@@ -15,7 +15,7 @@ KNOWN = np.concatenate([quality(60, 1, 0.4), quality(60, 2, 0.7)])
 def distances(fields: np.ndarray, known: np.ndarray, slides: np.ndarray) -> np.ndarray:
     typical, whitening = appearance.fit(known, slides)
     at = tuple(QUALITY_FIELDS.index(name) for name in appearance.FIELDS)
-    look = served.majority.Look(at, typical, whitening, np.zeros(101))
+    look = served.majority.Appearance(at, typical, whitening, np.zeros(101))
     return np.array([served.majority.distance(field, look) for field in fields])
 
 

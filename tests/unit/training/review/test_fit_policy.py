@@ -18,7 +18,7 @@ from toolkit import served
 from training.cli import main
 from training.data import protocols
 from training.data import samples as dataset
-from training.review import fit_policy, fold_policies, left_out, served_networks
+from training.review import fit_policy, fold_policies, left_out, served_backbones
 
 CLASSES = ("Benign", "Early", "Pre", "Pro")
 STAINS = ("purple", "blue")
@@ -73,7 +73,7 @@ def network(monkeypatch: pytest.MonkeyPatch, root: Path) -> None:
         assert pixels.shape == (len(targets), 224, 224, 3)
         return logits(targets, next(seeds))
 
-    monkeypatch.setattr(served_networks, "logits", answer)
+    monkeypatch.setattr(served_backbones, "logits", answer)
 
 
 @pytest.fixture(scope="module")
@@ -121,16 +121,16 @@ def test_networks_that_were_just_converted_are_asked_instead(
     root: Path, network: None, tmp_path: Path
 ) -> None:
     with pytest.raises(FileNotFoundError, match=r"mobilenet/openvino_int8/model\.xml is missing"):
-        fit_policy.fit(root, networks=tmp_path)
+        fit_policy.fit(root, converted=tmp_path)
     for each in BACKBONES:
         folder = tmp_path / each.value / "openvino_int8"
         folder.mkdir(parents=True)
         (folder / "model.xml").write_text(each.value)
         (folder / "model.bin").write_bytes(b"weights")
-    found = fit_policy.fit(root, networks=tmp_path).policy["fitted_on"]["networks"]
+    found = fit_policy.fit(root, converted=tmp_path).policy["fitted_on"]["networks"]
     assert found == {
-        f"{path.parents[1].name}/model.xml": served_networks.digest(path)
-        for path in served_networks.files(tmp_path, served_networks.CONVERTED)
+        f"{path.parents[1].name}/model.xml": served_backbones.digest(path)
+        for path in served_backbones.files(tmp_path, served_backbones.CONVERTED)
     }
     assert len(set(found.values())) == 3
 
@@ -151,8 +151,8 @@ def test_slides_left_out_choose_the_thresholds_and_are_judged_without_themselves
     unseen = {each.name: each for each in left_out.read(predictions)}
     for fold in unseen:
         judge = fold_policies.load(tmp_path, fold)
-        stranger = [majority.distance(row, judge.look) for row in unseen[fold].test.quality]
-        served_look = majority.Policy.from_dict(found.policy).look
+        stranger = [majority.distance(row, judge.appearance) for row in unseen[fold].test.quality]
+        served_look = majority.Policy.from_dict(found.policy).appearance
         known = [majority.distance(row, served_look) for row in unseen[fold].test.quality]
         assert np.median(stranger) > np.median(known), "the served policy knows the slide"
         stored = json.loads(fold_policies.place(tmp_path, fold).read_text())["fitted_on"]
@@ -181,4 +181,4 @@ def test_a_folder_without_predictions_is_named(root: Path, tmp_path: Path) -> No
 
 def test_a_missing_network_is_named(root: Path, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="python -m convert writes it"):
-        served_networks.files(tmp_path)
+        served_backbones.files(tmp_path)

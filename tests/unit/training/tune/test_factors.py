@@ -59,19 +59,11 @@ def test_values_reach_the_recipe() -> None:
 
 
 def test_every_name_that_is_offered_can_be_set() -> None:
-    words = {"balance": "none", "attention": "se", "taps": "mixed0+mixed1"}
+    words = {"balance": "none", "taps": "mixed0+mixed1"}
     numbers = {"rate": 2e-3, "batch": 4, "patience": 2, "views": 2}
     for name in factors.names():
         own = HEAD if name in ("views", "ridge") else RECIPE
         factors.applied(own, {name: (words | numbers).get(name, 0.25)})
-
-
-def test_an_array_takes_the_ends_and_the_middle_of_a_range() -> None:
-    assert Factor("dropout", 0.1, 0.5).three() == pytest.approx((0.1, 0.3, 0.5))
-    assert Factor("rate", 1e-4, 1e-2, log=True).three() == pytest.approx((1e-4, 1e-3, 1e-2))
-    assert Factor("batch", levels=(8, 16, 32)).three() == (8, 16, 32)
-    with pytest.raises(factors.FactorError, match="three levels of batch"):
-        Factor("batch", levels=(8, 16)).three()
 
 
 def test_fixed_settings_are_told_from_varied_ones() -> None:
@@ -83,10 +75,9 @@ def test_fixed_settings_are_told_from_varied_ones() -> None:
         factors.split(given[:1])
 
 
-@pytest.mark.parametrize(("design", "counts"), [("tpe", (6, 1)), ("l9", (4, 4))])
-def test_the_defaults_can_be_applied(design: str, counts: tuple[int, int]) -> None:
-    for own, count in zip((RECIPE, HEAD), counts, strict=True):
-        found = factors.defaults(own, design)
-        assert len(found) == count
-        for level in range(3):
-            factors.applied(own, {factor.name: factor.three()[level] for factor in found})
+@pytest.mark.parametrize(("own", "count"), [(RECIPE, 6), (HEAD, 1)])
+def test_the_defaults_can_be_applied(own: object, count: int) -> None:
+    found = factors.defaults(own)
+    assert len(found) == count
+    for end in ("low", "high"):
+        factors.applied(own, {factor.name: getattr(factor, end) for factor in found})

@@ -107,32 +107,11 @@ def test_a_loss_that_is_no_number_prunes_its_trial_and_not_the_study(
     assert summary(runs)["best"] is None
 
 
-def test_an_array_is_run_once_and_its_main_effects_are_told(split: Path, tmp_path: Path) -> None:
-    runs, start = tmp_path / "runs", tmp_path / "start.weights.h5"
-    tiny(False, None, (224, 224, 3), "x").save_weights(start)
-    factors = ("ridge=0.001,0.03,1", "views=0,1,2")
-    settings = ("--learn", "head", "--design", "l9", "--weights", start, "--factor", "taps=last")
-    settings += tuple(each for text in factors for each in ("--factor", text))
-    result = command(split, runs, *settings)
-    assert result.exit_code == 0, result.output
-    found = summary(runs)
-    assert [len(found["trials"]), len(found["taguchi"]["results"])] == [9, 9]
-    assert found["settings"]["objective"] == "val_balanced_accuracy"
-    assert found["taguchi"]["larger_is_better"] is True
-    assert set(found["taguchi"]["effects"]) == {"ridge", "views"}
-    assert found["taguchi"]["effects"]["ridge"]["levels"] == [0.001, 0.03, 1]
-    assert "S/N dB" in result.output
-    again = command(split, runs, *settings)
-    assert again.exit_code == 0
-    assert "run 1 of 9" not in again.output
-    assert summary(runs)["taguchi"] == found["taguchi"]
-
-
 def test_what_cannot_be_searched_is_said_in_one_sentence(split: Path, tmp_path: Path) -> None:
     for arguments, code, message in (
         (("--factor", "colour=1:2"), 1, "'colour' is none of the settings"),
         (("--factor", "dropout=0.1:0.2"), 1, "give --weights imagenet or PATH"),
-        (("--weights", "imagenet", "--side", 32), 2, "are for whole networks"),
+        (("--weights", "imagenet", "--side", 32), 2, "are for whole backbones"),
         (("--learn", "all", "--factor", "dropout=0.1"), 1, "needs a factor that varies"),
         (("--learn", "all", "--factor", "views=1,2"), 1, "only for a head"),
     ):

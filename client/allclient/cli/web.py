@@ -1,0 +1,181 @@
+"""Defines ``allclient web``: the page, and the server of the backbones behind it."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from allclient.cli.options import (
+    ConnectionOptions,
+    check_server,
+    connection_options,
+    embedded_options,
+    make_client,
+    server_option,
+)
+from allclient.cli.serve import signals_interrupt
+from allclient.cli.stored import open_store, store_options
+from allclient.cli.tally import NOTICE
+from allclient.errors import AllclientError
+
+if TYPE_CHECKING:
+    from allclient.web.worker import Worker
+
+_TIMEOUT: Final = 120.0
+"""Seconds for one field: many may be before it."""
+
+_AWAY: Final = 30.0
+"""Seconds that a field waits at a server that is away, until it waits in the store again."""
+
+
+@click.command(
+    short_help="Run the web page: upload, look, verify.",
+    epilog="""\b
+Examples:
+  allclient web
+  allclient web --server triton.example:8001 --database postgresql://web@db/cases
+  allclient web --no-server
+  allclient web --host 0.0.0.0 --host-name smears.example --root-path /smears --proxy 10.0.0.5
+
+The first start prints a one-time link for the first admin. Nobody has a
+password before they chose one.
+
+Exit codes: 0 when stopped by Ctrl-C, SIGTERM or SIGHUP, 2 for a wrong option,
+3 when the port is taken.
+""",
+)
+@store_options
+@server_option
+@embedded_options
+@connection_options
+@click.option("--no-server", is_flag=True, help="Start and ask none: review works, fields wait.")
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="Listen here."
+)
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0: a free one."
+)
+@click.option(
+    "--host-name",
+    multiple=True,
+    metavar="NAME",
+    help="A name under which browsers ask for the page, beside this machine's own; repeatable.",
+)
+@click.option("--root-path", default="", metavar="/PATH", help="What a proxy takes off the path.")
+@click.option(
+    "--proxy",
+    multiple=True,
+    metavar="ADDRESS",
+    help="A proxy whose X-Forwarded headers are believed; repeatable.",
+)
+@click.option("--https", is_flag=True, help="A proxy speaks HTTPS: cookies go over nothing else.")
+@click.option(
+    "--max-upload",
+    type=click.IntRange(1, 512),
+    default=512,
+    show_default=True,
+    metavar="MB",
+    help="The largest file that is taken.",
+)
+def web(
+    data: Path | None,
+    database: str | None,
+    files: str | None,
+    server: str | None,
+    model_repository: Path | None,
+    flavour: str | None,
+    no_server: bool,
+    host: str,
+    port: int,
+    host_name: tuple[str, ...],
+    root_path: str,
+    proxy: tuple[str, ...],
+    https: bool,
+    max_upload: int,
+    **connection: Any,
+) -> None:
+    """Run the web page until Ctrl-C, with a server of the backbones if none is named.
+
+    Cases, images and answers stay in the data folder. The page works while no server answers:
+    what is uploaded waits, and everything that was read can be verified.
+    """
+    options = ConnectionOptions(**connection)  # type: ignore[typeddict-item]
+    if no_server and (server or model_repository or flavour):
+        raise click.UsageError("--no-server and a server's options exclude each other")
+    check_server(server, model_repository, flavour, options)
+    if root_path and not root_path.startswith("/"):
+        raise click.UsageError("--root-path begins with a slash, as /smears")
+    store = open_store(data, database, files)
+    from allclient.web import program, serving
+    from allclient.web.settings import LOOPBACK, Settings
+
+    settings = Settings(
+        hosts=(*LOOPBACK, *host_name),
+        root_path=root_path.rstrip("/"),
+        secure_cookies=https,
+        max_upload=max_upload * 1_000_000,
+    )
+    page = program.Program(store, settings)
+    with signals_interrupt(), contextlib.suppress(KeyboardInterrupt), contextlib.ExitStack() as all:
+        listening = all.enter_context(contextlib.closing(serving.listen(host, port)))
+        url = serving.url_of(listening)
+        if not no_server:
+            all.enter_context(_networks(page.worker, server, model_repository, flavour, options))
+        all.enter_context(page.working())
+
+        def ready() -> None:
+            click.echo(f"the page is at {url}/")
+            click.echo(f"its data is in {store.folder}")
+            if link := program.first_link(store, url):
+                click.echo(f"\nopen this once to become the first admin:\n  {link}")
+            click.echo(f"\n{NOTICE}\nCtrl-C stops it.")
+
+        page.server(proxy, ready).run(sockets=[listening])
+    click.echo("stopped")
+
+
+@contextlib.contextmanager
+def _networks(
+    worker: Worker,
+    server: str | None,
+    model_repository: Path | None,
+    flavour: str | None,
+    options: ConnectionOptions,
+) -> Iterator[None]:
+    """Give the worker a server to ask; one that starts here takes its time beside the page."""
+    if server:
+        with make_client(server, options, timeout=_TIMEOUT, retry_for=_AWAY) as client:
+            worker.use(client)
+            yield
+        return
+    over = threading.Event()
+
+    def run() -> None:
+        try:
+            from allclient.local import LocalServer
+
+            worker.explain("The networks are starting; new fields wait a moment.")
+            with (
+                LocalServer(model_repository, flavour, notify=worker.explain) as started,
+                make_client(
+                    started.grpc_address, options, timeout=_TIMEOUT, retry_for=_AWAY, local=True
+                ) as client,
+            ):
+                worker.use(client)
+                over.wait()
+        except (AllclientError, ImportError) as error:
+            worker.explain(f"The networks cannot start; new fields wait, review works. {error}")
+
+    # The server ends with the thread that started it, so the thread stays.
+    thread = threading.Thread(target=run, name="allclient-web-server")
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()

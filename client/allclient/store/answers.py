@@ -1,0 +1,83 @@
+"""Turns ``Result`` into a row of the store, and back."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from allclient.contract import BACKBONES, SUBTYPES, Backbone, Label, ReviewReason, Subtype
+from allclient.result import Result
+from allclient.store.schema import Answer, Field
+from allclient.store.schema import Cell as CellRow
+
+
+def row_of(field_id: int, result: Result) -> Answer:
+    """Return the row that keeps a result."""
+    return Answer(
+        field_id=field_id,
+        model_version=result.model_version,
+        label=result.label.value,
+        subtype=result.subtype.value,
+        probability=float(result.probability),
+        probabilities=_plain(result.probabilities),
+        backbone_probabilities={
+            backbone.value: _plain(result.backbone_probabilities[backbone])
+            for backbone in BACKBONES
+            if backbone in result.backbone_probabilities
+        },
+        votes={b.value: result.votes[b].value for b in BACKBONES if b in result.votes},
+        review=[reason.value for reason in result.review],
+        ood_score=float(result.ood_score),
+        heatmap=[[round(float(value), 4) for value in row] for row in result.heatmap],
+        leukocytes=result.leukocytes,
+        malignant_leukocytes=result.malignant_leukocytes,
+        um_per_pixel=result.um_per_pixel,
+    )
+
+
+def cells_of(field: Field, result: Result) -> list[CellRow]:
+    """Return the rows that keep a result's cells; none if they were not asked for."""
+    return [
+        CellRow(
+            case_id=field.case_id,
+            field_id=field.id,
+            number=number,
+            x=float(cell.x),
+            y=float(cell.y),
+            width=float(cell.width),
+            height=float(cell.height),
+            probabilities=_plain(cell.probabilities),
+            area_share=float(cell.area_share),
+            agreement=float(cell.agreement),
+            subtype=cell.subtype.value,
+            probability=float(cell.probability),
+            shown_as=cell.subtype.value,
+        )
+        for number, cell in enumerate(result.cells or ())
+    ]
+
+
+def result_of(answer: Answer) -> Result:
+    """Return the result that a row keeps, without its cells; the heat map has four digits."""
+    return Result(
+        label=Label(answer.label),
+        subtype=Subtype(answer.subtype),
+        probabilities=_probabilities(answer.probabilities),
+        backbone_probabilities={
+            Backbone(name): _probabilities(values)
+            for name, values in answer.backbone_probabilities.items()
+        },
+        votes={Backbone(name): Subtype(subtype) for name, subtype in answer.votes.items()},
+        review=tuple(ReviewReason(reason) for reason in answer.review),
+        ood_score=answer.ood_score,
+        heatmap=np.array(answer.heatmap, dtype=np.float32),
+        model_version=answer.model_version,
+        um_per_pixel=answer.um_per_pixel,
+    )
+
+
+def _plain(probabilities: dict[Subtype, float]) -> dict[str, float]:
+    return {subtype.value: float(probabilities[subtype]) for subtype in SUBTYPES}
+
+
+def _probabilities(values: dict[str, float]) -> dict[Subtype, float]:
+    return {subtype: values[subtype.value] for subtype in SUBTYPES}

@@ -1,0 +1,99 @@
+"""Opens the database, has writers take turns, and migrates it."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any, Final
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from allclient.errors import ConfigurationError
+
+_BUSY: Final = 30.0
+"""Seconds that a SQLite writer waits for its turn."""
+
+_TURN: Final = 0x616C6C63
+"""The key of PostgreSQL's advisory lock for the writers of one database."""
+
+
+def open_engine(url: str) -> Engine:
+    """Open an engine for SQLite or PostgreSQL. Raises ConfigurationError for other addresses."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise ConfigurationError("the address of the database is not a URL") from error
+    kind = parsed.get_backend_name()
+    if kind == "sqlite":
+        engine = create_engine(parsed, connect_args={"timeout": _BUSY})
+        event.listen(engine, "connect", _prepare_sqlite)
+    elif kind == "postgresql":
+        engine = create_engine(
+            parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_size=20
+        )
+    else:
+        raise ConfigurationError(f"the store keeps its data in SQLite or PostgreSQL, not in {kind}")
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def writing(engine: Engine) -> Engine:
+    """Return the engine for transactions that write: one at a time, from their beginning."""
+    return engine.execution_options(writes=True)
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _: Any) -> None:
+    connection.isolation_level = None  # sqlite3 begins no transactions of its own
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")  # what was accepted survives a power cut
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _begin(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("writes", False)
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    elif writes:
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _TURN})
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    return config
+
+
+def migrate(engine: Engine, revision: str = "head") -> None:
+    """Bring the tables up to ``revision``, in one transaction."""
+    _run(engine, lambda config: command.upgrade(config, revision))
+
+
+def downgrade(engine: Engine, revision: str) -> None:
+    """Bring the tables down to ``revision``; "base" removes them all."""
+    _run(engine, lambda config: command.downgrade(config, revision))
+
+
+def _run(engine: Engine, step: Any) -> None:
+    config = _config()
+    try:
+        with writing(engine).begin() as connection:
+            config.attributes["connection"] = connection
+            step(config)
+    except SQLAlchemyError as error:
+        raise ConfigurationError(
+            f"the tables of {engine.url.render_as_string(hide_password=True)} cannot be made: "
+            f"{getattr(error, 'orig', None) or error}"
+        ) from error
+
+
+def revisions(engine: Engine) -> tuple[str | None, str | None]:
+    """Return the revision that the tables have, and the one that this program needs."""
+    with engine.connect() as connection:
+        present = MigrationContext.configure(connection).get_current_revision()
+    return present, ScriptDirectory.from_config(_config()).get_current_head()

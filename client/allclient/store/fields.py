@@ -1,0 +1,170 @@
+"""Keeps fields: a file accepted into a case, and the answer or failure that follows."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Collection, Sequence
+
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import Session, joinedload, selectinload
+
+from allclient.errors import AllclientError, NotFoundError, RefusedError
+from allclient.result import Result
+from allclient.store import answers, audit, cases, urgency
+from allclient.store.actor import SYSTEM, Actor
+from allclient.store.files import Incoming
+from allclient.store.schema import Field, File, Verification
+from allclient.store.store import Store
+from allclient.store.words import FieldState
+
+_LONGEST_NAME = 150
+
+
+def accept(
+    store: Store, actor: Actor, case_id: int, name: str, incoming: Incoming
+) -> tuple[Field, bool]:
+    """Return the field of a finished file in a case, and whether it is new there.
+
+    Once this returns, the file and its field are on the disk and survive a crash.
+    """
+    store.files.keep(incoming)
+    with store.write() as session:
+        cases.get_open(session, case_id)
+        present = session.scalar(
+            select(Field).where(Field.case_id == case_id, Field.digest == incoming.digest)
+        )
+        if present is not None:
+            return present, False
+        store.files.keep(incoming)  # a deletion may have come between
+        if session.get(File, incoming.digest) is None:
+            session.add(
+                File(digest=incoming.digest, size=incoming.size, media_type=incoming.media_type)
+            )
+            session.flush()
+        field = Field(
+            case_id=case_id,
+            digest=incoming.digest,
+            name=shown_name(name),
+            state=FieldState.WAITING.value,
+            created_by=actor.name,
+        )
+        session.add(field)
+        session.flush()
+        audit.append(
+            session, actor, "field.uploaded", f"field:{field.id}", {"sha256": field.digest}
+        )
+    return field, True
+
+
+def shown_name(name: str) -> str:
+    """Return the last part of a name that a browser sent, without control characters."""
+    last = name.replace("\\", "/").rstrip("/").rpartition("/")[2]
+    clean = "".join(c for c in last if unicodedata.category(c)[0] != "C").strip()
+    return clean[-_LONGEST_NAME:] or "unnamed"
+
+
+def get(session: Session, field_id: int) -> Field:
+    """Return a field with its answer, its file and its verifications."""
+    field = session.scalar(
+        select(Field)
+        .where(Field.id == field_id)
+        .options(
+            joinedload(Field.answer),
+            joinedload(Field.file),
+            joinedload(Field.case),
+            selectinload(Field.verifications),
+        )
+        .execution_options(populate_existing=True)  # also what the session knew in part
+    )
+    if field is None:
+        raise NotFoundError("there is no such field; its case may have been deleted")
+    return field
+
+
+def by_need(
+    session: Session, case_id: int, *, limit: int, offset: int = 0, reader: int | None = None
+) -> Sequence[Field]:
+    """The fields of a case: those not verified first, and of these the most urgent first.
+
+    With ``reader``, the id of a person, those that this person has not verified come first.
+    """
+    done: ColumnElement[bool] = Field.verdict != ""
+    if reader is not None:
+        done = (
+            select(Verification.id)
+            .where(Verification.field_id == Field.id, Verification.user_id == reader)
+            .exists()
+        )
+    return session.scalars(
+        select(Field)
+        .where(Field.case_id == case_id)
+        .order_by(done, Field.urgency.desc(), Field.id)
+        .limit(limit)
+        .offset(offset)
+        .options(joinedload(Field.answer))
+    ).all()
+
+
+def count(session: Session, case_id: int) -> int:
+    """Return how many fields a case has."""
+    return session.scalar(select(func.count(Field.id)).where(Field.case_id == case_id)) or 0
+
+
+def waiting(session: Session, *, limit: int, but: Collection[int] = ()) -> Sequence[Field]:
+    """Return the fields that wait longest for the backbones, without those in ``but``."""
+    return session.scalars(
+        select(Field)
+        .where(Field.state == FieldState.WAITING.value, Field.id.not_in(but))
+        .order_by(Field.id)
+        .limit(limit)
+    ).all()
+
+
+def record_answer(store: Store, field_id: int, result: Result) -> bool:
+    """Keep the answer of a field that waits; return False if it is gone or has one."""
+    with store.write() as session:
+        field = session.get(Field, field_id)
+        if field is None or field.state != FieldState.WAITING.value:
+            return False
+        session.add(answers.row_of(field_id, result))
+        session.add_all(answers.cells_of(field, result))
+        field.state = FieldState.ANSWERED.value
+        field.urgency = urgency.urgency_of(result)
+        field.error_code = field.error_message = None
+        audit.append(
+            session,
+            SYSTEM,
+            "field.answered",
+            f"field:{field_id}",
+            {
+                "label": result.label.value,
+                "subtype": result.subtype.value,
+                "review": [reason.value for reason in result.review],
+                "model_version": result.model_version,
+            },
+        )
+    return True
+
+
+def record_failure(store: Store, field_id: int, error: AllclientError) -> bool:
+    """Keep why a field has no answer; return False if it is gone or has one."""
+    with store.write() as session:
+        field = session.get(Field, field_id)
+        if field is None or field.state != FieldState.WAITING.value:
+            return False
+        field.state = FieldState.FAILED.value
+        field.urgency = urgency.FAILED
+        field.error_code, field.error_message = error.code, str(error)
+        audit.append(session, SYSTEM, "field.failed", f"field:{field_id}", {"code": error.code})
+    return True
+
+
+def try_again(session: Session, actor: Actor, field_id: int) -> Field:
+    """Let a field that failed wait for the backbones once more."""
+    field = get(session, field_id)
+    cases.get_open(session, field.case_id)
+    if field.state != FieldState.FAILED.value:
+        raise RefusedError("only a field that failed is read again")
+    field.state = FieldState.WAITING.value
+    audit.append(session, actor, "field.tried_again", f"field:{field_id}")
+    return field

@@ -1,0 +1,152 @@
+"""Keeps files by the SHA-256 of their content, in a folder or at any fsspec address.
+
+A file is received into the local folder ``incoming`` first, where it is counted and hashed; its
+name never becomes a path. What stands in the store is whole: it appears by one rename in a folder,
+or by one put at an object store.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import fsspec
+
+from allclient.errors import NotFoundError, RefusedError, StoreError
+from allclient.store import media
+
+_LEFT_BEHIND: Final = 24 * 3600.0
+"""Seconds after which a file in ``incoming`` belongs to a process that is gone."""
+
+_REPLACED: Final = {"file", "local"}
+
+
+class Incoming:
+    """A file on its way in. ``write`` raises RefusedError beyond ``max_bytes``."""
+
+    def __init__(self, path: Path, descriptor: int, max_bytes: int) -> None:
+        self.path = path
+        self.size = 0
+        self._file = os.fdopen(descriptor, "wb")
+        self._max_bytes = max_bytes
+        self._hash = hashlib.sha256()
+        self._start = b""
+
+    def write(self, chunk: bytes) -> None:
+        """Take in a piece. Raises RefusedError beyond ``max_bytes``."""
+        self.size += len(chunk)
+        if self.size > self._max_bytes:
+            raise RefusedError(f"the file is larger than {self._max_bytes / 1e6:.0f} MB")
+        self._start = (self._start + chunk[: media.START])[: media.START]
+        self._hash.update(chunk)
+        self._file.write(chunk)
+
+    def finish(self) -> None:
+        """Put everything on the disk. Raises RefusedError for all but images."""
+        self.media_type = media.media_type(self._start)
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of what was written."""
+        return self._hash.hexdigest()
+
+    def close(self) -> None:
+        """Close and remove the file."""
+        self._file.close()
+        self.path.unlink(missing_ok=True)
+
+
+class Files:
+    """``url`` is a folder, or an fsspec address such as ``s3://bucket/folder``."""
+
+    def __init__(self, url: str, incoming: Path) -> None:
+        self._incoming = incoming
+        self._incoming.mkdir(parents=True, exist_ok=True)
+        try:
+            self._system, self._root = fsspec.core.url_to_fs(url)
+        except (ValueError, ImportError) as error:
+            raise StoreError(f"files cannot be kept at {url!r}: {error}") from error
+        protocol = self._system.protocol
+        names = {protocol} if isinstance(protocol, str) else set(protocol)
+        self._local = bool(names & _REPLACED)
+
+    @contextlib.contextmanager
+    def receive(self, max_bytes: int) -> Iterator[Incoming]:
+        """Open a file to write to; it is gone at the end of the block unless it was kept."""
+        descriptor, name = tempfile.mkstemp(dir=self._incoming)
+        incoming = Incoming(Path(name), descriptor, max_bytes)
+        try:
+            yield incoming
+        finally:
+            incoming.close()
+
+    def keep(self, incoming: Incoming) -> None:
+        """Put a finished file in its place. To keep it again changes nothing."""
+        place = self._place(incoming.digest)
+        if self._system.exists(place):
+            return
+        if not incoming.path.exists():
+            raise StoreError("the file was deleted here in the meantime; upload it again")
+        if not self._local:
+            self._system.makedirs(self._system._parent(place), exist_ok=True)
+            self._system.put_file(str(incoming.path), place)
+            return
+        target = Path(place)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        incoming.path.replace(target)
+        for folder in (target.parent, target.parent.parent, target.parent.parent.parent):
+            _sync(folder)
+
+    def read(self, digest: str) -> bytes:
+        """Return a file's bytes, held against its digest. Raises NotFoundError and StoreError."""
+        try:
+            data: Any = self._system.cat_file(self._place(digest))
+        except FileNotFoundError as error:
+            raise NotFoundError(f"the file {digest[:12]} is not in the store any more") from error
+        assert isinstance(data, bytes)
+        if hashlib.sha256(data).hexdigest() != digest:
+            raise StoreError(f"the file {digest[:12]} in the store is damaged; restore a backup")
+        return data
+
+    def exists(self, digest: str) -> bool:
+        """Return whether the file is kept."""
+        return bool(self._system.exists(self._place(digest)))
+
+    def delete(self, digest: str) -> None:
+        """Delete the file, if it is kept."""
+        with contextlib.suppress(FileNotFoundError):
+            self._system.rm_file(self._place(digest))
+
+    def sweep(self) -> int:
+        """Remove what processes that ended left in ``incoming``; return how many files."""
+        old = time.time() - _LEFT_BEHIND
+        removed = 0
+        for path in self._incoming.iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                if path.stat().st_mtime < old:
+                    path.unlink()
+                    removed += 1
+        return removed
+
+    def _place(self, digest: str) -> str:
+        if len(digest) != 64 or set(digest) - set("0123456789abcdef"):
+            raise NotFoundError("a file is named by its SHA-256")
+        return f"{self._root}/{digest[:2]}/{digest[2:4]}/{digest}"
+
+
+def _sync(folder: Path) -> None:
+    """Put the rename itself on the disk as well."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,179 @@
+"""Holds what the blocking and the asyncio transport both do; neither waits for anything here.
+
+``OneImage`` makes the request of one image, reads its answer and decides on another try. The
+questions about a server are generators: they yield each ``Ask``, are sent its answer and return
+what they made of all answers. A transport makes the calls, in its own way of waiting.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Callable, Generator
+from typing import Any, NamedTuple, TypeVar
+
+from tritonclient.utils import InferenceServerException
+
+from allclient.errors import AllclientError, ConfigurationError
+from allclient.result import Result
+from allclient.transport.codec import decode, encode
+from allclient.transport.health import Health, ServerMetadata, contract_problems, gives_cells
+from allclient.transport.options import Connection
+from allclient.transport.owned import Owned
+from allclient.transport.question import Question
+from allclient.transport.riding import Presence, Tries
+from allclient.transport.status import translate, translate_local
+
+_log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+class Ask(NamedTuple):
+    """One call that asks a server about itself."""
+
+    method: str
+    """The name of the call in tritonclient, blocking and asyncio alike."""
+    arguments: tuple[str, ...] = ()
+
+
+Exchange = Generator[Ask, Any, T]
+"""Yields calls, is sent their answers (or thrown their errors) and returns what they say."""
+
+
+def server_metadata() -> Exchange[ServerMetadata]:
+    """Ask for the server's name, version and extensions."""
+    metadata = yield Ask("get_server_metadata")
+    return ServerMetadata(metadata.name, metadata.version, tuple(metadata.extensions))
+
+
+def models() -> Exchange[dict[str, str]]:
+    """Ask for the version of each model that is ready, by name."""
+    index = yield Ask("get_model_repository_index")
+    return {model.name: model.version for model in index.models if model.state == "READY"}
+
+
+def counts() -> Exchange[dict[str, tuple[int, int]]]:
+    """Ask how many requests each model has answered and failed at, by name."""
+    statistics = yield Ask("get_inference_statistics")
+    return {
+        model.name: (model.inference_stats.success.count, model.inference_stats.fail.count)
+        for model in statistics.model_stats
+    }
+
+
+def health(connection: Connection) -> Exchange[Health]:
+    """Ask what the server says about itself and about the model of ``connection``."""
+    model = connection.model
+    live = yield Ask("is_server_live")
+    ready = yield Ask("is_server_ready")
+    problems: tuple[str, ...] = ()
+    versions: tuple[str, ...] = ()
+    model_ready = cells = False
+    try:
+        model_ready = yield Ask("is_model_ready", (model,))
+        metadata = yield Ask("get_model_metadata", (model,))
+        versions = tuple(metadata.versions)
+        problems = contract_problems(metadata)
+        cells = gives_cells(metadata)
+    except AllclientError as error:
+        problems = (str(error),)
+    return Health(
+        address=connection.address,
+        live=live,
+        ready=ready,
+        model=model,
+        model_ready=model_ready,
+        model_versions=versions,
+        server=(yield from server_metadata()),
+        problems=problems,
+        cells=cells,
+    )
+
+
+class BaseTransport(Owned):
+    """What a transport knows of its server, whichever way it waits."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__()
+        self.connection = connection
+        self._headers = connection.metadata()
+        self._presence = Presence()
+        self._closed = False
+
+    def check_open(self) -> None:
+        """Check that the client may be used.
+
+        Raises:
+            ConfigurationError: it is closed, or this is a forked child.
+        """
+        self.check_owner()
+        if self._closed:
+            raise ConfigurationError("this client is closed")
+
+    def _one(self, image: bytes, question: Question) -> OneImage:
+        return OneImage(
+            image, question, self.connection, self._headers, self._presence, self.check_open
+        )
+
+    def _translated(self, error: InferenceServerException) -> AllclientError:
+        if self._closed:  # which cancels what is in flight
+            return ConfigurationError("this client is closed")
+        return translate(error, self.connection.address, self.connection.model)
+
+    def _translated_local(self, error: Exception) -> AllclientError:
+        if self._closed:  # just now
+            return ConfigurationError("this client is closed")
+        return translate_local(error, self.connection.address)
+
+
+class OneImage:
+    """One image on its way: its request, its tries and its result."""
+
+    def __init__(
+        self,
+        image: bytes,
+        question: Question,
+        connection: Connection,
+        headers: dict[str, str],
+        presence: Presence,
+        check_open: Callable[[], None],
+    ) -> None:
+        self._question = question
+        self._connection = connection
+        self._presence = presence
+        self._check_open = check_open
+        self._tries = Tries(connection, presence)
+        self.request: dict[str, Any] = {
+            "model_name": connection.model,
+            "inputs": encode(image),
+            "request_id": uuid.uuid4().hex,
+            "client_timeout": connection.timeout,
+            "headers": headers,
+            **question.arguments(),
+        }
+
+    @property
+    def alone(self) -> bool:
+        """Whether the next try needs the server for itself."""
+        return self._tries.alone
+
+    def pause_after(self, error: InferenceServerException) -> float:
+        """Return the seconds to wait before the next try.
+
+        Raises:
+            AllclientError: there is none.
+        """
+        self._check_open()  # closing a client fails the calls in flight
+        pause = self._tries.pause_after(error)
+        _log.info("%s: next try in %.1f s (%s)", self._connection.address, pause, error)
+        return pause
+
+    def result(self, answer: Any) -> Result:
+        """Return what the answer says.
+
+        Raises:
+            ProtocolError: it breaks the contract.
+        """
+        self._presence.answered()
+        return decode(answer, self.request["request_id"], self._question)

@@ -1,0 +1,1 @@
+"""Runs the web page: upload fields, look at them, verify the answers. Needs the extra ``web``."""

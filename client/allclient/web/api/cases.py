@@ -1,0 +1,73 @@
+"""Serves cases over HTTP."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+
+from allclient.store import Store, cases, fields
+from allclient.web.api.models import CaseIn, CaseOut, FieldOut, Id
+from allclient.web.people import Admin, Anybody
+
+router = APIRouter(prefix="/cases")
+
+Limit = Annotated[int, Query(ge=1, le=500)]
+Before = Annotated[int | None, Query(ge=1, le=2**31 - 1)]
+Offset = Annotated[int, Query(ge=0, le=10**6)]
+
+
+@router.get("")
+def list_cases(
+    request: Request, person: Anybody, limit: Limit = 50, before: Before = None
+) -> list[CaseOut]:
+    """Return the newest cases first; ``before`` is the id of the last one seen."""
+    store: Store = request.app.state.store
+    with store.read() as session:
+        found = cases.newest(session, limit=limit, before=before)
+        counts = cases.counts(session, [case.id for case in found])
+    return [CaseOut.of(case, counts[case.id]) for case in found]
+
+
+@router.post("", status_code=201)
+def make_case(request: Request, person: Anybody, case: CaseIn) -> CaseOut:
+    """Return a new case without fields."""
+    store: Store = request.app.state.store
+    with store.write() as session:
+        return CaseOut.of(cases.make(session, person.actor, case.name), cases.Count())
+
+
+@router.get("/{case_id}")
+def get_case(request: Request, person: Anybody, case_id: Id) -> CaseOut:
+    """Return one case, and how far its fields have come."""
+    store: Store = request.app.state.store
+    with store.read() as session:
+        return CaseOut.of(cases.get(session, case_id), cases.counts(session, [case_id])[case_id])
+
+
+@router.patch("/{case_id}")
+def rename_case(request: Request, person: Anybody, case_id: Id, case: CaseIn) -> CaseOut:
+    """Give a case another name."""
+    store: Store = request.app.state.store
+    with store.write() as session:
+        renamed = cases.rename(session, person.actor, case_id, case.name)
+        return CaseOut.of(renamed, cases.counts(session, [case_id])[case_id])
+
+
+@router.delete("/{case_id}", status_code=204)
+def delete_case(request: Request, person: Admin, case_id: Id) -> None:
+    """Delete a case with its fields, answers, verifications and files. For admins."""
+    store: Store = request.app.state.store
+    cases.delete(store, person.actor, case_id)
+
+
+@router.get("/{case_id}/fields")
+def list_fields(
+    request: Request, person: Anybody, case_id: Id, limit: Limit = 100, offset: Offset = 0
+) -> list[FieldOut]:
+    """Return the fields of a case; those not verified come first, the most urgent before all."""
+    store: Store = request.app.state.store
+    with store.read() as session:
+        cases.get(session, case_id)
+        found = fields.by_need(session, case_id, limit=limit, offset=offset)
+    return [FieldOut.of(field) for field in found]

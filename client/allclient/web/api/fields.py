@@ -1,0 +1,145 @@
+"""Serves fields over HTTP: uploaded, looked at, verified."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
+
+from allclient.errors import RefusedError
+from allclient.store import Store, cases, fields, verifications
+from allclient.store.schema import Field
+from allclient.web import views
+from allclient.web.api.models import (
+    FieldOut,
+    FieldWithHistory,
+    Id,
+    VerificationIn,
+    VerificationOut,
+)
+from allclient.web.people import Anybody
+from allclient.web.settings import Settings
+from allclient.web.worker import Worker
+
+router = APIRouter()
+
+_UPLOAD: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+_PICTURE: dict[str, Any] = {"content": {"image/jpeg": {}}}
+_KEPT_FOR = "private, max-age=600"
+
+
+@router.post("/cases/{case_id}/fields", status_code=201, openapi_extra=_UPLOAD)
+async def upload_field(
+    request: Request,
+    response: Response,
+    person: Anybody,
+    case_id: Id,
+    name: Annotated[str, Query(max_length=1000)] = "",
+) -> FieldOut:
+    """Add one encoded image, the body of the request, to a case.
+
+    When this has answered, the file is safe and waits for the networks. The answer is 200 instead
+    of 201, with ``new`` false, where the case has the same file already.
+    """
+    store: Store = request.app.state.store
+    settings: Settings = request.app.state.settings
+    worker: Worker = request.app.state.worker
+    if request.headers.get("content-type") != "application/octet-stream":
+        raise RefusedError("a file is sent as application/octet-stream")
+    if int(request.headers.get("content-length") or 0) > settings.max_upload:
+        raise RefusedError(f"the file is larger than {settings.max_upload / 1e6:.0f} MB")
+
+    def check() -> None:
+        with store.read() as session:
+            cases.get(session, case_id)
+
+    await run_in_threadpool(check)
+    with store.files.receive(settings.max_upload) as incoming:
+        async for chunk in request.stream():
+            await run_in_threadpool(incoming.write, chunk)
+        await run_in_threadpool(incoming.finish)
+        field, new = await run_in_threadpool(
+            fields.accept, store, person.actor, case_id, name, incoming
+        )
+    worker.wake()
+    response.status_code = 201 if new else 200
+    return FieldOut.of(field, answer=False, new=new)
+
+
+@router.get("/fields/{field_id}")
+def get_field(request: Request, person: Anybody, field_id: Id) -> FieldWithHistory:
+    """Return one field, its answer and what people said of it."""
+    store: Store = request.app.state.store
+    with store.read() as session:
+        field = fields.get(session, field_id)
+    return _with_history(field)
+
+
+@router.post("/fields/{field_id}/verifications", status_code=201)
+def verify_field(
+    request: Request, person: Anybody, field_id: Id, said: VerificationIn
+) -> FieldWithHistory:
+    """Say what a field shows. 409 where somebody else changed it since ``seen``."""
+    store: Store = request.app.state.store
+    with store.write() as session:
+        field = verifications.verify(
+            session,
+            person.actor,
+            field_id,
+            seen=said.seen,
+            verdict=said.verdict,
+            subtype=said.subtype,
+            comment=said.comment,
+        )
+    return _with_history(field)
+
+
+@router.post("/fields/{field_id}/retry")
+def retry_field(request: Request, person: Anybody, field_id: Id) -> FieldOut:
+    """Let a field that failed be read again."""
+    store: Store = request.app.state.store
+    worker: Worker = request.app.state.worker
+    with store.write() as session:
+        field = fields.try_again(session, person.actor, field_id)
+    worker.wake()
+    return FieldOut.of(field)
+
+
+@router.get("/fields/{field_id}/picture", response_class=Response, responses={200: _PICTURE})
+def field_picture(
+    request: Request, person: Anybody, field_id: Id, thumbnail: bool = False
+) -> Response:
+    """Return the field as a JPEG without metadata, upright; small with ``thumbnail``."""
+    store: Store = request.app.state.store
+    with store.read() as session:
+        digest = fields.get(session, field_id).digest
+    shown = views.picture(store, digest, thumbnail=thumbnail)
+    return Response(shown, media_type="image/jpeg", headers={"cache-control": _KEPT_FOR})
+
+
+@router.get("/fields/{field_id}/file", response_class=Response)
+def field_file(request: Request, person: Anybody, field_id: Id) -> Response:
+    """Return the file as it was uploaded, as a download."""
+    store: Store = request.app.state.store
+    with store.read() as session:
+        field = fields.get(session, field_id)
+    ending = field.file.media_type.rpartition("/")[2]
+    disposition = f'attachment; filename="field-{field.id}.{ending}"'
+    return Response(
+        store.files.read(field.digest),
+        media_type=field.file.media_type,
+        headers={"content-disposition": disposition},
+    )
+
+
+def _with_history(field: Field) -> FieldWithHistory:
+    return FieldWithHistory(
+        **dict(FieldOut.of(field)),
+        verifications=[VerificationOut.model_validate(v) for v in field.verifications],
+    )

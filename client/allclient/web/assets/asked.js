@@ -1,0 +1,34 @@
+// Requests to our own HTTP interface, with the token that shows that this page sends them.
+const page = document.documentElement.dataset;
+
+export const base = page.base;
+
+export class Refused extends Error {
+  constructor(status, message) {
+    super(message);
+    this.status = status;
+  }
+}
+
+export async function ask(method, path, { json, file, signal } = {}) {
+  const headers = { "X-CSRF-Token": page.csrf, Accept: "application/json" };
+  if (json) headers["Content-Type"] = "application/json";
+  if (file) headers["Content-Type"] = "application/octet-stream";
+  const body = json ? JSON.stringify(json) : file;
+  let answer;
+  try {
+    answer = await fetch(`${base}/api/v1${path}`, { method, headers, body, signal });
+  } catch (error) {
+    throw new Refused(0, "the program does not answer; is it still running?");
+  }
+  if (answer.status === 204) return null;
+  const said = await answer.json().catch(() => ({}));
+  if (!answer.ok) throw new Refused(answer.status, said.error?.message ?? `error ${answer.status}`);
+  return said;
+}
+
+export async function piece(path) {
+  const answer = await fetch(`${base}${path}`, { headers: { Accept: "text/html" } });
+  if (!answer.ok) throw new Refused(answer.status, `this cannot be shown (${answer.status})`);
+  return answer.text();
+}

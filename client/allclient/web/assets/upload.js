@@ -1,0 +1,143 @@
+// Files on their way to a case: a few at a time, each told by name when it is broken.
+import { ask, base } from "./asked.js";
+
+const AT_ONCE = 4;
+const LOOK = 3000; // milliseconds
+const AT_A_LOOK = 10;
+
+export class Uploads {
+  constructor(caseId) {
+    this.caseId = caseId;
+    this.queue = [];
+    this.running = 0;
+    this.sent = this.again = this.refused = 0;
+    this.total = 0;
+    this.waiting = new Map(); // the fields that the networks have not read, by id
+    this.settled = new Map(); // read before the answer to their upload was here
+    this.box = document.getElementById("uploads");
+    this.listen();
+  }
+
+  listen() {
+    const events = new EventSource(`${base}/api/v1/cases/${this.caseId}/events`);
+    events.addEventListener("field", (event) => {
+      const field = JSON.parse(event.data);
+      this.settle(field.field, field.name, field.state, field.message);
+    });
+    setInterval(() => this.look(), LOOK);
+  }
+
+  settle(id, name, state, message) {
+    if (!this.waiting.delete(id)) this.settled.set(id, state);
+    if (state === "failed") this.problem(name, message);
+    this.say();
+  }
+
+  // An event is missed before the stream is open, and while it is broken.
+  async look() {
+    for (const id of [...this.waiting.keys()].slice(0, AT_A_LOOK)) {
+      try {
+        const field = await ask("GET", `/fields/${id}`);
+        if (field.state !== "waiting" && this.waiting.has(id)) {
+          this.settle(id, field.name, field.state, field.error?.message);
+        }
+      } catch (error) {
+        if (error.status === 404) this.waiting.delete(id); // deleted in the meantime
+        else return;
+      }
+    }
+  }
+
+  add(files) {
+    for (const file of files) if (!file.name.startsWith(".")) this.queue.push(file);
+    this.total += files.length;
+    this.say();
+    while (this.running < AT_ONCE && this.queue.length) this.next();
+  }
+
+  async next() {
+    this.running += 1;
+    while (this.queue.length) await this.send(this.queue.shift());
+    this.running -= 1;
+    this.say();
+  }
+
+  // A ZIP archive is one request, and its answer tells of each file in it.
+  async sendArchive(file) {
+    const members = await ask("POST", `/cases/${this.caseId}/archives`, { file });
+    this.total += members.length - 1;
+    for (const { name, field, error } of members) {
+      if (field) this.count(field);
+      else {
+        this.refused += 1;
+        this.problem(name, error.message);
+      }
+    }
+  }
+
+  count(field) {
+    if (field.new) this.sent += 1;
+    else this.again += 1;
+    if (field.state === "waiting" && !this.settled.has(field.id)) this.waiting.set(field.id, field);
+  }
+
+  async send(file) {
+    try {
+      if (/\.zip$/i.test(file.name)) {
+        await this.sendArchive(file);
+        this.say();
+        return;
+      }
+      const path = `/cases/${this.caseId}/fields?name=${encodeURIComponent(file.name)}`;
+      const field = await ask("POST", path, { file });
+      this.count(field);
+    } catch (error) {
+      this.refused += 1;
+      this.problem(file.name, error.message);
+    }
+    this.say();
+  }
+
+  problem(name, message) {
+    const line = document.createElement("li");
+    line.textContent = `${name}: ${message}`;
+    document.getElementById("problems").append(line);
+    this.box.hidden = false;
+  }
+
+  say() {
+    const done = this.sent + this.again + this.refused;
+    const parts = [`${this.sent + this.again} of ${this.total} files uploaded`];
+    if (this.again) parts.push(`${this.again} were here already`);
+    if (this.refused) parts.push(`${this.refused} refused`);
+    if (this.waiting.size) parts.push(`${this.waiting.size} being read`);
+    if (this.total || this.settled.size) this.box.hidden = false;
+    document.getElementById("uploaded").textContent = this.total ? parts.join(", ") + "." : "New answers came in.";
+    const progress = document.getElementById("progress");
+    progress.max = Math.max(1, 2 * this.total);
+    progress.value = 2 * done - this.waiting.size;
+    document.getElementById("reload").hidden = done < this.total;
+  }
+}
+
+// All files of what was dropped, folders with everything in them.
+export async function dropped(transfer) {
+  const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
+  if (!entries.length) return [...transfer.files];
+  const files = [];
+  for (const entry of entries) await walk(entry, files);
+  return files;
+}
+
+async function walk(entry, files) {
+  if (entry.isFile) {
+    files.push(await new Promise((resolve, reject) => entry.file(resolve, reject)));
+    return;
+  }
+  const reader = entry.createReader();
+  for (;;) {
+    const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
+    if (!some.length) return;
+    for (const inside of some) await walk(inside, files);
+  }
+}

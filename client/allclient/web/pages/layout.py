@@ -1,0 +1,61 @@
+"""Holds templates, and what every one of them may use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+from fastapi import Request
+from fastapi.templating import Jinja2Templates
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.responses import Response
+
+from allclient.cases import CASE_REASONS
+from allclient.cases.formats import share_text
+from allclient.store.schema import Cell
+from allclient.web import reasons
+from allclient.web.people import Visitor
+
+
+def boxed(cell: Cell) -> list[object]:
+    """Return a cell as the picture's boxes need it."""
+    return [cell.id, cell.x, cell.y, cell.width, cell.height, cell.shown_as]
+
+
+ENVIRONMENT: Final = Environment(
+    loader=PackageLoader("allclient.web"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+ENVIRONMENT.globals["NOTICE"] = reasons.NOTICE
+ENVIRONMENT.filters["in_words"] = reasons.in_words
+ENVIRONMENT.filters["sentence"] = reasons.sentence
+ENVIRONMENT.filters["share"] = share_text
+ENVIRONMENT.filters["case_reason"] = CASE_REASONS.__getitem__
+ENVIRONMENT.filters["box"] = boxed
+ENVIRONMENT.filters["percent"] = lambda share: f"{100 * share:.1f}%"
+_TEMPLATES: Final = Jinja2Templates(env=ENVIRONMENT)
+
+VIEWER: Final = Path("openseadragon/build/openseadragon/openseadragon.min.js")
+
+
+def render(
+    request: Request,
+    template: str,
+    visitor: Visitor | None,
+    *,
+    status: int = 200,
+    **values: Any,
+) -> Response:
+    """Return a page for somebody, or for nobody who is known."""
+    state = request.app.state
+    shared = {
+        "base": state.settings.root_path,
+        "visitor": visitor,
+        "worker": state.worker,
+        "viewer": VIEWER,
+        "has_viewer": (state.settings.vendor / VIEWER).is_file(),
+    }
+    return _TEMPLATES.TemplateResponse(request, template, shared | values, status_code=status)

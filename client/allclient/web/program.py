@@ -1,0 +1,66 @@
+"""Puts all parts of the page together: store, worker, application and its first person."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import uvicorn
+
+from allclient.store import SYSTEM, Store, users
+from allclient.store.words import Role
+from allclient.web.app import make_app
+from allclient.web.hub import Hub
+from allclient.web.serving import make_server
+from allclient.web.settings import Settings
+from allclient.web.worker import Worker
+
+
+def default_folder() -> Path:
+    """Return where the data is if nobody names a folder."""
+    home = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(home) / "allclient"
+
+
+class Program:
+    """The page over one store; ``worker`` gets its classifier from outside, or none."""
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        self.store = store
+        self.settings = settings
+        self.hub = Hub()
+        self.worker = Worker(store, self.hub)
+        self.app = make_app(store, self.worker, self.hub, settings)
+
+    @contextlib.contextmanager
+    def working(self) -> Iterator[None]:
+        """Read waiting fields for as long as the block lasts."""
+        self.worker.start()
+        try:
+            yield
+        finally:
+            self.worker.stop()
+            self.store.close()
+
+    def server(
+        self, proxies: tuple[str, ...] = (), ready: Callable[[], None] = lambda: None
+    ) -> uvicorn.Server:
+        """Return what answers browsers; its ``run`` takes a socket of ``serving.listen``."""
+        return make_server(
+            self.app,
+            self.hub,
+            root_path=self.settings.root_path,
+            proxies=proxies,
+            ready=ready,
+        )
+
+
+def first_link(store: Store, url: str) -> str | None:
+    """Return a one-time link for the first admin; None if somebody may log in already."""
+    with store.write() as session:
+        if not users.is_empty(session):
+            return None
+        users.withdraw_invitations(session)
+        return f"{url}/welcome/{users.invite(session, SYSTEM, Role.ADMIN)}"

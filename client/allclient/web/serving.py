@@ -1,0 +1,77 @@
+"""Serves the page over HTTP, in this process and on a socket that is open before it starts."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+
+import uvicorn
+from fastapi import FastAPI
+
+from allclient.errors import ConfigurationError, PortInUseError
+from allclient.web.hub import Hub
+
+_GRACE = 3
+"""Seconds that requests may still take when the server is stopped."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens on an address; port 0 takes a free one."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=256)
+    except OSError as error:
+        if isinstance(error, socket.gaierror):
+            raise ConfigurationError(f"--host {host!r} is no address here: {error}") from error
+        raise PortInUseError(
+            f"port {port} on {host} cannot be used: {error.strerror}; name another with --port"
+        ) from error
+
+
+def url_of(listening: socket.socket, root_path: str = "") -> str:
+    """Return where a browser on this machine finds the page."""
+    host, port = listening.getsockname()[:2]
+    if host in {"0.0.0.0", "::"}:  # noqa: S104  compared, not bound
+        host = "127.0.0.1"
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}{root_path}"
+
+
+def make_server(
+    app: FastAPI,
+    hub: Hub,
+    *,
+    root_path: str = "",
+    proxies: tuple[str, ...] = (),
+    ready: Callable[[], None] = lambda: None,
+) -> uvicorn.Server:
+    """Return what answers in ``run(sockets=[...])`` until SIGINT or SIGTERM.
+
+    The handlers of both are called at the end.
+    """
+    config = uvicorn.Config(
+        app,
+        access_log=False,  # addresses of requests hold names of files
+        log_config=None,
+        server_header=False,
+        root_path=root_path,
+        proxy_headers=bool(proxies),
+        forwarded_allow_ips=list(proxies),
+        timeout_graceful_shutdown=_GRACE,
+        lifespan="off",
+    )
+    return _Server(config, hub, ready)
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, hub: Hub, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._hub = hub
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._hub.close()  # open streams of events would be waited for
+        await super().shutdown(sockets)

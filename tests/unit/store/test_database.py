@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import inspect
+
+from allclient.errors import ConfigurationError
+from allclient.store import Store, database
+from allclient.store.schema import Base
+
+
+def test_the_migrations_make_the_tables_that_the_code_uses(store: Store) -> None:
+    with store.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, Base.metadata) == []
+    present, needed = database.revisions(store.engine)
+    assert present == needed
+
+
+def test_migrations_go_down_and_up_again(store: Store) -> None:
+    database.downgrade(store.engine, "base")
+    assert inspect(store.engine).get_table_names() == ["alembic_version"]
+    database.migrate(store.engine)
+    assert set(Base.metadata.tables) <= set(inspect(store.engine).get_table_names())
+
+
+def test_a_store_opens_again_with_what_is_in_it(database_url: str, tmp_path: Path) -> None:
+    for _ in range(2):
+        Store(tmp_path / "data", database_url).close()
+
+
+@pytest.mark.parametrize("url", ["no url", "mysql://root@127.0.0.1/x"])
+def test_other_databases_are_refused(url: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"not a URL|SQLite or PostgreSQL"):
+        Store(tmp_path, url)
+
+
+def test_no_password_stands_in_the_message_of_a_database_that_is_away(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Store(tmp_path, "postgresql://reader:tell-nobody@127.0.0.1:1/none")
+    assert "tell-nobody" not in str(caught.value)
+
+
+def test_a_data_folder_that_is_a_file_is_named(tmp_path: Path) -> None:
+    taken = tmp_path / "taken"
+    taken.write_text("a file")
+    with pytest.raises(ConfigurationError, match=r"taken.*--data"):
+        Store(taken)

@@ -1,0 +1,249 @@
+from __future__ import annotations
+
+import dataclasses
+import io
+import struct
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from allclient.contract import ReviewReason, Subtype
+from allclient.errors import RefusedError
+from allclient.store.words import Role
+from allclient.web import views
+from allclient.web.pages import layout
+from allclient.web.program import Program
+from tests.unit.store.made import picture, result
+from tests.unit.web.conftest import Double, Visitor, wait_for
+
+Visit = Callable[..., Visitor]
+
+
+def test_a_file_is_accepted_read_and_shown(working: Program, double: Double, anna: Visitor) -> None:
+    double.says = result(Subtype.PRO_B, 0.61, (ReviewReason.LOW_CONFIDENCE,))
+    case_id = anna.case("Marrow 12")
+    field_id = anna.read(case_id, picture(), "slide/a.png")
+    field = anna.ask("GET", f"/fields/{field_id}").json()
+    assert (field["name"], field["state"]) == ("a.png", "answered")
+    assert field["answer"]["subtype"] == "pro_b"
+    text = anna.get(f"/cases/{case_id}").text
+    assert "pro-B" in text
+    assert "61.0%" in text
+    assert "The networks are not sure." in text
+
+
+def test_a_broken_file_is_named_with_its_reason_and_read_again_on_request(
+    working: Program, double: Double, anna: Visitor
+) -> None:
+    case_id = anna.case()
+    field_id = anna.read(case_id, picture() + b"broken")
+    field = anna.ask("GET", f"/fields/{field_id}").json()
+    assert field["error"] == {"code": "image_truncated", "message": "the file ends too early"}
+    asked = double.asked
+    assert anna.ask("POST", f"/fields/{field_id}/retry").status_code == 200
+    wait_for(lambda: double.asked > asked)
+
+
+def test_the_same_file_again_is_told_from_a_new_one(working: Program, anna: Visitor) -> None:
+    case_id = anna.case()
+    first = anna.upload(case_id, picture())
+    second = anna.upload(case_id, picture(), "other name.png")
+    assert (first.status_code, second.status_code) == (201, 200)
+    assert first.json()["id"] == second.json()["id"]
+    assert second.json()["new"] is False
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"<html>", b"PK\x03\x04", b"MZ"]
+)
+def test_what_is_no_image_is_refused_whatever_its_name(anna: Visitor, data: bytes) -> None:
+    answer = anna.upload(anna.case(), data, "image.png")
+    assert answer.status_code == 422
+    assert answer.json()["error"]["code"] == "refused"
+
+
+def test_fields_wait_while_no_server_answers_and_review_goes_on(
+    page: Program, double: Double, anna: Visitor
+) -> None:
+    with page.working():
+        case_id = anna.case()
+        field_id = anna.upload(case_id, picture()).json()["id"]
+        assert "not running" in anna.get(f"/cases/{case_id}").text
+        said = {"seen": 1, "verdict": "corrected", "subtype": "benign"}
+        answer = anna.ask("POST", f"/fields/{field_id}/verifications", json=said)
+        assert answer.status_code == 201
+        assert anna.get(f"/api/v1/fields/{field_id}/picture").status_code == 200
+        page.worker.use(double)
+        wait_for(lambda: anna.ask("GET", f"/fields/{field_id}").json()["state"] == "answered")
+
+
+def test_a_server_that_goes_away_loses_nothing(
+    page: Program, double: Double, anna: Visitor
+) -> None:
+    page.worker._pause = 0.01
+    double.away = True
+    page.worker.use(double)
+    with page.working():
+        case_id = anna.case()
+        field_id = anna.upload(case_id, picture()).json()["id"]
+        wait_for(lambda: not page.worker.ready)
+        assert "nobody answers" in page.worker.status
+        assert anna.ask("GET", f"/fields/{field_id}").json()["state"] == "waiting"
+        double.away = False
+        wait_for(lambda: anna.ask("GET", f"/fields/{field_id}").json()["state"] == "answered")
+        assert page.worker.ready
+
+
+def test_what_waited_when_the_program_ended_is_read_by_the_next(
+    page: Program, double: Double, anna: Visitor
+) -> None:
+    case_id = anna.case()
+    ids = [anna.upload(case_id, picture(number)).json()["id"] for number in range(40)]
+    later = Program(page.store, page.settings)
+    later.worker.use(double)
+    with later.working():
+        for field_id in ids:
+            wait_for(
+                lambda i=field_id: anna.ask("GET", f"/fields/{i}").json()["state"] == "answered"
+            )
+    assert double.asked == 40
+
+
+def test_two_people_who_correct_one_field_overwrite_nothing(
+    working: Program, visit: Visit, anna: Visitor
+) -> None:
+    bert = visit("Bert")
+    field_id = anna.read(anna.case(), picture())
+    path = f"/fields/{field_id}/verifications"
+    seen = anna.ask("GET", f"/fields/{field_id}").json()["version"]
+    first = {"seen": seen, "verdict": "corrected", "subtype": "benign", "comment": "small cells"}
+    assert anna.ask("POST", path, json=first).status_code == 201
+    refused = bert.ask("POST", path, json={"seen": seen, "verdict": "confirmed"})
+    assert refused.status_code == 409
+    assert "Anna changed this field" in refused.json()["error"]["message"]
+    second = {"seen": seen + 1, "verdict": "confirmed"}
+    history = bert.ask("POST", path, json=second).json()["verifications"]
+    assert [said["user_name"] for said in history] == ["Anna", "Bert"]
+    assert "small cells" in bert.get(f"/fields/{field_id}/panel").text
+
+
+def test_a_blind_reader_sees_nothing_that_another_said(
+    working: Program, visit: Visit, anna: Visitor
+) -> None:
+    bert = visit("Bert")
+    case_id = anna.case()
+    field_id = anna.read(case_id, picture())
+    path = f"/fields/{field_id}/verifications"
+    said = {"seen": 1, "verdict": "corrected", "subtype": "benign", "comment": "small cells"}
+    assert anna.ask("POST", path, json=said).status_code == 201
+    for page in (f"/cases/{case_id}", f"/fields/{field_id}/panel"):
+        assert "small cells" in bert.get(page).text
+        blind = bert.get(page, params={"blind": "true"}).text
+        assert "small cells" not in blind
+        assert "corrected: " not in blind
+        assert "Anna, <time" not in blind
+        assert "small cells" in anna.get(page, params={"blind": "true"}).text
+    said = {"seen": 2, "verdict": "confirmed"}
+    assert bert.ask("POST", path, json=said).status_code == 201
+    assert "confirmed" in bert.get(f"/cases/{case_id}", params={"blind": "true"}).text
+    agreement = anna.get("/agreement").text
+    assert "Anna, Bert" in agreement
+    assert "0.0%" in agreement
+    assert anna.ask("GET", "/fields", params={"disputed": "true"}).json()[0]["id"] == field_id
+
+
+def test_a_case_is_deleted_by_an_admin_with_its_pictures(
+    working: Program, visit: Visit, anna: Visitor
+) -> None:
+    case_id = anna.case()
+    field_id = anna.read(case_id, picture())
+    assert anna.get(f"/api/v1/fields/{field_id}/picture").status_code == 200
+    admin = visit("Berta", Role.ADMIN)
+    assert admin.ask("DELETE", f"/cases/{case_id}").status_code == 204
+    assert anna.get(f"/cases/{case_id}").status_code == 404
+    assert anna.ask("GET", f"/fields/{field_id}").status_code == 404
+    left = [path for path in working.store.folder.rglob("*") if path.is_file()]
+    assert all(path.name.startswith("store.sqlite") for path in left)
+
+
+def test_an_original_is_a_download_and_never_a_page(working: Program, anna: Visitor) -> None:
+    field_id = anna.read(anna.case(), picture(), 'x"; filename="evil.html')
+    answer = anna.get(f"/api/v1/fields/{field_id}/file")
+    assert answer.content == picture()
+    assert answer.headers["content-type"] == "image/png"
+    assert answer.headers["content-disposition"] == f'attachment; filename="field-{field_id}.png"'
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "BMP", "TIFF", "WebP"])
+def test_every_kind_is_shown_as_a_jpeg(anna: Visitor, form: str) -> None:
+    case_id = anna.case()
+    field_id = anna.upload(case_id, picture(7, 400, form)).json()["id"]
+    for small, side in ((False, 400), (True, views.THUMBNAIL)):
+        answer = anna.get(f"/api/v1/fields/{field_id}/picture", params={"thumbnail": small})
+        with Image.open(io.BytesIO(answer.content)) as image:
+            assert (image.format, image.size) == ("JPEG", (side, side))
+
+
+def test_a_picture_on_the_screen_is_upright_and_names_nobody() -> None:
+    image = Image.new("RGB", (40, 20))
+    exif = image.getexif()
+    exif[0x0112], exif[0x010E] = 6, "Erika Mustermann"
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", exif=exif)
+    shown = views.rendered(buffer.getvalue(), 1000)
+    with Image.open(io.BytesIO(shown)) as upright:
+        assert upright.size == (20, 40)
+    assert b"Mustermann" not in shown
+
+
+def test_a_small_file_that_claims_huge_pixels_is_not_opened() -> None:
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        code = zlib.crc32(kind + data)
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", code)
+
+    header = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
+    bomb = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b""))
+    with pytest.raises(RefusedError, match=r"60000 x 60000|cannot be shown"):
+        views.rendered(bomb, 1000)
+
+
+def test_a_damaged_picture_is_told(anna: Visitor) -> None:
+    field_id = anna.upload(anna.case(), b"\xff\xd8\xff" + bytes(50)).json()["id"]
+    answer = anna.ask("GET", f"/fields/{field_id}/picture")
+    assert answer.status_code == 422
+    assert "damaged" in answer.json()["error"]["message"]
+
+
+def test_cases_are_made_renamed_listed_and_paged(anna: Visitor) -> None:
+    ids = [anna.case(f"case {number}") for number in range(3)]
+    anna.ask("PATCH", f"/cases/{ids[0]}", json={"name": "the first"})
+    newest = anna.ask("GET", "/cases", params={"limit": 2}).json()
+    assert [case["id"] for case in newest] == [ids[2], ids[1]]
+    rest = anna.ask("GET", "/cases", params={"before": ids[1]}).json()
+    assert [case["name"] for case in rest] == ["the first"]
+    assert anna.form("/cases", name="by form").status_code == 303
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "99999999999999999999", "x", "1.5"])
+def test_a_number_that_is_no_id_is_refused(anna: Visitor, number: str) -> None:
+    assert anna.ask("GET", f"/fields/{number}").status_code == 422
+    assert anna.get(f"/cases/{number}").status_code in (404, 422)
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_a_viewer_that_is_missing_is_a_clear_message(
+    page: Program, anna: Visitor, tmp_path: Path, installed: bool
+) -> None:
+    if installed:
+        viewer = tmp_path / layout.VIEWER
+        viewer.parent.mkdir(parents=True)
+        viewer.touch()
+    page.app.state.settings = dataclasses.replace(page.settings, vendor=tmp_path)
+    case_id = anna.case()
+    anna.upload(case_id, picture())
+    shown = anna.get(f"/cases/{case_id}").text
+    assert ("npm ci" in shown) is not installed
+    assert ("openseadragon.min.js" in shown) is installed

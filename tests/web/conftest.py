@@ -1,0 +1,66 @@
+"""The page with a real server and a real browser (Debian's Chromium through Playwright)."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("fastapi", reason="the page needs the extra web")
+pytest.importorskip("playwright.sync_api", reason="Playwright is of the extra dev")
+
+from playwright.sync_api import Browser, expect, sync_playwright
+
+from allclient.store import Store
+from allclient.web import program, serving
+from allclient.web.program import Program
+from allclient.web.settings import VENDOR, Settings
+from tests.unit.web.conftest import Double
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+AXE = VENDOR / "axe-core" / "axe.min.js"
+VIEWER = VENDOR / "openseadragon"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip("no Chromium here: apt-get install chromium")
+    expect.set_options(timeout=60_000)
+    with sync_playwright() as playwright:
+        options = {"executable_path": CHROMIUM, "args": ["--no-sandbox"]}
+        running = playwright.chromium.launch(**options)  # type: ignore[arg-type]
+        yield running
+        running.close()
+
+
+class Served:
+    """The page at ``url``; ``link`` makes the first admin."""
+
+    def __init__(self, page: Program, double: Double, url: str) -> None:
+        self.page = page
+        self.double = double
+        self.url = url
+        self.link = str(program.first_link(page.store, url))
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    if not (AXE.is_file() and VIEWER.is_dir()):
+        pytest.skip("no viewer and no axe here: npm ci --prefix client/allclient/web")
+    page = Program(Store(tmp_path / "data"), Settings())
+    double = Double()
+    page.worker.use(double)
+    listening = serving.listen("127.0.0.1", 0)
+    started = threading.Event()
+    server = page.server(ready=started.set)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+    with page.working():
+        thread.start()
+        started.wait()
+        yield Served(page, double, serving.url_of(listening))
+        server.should_exit = True
+        thread.join()

@@ -1,0 +1,279 @@
+"""From the first start to the last verdict, as a person does it; then axe on every page."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from allclient.contract import ReviewReason, Subtype
+from allclient.store import users
+from allclient.store.words import Role
+from tests.unit.store.made import picture, result, with_cells
+from tests.unit.web.conftest import PASSWORD
+from tests.web.conftest import AXE, Served
+
+SIZES = {"desk": (1280, 800), "phone": (390, 844)}
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+class Person:
+    """A browser of one person; what its console complains of is kept."""
+
+    def __init__(self, browser: Browser, served: Served, **options: Any) -> None:
+        self.served = served
+        self.complaints: list[str] = []
+        self.context = browser.new_context(viewport={"width": 1280, "height": 800}, **options)
+        self.page: Page = self.context.new_page()
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("console", self._hear)
+        self.strokes = 0
+
+    def _hear(self, message: Any) -> None:
+        if message.type == "error" and "status of" not in message.text:
+            self.complaints.append(message.text)
+
+    def go(self, path: str) -> None:
+        self.page.goto(self.served.url + path)
+
+    def log_in(self, name: str) -> None:
+        self.go("/login")
+        self.page.get_by_label("Name").fill(name)
+        self.page.get_by_label("Password").fill(PASSWORD)
+        self.page.keyboard.press("Enter")
+        expect(self.page.get_by_role("heading", name="Cases")).to_be_visible()
+
+    def show(self, count: int) -> None:
+        """The page of the case again, with the fields that were uploaded."""
+        self.page.get_by_role("link", name="Show them").click()
+        expect(self.page.locator("#fields a")).to_have_count(count)
+        expect(self.page.locator("#case[data-ready]")).to_be_attached()
+
+    def press(self, key: str) -> None:
+        self.strokes += 1
+        self.page.keyboard.press(key)
+
+
+@pytest.fixture
+def anna(browser: Browser, served: Served) -> Iterator[Person]:
+    person = Person(browser, served)
+    person.page.goto(served.link)
+    person.page.get_by_label("Name").fill("Anna")
+    person.page.get_by_label("Password, 12").fill(PASSWORD)
+    person.page.get_by_label("The password again").fill(PASSWORD)
+    person.page.get_by_role("button", name="Begin").click()
+    expect(person.page.get_by_role("heading", name="Cases")).to_be_visible()
+    yield person
+    person.context.close()
+    assert person.complaints == []
+
+
+def files(folder: Path, count: int) -> list[Path]:
+    paths = [folder / f"field-{number:02d}.png" for number in range(count)]
+    for number, path in enumerate(paths):
+        path.write_bytes(picture(number, 240))
+    return paths
+
+
+def uploaded(person: Person, paths: list[Path]) -> None:
+    """A new case with these files, shown."""
+    person.go("/")
+    person.page.get_by_label("New case").fill("Marrow 2026-114")
+    person.page.keyboard.press("Enter")
+    person.page.set_input_files("#files", paths)
+    told = f"{len(paths)} of {len(paths)} files uploaded."
+    expect(person.page.locator("#uploaded")).to_have_text(told)
+    person.show(len(paths))
+
+
+def test_upload_of_30_files_and_review_by_keyboard_alone(anna: Person, tmp_path: Path) -> None:
+    paths = files(tmp_path, 28)
+    cut = tmp_path / "cut-off.png"
+    cut.write_bytes(picture(500) + b"broken")
+    text = tmp_path / "letter.html"
+    text.write_text("<script>alert(1)</script>")
+    anna.page.get_by_label("New case").fill("Marrow 2026-114")
+    anna.page.keyboard.press("Enter")
+    anna.page.set_input_files("#files", [*paths, cut, text])
+    expect(anna.page.locator("#uploaded")).to_have_text("29 of 30 files uploaded, 1 refused.")
+    problems = anna.page.locator("#problems li")
+    expect(problems).to_have_count(2)
+    said = sorted(problems.all_inner_texts())
+    assert said[0] == "cut-off.png: the file ends too early"
+    assert said[1].startswith("letter.html: the file is no image of a kind that is read here")
+    anna.show(29)
+    expect(anna.page.locator("#field h2")).to_have_text("cut-off.png")
+
+    anna.press("u")
+    expect(anna.page.locator("[data-count=verified]")).to_have_text("1")
+    for done, key in enumerate(["1", "4", *"c" * 26], 2):
+        anna.press(key)
+        expect(anna.page.locator("[data-count=verified]")).to_have_text(str(done))
+    expect(anna.page.locator("#said")).to_contain_text("Every field here has a verdict.")
+    assert anna.strokes == 29
+    with anna.served.page.store.read() as session:
+        from allclient.store import fields
+
+        verdicts = [field.verdict for field in fields.by_need(session, 1, limit=99)]
+    assert sorted(verdicts) == ["confirmed"] * 26 + ["corrected"] * 2 + ["unusable"]
+
+
+def test_an_answer_whose_event_was_missed_is_found(
+    anna: Person, served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(served.page.hub, "publish", lambda *_: None)
+    uploaded(anna, files(tmp_path, 2))
+
+
+def test_the_picture_zooms_and_the_heat_map_comes_by_key(anna: Person, tmp_path: Path) -> None:
+    uploaded(anna, files(tmp_path, 2))
+    heat = anna.page.locator("canvas.heatmap")
+    expect(heat).to_have_css("opacity", "0")
+    anna.press("h")
+    expect(heat).to_have_css("opacity", "0.5")
+    anna.press("]")
+    expect(heat).to_have_css("opacity", "0.6")
+    before = heat.bounding_box()
+    anna.press("+")
+    anna.page.wait_for_function(
+        "width => document.querySelector('canvas.heatmap').getBoundingClientRect().width > width",
+        arg=before["width"] * 1.3 if before else 0,
+    )
+    anna.press("?")
+    expect(anna.page.get_by_role("heading", name="Keys")).to_be_visible()
+    anna.page.get_by_label("Single keys act").uncheck()
+    anna.page.get_by_role("button", name="Close").click()
+    anna.press("h")
+    expect(heat).to_have_css("opacity", "0.6")
+
+
+def test_keys_typed_into_a_comment_do_nothing_else(anna: Person, tmp_path: Path) -> None:
+    uploaded(anna, files(tmp_path, 2))
+    anna.press("m")
+    anna.page.keyboard.type("cuh1")
+    assert anna.page.get_by_label("Comment").input_value() == "cuh1"
+    anna.press("Escape")
+    anna.press("c")
+    expect(anna.page.locator("[data-count=verified]")).to_have_text("1")
+    anna.press("k")
+    expect(anna.page.locator(".history")).to_contain_text("cuh1")
+
+
+def test_who_looks_at_an_older_state_is_told_and_loses_no_words(
+    anna: Person, browser: Browser, served: Served, tmp_path: Path
+) -> None:
+    uploaded(anna, files(tmp_path, 2))
+    with served.page.store.write() as session:
+        from allclient.store import SYSTEM
+
+        users.add(session, SYSTEM, "Bert", users.hash_password(PASSWORD), Role.READER)
+    bert = Person(browser, served)
+    bert.log_in("Bert")
+    bert.page.goto(anna.page.url)
+    name = anna.page.locator("#field h2").inner_text()
+    expect(bert.page.locator("#field h2")).to_have_text(name)
+    anna.press("1")
+    expect(anna.page.locator("[data-count=verified]")).to_have_text("1")
+    bert.page.get_by_label("Comment").fill("large nucleoli")
+    bert.page.get_by_role("button", name="Confirm").click()
+    expect(bert.page.locator("#said")).to_contain_text("Anna changed this field")
+    expect(bert.page.get_by_label("Comment")).to_have_value("large nucleoli")
+    expect(bert.page.locator(".history")).to_contain_text("by Anna")
+    bert.context.close()
+
+
+def test_two_cells_are_corrected_and_one_is_found_in_its_field(
+    anna: Person, served: Served, tmp_path: Path
+) -> None:
+    served.double.says = with_cells(Subtype.PRE_B, Subtype.PRE_B, Subtype.PRE_B)
+    uploaded(anna, files(tmp_path, 2))
+    anna.page.get_by_role("link", name="Cells by class").click()
+    expect(anna.page.locator("#gallery[data-ready]")).to_be_attached()
+    benign = anna.page.locator("[data-count=benign]")
+    anna.press("ArrowRight")
+    anna.press("1")
+    expect(benign).to_have_text("1")
+    dragged = anna.page.locator(".cells a").nth(4)
+    dragged.drag_to(anna.page.locator(".classes [data-subtype=benign]"))
+    expect(benign).to_have_text("2")
+    expect(anna.page.locator("[data-count=pre_b]")).to_have_text("4")
+    anna.page.reload()
+    expect(anna.page.locator("#gallery[data-ready]")).to_be_attached()
+    expect(anna.page.locator(".cells a")).to_have_count(4)
+    anna.press("ArrowRight")
+    anna.press("Enter")
+    chosen = anna.page.locator(".boxes rect.chosen")
+    expect(chosen).to_be_visible()
+    anna.press("b")
+    expect(anna.page.locator(".boxes")).to_be_hidden()
+
+
+def test_a_case_is_signed_by_keys_and_its_report_is_a_page_and_a_pdf(
+    anna: Person, tmp_path: Path
+) -> None:
+    uploaded(anna, files(tmp_path, 2))
+    for done, key in enumerate("cc", 1):
+        anna.press(key)
+        expect(anna.page.locator("[data-count=verified]")).to_have_text(str(done))
+    for key in ("s", "m", "Enter"):
+        anna.press(key)
+    expect(anna.page.locator(".signed")).to_contain_text("Signed: malignant by Anna")
+    assert anna.strokes == 5
+    with anna.page.expect_download() as pdf:
+        anna.page.get_by_role("link", name="PDF").click()
+    assert pdf.value.path().read_bytes().startswith(b"%PDF-")
+    anna.page.get_by_role("link", name="Report").click()
+    expect(anna.page.locator(".conclusion")).to_have_text("Malignant")
+    expect(anna.page.locator(".pictures img")).to_have_count(2)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_on_any_page(
+    anna: Person, browser: Browser, served: Served, tmp_path: Path, size: str, scheme: Any
+) -> None:
+    doubtful = result(Subtype.PRE_B, 0.6, (ReviewReason.DISAGREEMENT,))
+    cells = with_cells(Subtype.PRE_B, Subtype.BENIGN).cells
+    served.double.says = dataclasses.replace(doubtful, cells=cells)
+    uploaded(anna, files(tmp_path, 3))
+    case = re.sub(r"^http://[^/]+", "", anna.page.url)
+    anna.press("c")
+    expect(anna.page.locator("[data-count=verified]")).to_have_text("1")
+    width, height = SIZES[size]
+    # axe is put into the page, which the page's own policy forbids.
+    judge = Person(browser, served, bypass_csp=True, color_scheme=scheme)
+    judge.page.set_viewport_size({"width": width, "height": height})
+    findings = {}
+    for path in [
+        "/login",
+        "/welcome/x",
+        "/nowhere",
+        "/",
+        case,
+        f"{case}/cells",
+        "/people",
+        "/audit",
+    ]:
+        if path == "/":
+            judge.log_in("Anna")
+        judge.go(path)
+        if path == case:
+            expect(judge.page.locator("canvas.heatmap")).to_be_attached()
+        judge.page.add_script_tag(path=AXE)
+        found = judge.page.evaluate(
+            "tags => axe.run({runOnly: {type: 'tag', values: tags}})", RULES
+        )
+        findings[path] = [
+            f"{one['id']}: {node['html'][:100]}"
+            for one in found["violations"]
+            for node in one["nodes"]
+        ]
+        wide = judge.page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+        assert wide <= 0, f"{path} is {wide} px wider than the screen"
+    judge.context.close()
+    assert findings == {path: [] for path in findings}

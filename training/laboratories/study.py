@@ -1,0 +1,110 @@
+"""Every idea under every protocol: what it says of laboratories and groups that it never saw."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from training import record
+from training.data import provenance
+from training.laboratories import doubt, protocols, scores, votes
+from training.laboratories.table import Bools, Cells
+from training.metrics.classification import Floats
+
+TOGETHER = "outside"
+"""The row of all evaluate-only sources together."""
+
+
+def run(cells: Cells, descriptions: Mapping[str, Floats]) -> dict[str, Any]:
+    """Return the scores by idea, protocol and source, with the record of what was learned from.
+
+    Under "doubt" stands, by the level of ``doubt.LEVELS``, what goes without review.
+
+    Args:
+        descriptions: features [n, k] of the cells by name, see ``votes.IDEAS``.
+
+    Raises:
+        DatasetError: a source that is evaluate only would be learned from.
+    """
+    ideas = votes.possible(list(descriptions))
+    logits = answered(cells, descriptions)
+    content = record.stamped(
+        learned_from=learned_from(cells),
+        evaluated={
+            title: {
+                **{name: _scored(cells, name, logits[title][name]) for name in protocols.PROTOCOLS},
+                "doubt": _doubted(cells, logits[title]["laboratories"]),
+            }
+            for title in ideas
+        },
+    )
+    provenance.check(content, "the study")
+    return content
+
+
+def answered(cells: Cells, descriptions: Mapping[str, Floats]) -> dict[str, dict[str, Floats]]:
+    """Return logits [n] by idea and protocol, of heads that saw neither laboratory nor group.
+
+    NaN where the protocol does not test a cell.
+    """
+    ideas = votes.possible(list(descriptions))
+    found = {
+        title: {name: np.full(len(cells), np.nan) for name in protocols.PROTOCOLS}
+        for title in ideas
+    }
+    for protocol in protocols.PROTOCOLS:
+        for fold in protocols.folds(cells, protocol):
+            for title, logits in votes.answers(cells, descriptions, fold, ideas).items():
+                found[title][protocol][fold.test] = logits[fold.test]
+    return found
+
+
+def learned_from(cells: Cells) -> list[dict[str, Any]]:
+    """Return one row for each source that some fold learns from."""
+    table = []
+    usable = ~cells.evaluate_only & (cells.malignant >= 0)
+    for source in np.unique(cells.source[usable]):
+        members = [each for each in cells.pictures if each.source == source]
+        total = hashlib.sha256()
+        for each in sorted(members, key=lambda picture: picture.name):
+            content = hashlib.sha256(each.path.read_bytes()).hexdigest()
+            total.update(f"{each.name} {content}\n".encode())
+        table.append(
+            {
+                "name": str(source),
+                "laboratory": members[0].laboratory,
+                "pictures": len(members),
+                "cells": int((cells.source == source).sum()),
+                "sha256": total.hexdigest(),
+            }
+        )
+    return table
+
+
+def _scored(cells: Cells, protocol: str, logits: Floats) -> dict[str, Any]:
+    tested = ~np.isnan(logits)
+    rows = {str(name): tested & (cells.source == name) for name in np.unique(cells.source[tested])}
+    if protocol == "laboratories":
+        rows[TOGETHER] = tested & cells.evaluate_only
+    return {
+        name: scores.judged(scores.fields(cells, logits, here))
+        for name, here in rows.items()
+        if here.any()
+    }
+
+
+def _doubted(cells: Cells, logits: Floats) -> dict[str, Any]:
+    """Limits by laboratories left out, on others that are left out."""
+
+    def units(rows: Bools) -> scores.Units:
+        return scores.fields(cells, logits, rows & ~np.isnan(logits))
+
+    learned = ~cells.evaluate_only
+    names = np.unique(cells.laboratory[learned & ~np.isnan(logits)])
+    known = {str(name): units(learned & (cells.laboratory == name)) for name in names}
+    outside = np.unique(cells.source[cells.evaluate_only])
+    unseen = {str(name): units(cells.source == name) for name in outside}
+    return {f"{level:g}": doubt.study(known, unseen, level) for level in doubt.LEVELS}
