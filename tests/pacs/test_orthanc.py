@@ -179,7 +179,7 @@ def test_images_by_dimse_come_back_as_sr_pictures_and_pdf(
         for name in orthanc.get("/instances").json()
         if orthanc.get(f"/instances/{name}/simplified-tags").json()["Modality"] == "GM"
     ]
-    assert {Image.open(io.BytesIO(png)).size for png in rendered} == {(298, 224 + 44)}
+    assert {Image.open(io.BytesIO(png)).size for png in rendered} == {(640, 224 + 8 + 2 * 18)}
     assert page.EncapsulatedDocument.startswith(b"%PDF-")
 
     # The queue says the same, and nothing that was said names the patient.

@@ -31,6 +31,9 @@ COMMANDS: Final = {
     "web": "allclient.cli.web:web",
 }
 
+_OTHERS: Final = ("grpc", "asyncio", "tritonclient", "pydicom", "pynetdicom", "highdicom", "fpdf")
+"""Libraries that log whole requests or headers when asked to say more."""
+
 _COMPLETION: Final = "_ALLCLIENT_COMPLETE"
 
 EPILOG: Final = f"""\b
@@ -95,7 +98,7 @@ def cli(verbose: bool) -> None:
         stream=sys.stderr,
     )
     # Other libraries log whole requests at this level, and requests hold patients' images.
-    for name in ("grpc", "asyncio", "tritonclient", "pydicom", "pynetdicom"):
+    for name in _OTHERS:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import textwrap
 from typing import Final
 
 import numpy as np
@@ -20,7 +21,11 @@ from allclient.pacs.uids import derived
 WIDTH: Final = 768
 """Pixels; a smaller field stays as it is."""
 
-_STRIP: Final = 44
+_MIN_WIDTH: Final = 640
+_LINE: Final = 18
+_MAX_LETTERS: Final = 84
+"""What of a line goes into that width; longer ones are wrapped, so that no reason is cut off."""
+
 _HEAT: Final = (255, 60, 0)
 _MAX_HEAT: Final = 0.45
 """The share of the heat's colour where the map is 1."""
@@ -80,12 +85,14 @@ def draw(field: Field, encoded: bytes) -> Image.Image:
     if field.result.label is Label.MALIGNANT:
         picture = _heated(picture, field.result.heatmap)
     _outline_cells(picture, field)
-    whole = Image.new("RGB", (max(picture.width, 256), picture.height + _STRIP), "black")
+    lines = caption(field)
+    size = max(picture.width, _MIN_WIDTH), picture.height + 8 + _LINE * len(lines)
+    whole = Image.new("RGB", size, "black")
     whole.paste(picture, (0, 0))
     pen = ImageDraw.Draw(whole)
     font = ImageFont.load_default(13)
-    for line, text in enumerate(caption(field)):
-        pen.text((6, picture.height + 4 + 18 * line), text, "white", font)
+    for number, line in enumerate(lines):
+        pen.text((6, picture.height + 4 + _LINE * number), line, "white", font)
     return whole
 
 
@@ -98,15 +105,16 @@ def _outline_cells(picture: Image.Image, field: Field) -> None:
         pen.rectangle((left, top, right - 1, bottom - 1), outline=colour)
 
 
-def caption(field: Field) -> tuple[str, str]:
-    """Return two lines: the answer, and that it is for a pathologist."""
+def caption(field: Field) -> list[str]:
+    """Return lines: the answer with all review reasons, and that it is for a pathologist."""
     result = field.result
     answer = f"{result.label.value} {result.probability:.0%}"
     if result.label is Label.MALIGNANT:
         answer += f", {result.subtype.value}"
     if result.review:
         answer += " - REVIEW: " + ", ".join(reason.value for reason in result.review)
-    return answer, "allclient, for a pathologist; not a medical device"
+    notice = "allclient, for a pathologist; not a medical device"
+    return [*textwrap.wrap(answer, _MAX_LETTERS), notice]
 
 
 def _heated(picture: Image.Image, heat: npt.NDArray[np.float32]) -> Image.Image:

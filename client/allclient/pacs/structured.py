@@ -18,8 +18,9 @@ from allclient.pacs.study import NOTICE, Field, StudyReading
 from allclient.pacs.uids import derived
 from allclient.result import Result
 
-_INSET: Final = 0.05
-"""The outline of a field is drawn this share of its sides inside, else labels fall off screens."""
+_INSET: Final = 0.2
+"""The outline of a field is drawn this share of its sides inside: OHIF writes the values to its
+right, and they would fall off the screen."""
 
 _CONTAINS: Final = sr.RelationshipTypeValues.CONTAINS
 

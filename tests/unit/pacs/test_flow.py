@@ -14,14 +14,16 @@ pytest.importorskip("pynetdicom", reason="the extra pacs is not installed")
 
 import grpc
 import highdicom
+from PIL import Image as PillowImage
+from PIL import ImageDraw, ImageFont
 from pydicom import dcmread
 from pydicom.encaps import encapsulate
 from pydicom.sr.coding import Code
 
-from allclient import Client, Label, Result
+from allclient import Client, Label, Result, ReviewReason
 from allclient.cli.group import run
 from allclient.errors import ConfigurationError, ServerUnavailableError
-from allclient.pacs import answers, codes, letters
+from allclient.pacs import answers, codes, letters, picture
 from allclient.pacs import config as configuration
 from allclient.pacs.config import Config
 from allclient.pacs.exporter import Exporter
@@ -30,6 +32,7 @@ from allclient.pacs.reader import MAX_TRIES, Reader
 from allclient.pacs.reporter import Reporter
 from allclient.pacs.retention import Retention
 from allclient.pacs.signing import Signature, sign
+from allclient.pacs.study import Field, Image
 from allclient.pacs.uids import derived, is_uid, key_of, report_uid
 from tests.unit.client.kserve import MALIGNANT_ANSWER, TWO_CELLS, KServe, Refused, rejected
 from tests.unit.dicom.objects import FIELDS, as_file, bare, jpeg_object, rgb_object
@@ -341,6 +344,19 @@ def test_a_signed_report_is_verified_and_names_the_unsigned_one(
 def test_a_signature_that_says_nothing_clear_is_refused(parts: Any) -> None:
     with pytest.raises(ConfigurationError):
         Signature(*parts)
+
+
+def test_no_review_reason_falls_off_a_picture() -> None:
+    with KServe(lambda _: CELLS) as server, Client(server.address) as client:
+        result = dataclasses.replace(client.classify(FIELDS[0]), review=tuple(ReviewReason))
+    field = Field(Image(jpeg_object(), []), 0, result)
+    lines = picture.caption(field)
+    assert all(reason.value in " ".join(lines) for reason in ReviewReason)
+    pen = ImageDraw.Draw(PillowImage.new("RGB", (1, 1)))
+    font = ImageFont.load_default(13)
+    assert max(pen.textlength(line, font) for line in lines) < picture._MIN_WIDTH - 12
+    drawn = picture.draw(field, FIELDS[0].read_bytes())
+    assert drawn.height >= 224 + 18 * len(lines)
 
 
 def test_readings_survive_the_queue() -> None:
