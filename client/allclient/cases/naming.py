@@ -1,4 +1,4 @@
-"""Which case a file belongs to: by its folder, or by a pattern of its path."""
+"""Finds the case that a file belongs to: by its folder, or by a pattern of its path."""
 
 from __future__ import annotations
 
@@ -19,14 +19,15 @@ _NAME: Final = "{case}"
 
 @dataclass(frozen=True, slots=True)
 class CaseBy:
-    """``folder``: the folder a file is in; ``all``: one case; else a pattern with ``{case}``.
+    """A way to group files: by ``folder``, ``all`` together, or a pattern with ``{case}``.
 
     A pattern is compared with the end of the path, from the start of a file's or a folder's name:
     ``{case}`` stands for the name of the case and ``*`` for any characters, each for as few as can
     be and neither for a ``/``. So of ``slides/P12/S1_003.png`` the pattern ``{case}/*`` takes
     ``P12`` and ``{case}_*`` takes ``S1``.
 
-    Raises ConfigurationError for a pattern without ``{case}``, or with two of them.
+    Raises:
+        ConfigurationError: a pattern has no ``{case}``, or two of them.
     """
 
     how: str = FOLDER
@@ -39,15 +40,15 @@ class CaseBy:
             )
 
     def case_of(self, file: str) -> str:
-        """The name of the case that a path belongs to."""
+        """Return the name of the case that a path belongs to."""
         if self.how == ALL:
             return ALL
         path = file if os.sep == "/" else file.replace(os.sep, "/")
         if self.how == FOLDER:
             folder = path.rpartition("/")[0]
             return folder or ("/" if path.startswith("/") else ".")
-        found = _expression(self.how).search(path)
-        return found["case"] if found else NO_CASE
+        match = _expression(self.how).search(path)
+        return match["case"] if match else NO_CASE
 
 
 def _expression(pattern: str) -> re.Pattern[str]:

@@ -1,4 +1,4 @@
-"""From outcomes, one at a time, to cases: no field is kept but the few to look at first."""
+"""Makes cases of outcomes, one at a time: no field is kept but the few to look at first."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from allclient.result import Outcome
 
 
 def summarize(outcomes: Iterable[Outcome], *, name: str = ALL) -> Case:
-    """All outcomes as one case. Leukocytes are counted where ``cells=True`` asked for them.
+    """Return all outcomes as one case.
+
+    Leukocytes are counted where ``cells=True`` asked for them.
 
     >>> case = allclient.summarize(client.classify_many(paths, cells=True))
     >>> print(case.label.value, case.malignant_share, case.look_first)
@@ -35,12 +37,13 @@ class Cases:
         self._counts: dict[str, _Count] = {}
 
     def add(self, row: Row) -> str:
-        """Count a row; the name of its case."""
+        """Count a row; return the name of its case."""
         name = self._by.case_of(row.file)
         self._counts.setdefault(name, _Count()).add(row)
         return name
 
     def cases(self) -> list[Case]:
+        """Return the cases as they are by now."""
         return [count.case(name) for name, count in self._counts.items()]
 
 

@@ -1,4 +1,4 @@
-"""A command whose help names its options in groups."""
+"""Makes a command whose help names its options in groups."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 
 
 class GroupedCommand(click.Command):
-    """``groups``: the names of options by the title under which the help has them, in order.
+    """A command; ``groups`` has the names of options by the title above them, in order.
 
     Options that no group names come last, under "Options".
     """
@@ -19,6 +19,7 @@ class GroupedCommand(click.Command):
         self.groups = groups
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options of each group under its title."""
         titles = {name: title for title, names in self.groups.items() for name in names}
         records: dict[str, list[tuple[str, str]]] = {title: [] for title in self.groups}
         records["Options"] = []

@@ -1,4 +1,4 @@
-"""``allclient store``: what the owner of a case store does outside of the page."""
+"""Defines ``allclient store``: what the owner of a case store does outside of the page."""
 
 from __future__ import annotations
 

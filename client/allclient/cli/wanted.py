@@ -1,10 +1,11 @@
-"""The options of ``allclient classify`` that ask for more than rows, checked."""
+"""Checks the options of ``allclient classify`` that ask for more than rows."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -12,14 +13,16 @@ from allclient.cases import CaseBy
 from allclient.errors import ConfigurationError
 from allclient.report import SUFFIXES
 
+_PAGES: Final = (".html", ".htm")
+
 
 def form_of(path: Path) -> str:
-    """``csv`` or ``jsonl`` by the ending of a name; empty for another."""
+    """Return ``csv`` or ``jsonl`` by the ending of a name; empty for another."""
     return SUFFIXES.get(path.suffix.lower(), "")
 
 
 def partial_of(path: Path) -> Path:
-    """Where what a file is made of waits until the run is complete."""
+    """Return where what a file is made of waits until the run is complete."""
     return path.with_name(path.name + ".partial")
 
 
@@ -38,7 +41,7 @@ class Wanted:
 
     @property
     def cells_folder(self) -> Path | None:
-        """The folder for GeoJSON, where ``--cells`` names no CSV and no JSON Lines."""
+        """The folder for GeoJSON, if ``--cells`` names no CSV and no JSON Lines."""
         return None if self.cells is None or self.cells_file is not None else Path(self.cells)
 
     @property
@@ -58,12 +61,12 @@ class Wanted:
         """The options that need the extra ``report``."""
         names = [
             name
-            for name, given in (
+            for name, value in (
                 ("--annotate", self.annotate),
                 ("--report", self.report),
                 ("GeoJSON by --cells", self.cells_folder),
             )
-            if given is not None
+            if value is not None
         ]
         return ", ".join(names)
 
@@ -75,7 +78,12 @@ class Wanted:
         )
 
     def check(self) -> None:
-        """Raises UsageError, or ConfigurationError where the extra ``report`` is missing."""
+        """Check what can be told before the run.
+
+        Raises:
+            UsageError: an option cannot be as it is given.
+            ConfigurationError: the extra ``report`` is missing.
+        """
         folder = self.cells_folder
         named = str(self.cells).endswith(("/", os.sep)) or (folder is not None and folder.is_dir())
         if folder is not None and folder.suffix and not named:
@@ -85,6 +93,8 @@ class Wanted:
             )
         if self.cases is not None and not form_of(self.cases):
             raise click.UsageError(f"--cases {self.cases}: the name ends in .csv or .jsonl")
+        if self.report is not None and self.report.suffix.lower() not in _PAGES:
+            raise click.UsageError(f"--report {self.report}: the name ends in .html")
         if self.case_by is not None:
             try:
                 CaseBy(self.case_by)

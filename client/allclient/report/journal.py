@@ -1,4 +1,4 @@
-"""Entries of a run on disk, a line each: what files that are made at the end are made of.
+"""Keeps entries of a run on disk, a line each: the files made at the end are made of them.
 
 Memory stays flat however many fields a run has, and a run that was stopped can go on.
 """
@@ -15,16 +15,18 @@ from allclient.report.rowfile import RowFile, opening, writing
 
 
 class Journal:
-    """A file of entries. Raises OutputError, here and later, when it cannot be written.
+    """A file of entries.
 
-    Raises ConfigurationError where an earlier run left one and neither ``overwrite`` nor
-    ``resume`` says what to do with it.
+    Raises:
+        OutputError: it cannot be written, now or later.
+        ConfigurationError: an earlier run left one, and neither ``overwrite`` nor ``resume`` says
+            what to do with it.
     """
 
     def __init__(
         self, path: Path, *, overwrite: bool = False, resume: Callable[[str], bool] | None = None
     ) -> None:
-        """``resume`` tells the files that are done: the entries of others are dropped."""
+        """Open the file; ``resume`` knows the files that are done: other entries are dropped."""
         self.path = path
         self.resumed = 0
         self._written = False
@@ -41,6 +43,7 @@ class Journal:
             self._file.seek(path.stat().st_size)
 
     def append(self, entry: Entry) -> None:
+        """Write an entry at the end."""
         if not self._written and not self.resumed:
             self._file.truncate(0)  # what an earlier run left goes with the first entry
             self._file.seek(0)
@@ -48,7 +51,11 @@ class Journal:
         self._file.write(entry.line())
 
     def entries(self) -> Iterator[Entry]:
-        """Every entry, in order. Raises OutputError where the file cannot be read back."""
+        """Yield every entry, in order.
+
+        Raises:
+            OutputError: the file cannot be read back.
+        """
         if not self._written and not self.resumed:
             return
         with writing(repr(str(self.path))), self.path.open("rb") as file:
@@ -56,7 +63,7 @@ class Journal:
                 yield read_entry(line)
 
     def abandon(self) -> str | None:
-        """Keep what there is for a later run; returns where, None where there is nothing."""
+        """Keep what there is for a later run; return where, None if there is nothing."""
         self._file.close()
         if self._written or self.resumed:
             return str(self.path)
@@ -65,6 +72,7 @@ class Journal:
         return None
 
     def remove(self) -> None:
+        """Delete the file; a second call does nothing."""
         self._file.close()
         with contextlib.suppress(OSError):
             self.path.unlink(missing_ok=True)

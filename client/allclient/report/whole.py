@@ -1,4 +1,4 @@
-"""Files that appear under their name whole or not at all."""
+"""Writes files that appear under their name whole or not at all."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from allclient.report.rowfile import RowFile, opening, writing
 
 @contextlib.contextmanager
 def whole_file(path: Path) -> Iterator[RowFile]:
-    """A new file beside ``path`` that takes its place when all went well, and goes when not.
+    """Open a file beside ``path`` that replaces it if all goes well, and goes if not.
 
-    Raises OutputError where it cannot be written, ConfigurationError where no file can be so named.
+    Raises:
+        OutputError: it cannot be written.
+        ConfigurationError: no file can have this name.
     """
     new = path.with_name(path.name + ".new")
     with opening(path):
@@ -32,9 +34,13 @@ def whole_file(path: Path) -> Iterator[RowFile]:
 
 
 def check_target(path: Path, *, replace: bool) -> Path:
-    """The path without links, of a file that may be written; ``replace`` also where it exists.
+    """Return the path without links, of a file that may be written.
 
-    Raises ConfigurationError where it exists or is a folder, OutputError where nobody can tell.
+    With ``replace`` the file may exist.
+
+    Raises:
+        ConfigurationError: it exists, or is a folder, or is in none.
+        OutputError: nobody can tell.
     """
     with opening(path):
         resolved = path.resolve()

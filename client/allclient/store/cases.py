@@ -1,4 +1,4 @@
-"""Cases: made, found, renamed and deleted with everything in them."""
+"""Makes, finds, renames and deletes cases, with everything in them."""
 
 from __future__ import annotations
 
@@ -34,10 +34,12 @@ class Count:
 
     @property
     def answered(self) -> int:
+        """The number of fields that have an answer."""
         return self.fields - self.waiting - self.failed
 
 
 def make(session: Session, actor: Actor, name: str) -> Case:
+    """Make a case."""
     case = Case(name=_checked(name), created_by=actor.name)
     session.add(case)
     session.flush()
@@ -46,6 +48,7 @@ def make(session: Session, actor: Actor, name: str) -> Case:
 
 
 def get(session: Session, case_id: int) -> Case:
+    """Return a case. Raises NotFoundError."""
     case = session.get(Case, case_id)
     if case is None:
         raise NotFoundError("there is no such case; it may have been deleted")
@@ -61,6 +64,7 @@ def get_open(session: Session, case_id: int) -> Case:
 
 
 def rename(session: Session, actor: Actor, case_id: int, name: str) -> Case:
+    """Give a case another name."""
     case = get_open(session, case_id)
     case.name = _checked(name)
     audit.append(session, actor, "case.renamed", f"case:{case.id}")
@@ -68,7 +72,7 @@ def rename(session: Session, actor: Actor, case_id: int, name: str) -> Case:
 
 
 def newest(session: Session, *, limit: int, before: int | None = None) -> Sequence[Case]:
-    """The newest cases first; ``before`` is the id of the last one seen."""
+    """Return the newest cases first; ``before`` is the id of the last one seen."""
     query = select(Case).order_by(Case.id.desc()).limit(limit)
     if before is not None:
         query = query.where(Case.id < before)
@@ -76,7 +80,7 @@ def newest(session: Session, *, limit: int, before: int | None = None) -> Sequen
 
 
 def counts(session: Session, case_ids: Sequence[int]) -> dict[int, Count]:
-    """How far each of these cases has come, in one query."""
+    """Return how far each of these cases has come, in one query."""
     unverified = Field.verdict == ""
     failed = Field.state == FieldState.FAILED.value
     doubtful = failed | (Field.urgency >= urgency.REVIEW)

@@ -1,4 +1,4 @@
-"""The leukocytes of fields and cases: found by class, and corrected one by one."""
+"""Finds the leukocytes of fields and cases by class, and corrects them one by one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ACTION = "cell.corrected"
 
 
 def get(session: Session, cell_id: int) -> Cell:
-    """A cell with its field and what people said of it."""
+    """Return a cell with its field and what people said of it."""
     cell = session.scalar(
         select(Cell)
         .where(Cell.id == cell_id)
@@ -31,6 +31,7 @@ def get(session: Session, cell_id: int) -> Cell:
 
 
 def of_field(session: Session, field_id: int) -> Sequence[Cell]:
+    """Return the cells of a field, in order."""
     return session.scalars(
         select(Cell).where(Cell.field_id == field_id).order_by(Cell.number)
     ).all()
@@ -39,7 +40,7 @@ def of_field(session: Session, field_id: int) -> Sequence[Cell]:
 def by_subtype(
     session: Session, case_id: int, subtype: Subtype, *, limit: int, offset: int = 0
 ) -> Sequence[Cell]:
-    """The cells of a case that are shown as ``subtype``, the likeliest first."""
+    """Return the cells of a case that are shown as ``subtype``, the likeliest first."""
     return session.scalars(
         select(Cell)
         .where(Cell.case_id == case_id, Cell.shown_as == subtype.value)
@@ -51,7 +52,7 @@ def by_subtype(
 
 
 def counts(session: Session, case_id: int) -> dict[Subtype, int]:
-    """How many cells of a case are shown as each subtype."""
+    """Return how many cells of a case are shown as each subtype."""
     rows = session.execute(
         select(Cell.shown_as, func.count()).where(Cell.case_id == case_id).group_by(Cell.shown_as)
     )

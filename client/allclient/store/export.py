@@ -96,6 +96,7 @@ def as_csv(fields: Iterable[Field]) -> Iterator[str]:
 
 
 def as_jsonl(fields: Iterable[Field]) -> Iterator[str]:
+    """Yield a JSON line for each field."""
     for field in fields:
         yield json.dumps(row(field), ensure_ascii=False, allow_nan=False) + "\n"
 

@@ -1,4 +1,4 @@
-"""Fields: a file accepted into a case, and the answer or the failure that follows."""
+"""Keeps fields: a file accepted into a case, and the answer or failure that follows."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _LONGEST_NAME = 150
 def accept(
     store: Store, actor: Actor, case_id: int, name: str, incoming: Incoming
 ) -> tuple[Field, bool]:
-    """The field of a finished file in a case, and whether it is new there.
+    """Return the field of a finished file in a case, and whether it is new there.
 
     Once this returns, the file and its field are on the disk and survive a crash.
     """
@@ -57,14 +57,14 @@ def accept(
 
 
 def shown_name(name: str) -> str:
-    """The last part of a name that a browser sent, without control characters."""
+    """Return the last part of a name that a browser sent, without control characters."""
     last = name.replace("\\", "/").rstrip("/").rpartition("/")[2]
     clean = "".join(c for c in last if unicodedata.category(c)[0] != "C").strip()
     return clean[-_LONGEST_NAME:] or "unnamed"
 
 
 def get(session: Session, field_id: int) -> Field:
-    """A field with its answer, its file and its verifications."""
+    """Return a field with its answer, its file and its verifications."""
     field = session.scalar(
         select(Field)
         .where(Field.id == field_id)
@@ -114,11 +114,12 @@ def by_need(
 
 
 def count(session: Session, case_id: int) -> int:
+    """Return how many fields a case has."""
     return session.scalar(select(func.count(Field.id)).where(Field.case_id == case_id)) or 0
 
 
 def waiting(session: Session, *, limit: int, but: Collection[int] = ()) -> Sequence[Field]:
-    """The fields that wait longest for the networks, without those in ``but``."""
+    """Return the fields that wait longest for the backbones, without those in ``but``."""
     return session.scalars(
         select(Field)
         .where(Field.state == FieldState.WAITING.value, Field.id.not_in(but))
@@ -128,7 +129,7 @@ def waiting(session: Session, *, limit: int, but: Collection[int] = ()) -> Seque
 
 
 def record_answer(store: Store, field_id: int, result: Result) -> bool:
-    """Keep the answer of a field that waits; False where it is gone or has one."""
+    """Keep the answer of a field that waits; return False if it is gone or has one."""
     with store.write() as session:
         field = session.get(Field, field_id)
         if field is None or field.state != FieldState.WAITING.value:
@@ -154,7 +155,7 @@ def record_answer(store: Store, field_id: int, result: Result) -> bool:
 
 
 def record_failure(store: Store, field_id: int, error: AllclientError) -> bool:
-    """Keep why a field has no answer; False where it is gone or has one."""
+    """Keep why a field has no answer; return False if it is gone or has one."""
     with store.write() as session:
         field = session.get(Field, field_id)
         if field is None or field.state != FieldState.WAITING.value:
@@ -167,7 +168,7 @@ def record_failure(store: Store, field_id: int, error: AllclientError) -> bool:
 
 
 def try_again(session: Session, actor: Actor, field_id: int) -> Field:
-    """Let a field that failed wait for the networks once more."""
+    """Let a field that failed wait for the backbones once more."""
     field = get(session, field_id)
     cases.get_open(session, field.case_id)
     if field.state != FieldState.FAILED.value:

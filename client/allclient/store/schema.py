@@ -1,4 +1,4 @@
-"""The tables. ``migrations/`` makes them; a test holds the two against each other."""
+"""Defines the tables. ``migrations/`` makes them; a test holds the two against each other."""
 
 from __future__ import annotations
 
@@ -28,17 +28,22 @@ class Utc(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Return the moment as the database keeps it."""
         return None if value is None else value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Return the moment in UTC."""
         return None if value is None else value.replace(tzinfo=value.tzinfo or UTC).astimezone(UTC)
 
 
 def now() -> datetime:
+    """Return this moment in UTC."""
     return datetime.now(UTC)
 
 
 class Base(DeclarativeBase):
+    """The base of all tables, with names for their constraints."""
+
     metadata = MetaData(
         naming_convention={
             "ix": "ix_%(table_name)s_%(column_0_N_name)s",

@@ -58,6 +58,7 @@ def find(session: Session, query: Query, *, limit: int, offset: int = 0) -> Sequ
 
 
 def count(session: Session, query: Query) -> int:
+    """Return how many fields fit."""
     return session.scalar(_fitting(select(func.count(Field.id)), query)) or 0
 
 
@@ -91,13 +92,28 @@ def _fitting(statement: Select[Any], query: Query) -> Select[Any]:
 
 
 def _conditions(query: Query) -> Iterator[ColumnElement[bool]]:
-    shown = func.coalesce(Field.verified_subtype, Answer.subtype)
+    yield from _of_the_file(query)
+    yield from _of_the_answer(query)
+    yield from _of_the_readers(query)
+
+
+def _of_the_file(query: Query) -> Iterator[ColumnElement[bool]]:
     if text := texts.clean(query.text):
         yield or_(
             Case.name.icontains(text, autoescape=True), Field.name.icontains(text, autoescape=True)
         )
     if query.case_id is not None:
         yield Field.case_id == query.case_id
+    if query.state is not None:
+        yield Field.state == query.state.value
+    if query.since is not None:
+        yield Field.created_at >= _start(query.since)
+    if query.until is not None:
+        yield Field.created_at < _start(query.until + timedelta(days=1))
+
+
+def _of_the_answer(query: Query) -> Iterator[ColumnElement[bool]]:
+    shown = func.coalesce(Field.verified_subtype, Answer.subtype)
     if query.label is Label.BENIGN:
         yield shown == Subtype.BENIGN.value
     elif query.label is Label.MALIGNANT:
@@ -106,22 +122,19 @@ def _conditions(query: Query) -> Iterator[ColumnElement[bool]]:
         yield shown == query.subtype.value
     if query.reason is not None:
         yield cast(Answer.review, String).contains(f'"{query.reason.value}"')
+    if query.review:
+        yield Field.urgency >= urgency.REVIEW
+
+
+def _of_the_readers(query: Query) -> Iterator[ColumnElement[bool]]:
     if query.verdict is not None:
         yield Field.verdict == query.verdict.value
     if query.open:
         yield Field.verdict == ""
-    if query.review:
-        yield Field.urgency >= urgency.REVIEW
     if query.disputed:
         yield _disputed()
-    if query.state is not None:
-        yield Field.state == query.state.value
     if reader := texts.clean(query.reader):
         yield _said_by(reader)
-    if query.since is not None:
-        yield Field.created_at >= _start(query.since)
-    if query.until is not None:
-        yield Field.created_at < _start(query.until + timedelta(days=1))
 
 
 def _said_by(name: str) -> ColumnElement[bool]:

@@ -74,6 +74,11 @@ def of_case(session: Session, case_id: int) -> Sequence[Signature]:
 
 
 def get(session: Session, case_id: int, signature_id: int) -> Signature:
+    """Return a signature of a case.
+
+    Raises:
+        NotFoundError: the case has no such signature.
+    """
     signature = session.get(Signature, signature_id)
     if signature is None or signature.case_id != case_id:
         raise NotFoundError("there is no such signature; the case may have been deleted")

@@ -1,4 +1,4 @@
-"""``Store``: a database and its files, opened."""
+"""Opens ``Store``: a database and its files."""
 
 from __future__ import annotations
 
@@ -50,13 +50,13 @@ class Store:
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Session]:
-        """A session that changes nothing; what it loaded stays readable after it."""
+        """Open a session that changes nothing; what it loaded stays readable after it."""
         with Session(self.engine, expire_on_commit=False) as session:
             yield session
 
     @contextlib.contextmanager
     def write(self) -> Iterator[Session]:
-        """A session whose changes all happen at its end, or none. Writers take turns."""
+        """Open a session whose changes all happen at its end, or none. Writers take turns."""
         with Session(self._writing, expire_on_commit=False) as session, session.begin():
             yield session
 
@@ -66,4 +66,5 @@ class Store:
             path.unlink(missing_ok=True)
 
     def close(self) -> None:
+        """Close the database."""
         self.engine.dispose()

@@ -1,4 +1,4 @@
-"""People: the first admin, invitations by one-time links, passwords, and their roles."""
+"""Keeps people: the first admin, invitations by one-time links, passwords, and roles."""
 
 from __future__ import annotations
 
@@ -30,11 +30,12 @@ _NOBODYS: Final = _HASHER.hash("nobody's password")
 
 
 def is_empty(session: Session) -> bool:
-    """Whether nobody may log in yet."""
+    """Return whether nobody may log in yet."""
     return session.scalar(select(User.id).limit(1)) is None
 
 
 def everybody(session: Session) -> Sequence[User]:
+    """Return all people, by name."""
     return session.scalars(select(User).order_by(User.name)).all()
 
 
@@ -44,14 +45,18 @@ def find(session: Session, name: str) -> User | None:
 
 
 def hash_password(password: str) -> str:
-    """Raises RefusedError for a password that is too short or too long. It takes half a second."""
+    """Hash a password, which takes half a second.
+
+    Raises:
+        RefusedError: it is too short or too long.
+    """
     if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
         raise RefusedError(f"a password has {MIN_PASSWORD} to {MAX_PASSWORD} characters")
     return _HASHER.hash(password)
 
 
 def add(session: Session, actor: Actor, name: str, password_hash: str, role: Role) -> User:
-    """A new person. Hash the password before the session begins: writers wait for it."""
+    """Add a person. Hash the password before the session begins: writers wait for it."""
     name = name.strip()
     if not name or len(name) > MAX_NAME or not name.isprintable():
         raise RefusedError(f"a name has 1 to {MAX_NAME} printable characters")
@@ -65,7 +70,7 @@ def add(session: Session, actor: Actor, name: str, password_hash: str, role: Rol
 
 
 def invite(session: Session, actor: Actor, role: Role) -> str:
-    """The secret of a one-time link that makes whoever opens it a person with ``role``."""
+    """Return the secret of a one-time link that makes whoever opens it a person with ``role``."""
     token, secret = tokens.make(
         session, Purpose.INVITATION, None, lasts=INVITATION_LASTS, role=role.value
     )
@@ -74,12 +79,12 @@ def invite(session: Session, actor: Actor, role: Role) -> str:
 
 
 def withdraw_invitations(session: Session) -> None:
-    """No one-time link that was made before is good any more."""
+    """Make every one-time link that was made before useless."""
     session.execute(delete(Secret).where(Secret.purpose == Purpose.INVITATION.value))
 
 
 def accept(session: Session, token: str, name: str, password_hash: str) -> User:
-    """The person that a one-time link makes. The link is used up, also in a race."""
+    """Return the person that a one-time link makes. The link is used up, also in a race."""
     secret = tokens.find(session, Purpose.INVITATION, token)
     if secret is None or secret.role is None:
         raise RefusedError("this link was used or is too old; ask an admin for a new one")
@@ -108,7 +113,7 @@ def withdraw_token(session: Session, actor: Actor, user_id: int, secret_id: int)
 
 
 def check_password(user: User | None, password: str) -> bool:
-    """Whether the password is that of an active person. It takes half a second either way."""
+    """Return whether the password is that of an active person, after half a second."""
     try:
         _HASHER.verify(user.password_hash if user else _NOBODYS, password)
     except (VerificationError, InvalidHashError):

@@ -1,4 +1,4 @@
-"""What people say of fields. Nothing that anybody said is overwritten."""
+"""Records what people say of fields. Nothing that anybody said is overwritten."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def verify(
 
 
 def check(session: Session) -> Break | None:
-    """The first verification that is not the one in the audit log, as it was changed by hand."""
+    """Return the first verification that differs from the audit log: it was changed by hand."""
     rows = session.scalars(select(Verification).order_by(Verification.id))
     logged = {
         entry.details.get("verification"): entry

@@ -1,4 +1,4 @@
-"""The words that the store's columns hold."""
+"""Defines the words that the store's columns hold."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Role(str, Enum):
 
 
 class FieldState(str, Enum):
-    """How far the reading of a field by the networks has come."""
+    """How far the reading of a field by the backbones has come."""
 
     WAITING = "waiting"
     ANSWERED = "answered"

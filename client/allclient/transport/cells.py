@@ -1,4 +1,4 @@
-"""The rows of CELLS as checked Cells."""
+"""Turns the rows of CELLS into checked Cells."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ _PROBABILITIES: Final = [_COLUMNS[f"probability_{subtype.value}"] for subtype in
 
 
 def cells_of(rows: npt.NDArray[np.float32]) -> tuple[Cell, ...]:
-    """Each row that is a cell; rows of zeros fill up a batch and are left out.
+    """Return each row that is a cell; rows of zeros fill up a batch and are left out.
 
-    Raises ProtocolError where a row leaves the field or its probabilities do not sum to 1.
+    Raises:
+        ProtocolError: a row leaves the field, or its probabilities do not sum to 1.
     """
     kept = rows[rows[:, _COLUMNS["width"]] > 0].astype(np.float64)
     if kept.size and (kept.min() < 0 or kept.max() > 1 + _TOLERANCE):

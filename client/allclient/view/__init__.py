@@ -1,4 +1,4 @@
-"""Pictures and pages of what was read, for people. Needs the extra ``report``.
+"""Makes pictures and pages of what was read, for people. Needs the extra ``report``.
 
 Nothing here is imported before ``require()`` has said that the extra is there.
 """
@@ -13,7 +13,11 @@ _PACKAGES = {"PIL": "pillow", "jinja2": "jinja2", "markupsafe": "markupsafe"}
 
 
 def require(what: str) -> None:
-    """Raises ConfigurationError where the extra ``report`` is not installed."""
+    """Check that the extra ``report`` is installed, which ``what`` needs.
+
+    Raises:
+        ConfigurationError: it is not.
+    """
     missing = [name for module, name in _PACKAGES.items() if not importlib.util.find_spec(module)]
     if missing:
         raise ConfigurationError(

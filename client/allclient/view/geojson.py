@@ -1,4 +1,4 @@
-"""The cells of one field as GeoJSON that QuPath imports (0.4 and later)."""
+"""Writes the cells of one field as GeoJSON that QuPath imports (0.4 and later)."""
 
 from __future__ import annotations
 
@@ -28,11 +28,12 @@ _STORED: Final = {
 
 
 def geojson(entry: Entry) -> bytes:
-    """A FeatureCollection: a polygon for each cell, in pixels of the picture as it is stored.
+    """Return a FeatureCollection: a polygon for each cell, in pixels of the stored picture.
 
     QuPath's readers show a file as it is stored, and do not turn it as its EXIF says.
 
-    Raises ImageReadError where the size of the picture cannot be read any more.
+    Raises:
+        ImageReadError: the size of the picture cannot be read any more.
     """
     size = size_of(entry.row.file)
     features = [
@@ -63,7 +64,7 @@ def _feature(file: str, number: int, cell: Cell, size: Size) -> dict[str, Any]:
 
 
 def _ring(cell: Cell, size: Size) -> list[list[float]]:
-    """The corners of the box, the first one again at the end, as GeoJSON has it."""
+    """Return the corners of the box, the first one again at the end, as GeoJSON has it."""
     right, bottom = cell.x + cell.width, cell.y + cell.height
     upright = ((cell.x, cell.y), (right, cell.y), (right, bottom), (cell.x, bottom))
     stored = [_STORED[size.orientation](x, y) for x, y in upright]

@@ -1,4 +1,4 @@
-"""Names of files that are made for fields: safe, and never two alike."""
+"""Names files that are made for fields: safe, and never two alike."""
 
 from __future__ import annotations
 
@@ -11,26 +11,28 @@ from typing import Final
 from allclient.errors import ConfigurationError
 from allclient.report import opening
 
-_LONGEST: Final = 80
+_MAX_LENGTH: Final = 80
 _UNSAFE: Final = re.compile(r"[^\w.+-]+")
 
 
 def name_for(file: str, ending: str) -> str:
-    """``field.png`` as ``field.png-3f2a91c07d.jpg``: the name, and a digest of the whole path.
+    """Return a name such as ``field.png-3f2a91c07d.jpg``: the field's, and a digest of its path.
 
     Files of one name in several folders stay apart, and the same path always has the same name.
     """
     plain = os.path.basename(file).encode("utf-8", "replace").decode()  # noqa: PTH119
-    safe = _UNSAFE.sub("_", plain).strip(".")[:_LONGEST] or "field"
+    safe = _UNSAFE.sub("_", plain).strip(".")[:_MAX_LENGTH] or "field"
     digest = hashlib.blake2b(file.encode("utf-8", "surrogatepass"), digest_size=5).hexdigest()
     return f"{safe}-{digest}{ending}"
 
 
 def open_folder(folder: Path, sources: tuple[str, ...], *, again: bool) -> Path:
-    """The folder, made where it is not there, for files that stand beside no source.
+    """Return the folder, made if it is not there, for files that stand beside no source.
 
-    Raises ConfigurationError where it holds files already and ``again`` is not set, or where it
-    lies in a folder that is searched for fields; OutputError where it cannot be made.
+    Raises:
+        ConfigurationError: it holds files already and ``again`` is not set, or it lies in a folder
+            that is searched for fields.
+        OutputError: it cannot be made.
     """
     with opening(folder):
         target = folder.resolve()

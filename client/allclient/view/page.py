@@ -1,4 +1,4 @@
-"""The report of a run: one HTML file with everything in it, made a field at a time."""
+"""Writes the report of a run: one HTML file with everything in it, made a field at a time."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from allclient.view.style import STYLES, reason_words
 
 _FOLDER: Final = Path(__file__).parent
 _SIDES: Final = ((60, 1024), (250, 768), (700, 512))
-_LEAST_SIDE: Final = 384
+_MIN_SIDE: Final = 384
 """Pixels of a field's longer side, by how many fields a page has: it has to stay small."""
 
 _CROP: Final = 96
@@ -61,7 +61,7 @@ class Run:
 
 
 def page(run: Run, chosen: Chosen, step: Callable[[], None] = lambda: None) -> Iterator[bytes]:
-    """The page in pieces. ``step`` is called for each field, and may raise to stop."""
+    """Yield the page in pieces. ``step`` is called for each field, and may raise to stop."""
     environment = Environment(
         loader=FileSystemLoader(_FOLDER),
         autoescape=True,
@@ -71,6 +71,7 @@ def page(run: Run, chosen: Chosen, step: Callable[[], None] = lambda: None) -> I
     )
     environment.filters["shown"] = _shown
     style = (_FOLDER / "page.css").read_text("utf-8")
+    style += "".join(STYLES[subtype].css() for subtype in SUBTYPES)
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     maker = _Maker(run, chosen, step)
     pieces = environment.get_template("page.html.j2").generate(
@@ -102,7 +103,7 @@ class _Maker:
         self._step = step
         self._fields = chosen.fields
         count = len(self._fields)
-        self._side = next((side for most, side in _SIDES if count <= most), _LEAST_SIDE)
+        self._side = next((side for most, side in _SIDES if count <= most), _MIN_SIDE)
         self._case_of = [run.case_by.case_of(entry.row.file) for entry in self._fields]
         self._by_name = {case.name: case for case in run.cases}
         files = {entry.row.file: index for index, entry in enumerate(self._fields)}
@@ -121,7 +122,7 @@ class _Maker:
         ]
 
     def groups(self) -> Iterator[dict[str, Any]]:
-        """The fields of each case, the neediest case first."""
+        """Yield the fields of each case, the neediest case first."""
         numbers = {case.name: index for index, case in enumerate(self._sorted_cases(), 1)}
         members: dict[str, list[int]] = {}
         for index, name in enumerate(self._case_of):
@@ -195,7 +196,7 @@ class _Maker:
         }
 
     def _crops(self, spots: list[Spot]) -> dict[tuple[int, int], str]:
-        """Each cell's picture; a field is read once for all of its cells."""
+        """Return each cell's picture; a field is read once for all of its cells."""
         by_field: dict[int, list[Spot]] = {}
         for spot in spots:
             by_field.setdefault(spot.field, []).append(spot)
@@ -222,7 +223,7 @@ class _Maker:
 
 
 def _cropped(picture: Picture, spot: Spot) -> Image.Image:
-    """A square around the cell, as far as the field has one."""
+    """Return a square around the cell, as far as the field has one."""
     image = picture.image
     left, top, right, bottom = spot.cell.box(*image.size)
     half = max(right - left, bottom - top) * (0.5 + _AROUND)
@@ -238,7 +239,7 @@ def _vote(value: str) -> str:
 
 
 def _shown(text: str) -> str:
-    """Text for a page: what is no character to see comes as an escape."""
+    """Return text for a page: what is no character to see comes as an escape."""
     return printable(text)
 
 

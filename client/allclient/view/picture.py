@@ -1,4 +1,4 @@
-"""A field's file as a picture to show: read again, upright, RGB, and no larger than wanted."""
+"""Reads a field's file as a picture to show: upright, RGB, and no larger than wanted."""
 
 from __future__ import annotations
 
@@ -42,18 +42,13 @@ class Picture:
     width: int
     height: int
 
-    def shrunk(self, side: int) -> Image.Image:
-        """A copy of which no side is longer than ``side``."""
-        copy = self.image.copy()
-        copy.thumbnail((side, side), Image.Resampling.LANCZOS)
-        return copy
-
 
 def load(path: str, side: int) -> Picture:
-    """The picture of a file, its longer side about ``side`` pixels or as long as it is.
+    """Return the picture of a file, its longer side about ``side`` pixels or as long as it is.
 
-    Raises ImageReadError where the file has gone, or is of a kind that can be read for its answer
-    but not be shown.
+    Raises:
+        ImageReadError: the file has gone, or is of a kind that can be read for its answer but not
+            be shown.
     """
     with _opened(path) as image:
         size = _size(image)
@@ -67,14 +62,18 @@ def load(path: str, side: int) -> Picture:
 
 
 def size_of(path: str) -> Size:
-    """Width, height and orientation, from the file's head. Raises ImageReadError."""
+    """Return width, height and orientation, from the file's head.
+
+    Raises:
+        ImageReadError: as of ``load``.
+    """
     with _opened(path) as image:
         return _size(image)
 
 
 @contextlib.contextmanager
 def _opened(path: str) -> Iterator[Image.Image]:
-    """The file as Pillow opens it; whatever that raises, then and later, is an ImageReadError."""
+    """Open the file in Pillow; whatever that raises, then and later, is an ImageReadError."""
     data = read_image(path, pipes=False)
     try:
         with warnings.catch_warnings():
@@ -98,7 +97,7 @@ def _size(image: Image.Image) -> Size:
 
 
 def _rgb(image: Image.Image) -> Image.Image:
-    """Eight bits a colour; what is transparent is white, as the server has it."""
+    """Return eight bits a colour; what is transparent is white, as the server has it."""
     if image.mode in _DEEP:
         values = np.asarray(image, np.float32)
         top = max(float(values.max()), 1.0)

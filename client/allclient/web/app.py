@@ -1,4 +1,4 @@
-"""The application: routers, the guard before them, and what errors look like."""
+"""Puts the application together: routers, the guard before them, and what errors look like."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ API: Final = "/api/v1"
 
 
 def make_app(store: Store, worker: Worker, hub: Hub, settings: Settings) -> FastAPI:
-    """The page and its HTTP interface over one store."""
+    """Make the page and its HTTP interface over one store."""
     app = FastAPI(
         title="allclient",
         version="1",

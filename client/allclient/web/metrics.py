@@ -81,6 +81,7 @@ class Meter:
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on and measure it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

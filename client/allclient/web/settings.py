@@ -1,4 +1,4 @@
-"""What a start of the web page decides."""
+"""Holds what a start of the web page decides."""
 
 from __future__ import annotations
 

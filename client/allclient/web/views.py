@@ -1,4 +1,4 @@
-"""Pictures for the screen, made from a file of the store: upright, RGB, and without its metadata.
+"""Makes pictures for the screen from a file of the store: upright, RGB, without its metadata.
 
 Browsers show no TIFF, and an original may carry a patient's name in its metadata; so the page
 never shows an original, it is only handed out as a download.
@@ -53,7 +53,7 @@ def picture(store: Store, digest: str, *, thumbnail: bool) -> bytes:
 
 
 def cell_picture(store: Store, digest: str, cells: Sequence[Cell], number: int) -> bytes:
-    """A small square JPEG around one of a file's ``cells``; all of them are made at once."""
+    """Return a small square JPEG around one of a file's ``cells``; all are made at once."""
     place = _cell_place(store, digest, number)
     if not place.exists():
         with _CELLS_AT_ONCE:
@@ -81,7 +81,7 @@ def _cell_place(store: Store, digest: str, number: int) -> Path:
 
 
 def rendered(data: bytes, side: int) -> bytes:
-    """An encoded image as JPEG of at most ``side`` pixels. Raises RefusedError."""
+    """Return an encoded image as JPEG of at most ``side`` pixels. Raises RefusedError."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
@@ -102,7 +102,7 @@ def rendered(data: bytes, side: int) -> bytes:
 
 
 def _write(place: Path, data: bytes) -> None:
-    """Whole or not at all, as others may read it at the same time."""
+    """Write whole or not at all, as others may read it at the same time."""
     place.parent.mkdir(exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=place.parent)
     with os.fdopen(descriptor, "wb") as file:

@@ -1,4 +1,4 @@
-"""The HTTP interface, which the page's own scripts use as well."""
+"""Defines the HTTP interface, which the page's own scripts use as well."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Cases over HTTP."""
+"""Serves cases over HTTP."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Offset = Annotated[int, Query(ge=0, le=10**6)]
 def list_cases(
     request: Request, person: Anybody, limit: Limit = 50, before: Before = None
 ) -> list[CaseOut]:
-    """The newest cases first; ``before`` is the id of the last one seen."""
+    """Return the newest cases first; ``before`` is the id of the last one seen."""
     store: Store = request.app.state.store
     with store.read() as session:
         found = cases.newest(session, limit=limit, before=before)
@@ -31,7 +31,7 @@ def list_cases(
 
 @router.post("", status_code=201)
 def make_case(request: Request, person: Anybody, case: CaseIn) -> CaseOut:
-    """A new case without fields."""
+    """Return a new case without fields."""
     store: Store = request.app.state.store
     with store.write() as session:
         return CaseOut.of(cases.make(session, person.actor, case.name), cases.Count())
@@ -39,7 +39,7 @@ def make_case(request: Request, person: Anybody, case: CaseIn) -> CaseOut:
 
 @router.get("/{case_id}")
 def get_case(request: Request, person: Anybody, case_id: Id) -> CaseOut:
-    """One case, and how far its fields have come."""
+    """Return one case, and how far its fields have come."""
     store: Store = request.app.state.store
     with store.read() as session:
         return CaseOut.of(cases.get(session, case_id), cases.counts(session, [case_id])[case_id])
@@ -65,7 +65,7 @@ def delete_case(request: Request, person: Admin, case_id: Id) -> None:
 def list_fields(
     request: Request, person: Anybody, case_id: Id, limit: Limit = 100, offset: Offset = 0
 ) -> list[FieldOut]:
-    """The fields of a case; those not verified come first, the most urgent of them before all."""
+    """Return the fields of a case; those not verified come first, the most urgent before all."""
     store: Store = request.app.state.store
     with store.read() as session:
         cases.get(session, case_id)

@@ -48,11 +48,14 @@ class Filter(BaseModel):
         return {name: value for name, value in values.items() if value != ""}
 
     def query(self) -> search.Query:
+        """Return the question for the store."""
         names = search.Query.__dataclass_fields__
         return search.Query(**{name: getattr(self, name) for name in names})
 
 
 class PagedFilter(Filter):
+    """A filter, and the part of the results to give."""
+
     limit: Annotated[int, Field(ge=1, le=500)] = 100
     offset: Annotated[int, Field(ge=0, le=10**6)] = 0
 

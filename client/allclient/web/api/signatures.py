@@ -17,11 +17,15 @@ router = APIRouter(prefix="/cases/{case_id}")
 
 
 class SignatureIn(BaseModel):
+    """The conclusion to sign a case with."""
+
     conclusion: Conclusion
     comment: str = ""
 
 
 class SignatureOut(BaseModel):
+    """A signature, who made it and when."""
+
     model_config = ConfigDict(from_attributes=True)
     id: int
     user_name: str

@@ -1,4 +1,4 @@
-"""The pages themselves, as HTML."""
+"""Serves the pages themselves, as HTML."""
 
 from fastapi import APIRouter
 

@@ -18,6 +18,7 @@ router = APIRouter(prefix="/account")
 
 @router.get("")
 def show_account(request: Request, person: Anybody) -> Response:
+    """Show a person's own page with their tokens."""
     return _account(request, person, token="")
 
 
@@ -25,6 +26,7 @@ def show_account(request: Request, person: Anybody) -> Response:
 def make_token(
     request: Request, person: Person, name: Annotated[str, Form(max_length=1000)] = ""
 ) -> Response:
+    """Make a personal token, and show it once."""
     store: Store = request.app.state.store
     with store.write() as session:
         token = users.make_token(session, person.actor, person.user.id, name)
@@ -33,6 +35,7 @@ def make_token(
 
 @router.post("/tokens/{secret_id}/withdraw")
 def withdraw_token(request: Request, person: Person, secret_id: Id) -> Response:
+    """Withdraw a personal token."""
     store: Store = request.app.state.store
     with store.write() as session:
         users.withdraw_token(session, person.actor, person.user.id, secret_id)

@@ -1,4 +1,4 @@
-"""The list of cases, one case, and the panel of one field."""
+"""Shows the list of cases, one case, and the panel of one field."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ def list_cases(
     person: Anybody,
     before: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
 ) -> Response:
+    """Show the newest cases."""
     store: Store = request.app.state.store
     with store.read() as session:
         found = cases.newest(session, limit=_CASES + 1, before=before)
@@ -42,6 +43,7 @@ def list_cases(
 def make_case(
     request: Request, person: Anybody, name: Annotated[str, Form(max_length=1000)] = ""
 ) -> Response:
+    """Make a case, and show it."""
     store: Store = request.app.state.store
     with store.write() as session:
         case = cases.make(session, person.actor, name)
@@ -103,7 +105,7 @@ def _said(
 
 
 def _chosen(asked: int | None, found: Sequence[Field]) -> int | None:
-    """The field that is shown at first: the one asked for, else the most urgent one."""
+    """Return the field that is shown at first: the one asked for, else the most urgent one."""
     ids = [one.id for one in found]
     return asked if asked in ids else next(iter(ids), None)
 
@@ -129,6 +131,7 @@ def field_panel(request: Request, person: Anybody, field_id: Id, blind: bool = F
 
 @router.get("/agreement")
 def show_agreement(request: Request, person: Anybody) -> Response:
+    """Show how far readers agree."""
     store: Store = request.app.state.store
     with store.read() as session:
         found = agreement.agreements(session)

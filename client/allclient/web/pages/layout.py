@@ -1,4 +1,4 @@
-"""Templates, and what every one of them may use."""
+"""Holds templates, and what every one of them may use."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from allclient.web.people import Visitor
 
 
 def boxed(cell: Cell) -> list[object]:
-    """A cell as the picture's boxes need it."""
+    """Return a cell as the picture's boxes need it."""
     return [cell.id, cell.x, cell.y, cell.width, cell.height, cell.shown_as]
 
 
@@ -49,7 +49,7 @@ def render(
     status: int = 200,
     **values: Any,
 ) -> Response:
-    """A page for somebody, or for nobody who is known."""
+    """Return a page for somebody, or for nobody who is known."""
     state = request.app.state
     shared = {
         "base": state.settings.root_path,

@@ -1,4 +1,4 @@
-"""For admins: who may log in, and the audit log."""
+"""Shows admins who may log in, and the audit log."""
 
 from __future__ import annotations
 
@@ -22,11 +22,13 @@ _ENTRIES: Final = 200
 
 @router.get("/people")
 def show_people(request: Request, person: Admin) -> Response:
+    """Show who may log in."""
     return _people(request, person, link="")
 
 
 @router.post("/people/invite")
 def invite(request: Request, person: Admin, role: Annotated[Role, Form()]) -> Response:
+    """Make a one-time link, and show it."""
     if person.by_token:
         raise ForbiddenError("only a person who is logged in may invite another")
     store: Store = request.app.state.store
@@ -39,6 +41,7 @@ def invite(request: Request, person: Admin, role: Annotated[Role, Form()]) -> Re
 def set_active(
     request: Request, person: Admin, user_id: Id, active: Annotated[bool, Form()]
 ) -> Response:
+    """Let a person in, or keep them out."""
     store: Store = request.app.state.store
     with store.write() as session:
         users.set_active(session, person.actor, user_id, active)

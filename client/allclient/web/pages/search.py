@@ -22,11 +22,14 @@ _SHOWN: Final = 60
 
 
 class Asked(Filter):
+    """A search, and the page of its results."""
+
     page: Annotated[int, Field(ge=0, le=10**4)] = 0
 
 
 @router.get("/search")
 def search_page(request: Request, person: Anybody, asked: Annotated[Asked, Query()]) -> Response:
+    """Show the fields that fit a search."""
     store: Store = request.app.state.store
     query = asked.query()
     with store.read() as session:

@@ -1,4 +1,4 @@
-"""The leukocytes of each field, and what people say of them."""
+"""Adds the leukocytes of each field, and what people say of them."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,6 +10,7 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
+    """Make the tables of cells."""
     op.create_table(
         "cells",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -65,6 +66,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """Remove the tables of cells."""
     op.drop_column("answers", "um_per_pixel")
     op.drop_column("answers", "malignant_leukocytes")
     op.drop_column("answers", "leukocytes")

@@ -10,6 +10,7 @@ down_revision = "0002"
 
 
 def upgrade() -> None:
+    """Add the signatures of cases."""
     op.create_table(
         "signatures",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -35,6 +36,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """Remove the signatures of cases."""
     # Not in a batch: SQLite would make the table anew, and its fields would go with the old one.
     op.drop_column("cases", "signed")
     op.drop_index("ix_signatures_case_id", "signatures")
