@@ -82,11 +82,18 @@ def get(session: Session, field_id: int) -> Field:
 
 
 def by_need(
-    session: Session, case_id: int, *, limit: int, offset: int = 0, reader: int | None = None
+    session: Session,
+    case_id: int,
+    *,
+    limit: int,
+    offset: int = 0,
+    reader: int | None = None,
+    history: bool = False,
 ) -> Sequence[Field]:
     """The fields of a case: those not verified first, and of these the most urgent first.
 
-    With ``reader``, the id of a person, those that this person has not verified come first.
+    With ``reader``, the id of a person, those that this person has not verified come first. With
+    ``history`` they have their verifications, too.
     """
     done: ColumnElement[bool] = Field.verdict != ""
     if reader is not None:
@@ -101,7 +108,8 @@ def by_need(
         .order_by(done, Field.urgency.desc(), Field.id)
         .limit(limit)
         .offset(offset)
-        .options(joinedload(Field.answer))
+        .options(joinedload(Field.answer), *([selectinload(Field.verifications)] * history))
+        .execution_options(populate_existing=history)  # also what the session knew in part
     ).all()
 
 

@@ -36,8 +36,7 @@ def writer(store: Store, session: Session) -> Callable[[Case, Signature], str]:
     """What writes the report of a case that is being signed, in the session that signs it."""
 
     def write(case: Case, signature: Signature) -> str:
-        found = fields.by_need(session, case.id, limit=MAX_FIELDS)
-        whole = [fields.get(session, field.id) for field in found]
+        whole = fields.by_need(session, case.id, limit=MAX_FIELDS, history=True)
         return ENVIRONMENT.get_template("report.html").render(
             case=case,
             signature=signature,
