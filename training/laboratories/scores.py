@@ -25,9 +25,6 @@ class Units:
     moves less than it moves a mean of logits."""
     malignant: npt.NDArray[np.int64]
     group: npt.NDArray[np.str_]
-    source: npt.NDArray[np.str_]
-    cells: npt.NDArray[np.int64]
-    """How many cells each has."""
 
 
 def fields(cells: Cells, logits: Floats, rows: Bools) -> Units:
@@ -41,8 +38,6 @@ def fields(cells: Cells, logits: Floats, rows: Bools) -> Units:
         logit(share.clip(TINY, 1 - TINY)),
         np.array([int(bool(picture.malignant)) for picture in pictures]),
         np.array([f"{picture.source}/{picture.group}" for picture in pictures]),
-        np.array([picture.source for picture in pictures]),
-        counts,
     )
 
 

@@ -11,7 +11,7 @@ from training.laboratories.scores import Units
 
 def _units(logits: np.ndarray, malignant: np.ndarray) -> Units:
     names = np.array([str(number) for number in range(len(logits))])
-    return Units(logits, malignant.astype(np.int64), names, names, np.ones(len(logits), np.int64))
+    return Units(logits, malignant.astype(np.int64), names)
 
 
 def _laboratory(seed: int, shift: float = 0.0, apart: float = 3.0) -> Units:
