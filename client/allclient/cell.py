@@ -1,4 +1,4 @@
-"""One leukocyte that was found in a field, with its box and its own probabilities."""
+"""Defines one leukocyte that was found in a field, with its box and its own probabilities."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Cell:
 
     @property
     def label(self) -> Label:
-        """Malignant where the three malignant subtypes together are likelier than benign."""
+        """Malignant if the three malignant subtypes together are likelier than benign."""
         benign = self.probabilities[Subtype.BENIGN]
         return Label.MALIGNANT if benign < _EVEN else Label.BENIGN
 
@@ -57,14 +57,14 @@ class Cell:
         return benign if self.label is Label.BENIGN else 1.0 - benign
 
     def box(self, width: int, height: int) -> Box:
-        """The box in whole pixels of a picture of this size, and at least one pixel in it."""
+        """Return the box in whole pixels of a picture of this size; it has one pixel at least."""
         left, right = _span(self.x, self.width, width)
         top, bottom = _span(self.y, self.height, height)
         return Box(left, top, right, bottom)
 
 
 def _span(start: float, length: float, size: int) -> tuple[int, int]:
-    """First and last (exclusive) pixel of ``size`` that a share of a side touches."""
+    """Return the first and last (exclusive) pixel of ``size`` that a share of a side touches."""
     first = min(max(round(start * size), 0), size - 1)
     last = min(max(round((start + length) * size), first + 1), size)
     return first, last

@@ -1,4 +1,4 @@
-"""The tensor contract between allclient and the models that Triton serves.
+"""Defines the tensor contract between allclient and the models that Triton serves.
 
 This module is the contract's one home in Python; ``tests/unit/test_contract.py`` holds it against
 every ``config.pbtxt`` of the model repository. Tensor names and datatypes are those of the KServe
@@ -46,7 +46,10 @@ SIDE: Final = 224
 MAX_BATCH: Final = 64
 """The largest batch a server accepts in one request. The client sends one image a request."""
 
-MAX_IMAGE_BYTES: Final = 512 * 1024 * 1024
+MAX_MESSAGE_BYTES: Final = 513 * 1024 * 1024
+"""Of one request; the embedded server refuses a larger one, packed or not."""
+
+MAX_IMAGE_BYTES: Final = MAX_MESSAGE_BYTES - 1024 * 1024
 """Largest encoded file, in bytes, that the client sends."""
 
 IMAGE_FORMATS: Final = ("JPEG", "PNG", "BMP", "TIFF", "WebP")
@@ -80,6 +83,7 @@ class Subtype(str, Enum):
 
     @property
     def label(self) -> Label:
+        """Whether the class is benign or malignant."""
         return Label.BENIGN if self is Subtype.BENIGN else Label.MALIGNANT
 
 
@@ -174,14 +178,18 @@ NUCLEI_BYTES: Final = SIDE * SIDE // 8
 
 
 class Tensor(NamedTuple):
-    """One tensor of a model: KServe v2 datatype and shape without the batch dimension, where -1 is
-    any length."""
+    """One tensor of a model: KServe v2 datatype and shape without the batch dimension.
+
+    In a shape, -1 is any length.
+    """
 
     datatype: str
     shape: tuple[int, ...]
 
 
 class ModelContract(NamedTuple):
+    """The tensors that a model takes and gives, by name."""
+
     inputs: dict[str, Tensor]
     outputs: dict[str, Tensor]
 
@@ -218,7 +226,7 @@ def _backbone(backbone: Backbone) -> ModelContract:
 
 
 def _of_backbones(*names: str) -> dict[str, Tensor]:
-    """The outputs of these names of every backbone, as the inputs of a model behind them."""
+    """Return the outputs of these names of every backbone, as inputs of a model behind."""
     return {
         f"{backbone.value.upper()}_{name}": _backbone(backbone).outputs[name]
         for backbone in BACKBONES

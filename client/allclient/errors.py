@@ -113,18 +113,26 @@ class ProtocolError(ServerError):
 
 
 class StoreError(AllclientError):
+    """A case store cannot be read or changed."""
+
     code = "store"
 
 
 class NotFoundError(StoreError):
+    """What was asked for is not in the store."""
+
     code = "not_found"
 
 
 class RefusedError(StoreError):
+    """The store does not take what was given."""
+
     code = "refused"
 
 
 class ConflictError(StoreError):
+    """Somebody else changed it in the meantime."""
+
     code = "conflict"
 
 

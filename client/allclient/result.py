@@ -1,4 +1,4 @@
-"""What one image's reading says, and what becomes of each of many."""
+"""Defines what one image's reading says, and what becomes of each of many."""
 
 from __future__ import annotations
 
@@ -57,12 +57,13 @@ class Result:
 
     @property
     def probability(self) -> float:
-        """Calibrated probability of ``label``."""
+        """The calibrated probability of ``label``."""
         benign = self.probabilities[Subtype.BENIGN]
         return benign if self.label is Label.BENIGN else 1.0 - benign
 
     @property
     def needs_review(self) -> bool:
+        """Whether a person has to look at the field before the answer is used."""
         return bool(self.review)
 
 
@@ -93,7 +94,7 @@ class Outcome:
             raise ValueError("an outcome has either a result or an error")
 
     def unwrap(self) -> Result:
-        """The result, or the error raised."""
+        """Return the result, or raise the error."""
         if self.result is None:
             assert self.error is not None
             raise self.error

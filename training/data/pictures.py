@@ -67,7 +67,7 @@ class Picture:
 
 
 def read(folder: Path, laboratory: str = "") -> list[Picture]:
-    """All pictures of a folder, in a fixed order.
+    """Return all pictures of a folder, in a fixed order.
 
     Args:
         laboratory: of a folder without ``labels.csv``; its own name if empty.
@@ -96,7 +96,7 @@ def read(folder: Path, laboratory: str = "") -> list[Picture]:
 
 
 def read_healthy(folder: Path) -> list[Picture]:
-    """All pictures of a folder of healthy fields, which are evaluate only.
+    """Return all pictures of a folder of healthy fields, which are evaluate only.
 
     Raises:
         DatasetError: the folder holds no images.
@@ -114,10 +114,10 @@ def read_healthy(folder: Path) -> list[Picture]:
 
 def refuse_evaluate_only(sources: Iterable[str]) -> None:
     """Raise DatasetError if one of the sources is evaluate only."""
-    found = sorted(EVALUATE_ONLY.intersection(sources))
-    if found:
+    named = sorted(EVALUATE_ONLY.intersection(sources))
+    if named:
         raise DatasetError(
-            f"{', '.join(found)} may be evaluated only: nothing may be trained, calibrated or "
+            f"{', '.join(named)} may be evaluated only: nothing may be trained, calibrated or "
             "chosen on it; leave it out of what is learned from"
         )
 
@@ -128,7 +128,7 @@ def _listed(folder: Path) -> list[Picture]:
     missing = [name for name in NEEDED if name not in rows.columns]
     if missing:
         raise DatasetError(f"{table} has no column {', '.join(missing)}")
-    found = []
+    pictures = []
     for row in rows.to_dict("records"):
         path = folder / row["file"]
         if not path.is_file():
@@ -142,7 +142,7 @@ def _listed(folder: Path) -> list[Picture]:
             raise DatasetError(
                 f"{table}: {row['file']} has use {row['use']!r}; it must be train or evaluate"
             )
-        found.append(
+        pictures.append(
             Picture(
                 path,
                 row["file"],
@@ -155,4 +155,4 @@ def _listed(folder: Path) -> list[Picture]:
                 single=row["kind"] == "cell",
             )
         )
-    return found
+    return pictures

@@ -23,16 +23,16 @@ def check(record: Mapping[str, Any], name: str) -> None:
         raise DatasetError(f"{name} does not say what it learned from")
     learned = {key: value for key, value in record.items() if key != "evaluated"}
     words = {word for text in _texts(learned) for word in re.split(r"[^\w-]+", text.lower())}
-    found = sorted(EVALUATE_ONLY & words)
-    if found:
+    named = sorted(EVALUATE_ONLY & words)
+    if named:
         raise DatasetError(
-            f"{name} learned from {', '.join(found)}, which may be evaluated only: it must not be "
+            f"{name} learned from {', '.join(named)}, which may be evaluated only: it must not be "
             "released"
         )
 
 
 def _sources(record: Mapping[str, Any]) -> Iterator[str]:
-    """Names of data that come with the hash of their content."""
+    """Yield the names of data that come with the hash of their content."""
     for part in (record.get("data"), record.get("fitted_on"), *record.get("learned_from", ())):
         if isinstance(part, Mapping):
             name = part.get("name") or part.get("data")

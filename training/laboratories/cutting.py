@@ -45,7 +45,7 @@ MAX_CHANGE = 8.0
 def every(
     pictures: Sequence[Picture], folder: Path, report: Callable[[int, int], None] | None = None
 ) -> Cells:
-    """The cells of all pictures, from ``folder`` where they are there, else cut and kept there.
+    """Return the cells of all pictures, from ``folder`` if they are there, else cut and kept there.
 
     Args:
         report: called with how many pictures are done and how many there are.
@@ -70,16 +70,16 @@ def every(
 
 
 def cut(picture: Picture, scale: Scale) -> Crops:
-    """The cells of one picture that are kept; ``of`` is 0.
+    """Return the cells of one picture that are kept; ``of`` is 0.
 
     Raises:
         DatasetError: it cannot be read.
     """
     rgb = _read(picture)
-    found = crops.cut(rgb, scale.red_cell, scale.aspect, SCALE, SIDE)
+    cells = crops.cut(rgb, scale.red_cell, scale.aspect, SCALE, SIDE)
     if picture.single:
-        found = _meant(found)
-    kept = _kept(found, zlib.crc32(picture.name.encode()))
+        cells = _meant(cells)
+    kept = _kept(cells, zlib.crc32(picture.name.encode()))
     count = len(kept)
     windows = (count, SIDE, SIDE)
     return Crops(
@@ -93,16 +93,16 @@ def cut(picture: Picture, scale: Scale) -> Crops:
     )
 
 
-def _meant(found: Sequence[crops.Cell]) -> list[crops.Cell]:
-    """The largest nucleus near the middle, or the largest of all."""
-    near = [c for c in found if max(abs(c.centre[0] - 0.5), abs(c.centre[1] - 0.5)) < MIDDLE]
-    return [max(near or found, key=lambda cell: float(cell.shape[0]))] if found else []
+def _meant(cells: Sequence[crops.Cell]) -> list[crops.Cell]:
+    """Return the largest nucleus near the middle, or the largest of all."""
+    near = [c for c in cells if max(abs(c.centre[0] - 0.5), abs(c.centre[1] - 0.5)) < MIDDLE]
+    return [max(near or cells, key=lambda cell: float(cell.shape[0]))] if cells else []
 
 
-def _kept(found: Sequence[crops.Cell], seed: int) -> list[crops.Cell]:
-    whole = [cell for cell in found if not cell.shape[4]]
+def _kept(cells: Sequence[crops.Cell], seed: int) -> list[crops.Cell]:
+    whole = [cell for cell in cells if not cell.shape[4]]
     if not whole:
-        return list(found[:MAX_CUT_OFF])
+        return list(cells[:MAX_CUT_OFF])
     picked = np.random.default_rng(seed).permutation(len(whole))[:MAX_CELLS]
     return [whole[index] for index in sorted(picked)]
 
@@ -122,12 +122,12 @@ def _read(picture: Picture) -> Rgb:
 def _scales(source: str, members: Sequence[Picture]) -> list[Scale]:
     if source in KNOWN:
         return [KNOWN[source]] * len(members)
-    heights, found = [], []
+    heights, measures = [], []
     for picture in members:
         rgb = _read(picture)
         heights.append(rgb.shape[0])
-        found.append(red_cells.measure(rgb))
-    return measured(heights, found, source)
+        measures.append(red_cells.measure(rgb))
+    return measured(heights, measures, source)
 
 
 def _shard(
@@ -140,13 +140,13 @@ def _shard(
             _check(kept, cut(members[0], scales[0]), path)
         return kept
     parts = [cut(picture, scale) for picture, scale in zip(members, scales, strict=True)]
-    found = joined([_renumbered(part, number) for number, part in enumerate(parts)])
+    crops_of_shard = joined([_renumbered(part, number) for number, part in enumerate(parts)])
     folder.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".tmp.npz")
-    columns: dict[str, Any] = dict(_columns(found))
+    columns: dict[str, Any] = dict(_columns(crops_of_shard))
     np.savez_compressed(temporary, **columns)
     temporary.replace(path)
-    return found
+    return crops_of_shard
 
 
 def _digest(members: Sequence[Picture], scales: Sequence[Scale]) -> str:
@@ -169,9 +169,9 @@ def _check(kept: Crops, again: Crops, path: Path) -> None:
         )
 
 
-def _columns(found: Crops) -> Iterator[tuple[str, npt.NDArray[Any]]]:
+def _columns(crops_of_all: Crops) -> Iterator[tuple[str, npt.NDArray[Any]]]:
     for name in Crops.__dataclass_fields__:
-        column = getattr(found, name)
+        column = getattr(crops_of_all, name)
         yield name, np.packbits(column) if column.dtype == bool else column
 
 

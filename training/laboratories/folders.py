@@ -11,17 +11,17 @@ from training.data.sample import DatasetError
 
 
 def pictures(folders: Sequence[Path], healthy: Sequence[Path] = ()) -> list[Picture]:
-    """All pictures of folders as of ``pictures.read``, and of folders of healthy fields.
+    """Return all pictures of folders as of ``pictures.read``, and of folders of healthy fields.
 
     Raises:
         DatasetError: two folders hold one source, or as of ``pictures.read``.
     """
-    found: list[Picture] = []
+    every: list[Picture] = []
     for folder in [*folders, *healthy]:
         read = reading.read_healthy if folder in healthy else reading.read
         new = read(folder)
-        twice = {each.source for each in found} & {each.source for each in new}
+        twice = {each.source for each in every} & {each.source for each in new}
         if twice:
             raise DatasetError(f"{folder} holds {', '.join(sorted(twice))}, which was read before")
-        found += new
-    return found
+        every += new
+    return every

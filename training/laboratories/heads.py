@@ -17,7 +17,7 @@ MIN_SCALE = 1e-6
 
 
 def weights(cells: Cells, rows: npt.NDArray[np.int64]) -> Floats:
-    """Weight of each of the cells ``rows`` [m], mean 1.
+    """Return the weight of each of the cells ``rows`` [m], mean 1.
 
     Laboratories count alike (``ONE_CLASS`` aside), so do the two classes of each, and so do the
     groups of a class. At last either class is brought to one half, or a laboratory of healthy cells
@@ -25,19 +25,19 @@ def weights(cells: Cells, rows: npt.NDArray[np.int64]) -> Floats:
     """
     laboratory, malignant = cells.laboratory[rows], cells.malignant[rows]
     group = cells.group[rows]
-    found = np.zeros(len(rows))
+    shares = np.zeros(len(rows))
     for name in np.unique(laboratory):
-        here = laboratory == name
-        labels = np.unique(malignant[here])
+        of_laboratory = laboratory == name
+        labels = np.unique(malignant[of_laboratory])
         for label in labels:
-            members = here & (malignant == label)
+            members = of_laboratory & (malignant == label)
             _, place, sizes = np.unique(group[members], return_inverse=True, return_counts=True)
             share = 1 / np.maximum(sizes, SMALL_GROUP)[place.reshape(-1)]
-            found[members] = share / share.sum() / len(labels)
-        found[here] *= ONE_CLASS if len(labels) < 2 else 1
+            shares[members] = share / share.sum() / len(labels)
+        shares[of_laboratory] *= ONE_CLASS if len(labels) < 2 else 1
     for label in np.unique(malignant):
-        found[malignant == label] /= found[malignant == label].sum()
-    return np.asarray(found / found.mean(), np.float64)
+        shares[malignant == label] /= shares[malignant == label].sum()
+    return np.asarray(shares / shares.mean(), np.float64)
 
 
 class Standard:
@@ -50,14 +50,14 @@ class Standard:
         self.scale = np.maximum(spread, MIN_SCALE * spread.max())
 
     def __call__(self, features: Floats) -> Floats:
-        """The same features [n, k], standardised."""
+        """Return the same features [n, k], standardised."""
         return np.asarray((features - self.mean) / self.scale, np.float64)
 
 
 def discriminant(
     features: Floats, malignant: npt.NDArray[np.int64], weight: Floats, ridge: float
 ) -> Floats:
-    """Fisher's direction [k + 1] for features [m, k]; the last number is the offset.
+    """Return Fisher's direction [k + 1] for features [m, k]; the last number is the offset.
 
     Its logits ``features @ w[:-1] + w[-1]`` are those of two classes that share one spread.
 
@@ -81,11 +81,11 @@ def discriminant(
 def logistic(
     features: Floats, malignant: npt.NDArray[np.int64], weight: Floats, c: float = 1.0
 ) -> Floats:
-    """Logistic regression [k + 1] for features [m, k], as ``discriminant``."""
+    """Return a logistic regression [k + 1] for features [m, k], as ``discriminant`` does."""
     model = LogisticRegression(C=c, max_iter=2000).fit(features, malignant, sample_weight=weight)
     return np.append(model.coef_[0], model.intercept_[0])
 
 
 def logits(features: Floats, head: Floats) -> Floats:
-    """Malignant against not, [n], by features [n, k] and a head [k + 1]."""
+    """Return malignant against not, [n], by features [n, k] and a head [k + 1]."""
     return np.asarray(features @ head[:-1] + head[-1], np.float64)

@@ -16,7 +16,7 @@ MIN_VARIANCE = 1e-6
 
 
 def describe(backbone: str, planes: Plane) -> Floats:
-    """Averages and deviations over the cell of every map of a released master's beginning.
+    """Return averages and deviations over the cell of every map of a master's beginning.
 
     Returns:
         [n, 2 * channels of all taps].
@@ -30,11 +30,11 @@ def describe(backbone: str, planes: Plane) -> Floats:
 
 
 def _deviations(net: keras.Model, pooled: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Averaged squares become deviations, whose scale is that of the averages."""
+    """Turn averaged squares into deviations, whose scale is that of the averages."""
     widths = [each.shape[-1] for each in keras.tree.flatten(net.get_layer(net.name).output)]
-    found, start = [], 0
+    columns, start = [], 0
     for width in widths:
         mean, square = (pooled[:, start + k * width : start + (k + 1) * width] for k in (0, 1))
-        found += [mean, np.sqrt(np.maximum(square - mean**2, MIN_VARIANCE))]
+        columns += [mean, np.sqrt(np.maximum(square - mean**2, MIN_VARIANCE))]
         start += 2 * width
-    return np.concatenate(found, axis=1)
+    return np.concatenate(columns, axis=1)

@@ -64,7 +64,7 @@ class Seen:
 
 
 def every(crops: Crops, scale: float) -> Iterator[Seen]:
-    """All cells in turn; red cells are ``scale`` pixels wide in the crops."""
+    """Yield all cells in turn; red cells are ``scale`` pixels wide in the crops."""
     for row in range(len(crops)):
         yield see(
             crops.rgb[row],
@@ -76,7 +76,7 @@ def every(crops: Crops, scale: float) -> Iterator[Seen]:
 
 
 def blur(red_cell: float, scale: float) -> float:
-    """Sigma that makes a file's crops as sharp as all others, in pixels of the crop."""
+    """Return the sigma that makes a file's crops as sharp as all others, in pixels of the crop."""
     own = OWN_BLUR * max(scale / red_cell, 0.0)
     return float(np.sqrt(max(TARGET_BLUR**2 - own**2, MIN_BLUR**2)))
 
@@ -84,7 +84,7 @@ def blur(red_cell: float, scale: float) -> float:
 def see(
     rgb: Rgb, own: Bools, others: Bools, background: npt.NDArray[np.float32], sigma: float
 ) -> Seen:
-    """One crop measured against itself.
+    """Return one crop measured against itself.
 
     Args:
         rgb: uint8 [side, side, 3].

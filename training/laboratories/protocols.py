@@ -29,13 +29,13 @@ class Fold:
     test: Bools
 
     def __post_init__(self) -> None:
-        """Raises ValueError if a cell stands on both sides."""
+        """Raise ValueError if a cell stands on both sides."""
         if (self.train & self.test).any():
             raise ValueError(f"fold {self.name} tests cells that it trains on")
 
 
 def folds(cells: Cells, protocol: str) -> list[Fold]:
-    """The folds of a protocol.
+    """Return the folds of a protocol.
 
     laboratories  one fold a laboratory that can be learned from, named after it; test is all of
                   it. A last fold "outside" learns from all and tests what is evaluate only.
@@ -51,11 +51,11 @@ def folds(cells: Cells, protocol: str) -> list[Fold]:
     refuse_evaluate_only(np.unique(cells.source[usable]))
     if protocol == "laboratories":
         laboratory = cells.laboratory
-        found = [
+        by_name = [
             Fold(str(name), usable & (laboratory != name), usable & (laboratory == name))
             for name in np.unique(laboratory[usable])
         ]
-        return [*found, Fold("outside", usable, cells.evaluate_only)]
+        return [*by_name, Fold("outside", usable, cells.evaluate_only)]
     if protocol == "groups":
         place = group_folds(cells, usable)
         return [
@@ -66,7 +66,7 @@ def folds(cells: Cells, protocol: str) -> list[Fold]:
 
 
 def group_folds(cells: Cells, rows: Bools) -> npt.NDArray[np.int64]:
-    """The fold of each cell [n]; -1 is tested in none.
+    """Return the fold of each cell [n]; -1 is tested in none.
 
     The largest groups are dealt first, each to the fold that has the fewest cells of its class and
     laboratory.
@@ -74,11 +74,11 @@ def group_folds(cells: Cells, rows: Bools) -> npt.NDArray[np.int64]:
     place = np.full(len(cells), -1)
     laboratory, malignant, group = cells.laboratory, cells.malignant, cells.group
     for name in np.unique(laboratory[rows]):
-        here = rows & (laboratory == name)
-        if len(np.unique(malignant[here])) < 2:
+        of_laboratory = rows & (laboratory == name)
+        if len(np.unique(malignant[of_laboratory])) < 2:
             continue
         for label in (0, 1):
-            members = here & (malignant == label)
+            members = of_laboratory & (malignant == label)
             names, sizes = np.unique(group[members], return_counts=True)
             load = np.zeros(FOLDS, np.int64)
             for index in np.argsort(-sizes, kind="stable"):

@@ -37,8 +37,8 @@ KNOWN: Mapping[str, Scale] = {
 its blasts are as large as those of SN-AM, which the same laboratory photographed."""
 
 
-def measured(heights: list[int], found: list[RedCells | None], source: str) -> list[Scale]:
-    """The scale of each picture of a source that is not ``KNOWN``.
+def measured(heights: list[int], red_cells_of: list[RedCells | None], source: str) -> list[Scale]:
+    """Return the scale of each picture of a source that is not ``KNOWN``.
 
     A picture whose red cells say too little gets the source's median share of the height.
 
@@ -51,7 +51,7 @@ def measured(heights: list[int], found: list[RedCells | None], source: str) -> l
     """
     shares = [
         cells.diameter / height
-        for height, cells in zip(heights, found, strict=True)
+        for height, cells in zip(heights, red_cells_of, strict=True)
         if cells is not None and cells.alone >= MIN_ALONE
     ]
     if not shares:
@@ -66,5 +66,5 @@ def measured(heights: list[int], found: list[RedCells | None], source: str) -> l
             if cells is not None and cells.alone >= MIN_ALONE
             else usual * height
         )
-        for height, cells in zip(heights, found, strict=True)
+        for height, cells in zip(heights, red_cells_of, strict=True)
     ]  # fmt: skip

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 HEAD = ("idea", "source", "tested", "AUROC", "balanced", "called malignant")
+DOUBT_HEAD = ("idea", "may be wrong", "left out", "without review", "wrong")
 
 
 def rows(study: Mapping[str, Any], protocol: str) -> list[Sequence[str]]:
-    """Cells of the table of one protocol, as text."""
+    """Return the cells of the table of one protocol, as text."""
     table: list[Sequence[str]] = []
     for idea, by_protocol in study["evaluated"].items():
         for source, found in by_protocol[protocol].items():
@@ -26,8 +27,24 @@ def rows(study: Mapping[str, Any], protocol: str) -> list[Sequence[str]]:
     return table
 
 
+def doubt_rows(study: Mapping[str, Any]) -> list[Sequence[str]]:
+    """Cells of the table of what goes without review, as text."""
+    return [
+        (
+            idea,
+            f"{float(level):.0%}",
+            source,
+            f"{found['without_review']} of {found['pictures']}",
+            str(found["wrong"]),
+        )
+        for idea, parts in study["evaluated"].items()
+        for level, by_source in parts["doubt"].items()
+        for source, found in by_source.items()
+    ]
+
+
 def figure(found: Mapping[str, Any] | None) -> str:
-    """A figure with its interval, as far as there are any."""
+    """Return a figure with its interval, as far as there are any."""
     if found is None or found["value"] is None:
         return ""
     if found["interval"] is None:

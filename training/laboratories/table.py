@@ -34,7 +34,7 @@ class Crops:
     """[n], pixels of a red cell in the file: how much detail there is."""
 
     def __len__(self) -> int:
-        """How many cells there are."""
+        """Return how many cells there are."""
         return len(self.of)
 
 
@@ -46,11 +46,11 @@ class Cells:
     crops: Crops
 
     def __len__(self) -> int:
-        """How many cells there are."""
+        """Return how many cells there are."""
         return len(self.crops)
 
     def column(self, value: Callable[[Picture], Any]) -> npt.NDArray[Any]:
-        """A value of each cell's picture, [n]."""
+        """Return a value of each cell's picture, [n]."""
         return np.array([value(picture) for picture in self.pictures])[self.crops.of]
 
     @property
@@ -86,7 +86,7 @@ class Cells:
 
 
 def joined(parts: Sequence[Crops]) -> Crops:
-    """All crops one after another."""
+    """Return all crops one after another."""
     return Crops(
         *(
             np.concatenate([getattr(part, name) for part in parts])

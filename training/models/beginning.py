@@ -20,7 +20,7 @@ MASTERS = Path(__file__).resolve().parents[1] / "masters"
 def of_master(
     backbone: str, taps: Sequence[str], side: int, master: Path | None = None
 ) -> keras.Model:
-    """PIXELS uint8 [n, side, side, 3] to averages and averaged squares, float32 [n, channels].
+    """Return a model from PIXELS uint8 [n, side, side, 3] to averages and averaged squares.
 
     Both go over what is not blank (``models.cells``); first all averages of a tap, then all squares
     of it, then the next tap.

@@ -160,7 +160,7 @@ def _calibration(figures: Figures) -> Table:
             interval = at(voter_scores, "intervals", "ece")
             row.append(numbers.decimal(at(voter_scores, "scores", "ece"), interval))
         rows.append(row)
-    head = ("Way", *(named(VOTERS, voter) for voter in voters))
+    head = ("Protocol", *(named(VOTERS, voter) for voter in voters))
     return Table("Expected calibration error of the label", head, rows)
 
 

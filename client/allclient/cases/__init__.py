@@ -1,4 +1,4 @@
-"""Many fields of one specimen as one case: counts, a cautious label, and what to look at first."""
+"""Puts many fields of one specimen together as a case: counts, a label, what to see first."""
 
 from allclient.cases.case import Case, Look
 from allclient.cases.formats import CASE_COLUMNS, case_csv, case_json, case_table

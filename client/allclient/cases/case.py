@@ -1,4 +1,4 @@
-"""What is said of one case."""
+"""Defines what is said of one case."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Case:
         return self.fields - self.benign_fields
 
     def as_json(self) -> dict[str, Any]:
-        """The keys of one JSON line, in order."""
+        """Return the keys of one JSON line, in order."""
         share = self.malignant_share
         value, low, high = (None,) * 3 if share is None else (share.value, share.low, share.high)
         return {

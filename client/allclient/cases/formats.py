@@ -1,4 +1,4 @@
-"""Cases as a table for a terminal, as CSV and as JSON Lines."""
+"""Writes cases as a table for a terminal, as CSV and as JSON Lines."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _SHOWN: Final = 20
 
 
 def case_csv(cases: Iterable[Case]) -> Iterator[bytes]:
-    """A header and a line for each case; reasons joined by ``;``, files to look at by line ends."""
+    """Yield a header and a line for each case; reasons joined by ``;``, files by line ends."""
     yield csv_line(CASE_COLUMNS)
     for case in cases:
         values = case.as_json()
@@ -42,14 +42,14 @@ def case_csv(cases: Iterable[Case]) -> Iterator[bytes]:
 
 
 def case_json(cases: Iterable[Case]) -> Iterator[bytes]:
-    """A JSON object a line, as ``report.JsonLines`` writes text."""
+    """Yield a JSON object a line, as ``report.JsonLines`` writes text."""
     for case in cases:
         text = json.dumps(case.as_json(), ensure_ascii=False, allow_nan=False)
         yield text.encode("utf-8", "backslashreplace") + b"\n"
 
 
 def case_table(cases: Sequence[Case]) -> str:
-    """The first cases as lines for people; the others are counted."""
+    """Return the first cases as lines for people; the others are counted."""
     lines = [_TITLES, *(_line(case) for case in cases[:_SHOWN])]
     if len(cases) > _SHOWN:
         lines.append(f"... and {len(cases) - _SHOWN} more: --cases FILE has them all")
@@ -68,7 +68,7 @@ def _line(case: Case) -> str:
 
 
 def share_text(share: Share | None) -> str:
-    """``62% (48 to 75%)``; without an interval where there is none."""
+    """Return a share as ``62% (48 to 75%)``; without an interval where there is none."""
     if share is None:
         return "-"
     value = f"{share.value:.0%}"

@@ -1,4 +1,4 @@
-"""The share of malignant leukocytes of a case, with an interval that knows of fields."""
+"""Measures the share of malignant leukocytes of a case, with an interval that knows of fields."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Share:
 
 
 def share_of(fields: FieldCounts) -> Share | None:
-    """Malignant leukocytes over leukocytes, all fields together; None without a leukocyte.
+    """Return malignant leukocytes over leukocytes of all fields; None without a leukocyte.
 
     The interval of 95% is a bootstrap over fields, since cells of one field are not independent:
     4000 times as many fields are drawn, with replacement, and the percentiles are those of
@@ -67,7 +67,7 @@ def _bootstrap(counted: list[tuple[tuple[int, int], int]]) -> tuple[float, float
 
 
 def _tail(fields: int) -> float:
-    """The share of draws to leave out at each end: 2.5% of many fields, fewer of few fields.
+    """Return the share of draws to leave out at each end: 2.5% of many fields, fewer of few fields.
 
     Hesterberg, "What teachers should know about the bootstrap" (2015), 3.1: the normal quantile
     of the percentile is that of Student's t, times the root of n / (n - 1).

@@ -1,4 +1,4 @@
-"""Which case a file belongs to: by its folder, or by a pattern of its path."""
+"""Finds the case that a file belongs to: by its folder, or by a pattern of its path."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NAME: Final = "{case}"
 
 @dataclass(frozen=True, slots=True)
 class CaseBy:
-    """``folder``: the folder a file is in; ``all``: one case; else a pattern with ``{case}``.
+    """A way to group files: by ``folder``, ``all`` together, or a pattern with ``{case}``.
 
     A pattern is compared with the end of the path, from the start of a file's or a folder's name:
     ``{case}`` stands for the name of the case and ``*`` for any characters, each for as few as can
@@ -40,15 +40,15 @@ class CaseBy:
             )
 
     def case_of(self, file: str) -> str:
-        """The name of the case that a path belongs to."""
+        """Return the name of the case that a path belongs to."""
         if self.how == ALL:
             return ALL
         path = file if os.sep == "/" else file.replace(os.sep, "/")
         if self.how == FOLDER:
             folder = path.rpartition("/")[0]
             return folder or ("/" if path.startswith("/") else ".")
-        found = _expression(self.how).search(path)
-        return found["case"] if found else NO_CASE
+        match = _expression(self.how).search(path)
+        return match["case"] if match else NO_CASE
 
 
 def _expression(pattern: str) -> re.Pattern[str]:

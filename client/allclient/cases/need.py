@@ -1,4 +1,4 @@
-"""Which field a person should look at before another."""
+"""Decides which field a person should look at before another."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Need = tuple[int, float, float]
 
 
 def need_of(row: Row) -> Need:
-    """The higher, the sooner a field that was read should be looked at.
+    """Return how soon a field that was read should be looked at: the higher, the sooner.
 
     First the number of reasons for review, then how unsure the label is, then how unlike the known
     images the field looks.
@@ -39,7 +39,7 @@ class Neediest:
             heapq.heapreplace(self._heap, entry)
 
     def rows(self) -> list[Row]:
-        """The first to look at comes first."""
+        """Return the rows; the first to look at comes first."""
         return [row for _, _, row in sorted(self._heap, reverse=True)]
 
 

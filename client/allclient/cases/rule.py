@@ -1,4 +1,4 @@
-"""The label of a case, by a written and cautious rule: what is not clear is ``review``.
+"""Labels a case by a written and cautious rule: what is not clear is ``review``.
 
 docs/cases.md explains it to users.
 """
@@ -57,7 +57,7 @@ def judge(
     failed: int,
     share: Share | None,
 ) -> tuple[CaseLabel, tuple[CaseReason, ...]]:
-    """The label of a case, and the reasons where it is ``review``.
+    """Return the label of a case, and the reasons if it is ``review``.
 
     ``benign`` and ``malignant`` count all fields that were read, ``..._clear`` those of them
     without a reason for review. A field that needs review never makes a case benign or malignant,
@@ -80,7 +80,7 @@ def judge(
 
 
 def _cells_agree(label: CaseLabel, share: Share) -> bool:
-    """Whether the share of malignant leukocytes, with its interval, lies on the label's side."""
+    """Return whether the interval of the malignant share lies on the label's side."""
     if label is CaseLabel.MALIGNANT:
         return (share.value if share.low is None else share.low) > _EVEN
     return (share.value if share.high is None else share.high) < _EVEN

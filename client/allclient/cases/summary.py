@@ -1,4 +1,4 @@
-"""From outcomes, one at a time, to cases: no field is kept but the few to look at first."""
+"""Makes cases of outcomes, one at a time: no field is kept but the few to look at first."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Cases:
         self._counts: dict[str, _Count] = {}
 
     def add(self, row: Row) -> str:
-        """Count a row; the name of its case."""
+        """Count a row; return the name of its case."""
         name = self._by.case_of(row.file)
         self._counts.setdefault(name, _Count()).add(row)
         return name

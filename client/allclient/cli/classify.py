@@ -1,4 +1,4 @@
-"""``allclient classify``: the options and their help. ``run.py`` does the work."""
+"""Defines ``allclient classify``: the options and their help. ``run.py`` does the work."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run makes beside its rows: cells, cases, annotated fields and the report."""
+"""Makes what a run makes beside its rows: cells, cases, annotated fields and the report."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class StoppedError(Exception):
 
 
 class Done(Protocol):
-    """What knows the files that an earlier run finished."""
+    """Knows the files that an earlier run finished."""
 
     @property
     def resumed(self) -> int:
@@ -60,7 +60,7 @@ class Extras:
         overwrite: bool,
         done: Done | None,
     ) -> None:
-        """``output`` is the file of rows; ``done`` knows the rows of a run that goes on."""
+        """Take the file of rows, ``output``, and ``done``, which knows an earlier run's rows."""
         again = overwrite or done is not None
         self._wanted = wanted
         self._folders = _folders(wanted, sources, again)
@@ -77,21 +77,21 @@ class Extras:
         return any((wanted.case_by, wanted.cases, wanted.report))
 
     def take(self, outcome: Outcome) -> list[str]:
-        """Count an outcome and make its own files; what went wrong with these, in sentences."""
+        """Count an outcome and make its own files; return what went wrong, in sentences."""
         entry = entry_of(outcome)
-        said = []
+        problems = []
         if outcome.result is not None:
             for folder, ending, make in self._folders:
                 try:
                     self._make(folder, ending, make, entry)
                 except ImageError as error:
                     self.failed += 1
-                    said.append(f"allclient: {entry.row.file}: not in {folder}: {error}")
+                    problems.append(f"allclient: {entry.row.file}: not in {folder}: {error}")
         if self._journal is not None:
             self._journal.append(entry)
         if self._cases is not None:
             self._cases.add(entry.row)
-        return said
+        return problems
 
     def finish(self, settings: list[tuple[str, str]], step: Callable[[], None]) -> None:
         """Write the files that are made of all outcomes. ``step`` may raise to stop."""
@@ -118,7 +118,7 @@ class Extras:
             self._journal.remove()
 
     def abandon(self, *, resumable: bool) -> str | None:
-        """Keep what there is for a later run, if one can go on; returns where it is."""
+        """Keep what there is for a later run, if one can go on; return where it is."""
         if self._journal is None:
             return None
         kept = self._journal.abandon()
@@ -132,7 +132,7 @@ class Extras:
         return [] if self._cases is None else self._cases.cases()
 
     def table(self) -> str | None:
-        """The cases for a terminal; None where nobody asked for cases."""
+        """Return the cases for a terminal; None if nobody asked for cases."""
         wanted = self._wanted
         return case_table(self.cases()) if wanted.case_by or wanted.cases else None
 
@@ -176,7 +176,7 @@ _BLOCK: Final = 1 << 16
 
 
 def _blocks(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """The same bytes in larger pieces."""
+    """Yield the same bytes in larger pieces."""
     held: list[bytes] = []
     size = 0
     for piece in pieces:
@@ -202,7 +202,7 @@ def _stepping(entries: Iterable[Entry], step: Callable[[], None]) -> Iterator[En
 def _folders(
     wanted: Wanted, sources: tuple[str, ...], again: bool
 ) -> list[tuple[Path, str, Callable[[Entry], bytes]]]:
-    """The folders that get a file for each field: its ending, and what makes it."""
+    """Return the folders that get a file for each field, with its ending and its maker."""
     if not wanted.needs_pictures:
         return []
     from allclient.view.annotate import annotated

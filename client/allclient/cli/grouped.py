@@ -1,4 +1,4 @@
-"""A command whose help names its options in groups."""
+"""Makes a command whose help names its options in groups."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 
 
 class GroupedCommand(click.Command):
-    """``groups``: the names of options by the title under which the help has them, in order.
+    """A command; ``groups`` has the names of options by the title above them, in order.
 
     Options that no group names come last, under "Options".
     """

@@ -1,4 +1,4 @@
-"""Options that several commands share, and what they make together."""
+"""Defines the options that several commands share, and what they make together."""
 
 from __future__ import annotations
 
@@ -36,6 +36,7 @@ class AnyPath(click.ParamType[Any]):
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
+        """Complete the path as click's own does."""
         return click.Path().shell_complete(ctx, param, incomplete)
 
 
@@ -63,7 +64,7 @@ server_option = click.option(
 
 
 def embedded_options(command: _F) -> _F:
-    """What the server started here serves; ``check_server`` refuses it beside ``server_option``."""
+    """Add the options of the server that is started here, which ``check_server`` knows."""
     for decorate in (
         click.option(
             "--flavour",
@@ -87,10 +88,10 @@ def check_server(
     flavour: str | None,
     connection: ConnectionOptions,
 ) -> None:
-    """Raises UsageError for options of another server than the one that will be asked."""
+    """Check that no option is of another server than the one that will be asked."""
     if server:
-        for name, given in (("model-repository", model_repository), ("flavour", flavour)):
-            if given is not None:
+        for name, value in (("model-repository", model_repository), ("flavour", flavour)):
+            if value is not None:
                 raise click.UsageError(
                     f"--{name} is for the server started here, and --server "
                     f"(or ${SERVER_VARIABLE}) names another; --server '' starts one here"
@@ -100,7 +101,7 @@ def check_server(
 
 
 def connection_options(command: _F) -> _F:
-    """TLS and token, for every command that talks to a server over the network."""
+    """Add TLS and token, for every command that talks to a server over the network."""
     for decorate in (
         click.option(
             "--token-file",
@@ -141,7 +142,7 @@ def make_client(
     model: str = ENSEMBLE,
     local: bool = False,
 ) -> Client:
-    """A client for ``address``; ``local`` for the embedded server, which gets no secrets.
+    """Make a client for ``address``; ``local`` is the embedded server, which gets no secrets.
 
     The embedded server has answered before, though not this client, and says itself when it is
     given up.
@@ -158,7 +159,7 @@ def make_client(
 def make_connection(
     address: str, options: ConnectionOptions, *, timeout: float, model: str, local: bool = False
 ) -> Connection:
-    """As ``make_client``, for what needs no client."""
+    """Make a connection as ``make_client`` does, for what needs no client."""
     from allclient.transport import Connection
 
     return Connection(address, model=model, timeout=timeout, **_secrets(options, local))

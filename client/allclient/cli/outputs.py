@@ -1,4 +1,4 @@
-"""Where the rows of a run go, by its options."""
+"""Opens the output of the rows of a run, by its options."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _FORMATS: Final[dict[str, Callable[[], Format]]] = {"csv": Csv, "jsonl": JsonLin
 
 
 class Output(Protocol):
-    """Where rows go."""
+    """A place where rows go."""
 
     def is_done(self, file: str) -> bool:
         """Whether an earlier run has classified the file."""
@@ -45,7 +45,7 @@ class Output(Protocol):
 
 
 def format_name(form: str | None, output: Path | None) -> str:
-    """The format asked for, else that of the file's ending, else the table."""
+    """Return the format asked for, else that of the file's ending, else the table."""
     if form is not None:
         return form
     suffix = output.suffix.lower() if output else ""
@@ -55,7 +55,7 @@ def format_name(form: str | None, output: Path | None) -> str:
 def open_output(
     form: str | None, path: Path | None, screen: Screen, *, resume: bool, overwrite: bool
 ) -> Output:
-    """Standard output, a pipe, or a file; raises as ``FileOutput`` does."""
+    """Open standard output, a pipe, or a file; raise as ``FileOutput`` does."""
     name = format_name(form, path)
     made = _FORMATS[name]()
     if path is None or str(path) == "-":

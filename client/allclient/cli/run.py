@@ -203,8 +203,8 @@ class _Run:
             except OutputError as error:
                 failure = error
         complete = failure is None and signals.received is None
-        if said := self._skipped.sentence():
-            screen.say(said)
+        if skipped_sentence := self._skipped.sentence():
+            screen.say(skipped_sentence)
         if complete and self._extras is not None and (table := self._extras.table()):
             screen.say(table)
         before = self._output.resumed if isinstance(self._output, FileOutput) else 0

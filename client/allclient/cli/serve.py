@@ -14,7 +14,7 @@ import click
 from allclient.cli import codes
 from allclient.cli.tally import NOTICE
 from allclient.local.access import RESTRICTED
-from allclient.local.restarts import MOST_DEATHS, SHORT_LIFE
+from allclient.local.restarts import MAX_DEATHS, SHORT_LIFE
 
 if TYPE_CHECKING:
     from allclient.local import LocalServer
@@ -37,7 +37,7 @@ Examples:
 
 A server that dies or hangs is started again on the same ports, and standard
 error says why; clients wait for it (classify --retry-for). It is given up when
-it dies {MOST_DEATHS} times in a row, each time within {SHORT_LIFE:.0f} seconds.
+it dies {MAX_DEATHS} times in a row, each time within {SHORT_LIFE:.0f} seconds.
 
 Exit codes: 0 when stopped by Ctrl-C, SIGTERM or SIGHUP, 2 for a wrong option,
 3 when the server cannot start or was given up.

@@ -1,4 +1,4 @@
-"""What the report of a run says about how the run was made."""
+"""Collects what the report of a run says about how the run was made."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Settings = list[tuple[str, str]]
 
 
 def of_run(options: Options) -> Settings:
-    """What was asked for, as names and values."""
+    """Return what was asked for, as names and values."""
     more = len(options.paths) - 3
     return [
         ("allclient", version("allclient")),
@@ -35,7 +35,7 @@ def of_run(options: Options) -> Settings:
 
 
 def of_server(client: Client, server: LocalServer | None) -> Settings:
-    """What answered: of a server that was started here, the weights of each backbone too."""
+    """Return what answered: of a server that was started here, the backbones' weights too."""
     settings = [("Server", "started for this run" if server is not None else client.address)]
     with contextlib.suppress(AllclientError):
         metadata = client.server_metadata()

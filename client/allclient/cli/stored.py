@@ -1,4 +1,4 @@
-"""Options that say where the case store is, and the store that they open."""
+"""Defines options that say where the case store is, and opens it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DATABASE_VARIABLE: Final = "DATABASE_URL"
 
 
 def store_options(command: _F) -> _F:
-    """``--data``, ``--database`` and ``--files``, for every command that opens the store."""
+    """Add ``--data``, ``--database`` and ``--files``, for commands that open the store."""
     for decorate in (
         click.option(
             "--files",
@@ -52,7 +52,7 @@ def store_options(command: _F) -> _F:
 
 
 def open_store(data: Path | None, database: str | None, files: str | None) -> Store:
-    """The store that the options name. Raises ConfigurationError, also without the extra."""
+    """Open the store that the options name. Raises ConfigurationError, also without the extra."""
     try:
         from allclient.store import Store
         from allclient.web.program import default_folder

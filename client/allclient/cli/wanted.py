@@ -1,4 +1,4 @@
-"""The options of ``allclient classify`` that ask for more than rows, checked."""
+"""Checks the options of ``allclient classify`` that ask for more than rows."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _PAGES: Final = (".html", ".htm")
 
 
 def form_of(path: Path) -> str:
-    """``csv`` or ``jsonl`` by the ending of a name; empty for another."""
+    """Return ``csv`` or ``jsonl`` by the ending of a name; empty for another."""
     return SUFFIXES.get(path.suffix.lower(), "")
 
 
 def partial_of(path: Path) -> Path:
-    """Where what a file is made of waits until the run is complete."""
+    """Return where what a file is made of waits until the run is complete."""
     return path.with_name(path.name + ".partial")
 
 
@@ -41,7 +41,7 @@ class Wanted:
 
     @property
     def cells_folder(self) -> Path | None:
-        """The folder for GeoJSON, where ``--cells`` names no CSV and no JSON Lines."""
+        """The folder for GeoJSON, if ``--cells`` names no CSV and no JSON Lines."""
         return None if self.cells is None or self.cells_file is not None else Path(self.cells)
 
     @property
@@ -61,12 +61,12 @@ class Wanted:
         """The options that need the extra ``report``."""
         names = [
             name
-            for name, given in (
+            for name, value in (
                 ("--annotate", self.annotate),
                 ("--report", self.report),
                 ("GeoJSON by --cells", self.cells_folder),
             )
-            if given is not None
+            if value is not None
         ]
         return ", ".join(names)
 

@@ -1,4 +1,4 @@
-"""``allclient web``: the page, and the server of the networks behind it."""
+"""Defines ``allclient web``: the page, and the server of the backbones behind it."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def web(
     max_upload: int,
     **connection: Any,
 ) -> None:
-    """Run the web page until Ctrl-C, with a server of the networks where none is named.
+    """Run the web page until Ctrl-C, with a server of the backbones if none is named.
 
     Cases, images and answers stay in the data folder. The page works while no server answers:
     what is uploaded waits, and everything that was read can be verified.
@@ -147,7 +147,7 @@ def _networks(
     flavour: str | None,
     options: ConnectionOptions,
 ) -> Iterator[None]:
-    """The worker has somebody to ask; a server that starts here takes its time beside the page."""
+    """Give the worker a server to ask; one that starts here takes its time beside the page."""
     if server:
         with make_client(server, options, timeout=_TIMEOUT, retry_for=_AWAY) as client:
             worker.use(client)

@@ -1,4 +1,4 @@
-"""The library: ``Client`` and ``AsyncClient``."""
+"""Holds the library: ``Client`` and ``AsyncClient``."""
 
 from allclient.client.aio import AsyncClient
 from allclient.client.stream import Stream

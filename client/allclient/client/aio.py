@@ -1,4 +1,4 @@
-"""The asyncio client."""
+"""Defines the asyncio client."""
 
 from __future__ import annotations
 
@@ -38,7 +38,9 @@ _END: Final = object()
 
 
 class AsyncClient(Owned):
-    """As ``Client``, for asyncio. It may be made anywhere, also before an event loop runs.
+    """Classifies smear images as ``Client`` does, for asyncio.
+
+    It may be made anywhere, also before an event loop runs.
 
     Each event loop that uses it gets a connection of its own, which ends with ``close()``.
 
@@ -67,12 +69,16 @@ class AsyncClient(Owned):
 
     @property
     def address(self) -> str:
+        """HOST:PORT of the server."""
         return self._transport.connection.address
 
     async def classify(
         self, source: Source, *, cells: bool = False, um_per_pixel: float | None = None
     ) -> Result:
-        """As ``Client.classify``. Cancelling the task cancels the request."""
+        """Return the answer for one image, as ``Client.classify`` does.
+
+        Cancelling the task cancels the request.
+        """
         self._transport.check_open()
         question = Question(cells, um_per_pixel)
         field = await asyncio.wrap_future(self._readers.submit(read_field, source))
@@ -87,7 +93,9 @@ class AsyncClient(Owned):
         cells: bool = False,
         um_per_pixel: float | None = None,
     ) -> AsyncIterator[Outcome]:
-        """As ``Client.classify_many``; ``sources`` may be asynchronous.
+        """Yield an Outcome for each source, as ``Client.classify_many`` does.
+
+        ``sources`` may be asynchronous.
 
         When leaving the loop early, ``aclose()`` the generator (``contextlib.aclosing``): Python
         does that for a dropped generator only at its next occasion.
@@ -106,7 +114,7 @@ class AsyncClient(Owned):
             await asyncio.gather(*workers, return_exceptions=True)
 
     async def health(self, *, timeout: float = HEALTH_TIMEOUT) -> Health:  # noqa: ASYNC109
-        """As ``Client.health``."""
+        """Return whether the server is live and serves the model."""
         return await self._transport.health(timeout)
 
     async def server_metadata(
@@ -114,10 +122,11 @@ class AsyncClient(Owned):
         *,
         timeout: float = HEALTH_TIMEOUT,  # noqa: ASYNC109
     ) -> ServerMetadata:
-        """As ``Client.server_metadata``."""
+        """Return the server's name, version and extensions."""
         return await self._transport.server_metadata(timeout)
 
     async def close(self) -> None:
+        """Close the connections of every event loop."""
         self._readers.close()
         await self._transport.close()
 
@@ -132,7 +141,7 @@ class AsyncClient(Owned):
 
 
 class _Work:
-    """One ``classify_many``: tasks that pull from the source and settle the same books."""
+    """The work of one ``classify_many``: tasks that pull from the source and share their books."""
 
     def __init__(
         self,
@@ -150,7 +159,7 @@ class _Work:
         self._pull = asyncio.Lock()
 
     async def next(self) -> Outcome | None:
-        """The next outcome; None at the end. Raises what ended the stream."""
+        """Return the next outcome; None at the end. Raises what ended the stream."""
         async with self._changed:
             while (outcome := self._ledger.take()) is None:
                 if self._ledger.over:
@@ -199,7 +208,7 @@ class _Work:
             return None if ledger.stopped else (ledger.begin(), source)
 
     async def _outcome(self, number: int, source: Source) -> Outcome | None:
-        """None where the stream stopped without waiting for the image to be read."""
+        """Return the outcome; None if the stream stopped without waiting for the image."""
         try:
             size = len(source) if isinstance(source, bytes) else await self._aside(size_of, source)
             async with self._budget.hold(size):
@@ -215,12 +224,12 @@ class _Work:
     def _aside(
         self, function: Callable[_P, _T], *arguments: _P.args, **options: _P.kwargs
     ) -> asyncio.Future[_T]:
-        """In a thread: no disk stops the event loop."""
+        """Call a function in a thread: no disk stops the event loop."""
         return asyncio.wrap_future(self._readers.submit(function, *arguments, **options))
 
 
 def _is_cancelled() -> bool:
-    """Whether this task is; a source can raise CancelledError because another one was."""
+    """Return whether this task is cancelled; a source can raise the error of another one."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
 

@@ -1,4 +1,4 @@
-"""How many bytes of images may be in memory at once, whatever the number of images in flight."""
+"""Limits how many bytes of images are in memory at once, however many images are in flight."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ protobuf and gRPC."""
 
 
 class Budget:
-    """For threads. Holding more than the whole budget counts as holding all of it."""
+    """A budget for threads. Holding more than the whole budget counts as holding all of it."""
 
     def __init__(self, total: int = BYTES_IN_FLIGHT) -> None:
         self._total = total
@@ -23,6 +23,7 @@ class Budget:
 
     @contextmanager
     def hold(self, size: int) -> Iterator[None]:
+        """Wait until so many bytes are free, and hold them for the block."""
         share = min(size, self._total)
         with self._changed:
             self._changed.wait_for(lambda: share <= self._left)
@@ -36,7 +37,7 @@ class Budget:
 
 
 class AsyncBudget:
-    """For the tasks of one event loop."""
+    """A budget for the tasks of one event loop."""
 
     def __init__(self, total: int = BYTES_IN_FLIGHT) -> None:
         self._total = total
@@ -45,6 +46,7 @@ class AsyncBudget:
 
     @asynccontextmanager
     async def hold(self, size: int) -> AsyncIterator[None]:
+        """Wait until so many bytes are free, and hold them for the block."""
         share = min(size, self._total)
         async with self._changed:
             await self._changed.wait_for(lambda: share <= self._left)

@@ -1,4 +1,4 @@
-"""The books of one stream of images: what was taken up, finished and handed over.
+"""Keeps the books of one stream of images: what was taken up, finished and handed over.
 
 No thread, no event loop and no network here: ``stream.py`` and ``aio.py`` drive the same books,
 each under its own kind of lock.
@@ -24,12 +24,12 @@ FATAL: Final = (ServerUnavailableError, ModelNotReadyError, ConfigurationError)
 _AHEAD: Final = 2
 """Finished outcomes may wait for a slow one before them, up to this many times in_flight."""
 
-_LEAST_PATIENCE: Final = 16
+_MIN_PATIENCE: Final = 16
 """Server errors in a row, without one answer between them, before the stream gives up."""
 
 
 class Ledger:
-    """Bounded work in flight, order, and when to give up.
+    """The books of bounded work in flight, of its order, and of when to give up.
 
     ``in_flight`` images are worked on at once. No more than twice as many are taken from the
     source before their outcomes are taken away, so memory stays flat however long the source.
@@ -42,7 +42,7 @@ class Ledger:
             )
         self._ordered = ordered
         self._window = in_flight * _AHEAD
-        self._patience = max(_LEAST_PATIENCE, in_flight * 2)
+        self._patience = max(_MIN_PATIENCE, in_flight * 2)
         self._begun = 0
         self._at_work: set[int] = set()
         self._reading: set[int] = set()
@@ -57,15 +57,17 @@ class Ledger:
 
     @property
     def may_begin(self) -> bool:
+        """Whether there is room to take another image from the source."""
         waiting = self._begun - self._abandoned - self._handed_over
         return waiting < self._window
 
     @property
     def over(self) -> bool:
-        """Nothing more will finish; what has finished may still be there to take."""
+        """Whether nothing more will finish; what has finished may still be there to take."""
         return (self.stopped or self.exhausted) and not self._at_work
 
     def begin(self) -> int:
+        """Note that an image is taken up; return its number."""
         number = self._begun
         self._begun += 1
         self._at_work.add(number)
@@ -73,12 +75,12 @@ class Ledger:
         return number
 
     def has_read(self, number: int) -> bool:
-        """Note that the image is in memory; False where the stream stopped without it."""
+        """Note that the image is in memory; return False if the stream stopped without it."""
         self._reading.discard(number)
         return number in self._at_work
 
     def exhaust(self, failure: BaseException | None = None) -> None:
-        """The source has no more, or failed; what is in flight goes on."""
+        """Note that the source has no more, or failed; what is in flight goes on."""
         self.exhausted = True
         self.failure = self.failure or failure
 
@@ -90,13 +92,14 @@ class Ledger:
             self.abandon(number)
 
     def abandon(self, number: int) -> None:
-        """The image has no outcome, since the stream ended first."""
+        """Note that the image has no outcome, since the stream ended first."""
         if number in self._at_work:
             self._at_work.remove(number)
             self._reading.discard(number)
             self._abandoned += 1
 
     def settle(self, number: int, outcome: Outcome) -> None:
+        """Note the outcome of an image."""
         if number not in self._at_work:
             return  # abandoned meanwhile
         self._at_work.remove(number)
@@ -113,7 +116,7 @@ class Ledger:
             self._server_errors = 0
 
     def take(self) -> Outcome | None:
-        """The next outcome to hand over, or None while there is none."""
+        """Return the next outcome to hand over, or None while there is none."""
         number = self._next()
         if number is None:
             return None

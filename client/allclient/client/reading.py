@@ -1,4 +1,4 @@
-"""Encoded files into memory, unchanged: the client reads, it never resizes."""
+"""Reads encoded files into memory, unchanged: the client reads, it never resizes."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ _NO_DESCRIPTOR: Final = {errno.EMFILE, errno.ENFILE}
 _PATIENCE: Final = 10.0
 """Seconds to wait for a descriptor: other readers of this process give theirs back soon."""
 
-_LEAST_ROOM: Final = 64 * 1024
-_MOST_ROOM: Final = 16 * 1024 * 1024
+_MIN_ROOM: Final = 64 * 1024
+_MAX_ROOM: Final = 16 * 1024 * 1024
 
 _KINDS: Final = (
     (stat.S_ISFIFO, "a pipe"),
@@ -38,19 +38,19 @@ _KINDS: Final = (
 
 
 def read_image(source: Source, *, pipes: bool = True) -> bytes:
-    """The bytes of ``read_field``."""
+    """Return the bytes of ``read_field``."""
     return read_field(source, pipes=pipes).data
 
 
 def told(field: EncodedField, result: Result) -> Result:
-    """``result``, with the review reason first_page_only where a DICOM object has more frames."""
+    """Return ``result``, with the reason first_page_only if a DICOM object has more frames."""
     if field.frames == 1 or ReviewReason.FIRST_PAGE_ONLY in result.review:
         return result
     return dataclasses.replace(result, review=(*result.review, ReviewReason.FIRST_PAGE_ONLY))
 
 
 def read_field(source: Source, *, pipes: bool = True) -> EncodedField:
-    """One encoded image; of a pipe only with ``pipes``, since its end may never come.
+    """Read one encoded image; of a pipe only with ``pipes``, since its end may never come.
 
     Of a DICOM object it is the first picture inside.
 
@@ -74,7 +74,11 @@ def read_field(source: Source, *, pipes: bool = True) -> EncodedField:
 
 
 def iterate(sources: Iterable[Source]) -> Iterator[Source]:
-    """As ``iter()``. Raises ConfigurationError for one image, and for what is no iterable."""
+    """Return an iterator, as ``iter()`` does.
+
+    Raises:
+        ConfigurationError: it is one image, or no iterable.
+    """
     if isinstance(sources, str | bytes | os.PathLike):
         raise ConfigurationError("sources is one image: give a list of images, or use classify()")
     try:
@@ -86,7 +90,11 @@ def iterate(sources: Iterable[Source]) -> Iterator[Source]:
 
 
 def path_of(source: Source) -> str:
-    """The path that a source names. Raises ImageReadError where it is none."""
+    """Return the path that a source names.
+
+    Raises:
+        ImageReadError: it names none.
+    """
     try:
         return os.fsdecode(os.fspath(source))
     except Exception as error:  # a caller's own __fspath__ may raise anything
@@ -96,7 +104,7 @@ def path_of(source: Source) -> str:
 
 
 def size_of(source: Source) -> int:
-    """Bytes that reading ``source`` will take; 0 where nobody can tell before."""
+    """Return the bytes that reading ``source`` will take; 0 if nobody can tell before."""
     if isinstance(source, bytes):
         return len(source)
     try:
@@ -163,9 +171,9 @@ def _check_regular(path: str, mode: int) -> None:
 
 
 def _read_up_to(descriptor: int, limit: int, expected: int) -> bytes:
-    """All there is, or more than ``limit - 1``; ``expected`` says how much to make room for."""
+    """Return all there is, or more than ``limit - 1``; ``expected`` says how much to expect."""
     chunks: list[bytes] = []
-    room = min(max(expected + 1, _LEAST_ROOM), _MOST_ROOM)
+    room = min(max(expected + 1, _MIN_ROOM), _MAX_ROOM)
     while limit > 0 and (chunk := os.read(descriptor, min(limit, room))):
         chunks.append(chunk)
         limit -= len(chunk)
@@ -182,7 +190,7 @@ def _not_found(path: str) -> str:
 
 
 def _why_no_listing(path: str) -> str:
-    """A folder gets here when its search could not list it, or when a library user names one."""
+    """Return why a folder cannot be read, as a user or a failed search names one."""
     try:
         with os.scandir(path):
             return "is a folder, not an image file"

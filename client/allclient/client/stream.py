@@ -1,4 +1,4 @@
-"""Many images through one blocking transport: bounded, cancellable, in order or as they come."""
+"""Streams many images through one blocking transport: bounded, cancellable, in order or not."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from allclient.transport.owned import Owned
 
 Infer = Callable[[bytes, Cancellation], Result]
 
-_LONGEST_WAIT = 0.5
+_MAX_WAIT = 0.5
 """Seconds that a signal may be left unnoticed."""
 
 
@@ -41,7 +41,7 @@ class _Work:
         self.cancellation.cancel()
 
     def pull(self) -> tuple[int, Source] | None:
-        """The next image to work on, once there is room; None when there is no more to do."""
+        """Return the next image to work on, once there is room; None if there is no more to do."""
         # One thread at a time waits at the source, which may be slow: a pipe, a network folder.
         with self.pulling:
             with self.changed:
@@ -124,7 +124,7 @@ class Stream(Owned, Iterator[Outcome]):
                     raise StopIteration
                 # Not for ever at once: a signal that comes just before a wait begins does not end
                 # it, and in an outage nothing else would for a long time.
-                work.changed.wait(_LONGEST_WAIT)
+                work.changed.wait(_MAX_WAIT)
             work.changed.notify_all()
             return outcome
 
@@ -134,6 +134,7 @@ class Stream(Owned, Iterator[Outcome]):
             self._work.stop(failure)
 
     def close(self) -> None:
+        """Stop the stream."""
         self.stop()
 
     def __enter__(self) -> Stream:
@@ -148,7 +149,7 @@ class Stream(Owned, Iterator[Outcome]):
 
 
 def _start_worker(work: _Work, more: int) -> bool:
-    """Whether this machine had a thread for it."""
+    """Start a thread; return whether this machine had one."""
     # Daemons: a source that blocks for ever, such as a silent pipe, must not keep the program up.
     thread = threading.Thread(
         target=_run_worker, args=(work, more - 1), name="allclient-classify", daemon=True

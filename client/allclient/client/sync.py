@@ -1,4 +1,4 @@
-"""The blocking client."""
+"""Defines the blocking client."""
 
 from __future__ import annotations
 
@@ -57,18 +57,22 @@ class Client(Owned):
 
     @property
     def address(self) -> str:
+        """HOST:PORT of the server."""
         return self._transport.connection.address
 
     def classify(
         self, source: Source, *, cells: bool = False, um_per_pixel: float | None = None
     ) -> Result:
-        """The answer for one image: a path, or an encoded file as bytes; a DICOM object, too.
+        """Return the answer for one image: a path, an encoded file as bytes, or a DICOM object.
 
-        ``cells`` asks for every leukocyte too (``Result.cells``). ``um_per_pixel`` tells the size
-        of a pixel in micrometres, where it is known.
+        Args:
+            cells: ask for every leukocyte too (``Result.cells``).
+            um_per_pixel: the size of a pixel in micrometres, where it is known.
 
-        Raises ImageReadError when the file cannot be read, ImageRejectedError when the server
-        refuses it, and a ServerError when there is no answer.
+        Raises:
+            ImageReadError: the file cannot be read.
+            ImageRejectedError: the server refuses it.
+            ServerError: there is no answer.
         """
         self._transport.check_open()
         question = Question(cells, um_per_pixel)
@@ -84,7 +88,7 @@ class Client(Owned):
         cells: bool = False,
         um_per_pixel: float | None = None,
     ) -> Stream:
-        """An iterator of Outcomes, one for each source, in their order or as they come.
+        """Return an iterator of Outcomes, one for each source, in their order or as they come.
 
         ``cells`` and ``um_per_pixel`` are those of ``classify``, for every source.
 
@@ -102,17 +106,18 @@ class Client(Owned):
         return Stream(sources, infer, ordered=ordered, in_flight=in_flight)
 
     def health(self, *, timeout: float = HEALTH_TIMEOUT) -> Health:
-        """Whether the server is live and serves the model as the contract says.
+        """Return whether the server is live and serves the model as the contract says.
 
         Raises ServerUnavailableError or ServerTimeoutError when nobody answers.
         """
         return self._transport.health(timeout)
 
     def server_metadata(self, *, timeout: float = HEALTH_TIMEOUT) -> ServerMetadata:
-        """Name, version and extensions of the server."""
+        """Return the server's name, version and extensions."""
         return self._transport.server_metadata(timeout)
 
     def close(self) -> None:
+        """Close the connection."""
         self._transport.close()
 
     def __enter__(self) -> Client:

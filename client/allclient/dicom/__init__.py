@@ -1,4 +1,4 @@
-"""DICOM objects as encoded fields: what a server that knows JPEG and PNG can be asked about.
+"""Turns DICOM objects into encoded fields: JPEG and PNG, which every server here can read.
 
 Needs the extra ``pacs`` (pydicom and its decoders); importing this module does not. Foreign
 pixels that only a C library unpacks are unpacked in a child process with limits, see ``child``.
@@ -26,7 +26,7 @@ class EncodedField(NamedTuple):
 
 
 def is_dicom(data: bytes) -> bool:
-    """Whether these bytes are a DICOM file (part 10): a preamble and then ``DICM``.
+    """Return whether these bytes are a DICOM file (part 10): a preamble and then ``DICM``.
 
     One whose preamble makes it a TIFF as well is taken for a TIFF.
     """
@@ -34,7 +34,7 @@ def is_dicom(data: bytes) -> bool:
 
 
 def encoded_field(data: bytes, frame: int = 0) -> EncodedField:
-    """One frame of a DICOM file, as an encoded image with the same pixels.
+    """Return one frame of a DICOM file, as an encoded image with the same pixels.
 
     Raises ImageReadError: image_unsupported for what has no picture, or one that would not come
     out right, and where the extra is missing; image_corrupt and image_truncated for a broken one.

@@ -1,4 +1,4 @@
-"""A child process unpacks foreign pixels, with limits on its time and memory.
+"""Unpacks foreign pixels in a child process, with limits on its time and memory.
 
 The decoders are C libraries, and the bytes come from anywhere: what crashes, hangs or swells there
 ends the child alone. ``python -m allclient.dicom.child FRAME`` reads an object on standard input
@@ -28,7 +28,10 @@ _places: Final = threading.BoundedSemaphore(os.cpu_count() or 1)
 
 
 def encode(data: bytes, frame: int) -> EncodedField:
-    """As ``fields.encode``, in a child; as many at once as there are processors."""
+    """Encode a frame as ``fields.encode`` does, in a child.
+
+    As many run at once as there are processors.
+    """
     with _places:
         try:
             done = subprocess.run(
@@ -71,7 +74,7 @@ def _limit() -> None:
 
 
 def main() -> None:
-    """The child itself."""
+    """Encode one frame from standard input to standard output: the child itself."""
     _limit()
     from allclient.dicom import header, samples
 

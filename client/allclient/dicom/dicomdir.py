@@ -1,4 +1,4 @@
-"""A DICOMDIR: the list of objects on a disc, by the names of their files."""
+"""Reads a DICOMDIR: the list of objects on a disc, by the names of their files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NAME: Final = "DICOMDIR"
 
 
 def images(path: str) -> Iterator[str]:
-    """The files of the images that a DICOMDIR lists, in its order.
+    """Return the files of the images that a DICOMDIR lists, in its order.
 
     A file of the list that is missing comes out as well: reading it gives the error that names
     it. Raises ConfigurationError for a DICOMDIR that cannot be read.
@@ -36,7 +36,7 @@ def images(path: str) -> Iterator[str]:
 
 
 def _inside(path: str, file_id: object) -> Path:
-    """The components of a file's name; one that leads out of the folder is refused."""
+    """Return the components of a file's name; one that leads out of the folder is refused."""
     parts = [str(file_id)] if isinstance(file_id, str) else [str(part) for part in file_id or ()]  # type: ignore[attr-defined]
     if not parts or any(part in ("", ".", "..") or "/" in part or "\\" in part for part in parts):
         raise ConfigurationError(f"{path!r} names a file that is not beside it: it is damaged")

@@ -1,4 +1,4 @@
-"""From a DICOM object to an encoded field with the same pixels.
+"""Makes an encoded field with the same pixels of a DICOM object.
 
 A JPEG stream goes into a file as it is; nothing is decoded here, the server does that. Plain
 samples go into a PNG. All else is unpacked by a child process, into a PNG as well.
@@ -26,7 +26,7 @@ _FILE_META: Final = 4096
 
 
 def encode(data: bytes, frame: int) -> EncodedField:
-    """Frame number ``frame`` (from 0) of a DICOM file; raises ImageReadError and nothing else."""
+    """Encode frame number ``frame`` (from 0) of a DICOM file; raise ImageReadError alone."""
     try:
         return _encode(data, frame)
     except ImageReadError:
@@ -57,17 +57,17 @@ def _jpeg(dataset: FileDataset, frame: int, frames: int) -> bytes:
         stream = get_frame(dataset.PixelData, frame, number_of_frames=frames)
     except (ValueError, struct.error, IndexError, EOFError) as error:
         raise header.corrupt(f"frame {frame + 1} cannot be found in the object") from error
-    found = jpeg_stream.look(stream)
-    if (found.columns, found.rows) != (dataset.Columns, dataset.Rows):
+    frame_head = jpeg_stream.look(stream)
+    if (frame_head.columns, frame_head.rows) != (dataset.Columns, dataset.Rows):
         raise header.corrupt(
-            f"the JPEG stream has {found.columns} by {found.rows} pixels and the object says "
-            f"{dataset.Columns} by {dataset.Rows}"
+            f"the JPEG stream has {frame_head.columns} by {frame_head.rows} pixels and the object "
+            f"says {dataset.Columns} by {dataset.Rows}"
         )
-    if found.components != int(dataset.SamplesPerPixel):
-        raise header.corrupt(f"the JPEG stream has {found.components} components")
+    if frame_head.components != int(dataset.SamplesPerPixel):
+        raise header.corrupt(f"the JPEG stream has {frame_head.components} components")
     return jpeg_stream.as_file(
         stream,
-        found,
+        frame_head,
         is_rgb=dataset.PhotometricInterpretation == "RGB",
         profile=icc_profile(dataset),
     )

@@ -1,4 +1,4 @@
-"""The header of a DICOM object: what it is, and whether its picture can come out right."""
+"""Reads the header of a DICOM object: what it is, and whether its picture can come out right."""
 
 from __future__ import annotations
 
@@ -52,22 +52,27 @@ _COLOURS: Final = {
 }
 """Photometric interpretations that are read, and their samples a pixel."""
 
-_MOST_PIXELS: Final = 150_000_000
+_MAX_PIXELS: Final = 150_000_000
 """As the server's own limit: a larger frame is not unpacked to be refused there."""
 
-_MOST_FRAMES: Final = 100_000
+_MAX_FRAMES: Final = 100_000
 
 
 def unsupported(message: str) -> ImageReadError:
+    """Make the error of an object of a kind that is not read."""
     return ImageReadError(message, code=ImageErrorCode.UNSUPPORTED.value)
 
 
 def corrupt(message: str) -> ImageReadError:
+    """Make the error of an object whose content cannot be trusted."""
     return ImageReadError(message, code=ImageErrorCode.CORRUPT.value)
 
 
 def parse(data: bytes, *, pixels: bool = True) -> FileDataset:
-    """The object in a DICOM file. Raises ImageReadError for a broken one, whatever is broken."""
+    """Return the object in a DICOM file. Raises ImageReadError for a broken one.
+
+    Raises ImageReadError for a broken one, whatever is broken.
+    """
     try:
         return pydicom.dcmread(io.BytesIO(data), stop_before_pixels=not pixels)
     except Exception as error:  # hostile bytes trip the parser in many ways
@@ -75,15 +80,17 @@ def parse(data: bytes, *, pixels: bool = True) -> FileDataset:
 
 
 def transfer_syntax(dataset: FileDataset) -> str:
+    """Return the UID of the object's transfer syntax."""
     return str(getattr(dataset.file_meta, "TransferSyntaxUID", ""))
 
 
 def is_whole_slide(dataset: FileDataset) -> bool:
+    """Return whether the object is a whole slide."""
     return str(dataset.get("SOPClassUID", "")) == WHOLE_SLIDE
 
 
 def check(dataset: FileDataset, frame: int = 0) -> int:
-    """The number of frames. Raises ImageReadError where ``frame`` would not come out right."""
+    """Return the number of frames. Raises ImageReadError if ``frame`` would not come out right."""
     frames = _check(dataset)
     _check_frame(dataset, frame, frames)
     return frames
@@ -108,9 +115,9 @@ def _check(dataset: FileDataset) -> int:
     frames = int(dataset.get("NumberOfFrames") or 1)
     if rows < 1 or columns < 1 or frames < 1:
         raise corrupt(f"a picture of {columns} by {rows} pixels and {frames} frames has no pixels")
-    if rows * columns > _MOST_PIXELS:
+    if rows * columns > _MAX_PIXELS:
         raise ImageReadError(
-            f"{columns} by {rows} pixels; the largest frame is {_MOST_PIXELS:,} pixels",
+            f"{columns} by {rows} pixels; the largest frame is {_MAX_PIXELS:,} pixels",
             code=ImageErrorCode.TOO_LARGE.value,
         )
     _check_bits(dataset)
@@ -124,8 +131,8 @@ def _check_frame(dataset: FileDataset, frame: int, frames: int) -> None:
         raise unsupported(
             "this is a whole-slide image; export the fields to be read as single pictures"
         )
-    if frames > _MOST_FRAMES:
-        raise unsupported(f"{frames:,} frames; the most are {_MOST_FRAMES:,}")
+    if frames > _MAX_FRAMES:
+        raise unsupported(f"{frames:,} frames; the most are {_MAX_FRAMES:,}")
     if not 0 <= frame < frames:
         raise corrupt(f"there is no frame {frame + 1}: the object has {frames}")
 
@@ -164,5 +171,5 @@ def _first(value: Any) -> Any:
 
 
 def _name(text: str) -> str:
-    """A UID's name in the standard; the UID itself where it has none."""
+    """Return a UID's name in the standard; the UID itself if it has none."""
     return uid.UID(text[:64]).name

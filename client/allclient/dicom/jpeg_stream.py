@@ -1,4 +1,4 @@
-"""The JPEG stream in a DICOM object, made a file that says all that the object says of it."""
+"""Makes the JPEG stream in a DICOM object a file that says all that the object says of it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _segments(stream: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def look(stream: bytes) -> Frame:
-    """Raises ImageReadError (image_corrupt) for what is no JPEG stream."""
+    """Read the headers of a JPEG stream. Raises ImageReadError (image_corrupt) for what is none."""
     if not stream.startswith(_START):
         raise corrupt("the frame is no JPEG stream")
     size: tuple[int, int, int] | None = None
@@ -65,7 +65,7 @@ def look(stream: bytes) -> Frame:
 
 
 def as_file(stream: bytes, frame: Frame, *, is_rgb: bool, profile: bytes | None) -> bytes:
-    """The stream as a file: marked as RGB where only the object says so, with the ICC profile.
+    """Return the stream as a file: marked as RGB if only the object says so, with ICC profile.
 
     An Exif segment goes: DICOM knows no turned pictures, and a reader of files would turn it.
     """

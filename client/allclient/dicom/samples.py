@@ -1,4 +1,4 @@
-"""Decoded samples of a DICOM frame to a PNG file of 8 bits: the picture that a viewer shows."""
+"""Encodes decoded samples of a DICOM frame as a PNG file of 8 bits: what a viewer shows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Samples = npt.NDArray[Any]
 
 
 def png(dataset: FileDataset, frame: int) -> bytes:
-    """One frame as a PNG file. Raises ImageReadError for samples that cannot be right."""
+    """Return one frame as a PNG file. Raises ImageReadError for samples that cannot be right."""
     try:
         samples: Samples = pixel_array(dataset, index=frame)
     except Exception as error:  # decoders raise what they like about foreign bytes
@@ -60,12 +60,12 @@ def _as_bytes(samples: Samples, dataset: Dataset) -> npt.NDArray[np.uint8]:
 
 
 def _entry_bits(dataset: Dataset) -> int:
-    """Bits of a palette's entries; pydicom gives them in as many."""
+    """Return the bits of a palette's entries; pydicom gives them in as many."""
     return int(dataset.RedPaletteColorLookupTableDescriptor[2])
 
 
 def icc_profile(dataset: Dataset) -> bytes | None:
-    """The ICC profile of the picture, of its optical path where it has one of those."""
+    """Return the ICC profile of the picture, or of its optical path if that has one."""
     if profile := dataset.get("ICCProfile"):
         return bytes(profile)
     for path in dataset.get("OpticalPathSequence") or ():

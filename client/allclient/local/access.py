@@ -1,4 +1,4 @@
-"""What a server opens to its clients: only what is asked for."""
+"""Decides what a server opens to its clients: only what is asked for."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _HEADER: Final = "allclient-admin"
 
 
 class Access:
-    """``allow`` opens to everybody what it names; all else of RESTRICTED needs ``headers``.
+    """What is open to whom: ``allow`` is open to everybody, the rest of RESTRICTED by ``headers``.
 
     Raises ConfigurationError for a name that is not in RESTRICTED.
     """
@@ -33,11 +33,11 @@ class Access:
 
     @property
     def headers(self) -> dict[str, str]:
-        """Of a gRPC call that is let in where others are not. A secret."""
+        """The headers of a gRPC call that is let in where others are not. They are a secret."""
         return {f"triton-grpc-protocol-{_HEADER}": self._key}
 
     def options(self, address: str, ports: Ports) -> dict[str, str | int]:
-        """Triton's options, by name."""
+        """Return Triton's options, by name."""
         options: dict[str, str | int] = {
             "grpc-address": address,
             "grpc-port": ports.grpc,

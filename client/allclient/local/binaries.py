@@ -61,7 +61,7 @@ def find(
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     stub = triton / "python_backend_stubs" / version / "triton_python_backend_stub"
     libraries = package.parent / "nvidia_pytriton.libs"
-    found = Binaries(
+    binaries = Binaries(
         server=triton / "bin" / "tritonserver",
         python_backend=triton / "backends" / "python",
         stub=stub,
@@ -69,21 +69,21 @@ def find(
         libpython=None,
         packages=(),
     )
-    for path in (found.server, found.python_backend / "libtriton_python.so", stub, libraries):
+    for path in (binaries.server, binaries.python_backend / "libtriton_python.so", stub, libraries):
         if not path.exists():
             raise ServerNotInstalledError(
                 f"the installed nvidia-pytriton lacks {path}; install the version that allclient "
                 f"knows: {_pip()} --force-reinstall --no-deps {TRITON_WHEEL}"
             )
-    found = replace(found, packages=_package_folders(backends))
+    binaries = replace(binaries, packages=_package_folders(backends))
     names = _libpython_names(stub)
     if any((libraries / name).exists() for name in names):
-        return found
+        return binaries
     name = f"libpython{version}.so.1.0"
     folders = _library_folders() if library_folders is None else library_folders
     for folder in folders:
         if (folder / name).exists():
-            return replace(found, libpython=(folder / name).resolve())
+            return replace(binaries, libpython=(folder / name).resolve())
     raise ServerNotInstalledError(
         f"the embedded server needs the shared library {name}, and {sys.base_prefix} has none. "
         f"On Debian and Ubuntu it is in the package libpython{version}, on Fedora in python3-libs; "
@@ -121,12 +121,12 @@ def _check_platform(system: str) -> None:
             f"there is no embedded server for {name}: NVIDIA builds tritonserver for Linux only. "
             f"{_WAY_OUT}"
         )
-    here = sys.version_info[:2]
-    if here not in PYTHONS or sys.implementation.name != "cpython":
+    version = sys.version_info[:2]
+    if version not in PYTHONS or sys.implementation.name != "cpython":
         raise ServerNotInstalledError(
             "the embedded server runs with CPython 3.11, 3.12 or 3.13, and this is "
-            f"{sys.implementation.name} {here[0]}.{here[1]}. Make the environment with one of "
-            f"them. {_WAY_OUT}"
+            f"{sys.implementation.name} {version[0]}.{version[1]}. Make the environment with one "
+            f"of them. {_WAY_OUT}"
         )
     if sysconfig.get_config_var("Py_GIL_DISABLED"):
         raise ServerNotInstalledError(
@@ -176,8 +176,10 @@ def _pip() -> str:
 
 
 def _libpython_names(stub: Path) -> set[str]:
-    """The names of libpython in a stub; one that the wheel brings has been given a name of its own
-    beside the usual one."""
+    """Return the names of libpython in a stub.
+
+    One that the wheel brings has been given a name of its own beside the usual one.
+    """
     return {
         name.decode("ascii")
         for name in re.findall(rb"libpython3[\w.-]*\.so[.\d]*", stub.read_bytes())

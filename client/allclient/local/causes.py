@@ -1,4 +1,4 @@
-"""Why a process ended, in words."""
+"""Says in words why a process ended."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _MEANINGS: Final = {
 
 
 def oom_kills() -> int:
-    """How many processes the kernel of this machine has ended for want of memory; 0 if unknown."""
+    """Return how many processes this machine's kernel ended for want of memory; 0 if unknown."""
     try:
         for line in _COUNTERS.read_text("ascii").splitlines():
             name, _, count = line.partition(" ")
@@ -34,7 +34,7 @@ def oom_kills() -> int:
 
 
 def of(who: str, status: int, *, oom_kills_before: int, log: str = "") -> str:
-    """A sentence about the end of ``who``; ``status`` as subprocess has it."""
+    """Return a sentence about the end of ``who``; ``status`` is as subprocess has it."""
     number = -status if status < 0 else triton_log.signal_received(log)
     words = f": {triton_log.last_words(log)}" if log else ""
     if number is None:

@@ -1,4 +1,4 @@
-"""``LocalServer``: Triton on this machine, kept running for as long as it is wanted."""
+"""Defines ``LocalServer``: Triton on this machine, kept running for as long as it is wanted."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _log = logging.getLogger(__name__)
 
 
 class LocalServer:
-    """tritonserver as a child of this process, serving one model repository on this machine.
+    """The tritonserver as a child of this process, serving one model repository.
 
         with LocalServer() as server, Client(server.grpc_address) as client:
             result = client.classify("smear.jpg")
@@ -75,10 +75,12 @@ class LocalServer:
 
     @property
     def model_repository(self) -> Path:
+        """The folder of models that is served."""
         return self._triton.model_repository
 
     @property
     def flavour(self) -> str | None:
+        """The set of configurations that is served; None for the default."""
         return self._triton.flavour
 
     @property
@@ -88,12 +90,12 @@ class LocalServer:
 
     @property
     def http_address(self) -> str | None:
-        """None where HTTP was given no port."""
+        """HOST:PORT of HTTP; None if HTTP was given no port."""
         return self._triton.http_address
 
     @property
     def metrics_address(self) -> str | None:
-        """None where metrics were given no port."""
+        """HOST:PORT of metrics; None if metrics were given no port."""
         return self._triton.metrics_address
 
     @property
@@ -103,11 +105,12 @@ class LocalServer:
 
     @property
     def pid(self) -> int:
-        """Of tritonserver itself; another one after every new start."""
+        """The process number of tritonserver itself; another one after every new start."""
         return self._triton.pid
 
     @property
     def log_path(self) -> Path | None:
+        """The file of Triton's log; None while there is none."""
         return self._triton.log_path
 
     @property
@@ -121,11 +124,11 @@ class LocalServer:
         return None if self._keeper is None else self._keeper.failure
 
     def models(self) -> dict[str, str]:
-        """The version served of each model, by name."""
+        """Return the version served of each model, by name."""
         return self._triton.models()
 
     def providers(self) -> dict[str, str]:
-        """What each model of the onnxruntime backend runs on, in words, by model name."""
+        """Return what each model of the onnxruntime backend runs on, by model name."""
         return self._triton.providers()
 
     def __enter__(self) -> LocalServer:
@@ -161,11 +164,11 @@ class LocalServer:
             self._keeper.join()
 
     def exit_status(self) -> int | None:
-        """None while the server runs or comes back; how it ended, as subprocess has it."""
+        """Return how the server ended, as subprocess has it; None while it runs."""
         return self.wait(0.0)
 
     def wait(self, timeout: float | None = None) -> int | None:
-        """Wait until the server is gone for good; its exit status, or None after ``timeout``."""
+        """Wait until the server is gone; return its exit status, or None after ``timeout``."""
         if self._keeper is None:
             return self._triton.wait(timeout)
         self._keeper.wait(timeout)

@@ -1,4 +1,4 @@
-"""What a flavour needs of this machine, read from the configurations that Triton will take."""
+"""Reads what a flavour needs of this machine from the configurations that Triton will take."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _MAKERS = {
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """Of the models that have a configuration of the flavour; of all for the default."""
+    """What the models of a flavour need; for the default, what all models need."""
 
     backends: frozenset[str]
     gpu: bool
@@ -30,8 +30,13 @@ class Needs:
 
 
 def needs(repository: Path, flavour: str | None) -> Needs:
-    """Raises ConfigurationError for a flavour that the embedded server cannot serve, or whose
-    model files are not in the repository. (Those of the default are left to the server itself.)
+    """Return what a flavour needs.
+
+    Model files of the default flavour are left to the server itself.
+
+    Raises:
+        ConfigurationError: the embedded server cannot serve the flavour, or its model files are
+            not in the repository.
     """
     backends, gpu = set(), False
     for folder in sorted(path for path in repository.iterdir() if path.is_dir()):
@@ -73,5 +78,5 @@ def _check_file(repository: Path, folder: Path, name: str, flavour: str) -> None
 
 
 def _first(pattern: re.Pattern[str], text: str) -> str:
-    found = pattern.search(text)
-    return found[1] if found else ""
+    match = pattern.search(text)
+    return match[1] if match else ""

@@ -41,6 +41,7 @@ class Keeper:
         self._thread = threading.Thread(target=self._run, name="allclient-keeper", daemon=True)
 
     def start(self) -> None:
+        """Start to watch."""
         self._thread.start()
 
     def stop(self) -> None:
@@ -48,6 +49,7 @@ class Keeper:
         self._stopping.set()
 
     def join(self) -> None:
+        """Wait until the thread has ended."""
         self._thread.join()
 
     def wait(self, timeout: float | None) -> None:
@@ -76,7 +78,7 @@ class Keeper:
                 trouble = self._mend(trouble, restarts, lived)
 
     def _mend(self, trouble: str, restarts: Restarts, lived: float) -> str | None:
-        """Start a new server in the place of the old one; what hinders it, or None."""
+        """Start a new server in the place of the old one; return what hinders it, or None."""
         log = self._server.clear()
         told = trouble if str(log) in trouble else f"{trouble} (log: {log})"
         pause = restarts.pause_after(lived, self._answers)
@@ -108,16 +110,16 @@ class Keeper:
         self._lost(self.failure)
 
     def _watch(self) -> str | None:
-        """Wait for trouble, and put it in words; None when it is to stop."""
+        """Wait for trouble, and return it in words; None if it is to stop."""
         process = self._server.process
         oom_kills = causes.oom_kills()
         models = self._server.stubs
         pids = [process.pid, *(stub.pid for stub in models)]
-        asked = liveness.Server(
+        server = liveness.Server(
             self._server.grpc_address, self._server.answering, self._server.admin_headers
         )
         try:
-            alive = Liveness(asked, lambda: stubs.processor_seconds(pids), tick=_TICK)
+            alive = Liveness(server, lambda: stubs.processor_seconds(pids), tick=_TICK)
             stopped: Counter[stubs.Stub] = Counter()
             while not self._stopping.is_set():
                 status = process.wait(_TICK)
@@ -143,4 +145,4 @@ class Keeper:
                     return trouble
             return None
         finally:
-            asked.close()
+            server.close()

@@ -1,4 +1,4 @@
-"""The private folder that Triton runs from.
+"""Lays out the private folder that Triton runs from.
 
     work/
     ├── lock
@@ -57,24 +57,31 @@ class Layout:
 
     @property
     def backends(self) -> Path:
+        """The folder of Triton's backends."""
         return self.work / "backends"
 
     @property
     def models(self) -> Path:
+        """The folder of the models that are served."""
         return self.work / "models"
 
     @property
     def log(self) -> Path:
+        """The file of Triton's log."""
         return self.work / "server.log"
 
     @property
     def server(self) -> Path:
-        """The program to start: the mended copy, or the wheel's own where that is not known."""
+        """The program to start: the mended copy, or the wheel's own if that is not known."""
         copy = self.work / _SERVER
         return copy if copy.exists() else self.binaries.server
 
     def create(self) -> None:
-        """Raises LocalServerError where that is not possible, as on a full disk."""
+        """Create the folder and all in it.
+
+        Raises:
+            LocalServerError: that is not possible, as on a full disk.
+        """
         try:
             self._create()
         except OSError as error:
@@ -102,10 +109,11 @@ class Layout:
 
     @property
     def stub(self) -> Path:
+        """The stub that runs Python models."""
         return self.backends / "python" / "triton_python_backend_stub"
 
     def variables(self) -> dict[str, str]:
-        """The server's environment variables: nothing of another Python, a GPU only if needed."""
+        """Return the server's environment: nothing of another Python, a GPU only if needed."""
         variables = {
             name: value
             for name, value in os.environ.items()
@@ -123,7 +131,7 @@ class Layout:
         return variables | heap.variables(variables)
 
     def readable(self, text: str) -> str:
-        """Text of the log with the user's own path of the repository in it."""
+        """Return text of the log with the user's own path of the repository in it."""
         return text.replace(str(self.models), str(self.repository))
 
     def _create_server(self) -> None:
@@ -133,12 +141,12 @@ class Layout:
         library = server.parents[1] / "lib" / mend.LIBRARY_NAME
         (self.work / _LIBRARIES).parent.mkdir(parents=True)
         (self.work / _LIBRARIES).symlink_to(self.binaries.libraries)
-        for path, given, program in (
+        for path, original, program in (
             (server, self.binaries.server, mend.SERVER),
             (library, self.binaries.libraries / library.name, mend.LIBRARY),
         ):
             path.parent.mkdir(parents=True)
-            shutil.copyfile(given, path)
+            shutil.copyfile(original, path)
             program.change(path)
         server.chmod(0o700)
 
@@ -162,9 +170,9 @@ class Layout:
             mend.BACKEND.change(python / library)
         self._create_stub()
         utilities = "triton_python_backend_utils.py"
-        given = (self.binaries.python_backend / utilities).read_text("utf-8")
+        original = (self.binaries.python_backend / utilities).read_text("utf-8")
         ours = _BYTES_TENSOR.read_text("utf-8")
-        (python / utilities).write_text(f"{given}\n\n{ours}", "utf-8")
+        (python / utilities).write_text(f"{original}\n\n{ours}", "utf-8")
 
     def _create_stub(self) -> None:
         if int(importlib.metadata.version("numpy").partition(".")[0]) < 2:
@@ -174,7 +182,7 @@ class Layout:
             self.stub.chmod(0o700)
 
     def _create_environment(self) -> None:
-        """A virtual environment of links, for the Python that the stub embeds.
+        """Make a virtual environment of links, for the Python that the stub embeds.
 
         That Python reads no environment variables but PATH: it takes the first ``python3`` there
         for its own program, and finds pyvenv.cfg beside it. The .pth file gives it the folders

@@ -1,6 +1,6 @@
 """Notices a server that runs and does not answer, or answers every image with an error.
 
-Every LOOK_EVERY seconds it looks at Triton's statistics of a model that clients ask. Where they
+Every CHECK_EVERY seconds it looks at Triton's statistics of a model that clients ask. Where they
 count a new answer all is well. Where they count failures alone, or nothing for PROBE_EVERY seconds,
 a small drawn image is sent. So a busy server is not asked to work, and an idle one rarely.
 """
@@ -19,7 +19,7 @@ from allclient.local.probe import tiny_png
 from allclient.transport import Connection, Retry
 from allclient.transport.blocking import Transport
 
-LOOK_EVERY: Final = 2.0
+CHECK_EVERY: Final = 2.0
 """Seconds between looks."""
 
 PROBE_EVERY: Final = 12.0
@@ -31,7 +31,7 @@ IDLE_LIMIT: Final = 20.0
 BUSY_LIMIT: Final = 180.0
 """Seconds that an image may wait while they do, and no model answers any request."""
 
-MOST_FAILURES: Final = 3
+MAX_FAILURES: Final = 3
 """Images in a row that a model answers with an error."""
 
 Counts = dict[str, tuple[int, int]]
@@ -46,7 +46,7 @@ _PROBE_TIMEOUT: Final = 3600.0
 
 
 class Server:
-    """What a look asks of a server, over connections that stay open: a hanging one makes no new."""
+    """A server to ask over connections that stay open: a hanging one makes no new ones."""
 
     def __init__(self, address: str, models: Sequence[str], headers: Mapping[str, str]) -> None:
         self.models = models
@@ -64,20 +64,29 @@ class Server:
         }
 
     def counts(self, model: str) -> Counts:
-        """Of every model, over the connection of this one. Raises AllclientError."""
+        """Return the counts of every model, over the connection of this one.
+
+        Raises:
+            AllclientError: it does not answer.
+        """
         return self._transports[model].counts(_STATISTICS_TIMEOUT)
 
     def classify(self, model: str) -> None:
-        """Have a small image classified. Raises AllclientError."""
+        """Have a small image classified.
+
+        Raises:
+            AllclientError: it does not answer.
+        """
         self._transports[model].infer(tiny_png())
 
     def close(self) -> None:
+        """Close the connections."""
         for transport in self._transports.values():
             transport.close()
 
 
 class Liveness:
-    """Asked every ``tick`` seconds; never waits for the server itself.
+    """Judges a server every ``tick`` seconds; it never waits for the server itself.
 
     Time is counted in ticks, not by a clock: a program that was suspended has not waited.
     """
@@ -92,36 +101,36 @@ class Liveness:
         self._counts: dict[str, Counts] = {}
         self._quiet: Counter[str] = Counter()
         self._failures: Counter[str] = Counter()
-        self._until_look = 0.0
-        self._look: _Look | None = None
+        self._until_check = 0.0
+        self._check: _Check | None = None
         self._waited = self._used = 0.0
 
     def trouble(self) -> str | None:
-        """What is wrong, in words, once it is certain."""
-        if self._look is None:
-            self._until_look -= self._tick
-            if self._until_look <= 0:
+        """Return what is wrong, in words, once it is certain."""
+        if self._check is None:
+            self._until_check -= self._tick
+            if self._until_check <= 0:
                 self._begin()
             return None
-        if not self._look.done.is_set():
+        if not self._check.done.is_set():
             self._waited += self._tick
-            return self._hang(self._look)
-        look, self._look = self._look, None
+            return self._hang(self._check)
+        look, self._check = self._check, None
         self._counts[look.model] = look.counts
         if look.failure is None:
-            self._until_look = LOOK_EVERY
+            self._until_check = CHECK_EVERY
             self._quiet[look.model] = 0 if look.answered else self._quiet[look.model] + 1
             if look.answered:
                 del self._failures[look.model]
             return None
         self._failures[look.model] += 1
-        self._until_look = _RETRY_AFTER
-        if (times := self._failures[look.model]) < MOST_FAILURES:
+        self._until_check = _RETRY_AFTER
+        if (times := self._failures[look.model]) < MAX_FAILURES:
             return None
         return f"tritonserver runs, and {look.model} failed at {times} images ({look.failure})"
 
     def answers(self) -> int:
-        """Given by the models that clients ask, as far as the server still says."""
+        """Return the answers given by the models that clients ask, as far as known."""
         counts = next(iter(self._counts.values()), {})
         with suppress(AllclientError):
             counts = self._server.counts(self._server.models[0])
@@ -129,12 +138,12 @@ class Liveness:
 
     def _begin(self) -> None:
         model = next(iter(self._failures), None) or next(self._turns)
-        quiet = self._quiet[model] * LOOK_EVERY * len(self._server.models)
+        quiet = self._quiet[model] * CHECK_EVERY * len(self._server.models)
         probe = quiet >= PROBE_EVERY or model in self._failures or model not in self._counts
         self._waited, self._used = 0.0, self._processor_seconds()
-        self._look = _Look(self._server, model, self._counts.get(model, {}), probe)
+        self._check = _Check(self._server, model, self._counts.get(model, {}), probe)
 
-    def _hang(self, look: _Look) -> str | None:
+    def _hang(self, look: _Check) -> str | None:
         if self._waited < IDLE_LIMIT:
             return None
         if self._processor_seconds() - self._used < self._waited * _IDLE_SHARE:
@@ -146,7 +155,7 @@ class Liveness:
             return None
         return f"tritonserver is busy, and has answered nothing for {self._waited:.0f} s"
 
-    def _any_answer_since(self, look: _Look) -> bool:
+    def _any_answer_since(self, look: _Check) -> bool:
         before = look.counts
         try:
             look.counts = self._server.counts(look.model)
@@ -155,7 +164,7 @@ class Liveness:
         return look.counts != before
 
 
-class _Look:
+class _Check:
     """One look at one model, in a thread of its own.
 
     ``counts`` are those of the look before, then its own. With ``probe`` an image is sent unless

@@ -1,4 +1,4 @@
-"""Triton's log: the file that the user names, or a private one, kept where something failed."""
+"""Keeps Triton's log: in the file that the user names, or in a private one."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ class ServerLog:
     ``path`` is None while there is none.
     """
 
-    def __init__(self, given: Path | None) -> None:
-        self.path = self._given = given
+    def __init__(self, named: Path | None) -> None:
+        self.path = self._given = named
         self._private: Path | None = None
         self._begin = 0
         self._begun = False
 
     def begin(self, private: Path) -> Path:
-        """A new start: the file to write to, ``private`` unless the user named one.
+        """Begin a new start; return the file to write to, ``private`` if the user named none.
 
         Raises ConfigurationError when it cannot be written.
         """
@@ -44,7 +44,7 @@ class ServerLog:
         return self.path
 
     def text(self) -> str:
-        """What was written since the last start."""
+        """Return what was written since the last start."""
         if self.path is None:
             return ""
         with contextlib.suppress(FileNotFoundError), self.path.open("rb") as file:
@@ -62,7 +62,7 @@ class ServerLog:
             self.path, self._private = Path(name), None
 
     def end(self) -> None:
-        """The server and its folder are gone. The next start is a first one."""
+        """Note that the server and its folder are gone: the next start is a first one."""
         if self.path is not None and self.path == self._private:
             self.path = None
         self._private = None

@@ -23,7 +23,7 @@ _OLD, _NEW = 0x20, 0x28
 
 
 def adapt(stub: bytes) -> bytes:
-    """The program with the offset of NumPy 2.
+    """Return the program with the offset of NumPy 2.
 
     Raises ServerNotInstalledError for a program it does not know.
     """

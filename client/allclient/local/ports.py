@@ -1,4 +1,4 @@
-"""The TCP ports of one server on one IPv4 address."""
+"""Chooses and holds the TCP ports of one server on one IPv4 address."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from allclient.errors import ConfigurationError, PortInUseError
 
 
 class Ports(NamedTuple):
-    """HTTP and metrics are None where they are not open."""
+    """The ports of a server; HTTP and metrics are None if they are not open."""
 
     grpc: int
     http: int | None = None
@@ -19,37 +19,37 @@ class Ports(NamedTuple):
 
 
 def resolve(host: str) -> str:
-    """The IPv4 address to listen on, in digits, as Triton wants it."""
+    """Return the IPv4 address to listen on, in digits, as Triton wants it."""
     try:
-        found = socket.getaddrinfo(host, None, socket.AF_INET, socket.SOCK_STREAM)
+        addresses = socket.getaddrinfo(host, None, socket.AF_INET, socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise ConfigurationError(
             f"--host {host!r} is no IPv4 address or host name of this machine: {error}"
         ) from error
-    return str(found[0][4][0])
+    return str(addresses[0][4][0])
 
 
 def reachable(address: str) -> str:
-    """Where a client on this machine finds a server that listens on ``address``."""
+    """Return where a client on this machine finds a server that listens on ``address``."""
     return "127.0.0.1" if address == "0.0.0.0" else address  # noqa: S104  compared, not bound
 
 
-def choose(address: str, asked: Ports) -> Ports:
-    """The ports asked for, with a free one for each 0.
+def choose(address: str, wanted: Ports) -> Ports:
+    """Return the ports asked for, with a free one for each 0.
 
     Another program can take one before Triton binds it; the caller has to reckon with that.
 
     Raises PortInUseError, ConfigurationError.
     """
-    given = [port for port in asked if port]
-    if len(given) != len(set(given)):
+    numbers = [port for port in wanted if port]
+    if len(numbers) != len(set(numbers)):
         raise ConfigurationError(
-            f"gRPC, HTTP and metrics need different ports, not {', '.join(map(str, given))}"
+            f"gRPC, HTTP and metrics need different ports, not {', '.join(map(str, numbers))}"
         )
     with ExitStack() as held:
         # Given ones first: a free one must not be one of them. All held until all are known.
-        chosen = {name: _bind(held, address, port, name) for name, port in _named(asked) if port}
-        for name, port in _named(asked):
+        chosen = {name: _bind(held, address, port, name) for name, port in _named(wanted) if port}
+        for name, port in _named(wanted):
             if port == 0:
                 chosen[name] = _bind(held, address, 0, name)
         return Ports(**chosen)
@@ -72,14 +72,15 @@ def hold(address: str, ports: Ports) -> ExitStack:
 
 
 def in_use(address: str, port: int, name: str) -> PortInUseError:
+    """Make the error of a port that another program has."""
     return PortInUseError(
         f"port {port} on {address} is in use by another program; "
         f"choose another with --{name}-port, or stop that program (0 takes any free port)"
     )
 
 
-def _named(asked: Ports) -> list[tuple[str, int | None]]:
-    return list(asked._asdict().items())
+def _named(ports: Ports) -> list[tuple[str, int | None]]:
+    return list(ports._asdict().items())
 
 
 def _bind(held: ExitStack, address: str, port: int, name: str, *, listen: bool = True) -> int:

@@ -1,4 +1,4 @@
-"""A small image for the first inference, drawn in memory."""
+"""Draws a small image in memory for the first inference."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import zlib
 
 
 def tiny_png(side: int = 64) -> bytes:
-    """A PNG of a violet disc on a pale ground: a file that every step of the ensemble accepts."""
+    """Return a PNG of a violet disc on a pale ground, which every step of the ensemble accepts."""
     rows = bytearray()
     for y in range(side):
         rows.append(0)  # no filter

@@ -1,4 +1,4 @@
-"""The client's end of the leash; ``supervisor.py`` is the other."""
+"""Runs tritonserver through its supervisor: the client's end; ``supervisor.py`` is the other."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PATIENCE = 30.0
 
 
 class ServerProcess:
-    """tritonserver under its supervisor."""
+    """A tritonserver under its supervisor."""
 
     def __init__(
         self,
@@ -32,7 +32,7 @@ class ServerProcess:
         log: Path,
         folder: WorkFolder,
     ) -> None:
-        """``folder`` now belongs to the server, and goes with it."""
+        """Start it; ``folder`` now belongs to the server, and goes with it."""
         options = {
             "client": os.getpid(),
             "command": list(command),
@@ -68,11 +68,11 @@ class ServerProcess:
             raise LocalServerError(f"the embedded server's supervisor ended at once (log: {log})")
 
     def exit_status(self) -> int | None:
-        """None while the server runs."""
+        """Return how the server ended; None while it runs."""
         return self.wait(0.0)
 
     def wait(self, timeout: float | None) -> int | None:
-        """Sleep until the server ends, at most ``timeout`` seconds; its exit status, or None."""
+        """Sleep until the server ends or ``timeout`` seconds; return its exit status or None."""
         deadline = None if timeout is None else time.monotonic() + timeout
         while self._exit is None:
             left = None if deadline is None else max(deadline - time.monotonic(), 0.0)
@@ -81,7 +81,7 @@ class ServerProcess:
         return self._exit
 
     def stop(self) -> None:
-        """End it, and return when nothing of it is left. Safe from any thread, and more than once.
+        """End it, and return when nothing is left. Safe from any thread, and more than once.
 
         A thread that waits in ``wait`` returns.
         """
@@ -111,7 +111,7 @@ class ServerProcess:
         self._folder.remove()
 
     def _read(self, timeout: float | None) -> bool:
-        """Take in what the supervisor says; False when there was nothing in time, or the end."""
+        """Take in what the supervisor says; return False if there was nothing in time."""
         stream = self._supervisor.stdout
         assert stream is not None
         try:
@@ -125,14 +125,14 @@ class ServerProcess:
             if stream.closed:
                 return False
             try:
-                said = os.read(stream.fileno(), 4096)
+                piece = os.read(stream.fileno(), 4096)
             except BlockingIOError:
                 return True  # another thread was faster
-            if not said:
+            if not piece:
                 # The supervisor is gone, and the server with it.
                 self._exit = -9 if self._exit is None else self._exit
                 return False
-            *lines, self._said = (self._said + said).split(b"\n")
+            *lines, self._said = (self._said + piece).split(b"\n")
             for line in lines:
                 fact = json.loads(line)
                 self.pid = fact.get("pid", self.pid)

@@ -1,4 +1,4 @@
-"""A known build of a program, and places in it where bytes are changed in a copy."""
+"""Knows a build of a program, and places in it where bytes are changed in a copy."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Program(NamedTuple):
     changes: tuple[Change, ...]
 
     def is_known(self, path: Path) -> bool:
-        """Whether the file is this build, to the byte wherever it is to be changed."""
+        """Return whether the file is this build, to the byte wherever it is to be changed."""
         expected = [(self.build_at, self.build)]
         expected += [(change.place, change.before) for change in self.changes]
         try:
@@ -45,5 +45,5 @@ class Program(NamedTuple):
 
 
 def code(place: int, before: str, after: str) -> Change:
-    """Both in hexadecimal digits, with spaces between instructions."""
+    """Make a change of both in hexadecimal digits, with spaces between instructions."""
     return Change(place, bytes.fromhex(before), bytes.fromhex(after))

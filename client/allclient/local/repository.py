@@ -11,15 +11,15 @@ from allclient.errors import ConfigurationError
 VARIABLE = "ALLCLIENT_MODEL_REPOSITORY"
 
 
-def find(given: str | Path | None) -> Path:
-    """The folder given, else the one of the environment variable, else the one that came along.
+def find(named: str | Path | None) -> Path:
+    """Return the folder given, else that of the environment variable, else the one that came along.
 
     A wheel carries the models inside the package; a checkout has them at its top.
 
     Raises ConfigurationError when there is none, or when it is not a repository of allclient.
     """
-    if given is not None:
-        return _checked(Path(given), "--model-repository")
+    if named is not None:
+        return _checked(Path(named), "--model-repository")
     variable = os.environ.get(VARIABLE)
     if variable:
         return _checked(Path(variable), VARIABLE)
@@ -37,7 +37,7 @@ def find(given: str | Path | None) -> Path:
 
 
 def check_flavour(repository: Path, flavour: str | None) -> str | None:
-    """The name for Triton's --model-config-name, None for the default configurations.
+    """Return the name for Triton's --model-config-name; None for the default ones.
 
     Triton silently serves config.pbtxt where a model has no configs/NAME.pbtxt, so a name that no
     model knows would go unnoticed: that raises ConfigurationError here.
@@ -53,16 +53,18 @@ def check_flavour(repository: Path, flavour: str | None) -> str | None:
 
 
 def answering(repository: Path, model: str | None) -> list[str]:
-    """The models that clients may ask: the one given, else those of the two that are there.
+    """Return the models that clients may ask: the one given, else those of the two there are.
 
     A repository need not have the cascade. Raises ConfigurationError for a model that it has not.
     """
-    there = [name for name in (ENSEMBLE, CASCADE) if (repository / name / "config.pbtxt").is_file()]
+    present = [
+        name for name in (ENSEMBLE, CASCADE) if (repository / name / "config.pbtxt").is_file()
+    ]
     if model is None:
-        return there
-    if model not in there:
+        return present
+    if model not in present:
         raise ConfigurationError(
-            f"{repository} has no model {model!r} to ask; it has {', '.join(there)}"
+            f"{repository} has no model {model!r} to ask; it has {', '.join(present)}"
         )
     return [model]
 

@@ -1,4 +1,4 @@
-"""When a server that died is started again, and when it is given up: numbers alone, no server.
+"""Decides when a server that died is started again, and when it is given up, by numbers alone.
 
 Images that end the server each time are the case to bear. A client needs two deaths for all that
 are in flight together, and then two for each, before it is sure.
@@ -14,14 +14,14 @@ SHORT_LIFE: Final = 60.0
 USEFUL_LIFE: Final = 30
 """Answers. A server that gave as many begins anew, too, however short it lived."""
 
-MOST_DEATHS: Final = 10
+MAX_DEATHS: Final = 10
 """Deaths in a row, each after a short life, at which the server is given up: three such images in
 one batch are borne."""
 
 FIRST_PAUSE: Final = 0.5
-"""Seconds before the first new start; doubled each time, up to LONGEST_PAUSE."""
+"""Seconds before the first new start; doubled each time, up to MAX_PAUSE."""
 
-LONGEST_PAUSE: Final = 4.0
+MAX_PAUSE: Final = 4.0
 
 
 class Restarts:
@@ -31,11 +31,13 @@ class Restarts:
         self.deaths = 0
 
     def pause_after(self, lived: float, answers: int = 0) -> float | None:
-        """Seconds to wait before the next start of a server that lived so many seconds and gave so
-        many answers; None: give up."""
+        """Return the seconds to wait before the next start; None to give up.
+
+        The server lived so many seconds and gave so many answers.
+        """
         anew = lived >= SHORT_LIFE or answers >= USEFUL_LIFE
         self.deaths = 1 if anew else self.deaths + 1
-        if self.deaths >= MOST_DEATHS:
+        if self.deaths >= MAX_DEATHS:
             return None
         pause: float = FIRST_PAUSE * 2 ** (self.deaths - 1)
-        return min(pause, LONGEST_PAUSE)
+        return min(pause, MAX_PAUSE)

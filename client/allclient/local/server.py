@@ -1,4 +1,4 @@
-"""``TritonServer``: one real Triton on this machine, started, waited for and always stopped."""
+"""Defines ``TritonServer``: one real Triton here, started, waited for and always stopped."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class _CrashedError(ServerStartError):
 
 
 class TritonServer:
-    """tritonserver as a child of this process, from one start to the next.
+    """The tritonserver as a child of this process, from one start to the next.
 
     Its folder, its log and its processes are new with every start; its ports and the key to what
     is restricted stay the same until ``stop()``. See ``LocalServer`` for the options.
@@ -101,23 +101,26 @@ class TritonServer:
 
     @property
     def http_address(self) -> str | None:
+        """HOST:PORT of HTTP; None if it is not open."""
         port = self._open_ports().http
         return None if port is None else self._at(port)
 
     @property
     def metrics_address(self) -> str | None:
+        """HOST:PORT of metrics; None if they are not open."""
         port = self._open_ports().metrics
         return None if port is None else self._at(port)
 
     @property
     def process(self) -> ServerProcess:
+        """The process under its supervisor."""
         if self._process is None:
             raise LocalServerError("the embedded server is not running")
         return self._process
 
     @property
     def pid(self) -> int:
-        """Of tritonserver itself."""
+        """The process number of tritonserver itself."""
         return self.process.pid
 
     @property
@@ -127,6 +130,7 @@ class TritonServer:
 
     @property
     def log_path(self) -> Path | None:
+        """The file of Triton's log; None while there is none."""
         return self._log.path
 
     @property
@@ -140,7 +144,7 @@ class TritonServer:
         return self._address.startswith("127.")
 
     def models(self) -> dict[str, str]:
-        """The version served of each model, by name."""
+        """Return the version served of each model, by name."""
         transport = Transport(Connection(self.grpc_address, headers=self.admin_headers))
         try:
             return transport.models(10.0)
@@ -152,12 +156,12 @@ class TritonServer:
             transport.close()
 
     def providers(self) -> dict[str, str]:
-        """What each model of the onnxruntime backend runs on, in words, by model name."""
+        """Return what each model of the onnxruntime backend runs on, by model name."""
         self._open_ports()
         return triton_log.providers(self.log_text())
 
     def log_text(self) -> str:
-        """Triton's log since the last start."""
+        """Return Triton's log since the last start."""
         return self._log.text()
 
     def start(self) -> None:
@@ -186,7 +190,7 @@ class TritonServer:
                 raise
 
     def clear(self) -> Path | None:
-        """End what is left of a server that died or hangs; where its log is kept now."""
+        """End what is left of a server that died or hangs; return where its log is kept."""
         with self._changing:
             self._log.keep()
             if self._process is not None:
@@ -194,7 +198,11 @@ class TritonServer:
         return self.log_path
 
     def start_again(self) -> None:
-        """After ``clear``: as ``start``, on the same ports. Raises LocalServerError."""
+        """Start after ``clear`` as ``start`` does, on the same ports.
+
+        Raises:
+            LocalServerError: it does not start.
+        """
         self._launch()
         self._wait_until_ready()
 
@@ -210,12 +218,12 @@ class TritonServer:
             self._discard(keep_log=self.exit_status() is not None)
 
     def exit_status(self) -> int | None:
-        """None while the server runs; how it ended, as subprocess has it, when it died."""
+        """Return how the server ended, as subprocess has it; None while it runs."""
         process = self._process  # another thread may change it
         return None if process is None else process.exit_status()
 
     def wait(self, timeout: float | None = None) -> int | None:
-        """Wait until the server dies by itself; its exit status, or None after ``timeout``."""
+        """Wait until the server dies; return its exit status, or None after ``timeout``."""
         process = self._process
         return None if process is None else process.wait(timeout)
 
@@ -277,7 +285,7 @@ class TritonServer:
         ]
 
     def _served(self) -> list[str] | None:
-        """The model asked for and what it asks; None for all of the repository."""
+        """Return the model asked for and what it asks; None for all of the repository."""
         if self._model is None:
             return None
         others = {ENSEMBLE, CASCADE, CLASSES} - {self._model}
@@ -334,7 +342,7 @@ class TritonServer:
             raise self._failure(late, NotReadyInTimeError)
 
     def _lost_stub(self) -> str | None:
-        """A client can be there before the first image of a server that starts again."""
+        """Return a stub that was lost before the first image of a new start."""
         for stub in self.stubs:
             if status := stub.exit_status():
                 return causes.of(stub.who, status, oom_kills_before=self._oom_kills)

@@ -1,4 +1,4 @@
-"""The processes of Triton's Python models, as the kernel shows them.
+"""Finds the processes of Triton's Python models, as the kernel shows them.
 
 Triton starts one for each instance of a model and never another: when one ends, it stays a zombie,
 and every request that gets to it fails a second later ("Stub process is not healthy").
@@ -25,6 +25,8 @@ _STATE, _PARENT, _USER_TIME, _SYSTEM_TIME, _EXIT_CODE = 0, 1, 11, 12, 49
 
 @dataclass(frozen=True, slots=True)
 class Stub:
+    """One process of a model."""
+
     pid: int
     model: str
     """Empty where it had ended before anybody looked."""
@@ -32,16 +34,23 @@ class Stub:
 
     @property
     def who(self) -> str:
+        """The process in words."""
         return f"a process of the model {self.model}" if self.model else "a process of a model"
 
     def is_stopped(self) -> bool:
-        """By SIGSTOP or a debugger. The requests that get to it fail, those of its siblings do not,
-        so that the server as a whole still answers."""
+        """Return whether SIGSTOP or a debugger stopped it.
+
+        The requests that get to it fail, those of its siblings do not, so that the server as a
+        whole still answers.
+        """
         fields = _fields(self.pid)
         return fields is not None and fields[_STATE] in "Tt"
 
     def exit_status(self) -> int | None:
-        """How it ended, as subprocess has it; None while it runs, or when its server ended first.
+        """Return how it ended, as subprocess has it; None while it runs.
+
+        It is None as well if its server ended first: a process whose parent has ended has another
+        one.
 
         A process whose parent has ended has another one.
         """
@@ -53,8 +62,8 @@ class Stub:
 
 
 def find(server: int) -> list[Stub]:
-    """Those of the server with this process number."""
-    found = []
+    """Return the stubs of the server with this process number."""
+    stubs = []
     for folder in _PROCESSES.iterdir():
         if not folder.name.isdecimal():
             continue
@@ -67,12 +76,12 @@ def find(server: int) -> list[Stub]:
             continue
         # STUB MODEL ... INSTANCE BACKEND and an empty one
         instance = words[-3].decode(errors="replace") if len(words) > 3 else ""
-        found.append(Stub(int(folder.name), _INSTANCE.sub("", instance), server))
-    return found
+        stubs.append(Stub(int(folder.name), _INSTANCE.sub("", instance), server))
+    return stubs
 
 
 def processor_seconds(pids: list[int]) -> float:
-    """Processor time that the processes have used since they began."""
+    """Return the processor time that the processes have used since they began."""
     ticks = 0
     for pid in pids:
         if (fields := _fields(pid)) is not None:
@@ -81,7 +90,7 @@ def processor_seconds(pids: list[int]) -> float:
 
 
 def _fields(pid: int) -> list[str] | None:
-    """None where there is no such process any more."""
+    """Return the fields of a process; None if there is no such process any more."""
     try:
         text = (_PROCESSES / str(pid) / "stat").read_text("ascii", errors="replace")
     except OSError:

@@ -36,6 +36,7 @@ with the usual 1,024 one client that opens as many shuts out all others."""
 
 
 def supervise(command: list[str], client: int) -> None:
+    """Run tritonserver, and end it when the client ends or says so."""
     signals = _receive_signals()
     # Stubs whose tritonserver dies become children of this process and can be waited for.
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
@@ -74,7 +75,7 @@ def _raise_limit() -> None:
 
 
 def _receive_signals() -> int:
-    """A descriptor from which the numbers of signals can be read, one a byte."""
+    """Return a descriptor from which numbers of signals can be read, one a byte."""
     reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGCHLD):
@@ -83,13 +84,14 @@ def _receive_signals() -> int:
 
 
 def say(**fact: int) -> None:
+    """Tell the client a fact as a JSON line."""
     # A client that is gone does not listen; what is to be done does not depend on it.
     with contextlib.suppress(OSError):
         os.write(1, json.dumps(fact).encode() + b"\n")
 
 
 def _open_process(pid: int) -> list[int]:
-    """A descriptor that becomes readable when the client ends; none on kernels without.
+    """Return a descriptor that becomes readable when the client ends; none on some kernels.
 
     The end of standard input says the same, unless the client left a forked child that holds
     the other end open.
@@ -118,7 +120,7 @@ def _leash(group: int, end: int) -> None:
 
 
 def _has_ended(server: Server) -> bool:
-    """Without waiting for it: until that is done, the number of its group is its own."""
+    """Return whether it ended, without waiting for it: until then its number is its own."""
     return os.waitid(os.P_PID, server.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
@@ -141,6 +143,7 @@ def clean(work: Path, shm_prefix: str) -> None:
 
 
 def main() -> None:
+    """Supervise as the command line says, and clean up."""
     options = json.loads(sys.argv[1])
     try:
         supervise(options["command"], options["client"])

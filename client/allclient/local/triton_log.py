@@ -19,50 +19,51 @@ _TRACEBACK = re.compile(r"\s*(\\n|\n)+At:(\\n|\n).*$", re.DOTALL)
 
 
 def gave_up(log: str) -> bool:
-    """Whether Triton has said that it will not start; unloading what did load takes seconds."""
+    """Return whether Triton has said that it will not start; unloading takes seconds."""
     return any(mark in log for mark in _GAVE_UP)
 
 
 def port_in_use(log: str) -> int | None:
-    found = _PORT.search(log)
-    return int(found["port"]) if found else None
+    """Return the port that Triton could not bind; None if the log names none."""
+    match = _PORT.search(log)
+    return int(match["port"]) if match else None
 
 
 def reasons(log: str) -> list[str]:
-    """One sentence for each model that did not load, or [] when the log names none."""
+    """Return a sentence for each model that did not load, or [] if the log names none."""
     by_model: dict[str, str] = {}
     syntax: list[str] = []
     ensembles: dict[str, str] = {}
     for line in log.splitlines():
-        if found := _PARSE.search(line):
-            syntax.append(_clean(found["why"]))
-        elif found := _FAILED.search(line):
-            by_model.setdefault(found["model"], _clean(found["why"]))
-        elif found := _BAD_CONFIG.search(line):
-            why = _clean(found["why"])
+        if match := _PARSE.search(line):
+            syntax.append(_clean(match["why"]))
+        elif match := _FAILED.search(line):
+            by_model.setdefault(match["model"], _clean(match["why"]))
+        elif match := _BAD_CONFIG.search(line):
+            why = _clean(match["why"])
             if "failed to read text proto" in why and syntax:
                 why = f"{why} ({syntax[-1]})"
-            by_model.setdefault(found["model"], why)
-        elif found := _ENSEMBLE.search(line):
-            ensembles.setdefault(found["model"], _clean(found["why"]))
+            by_model.setdefault(match["model"], why)
+        elif match := _ENSEMBLE.search(line):
+            ensembles.setdefault(match["model"], _clean(match["why"]))
     # An ensemble fails because a step did; it is the reason only where no step says one.
     return [f"{model}: {_with_way_out(why)}" for model, why in (by_model or ensembles).items()]
 
 
 def providers(log: str) -> dict[str, str]:
-    """What each model of the onnxruntime backend says it runs on, by model name."""
-    found = (_RUNS_ON.search(line) for line in log.splitlines())
-    return {match["model"]: match["how"] for match in found if match}
+    """Return what each model of the onnxruntime backend says it runs on, by model name."""
+    matches = (_RUNS_ON.search(line) for line in log.splitlines())
+    return {match["model"]: match["how"] for match in matches if match}
 
 
 def signal_received(log: str) -> int | None:
-    """The signal that Triton says it got: it can leave with status 0 for one that ends it."""
-    found = _SIGNAL.search(log)
-    return int(found[1]) if found else None
+    """Return the signal that Triton says it got: it can then leave with status 0."""
+    match = _SIGNAL.search(log)
+    return int(match[1]) if match else None
 
 
 def last_words(log: str) -> str:
-    """The last line that says something, for failures of which nothing else is known."""
+    """Return the last line that says something, for failures of which nothing else is known."""
     lines = [line.strip() for line in log.splitlines() if line.strip(" +|-")]
     return _clean(lines[-1]) if lines else "nothing in the log"
 
@@ -80,6 +81,6 @@ def _with_way_out(why: str) -> str:
 
 def _clean(why: str) -> str:
     why = _TRACEBACK.sub("", why)
-    while found := _KIND.match(why):
-        why = why[found.end() :]
+    while match := _KIND.match(why):
+        why = why[match.end() :]
     return re.sub(r"\s+", " ", why.replace("\\n", " ").replace('\\"', '"')).strip(" ;")

@@ -1,4 +1,4 @@
-"""The private folder of one server, and the removal of those that nobody could remove.
+"""Makes the private folder of one server, and removes those that nobody could remove.
 
 A server's supervisor removes its folder and its shared memory. Where both it and its client were
 killed at once, the next start does; a lock that the kernel drops with its last holder tells the
@@ -25,23 +25,24 @@ _NEEDS_NO_QUOTES = re.compile(r"[A-Za-z0-9_./+-]+")
 
 @dataclass(frozen=True, slots=True)
 class WorkFolder:
-    """``path`` has mode 0700; ``lock`` is the descriptor of a locked file in it."""
+    """A private folder; ``path`` has mode 0700, ``lock`` is a locked file in it."""
 
     path: Path
     lock: int
 
     @property
     def shm_prefix(self) -> str:
-        """Of the server's names in /dev/shm."""
+        """The start of the server's names in /dev/shm."""
         return f"{self.path.name}-"
 
     def remove(self) -> None:
+        """Remove the folder, and the server's shared memory."""
         os.close(self.lock)
         supervisor.clean(self.path, self.shm_prefix)
 
 
 def create() -> WorkFolder:
-    """A new folder whose path needs no quotes, on a file system that may hold programs.
+    """Make a folder whose path needs no quotes, on a file system that may hold programs.
 
     Raises LocalServerError when this machine has no such place.
     """

@@ -1,4 +1,4 @@
-"""The DICOM gateway: images in from a PACS, results out as DICOM objects of the same study.
+"""Runs the DICOM gateway: images in from a PACS, results out as objects of the same study.
 
 Needs the extra ``pacs``. It supports a reading by a pathologist and never replaces it; it is not a
 medical device.

@@ -1,4 +1,4 @@
-"""What was read of one object, as JSON in the queue: one entry a frame."""
+"""Writes what was read of one object as JSON in the queue: one entry a frame."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from allclient.result import Result
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One frame (from 0): either a result, or why there is none."""
+    """The reading of one frame (from 0): either a result, or why there is none."""
 
     frame: int
     result: Result | None
@@ -23,10 +23,12 @@ class Reading:
 
 
 def dumps(readings: list[Reading]) -> str:
+    """Return the readings as JSON."""
     return json.dumps([_as_json(reading) for reading in readings])
 
 
 def loads(text: str) -> list[Reading]:
+    """Return the readings in JSON that ``dumps`` wrote."""
     return [_of_json(value) for value in json.loads(text)]
 
 

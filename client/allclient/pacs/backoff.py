@@ -1,4 +1,4 @@
-"""Pauses between tries that grow apart."""
+"""Computes pauses between tries that grow apart."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ import random
 from typing import Final
 
 FIRST: Final = 2.0
-LONGEST: Final = 300.0
+MAX_PAUSE: Final = 300.0
 
 
 def pause(tries: int) -> float:
-    """Seconds until the next try, after ``tries`` of them; a random part spreads many apart."""
-    longest: float = min(FIRST * 2 ** min(tries, 20), LONGEST)
+    """Return the seconds until the next try, after ``tries`` of them.
+
+    A random part spreads many apart.
+    """
+    longest: float = min(FIRST * 2 ** min(tries, 20), MAX_PAUSE)
     return longest * random.uniform(0.5, 1.0)  # noqa: S311  not a secret

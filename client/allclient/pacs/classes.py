@@ -1,4 +1,4 @@
-"""What the gateway takes in: SOP classes and transfer syntaxes."""
+"""Lists what the gateway takes in: SOP classes and transfer syntaxes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The coded concepts of a report. What the dictionaries lack is in the private scheme 99ALLCLIENT.
+"""Lists the coded concepts of a report. What dictionaries lack is in the scheme 99ALLCLIENT.
 
 No SNOMED code stands here that pydicom's dictionary of the standard's context groups lacks.
 """
@@ -16,7 +16,7 @@ SCHEME: Final = "99ALLCLIENT"
 
 
 def _private(value: str, meaning: str) -> Code:
-    """At most 16 characters: a longer one would need another attribute, which few viewers read."""
+    """Make a code of at most 16 characters: few viewers read the attribute of longer ones."""
     return Code(value, SCHEME, meaning)
 
 
@@ -88,3 +88,11 @@ FIELDS_READ: Final = _private("FIELDS_READ", "Fields read")
 FIELDS_MALIGNANT: Final = _private("FIELDS_MALIGNANT", "Fields called malignant")
 FIELDS_TO_REVIEW: Final = _private("FIELDS_TO_REVIEW", "Fields with a review reason")
 FIELDS_NOT_READ: Final = _private("FIELDS_NOT_READ", "Pictures received and not read")
+
+ASSESSMENT: Final = _private("ASSESSMENT", "Assessment by a person")
+ASSESSMENTS: Final = {
+    "accepted": _private("ACCEPTED", "Accepted"),
+    "corrected": _private("CORRECTED", "Corrected"),
+    "rejected": _private("REJECTED", "Rejected"),
+}
+CORRECTED_LABEL: Final = _private("CORRECTED_LABEL", "Label of the case by a person")

@@ -1,4 +1,4 @@
-"""The configuration of the gateway: one TOML file, checked before anything starts."""
+"""Reads the configuration of the gateway: one TOML file, checked before anything starts."""
 
 from __future__ import annotations
 
@@ -128,11 +128,12 @@ class Config:
     triton: Triton
 
     def peer(self, ae_title: str) -> Peer | None:
+        """Return the peer of an AE title, or None."""
         return next((peer for peer in self.peers if peer.ae_title == ae_title), None)
 
 
 def load(path: Path) -> Config:
-    """The configuration in ``path``; file names in it are relative to its folder.
+    """Return the configuration in ``path``; file names in it are relative to its folder.
 
     Raises ConfigurationError that names the file, the setting and what is wrong with it.
     """
@@ -150,7 +151,7 @@ def load(path: Path) -> Config:
 
 
 def parse(content: dict[str, Any], folder: Path) -> Config:
-    """As ``load``, from the parsed TOML."""
+    """Return the configuration of parsed TOML, as ``load`` does."""
     root = Settings(content, "", folder)
     node = _node(root.table("node"))
     peers = tuple(_peer(table, node) for table in root.tables("peer"))

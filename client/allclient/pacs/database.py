@@ -1,4 +1,4 @@
-"""The gateway's memory: what has come, what was read, what was sent. SQLite, every commit synced.
+"""Keeps what has come, what was read, what was sent: in SQLite, every commit synced.
 
 objects  one row a received SOP instance: received, then read, refused or dead; ``pixels`` is 0
          once its pixels were removed
@@ -96,7 +96,7 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All of it or nothing. Raises DiskFullError where there is no room for it."""
+        """Do all of the block or nothing. Raises DiskFullError if there is no room."""
         with self._lock:
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
@@ -113,9 +113,11 @@ class Database:
                 raise
 
     def rows(self, query: str, *values: Any) -> list[sqlite3.Row]:
+        """Return the rows of a query."""
         with self._lock:
             return self._connection.execute(query, values).fetchall()
 
     def close(self) -> None:
+        """Close the connection."""
         with self._lock:
             self._connection.close()

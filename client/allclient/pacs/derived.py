@@ -1,4 +1,4 @@
-"""New objects of a study: patient and study as in the image that they come from."""
+"""Makes new objects of a study: patient and study as in the image that they come from."""
 
 from __future__ import annotations
 
@@ -57,7 +57,10 @@ def derived_object(
     version: str,
     transfer_syntax: str = uid.ExplicitVRLittleEndian,
 ) -> Dataset:
-    """An object without content in the study of ``source``, with equipment and series."""
+    """Return an object without content in the study of ``source``.
+
+    It has equipment and series.
+    """
     made = Dataset()
     for name in _COPIED:
         if name in source:

@@ -1,4 +1,4 @@
-"""Results to a DICOMweb service by STOW, each looked for afterwards: an answer is no proof."""
+"""Sends results to a DICOMweb service by STOW, and looks for each: an answer is no proof."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ class DicomWeb:
         self._client = DICOMwebClient(url=str(export.dicomweb), session=session)
 
     def search(self) -> None:
-        """A small QIDO, to see whether anybody answers. Raises NotSentError."""
+        """Send a small QIDO, to see whether anybody answers. Raises NotSentError."""
         self._call("QIDO", self._client.search_for_studies, limit=1)
 
     def store(self, made: Dataset) -> None:
-        """STOW, then see that the service has the object. Raises NotSentError."""
+        """Send by STOW, then see that the service has the object. Raises NotSentError."""
         self._call("STOW", self._client.store_instances, [made])
-        found = self._call(
+        answer = self._call(
             "QIDO",
             self._client.search_for_instances,
             study_instance_uid=str(made.StudyInstanceUID),
             series_instance_uid=str(made.SeriesInstanceUID),
             search_filters={"SOPInstanceUID": str(made.SOPInstanceUID)},
         )
-        if not any(_instance(item) == made.SOPInstanceUID for item in found or ()):
+        if not any(_instance(item) == made.SOPInstanceUID for item in answer or ()):
             raise NotSentError("STOW was answered well, and the object is not there")
 
     def _call(self, what: str, call: Any, *arguments: Any, **options: Any) -> Any:

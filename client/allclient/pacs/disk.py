@@ -1,4 +1,4 @@
-"""Files that are on disk, whole, once ``write`` has returned; a crash leaves none in part."""
+"""Writes files that are on disk, whole, once ``write`` has returned; none is left in part."""
 
 from __future__ import annotations
 
@@ -50,6 +50,6 @@ def sync(folder: Path) -> None:
 
 
 def check_room(folder: Path, least: int) -> None:
-    """Raises DiskFullError where fewer than ``least`` bytes are free."""
+    """Check that at least ``least`` bytes are free. Raises DiskFullError."""
     if shutil.disk_usage(folder).free < least:
         raise DiskFullError

@@ -1,4 +1,4 @@
-"""The report as a page to read: a PDF, encapsulated in DICOM."""
+"""Makes the report as a page to read: a PDF, encapsulated in DICOM."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _COLUMNS: Final = ("picture", "answer", "stage", "probability", "review")
 
 
 def build(reading: StudyReading, identity: Identity, algorithm: Algorithm) -> Dataset:
-    """The object. The page names no patient; the object's header does."""
+    """Return the object. The page names no patient; the object's header does."""
     made = derived_object(
         reading.images[0].header,
         sop_class=uid.EncapsulatedPDFStorage,
@@ -42,7 +42,7 @@ def build(reading: StudyReading, identity: Identity, algorithm: Algorithm) -> Da
 
 
 def pdf(reading: StudyReading, algorithm: Algorithm) -> bytes:
-    """The page: what was counted, and a row for each field."""
+    """Return the page: what was counted, and a row for each field."""
     page = FPDF()
     page.set_title(TITLE)
     page.set_creator(f"allclient {algorithm.version}")
@@ -74,7 +74,7 @@ def pdf(reading: StudyReading, algorithm: Algorithm) -> bytes:
 
 
 def case_lines(case: Case) -> list[str]:
-    """The case in sentences."""
+    """Return the case in sentences."""
     label = "not clear: a person decides" if case.label is CaseLabel.REVIEW else case.label.value
     lines = [
         f"Case: {label}.",

@@ -21,7 +21,7 @@ from allclient.pacs.uids import derived, key_of
 
 _LOG: Final = logging.getLogger(__name__)
 
-MOST_TRIES: Final = 30
+MAX_TRIES: Final = 30
 """Two hours at the longest pauses; then a dead letter."""
 
 _BATCH: Final = 100
@@ -39,7 +39,7 @@ class Exporter:
         self._web = DicomWeb(config.export) if config.export.dicomweb is not None else None
 
     def run(self, stopped: Callable[[], bool] = lambda: False) -> int:
-        """How many results were taken by their target."""
+        """Send what is due; return how many results were taken by their target."""
         sent = 0
         for target, send in (("peer", self._to_peer), ("dicomweb", self._to_web)):
             while not stopped() and (rows := self._due("waiting", target)):
@@ -96,7 +96,7 @@ class Exporter:
 
     def _failed(self, row: sqlite3.Row, error: NotSentError) -> None:
         tries = row["tries"] + 1
-        state = "dead" if tries >= MOST_TRIES else "waiting"
+        state = "dead" if tries >= MAX_TRIES else "waiting"
         _LOG.warning("%s not sent: %s", key_of(row["instance"])[:12], error)
         self._set(row, state, str(error), tries, time.time() + pause(tries))
 
@@ -125,7 +125,7 @@ class Exporter:
             _LOG.warning("storage commitment was not asked: %s", error)
 
     def committed(self, _: str, safe: list[str], failed: list[str]) -> None:
-        """An answer of Storage Commitment: what is safe is done; what is not is sent again."""
+        """Take an answer of Storage Commitment: what is not safe is sent again."""
         with self._inbox.database.transaction() as connection:
             connection.executemany(
                 "UPDATE exports SET state = 'committed' "

@@ -1,4 +1,4 @@
-"""Unexpected errors in words that quote nothing: a library's message may hold a patient's name."""
+"""Puts unexpected errors in words that quote nothing: a message may hold a patient's name."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def place(error: BaseException) -> str:
-    """The kind of an error, and where it was raised: ``KeyError in sop.py, line 12``."""
+    """Return the kind of an error, and where it was raised: ``KeyError in sop.py, line 12``."""
     frames = traceback.extract_tb(error.__traceback__)
     name = type(error).__name__
     if not frames:

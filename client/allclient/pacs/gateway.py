@@ -1,4 +1,4 @@
-"""The gateway: receives, reads, reports and sends, each in a thread of its own."""
+"""Runs the gateway: it receives, reads, reports and sends, each in a thread of its own."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Gateway:
         self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
-        """Raises ConfigurationError where the folder or the address cannot be used."""
+        """Start all threads. Raises ConfigurationError if folder or address cannot be used."""
         self.inbox.lock()
         self.receiver.start()
         for name, step in self._steps.items():

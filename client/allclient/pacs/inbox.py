@@ -1,4 +1,4 @@
-"""Received objects: kept on disk and in the queue before the sender hears of success."""
+"""Keeps received objects on disk and in the queue before the sender hears of success."""
 
 from __future__ import annotations
 
@@ -69,21 +69,22 @@ class Inbox:
                 part.unlink(missing_ok=True)
 
     def close(self) -> None:
+        """Close the database, and let the folder go."""
         self.database.close()
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
 
     def path(self, key: str) -> Path:
-        """Where the object with this key lies."""
+        """Return where the object with this key lies."""
         return self.objects / key[:2] / f"{key}.dcm"
 
     def result_path(self, instance: str) -> Path:
-        """Where the result with this SOP Instance UID lies."""
+        """Return where the result with this SOP Instance UID lies."""
         return self.results / f"{key_of(instance)}.dcm"
 
     def keep(self, received: Received, data: bytes) -> bool:
-        """Keep an object; False when this SOP instance has come before, which changes nothing.
+        """Keep an object; return False if this SOP instance has come before.
 
         It is on disk and in the queue when this returns. Raises DiskFullError and OSError; then
         nothing of it is left.

@@ -1,4 +1,4 @@
-"""What the queue holds, for people: counts, what is stuck and why, and trying it again."""
+"""Shows what the queue holds to people: counts, what is stuck and why, and trying it again."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ class Letter:
 
     @property
     def age(self) -> str:
+        """How old it is, in words."""
         seconds = max(0, time.time() - self.at)
         for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
             if seconds >= size:
@@ -40,18 +41,18 @@ class Letter:
 
 
 def counts(database: Database) -> dict[tuple[str, str], int]:
-    """How many of each kind are in each state."""
-    found = {}
+    """Return how many of each kind are in each state."""
+    by_kind = {}
     for kind in ("objects", "reports", "exports"):
         query = f"SELECT state, count(*) AS number FROM {kind} GROUP BY state"  # noqa: S608
         for row in database.rows(query):
-            found[kind, row["state"]] = row["number"]
-    return found
+            by_kind[kind, row["state"]] = row["number"]
+    return by_kind
 
 
 def letters(database: Database, *, everything: bool = False) -> list[Letter]:
-    """What is stuck (dead or refused) or, with ``everything``, all that there is; oldest first."""
-    found = [
+    """Return what is stuck (dead or refused) or, with ``everything``, all; oldest first."""
+    rows = [
         Letter(
             kind,
             key_of(row["key"]) if kind != "object" else row["key"],
@@ -65,11 +66,11 @@ def letters(database: Database, *, everything: bool = False) -> list[Letter]:
         for row in database.rows(query)
         if everything or row["state"] in _STUCK
     ]
-    return sorted(found, key=lambda letter: letter.at)
+    return sorted(rows, key=lambda letter: letter.at)
 
 
 def retry(database: Database, keys: tuple[str, ...]) -> int:
-    """Put dead letters back, those whose key begins with one of ``keys``, or all; how many."""
+    """Put dead letters back, those of ``keys`` or all; return how many."""
     chosen = [
         letter
         for letter in letters(database)

@@ -1,4 +1,4 @@
-"""The gateway's socket: only peers' hosts are let in, TLS asks for certificates, no waiting."""
+"""Opens the gateway's socket: only peers' hosts are let in, TLS asks for certificates."""
 
 from __future__ import annotations
 
@@ -22,31 +22,32 @@ _QUICKACK: Final = getattr(socket, "TCP_QUICKACK", None)
 
 
 class PeerServer(ThreadedAssociationServer):
-    """Closes a connection from another host than a peer's before a byte of it is read."""
+    """A server that closes a connection from another host than a peer's before reading it."""
 
     peers: tuple[Peer, ...] = ()
 
     def verify_request(self, request: Any, client_address: Any) -> bool:
+        """Return whether the caller is the host of a peer."""
         known = client_address[0] in addresses(self.peers)
         if not known:
             _LOG.warning("refused a connection from %s, the host of no peer", client_address[0])
         return known
 
     def shutdown(self) -> None:
-        """Stop listening; pynetdicom's own would look for itself in a list that it is not in."""
+        """Stop listening; pynetdicom's own would look for itself in a foreign list."""
         socketserver.BaseServer.shutdown(self)
         self.server_close()
 
 
 def addresses(peers: Iterable[Peer]) -> frozenset[str]:
-    """The addresses of the peers' hosts, as their names resolve now."""
-    found: set[str] = set()
+    """Return the addresses of the peers' hosts, as their names resolve now."""
+    known: set[str] = set()
     for peer in peers:
         try:
-            found |= {str(entry[4][0]) for entry in socket.getaddrinfo(peer.host, None)}
+            known |= {str(entry[4][0]) for entry in socket.getaddrinfo(peer.host, None)}
         except OSError:
             _LOG.warning("the host of peer %s is not known now", peer.ae_title)
-    return frozenset(found)
+    return frozenset(known)
 
 
 class _LateHandshake:
@@ -65,12 +66,12 @@ class _LateHandshake:
 
 
 def server_context(tls: Tls | None) -> Any:
-    """For callers; each must show a certificate that ``ca`` has signed."""
+    """Return the TLS context for callers; each must show a certificate signed by ``ca``."""
     return None if tls is None else _LateHandshake(_context(ssl.PROTOCOL_TLS_SERVER, tls))
 
 
 def client_context(tls: Tls) -> ssl.SSLContext:
-    """For peers that are called; their certificate must be signed by ``ca`` for their host."""
+    """Return the TLS context for peers that are called; ``ca`` must have signed theirs."""
     return _context(ssl.PROTOCOL_TLS_CLIENT, tls)
 
 
@@ -87,7 +88,7 @@ def _context(protocol: int, tls: Tls) -> ssl.SSLContext:
 
 
 def acknowledge_at_once(event: evt.Event) -> None:
-    """Handler of EVT_DATA_RECV: the peer's next packet waits for this acknowledgement."""
+    """Handle EVT_DATA_RECV: the peer's next packet waits for this acknowledgement."""
     sock = getattr(event.assoc.dul.socket, "socket", None)
     if _QUICKACK is not None and sock is not None:
         with contextlib.suppress(OSError):  # closed meanwhile
@@ -95,7 +96,7 @@ def acknowledge_at_once(event: evt.Event) -> None:
 
 
 def send_at_once(event: evt.Event) -> None:
-    """Handler of EVT_CONN_OPEN: small packets do not wait for the acknowledgement of others."""
+    """Handle EVT_CONN_OPEN: small packets do not wait for the acknowledgement of others."""
     sock = getattr(event.assoc.dul.socket, "socket", None)
     if sock is not None:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -1,4 +1,4 @@
-"""A field with its heat map and a line of text, as a Secondary Capture for viewers without SR."""
+"""Draws a field with its heat map and a line of text, as a Secondary Capture."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ WIDTH: Final = 768
 
 _STRIP: Final = 44
 _HEAT: Final = (255, 60, 0)
-_MOST_HEAT: Final = 0.45
+_MAX_HEAT: Final = 0.45
 """The share of the heat's colour where the map is 1."""
 
 
 def build(field: Field, encoded: bytes, *, series: str, number: int, version: str) -> Dataset:
-    """The object; ``encoded`` is the field as a JPEG or PNG file."""
+    """Return the object; ``encoded`` is the field as a JPEG or PNG file."""
     drawn = draw(field, encoded)
     file = io.BytesIO()
     drawn.save(file, "JPEG", quality=90, subsampling="4:2:2")
@@ -66,12 +66,12 @@ def build(field: Field, encoded: bytes, *, series: str, number: int, version: st
 
 
 def instance_of(field: Field) -> str:
-    """The SOP Instance UID of a field's picture."""
+    """Return the SOP Instance UID of a field's picture."""
     return derived("picture", str(field.image.header.SOPInstanceUID), str(field.frame))
 
 
 def draw(field: Field, encoded: bytes) -> Image.Image:
-    """The field with the heat of a malignant answer over it, and below what was answered."""
+    """Draw the field with the heat of a malignant answer over it, and below what was answered."""
     with Image.open(io.BytesIO(encoded)) as opened:
         picture = opened.convert("RGB")
     if picture.width > WIDTH:
@@ -90,7 +90,7 @@ def draw(field: Field, encoded: bytes) -> Image.Image:
 
 
 def _outline_cells(picture: Image.Image, field: Field) -> None:
-    """A box around each leukocyte: red where it is called malignant, else green."""
+    """Draw a box around each leukocyte: red if it is called malignant, else green."""
     pen = ImageDraw.Draw(picture)
     for cell in field.result.cells or ():
         left, top, right, bottom = cell.box(*picture.size)
@@ -99,7 +99,7 @@ def _outline_cells(picture: Image.Image, field: Field) -> None:
 
 
 def caption(field: Field) -> tuple[str, str]:
-    """Two lines: the answer, and that it is for a pathologist."""
+    """Return two lines: the answer, and that it is for a pathologist."""
     result = field.result
     answer = f"{result.label.value} {result.probability:.0%}"
     if result.label is Label.MALIGNANT:
@@ -110,6 +110,6 @@ def caption(field: Field) -> tuple[str, str]:
 
 
 def _heated(picture: Image.Image, heat: npt.NDArray[np.float32]) -> Image.Image:
-    levels = np.rint(np.clip(heat, 0, 1) * 255 * _MOST_HEAT).astype(np.uint8)
+    levels = np.rint(np.clip(heat, 0, 1) * 255 * _MAX_HEAT).astype(np.uint8)
     mask = Image.fromarray(levels).resize(picture.size, Image.Resampling.BICUBIC)
     return Image.composite(Image.new("RGB", picture.size, _HEAT), picture, mask)

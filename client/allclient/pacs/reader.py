@@ -21,10 +21,10 @@ from allclient.result import Result
 
 _LOG: Final = logging.getLogger(__name__)
 
-MOST_FRAMES: Final = 512
+MAX_FRAMES: Final = 512
 """Frames of one object that are read; of more, the rest is named as not read."""
 
-MOST_TRIES: Final = 8
+MAX_TRIES: Final = 8
 """Tries of an object that the server fails at. While nobody answers, none is counted."""
 
 _BATCH: Final = 64
@@ -33,7 +33,8 @@ _BATCH: Final = 64
 class Classifier(Protocol):
     """What of ``allclient.Client`` is used here."""
 
-    def classify(self, source: bytes, *, cells: bool = False) -> Result: ...
+    def classify(self, source: bytes, *, cells: bool = False) -> Result:
+        """Return the answer for one encoded image."""
 
 
 class Reader:
@@ -45,7 +46,7 @@ class Reader:
         self._in_flight = in_flight
 
     def run(self, stopped: Callable[[], bool] = lambda: False) -> int:
-        """How many objects were settled."""
+        """Read what is due; return how many objects were settled."""
         settled = 0
         with ThreadPoolExecutor(self._in_flight, "allclient-pacs-read") as pool:
             while not stopped():
@@ -82,7 +83,7 @@ class Reader:
             return [Reading(0, None, f"{ImageErrorCode.FILE_UNREADABLE.value}: {error.strerror}")]
         readings = []
         frame, frames = 0, 1
-        while frame < min(frames, MOST_FRAMES):
+        while frame < min(frames, MAX_FRAMES):
             try:
                 field = dicom.encoded_field(data, frame)
                 frames = field.frames
@@ -90,14 +91,14 @@ class Reader:
             except ImageError as error:
                 readings.append(Reading(frame, None, f"{error.code}: {error}"))
             frame += 1
-        if frames > MOST_FRAMES:
-            reason = f"not read: the object has {frames} frames, the first {MOST_FRAMES} are read"
-            readings.append(Reading(MOST_FRAMES, None, reason))
+        if frames > MAX_FRAMES:
+            reason = f"not read: the object has {frames} frames, the first {MAX_FRAMES} are read"
+            readings.append(Reading(MAX_FRAMES, None, reason))
         return readings
 
     def _again(self, row: sqlite3.Row, reason: str, *, counted: bool) -> None:
         tries = row["tries"] + counted
-        state = "dead" if tries >= MOST_TRIES else "received"
+        state = "dead" if tries >= MAX_TRIES else "received"
         _LOG.warning("%s could not be read (%s): %s", row["key"][:12], state, reason)
         with self._inbox.database.transaction() as connection:
             connection.execute(

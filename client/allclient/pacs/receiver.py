@@ -1,4 +1,4 @@
-"""The Storage SCP: takes objects in, and says success once they are kept."""
+"""Runs the Storage SCP: it takes objects in, and says success once they are kept."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Receiver:
         return int(self._server.server_address[1])
 
     def start(self) -> None:
-        """Raises ConfigurationError where the address cannot be listened on."""
+        """Listen. Raises ConfigurationError if the address cannot be listened on."""
         node = self._config.node
         kind = type("PeerServer", (network.PeerServer,), {"peers": self._config.peers})
         handlers: list[Any] = [

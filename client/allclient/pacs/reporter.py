@@ -24,7 +24,7 @@ from allclient.pacs.uids import derived, key_of, report_uid
 
 _LOG: Final = logging.getLogger(__name__)
 
-MOST_TRIES: Final = 5
+MAX_TRIES: Final = 5
 
 _QUIET: Final = """
 SELECT study FROM objects
@@ -45,7 +45,7 @@ class Reporter:
         self._begun = time.time()
 
     def run(self) -> int:
-        """How many reports were made."""
+        """Report what is due; return how many reports were made."""
         quiet_since = time.time() - self._config.node.study_quiet_seconds
         if self._begun <= quiet_since:  # while the gateway was away a sender could not go on
             for row in self._inbox.database.rows(_QUIET, quiet_since):
@@ -56,7 +56,10 @@ class Reporter:
         return sum(self._make(row) for row in due)
 
     def _open(self, study: str) -> None:
-        """One report over all of a study that was read so far; a later one names the earlier."""
+        """Begin one report over all of a study that was read so far.
+
+        A later report names the earlier one.
+        """
         with self._inbox.database.transaction() as connection:
             instances = [
                 row["instance"]
@@ -120,7 +123,7 @@ class Reporter:
             yield from (("picture", made) for made in self._pictures(reading))
 
     def _pictures(self, reading: StudyReading) -> Iterator[Dataset]:
-        """A picture of each field that has none yet from an earlier report."""
+        """Make a picture of each field that has none yet from an earlier report."""
         series = derived("pictures", reading.study, self._config.node.ae_title)
         for number, field in enumerate(reading.fields, 1):
             instance = picture.instance_of(field)
@@ -157,7 +160,7 @@ class Reporter:
 
     def _again(self, row: sqlite3.Row, error: Exception) -> None:
         tries = row["tries"] + 1
-        state = "dead" if tries >= MOST_TRIES else "due"
+        state = "dead" if tries >= MAX_TRIES else "due"
         _LOG.warning("report %s could not be made (%s)", key_of(row["uid"])[:12], place(error))
         with self._inbox.database.transaction() as connection:
             connection.execute(
@@ -167,7 +170,7 @@ class Reporter:
 
 
 def targets(config: Config) -> list[str]:
-    """Where results go: ``peer``, ``dicomweb`` or both."""
+    """Return where results go: ``peer``, ``dicomweb`` or both."""
     wanted = {"peer": config.export.peer, "dicomweb": config.export.dicomweb}
     return [name for name, target in wanted.items() if target is not None]
 

@@ -1,4 +1,4 @@
-"""Removes pixels that are no longer needed: patients' images are kept as briefly as asked."""
+"""Removes pixels that are no longer needed: images are kept as briefly as asked."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ WHERE pixels = 1 AND came <= ? AND (
 
 
 class Retention:
-    """Looks every ten minutes at what ``run`` finds old enough and safe elsewhere."""
+    """Removes, every ten minutes, what is old enough and safe elsewhere."""
 
     def __init__(self, config: Config, inbox: Inbox) -> None:
         self._config = config
@@ -43,7 +43,7 @@ class Retention:
         self._next = 0.0
 
     def run(self) -> int:
-        """How many objects lost their pixels."""
+        """Remove what may go; return how many objects lost their pixels."""
         if time.monotonic() < self._next:
             return 0
         self._next = time.monotonic() + EVERY

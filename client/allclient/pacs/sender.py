@@ -1,4 +1,4 @@
-"""DICOM associations that the gateway opens: C-ECHO, C-STORE and requests of Storage Commitment."""
+"""Opens DICOM associations: C-ECHO, C-STORE and requests of Storage Commitment."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class NotSentError(Exception):
 
 @contextmanager
 def association(config: Config, peer: Peer) -> Iterator[Association]:
-    """An association with a peer for all that the gateway asks. Raises NotSentError."""
+    """Open an association with a peer for all that the gateway asks. Raises NotSentError."""
     ae = AE(ae_title=config.node.ae_title)
     ae.connection_timeout = 10
     ae.add_requested_context(Verification)
@@ -73,12 +73,12 @@ def association(config: Config, peer: Peer) -> Iterator[Association]:
 
 
 def echo(opened: Association) -> None:
-    """C-ECHO. Raises NotSentError."""
+    """Send C-ECHO. Raises NotSentError."""
     _check(opened.send_c_echo(), "C-ECHO")
 
 
 def store(opened: Association, made: Dataset) -> None:
-    """C-STORE. Raises NotSentError."""
+    """Send C-STORE. Raises NotSentError."""
     try:
         status = opened.send_c_store(made)
     except (ValueError, RuntimeError, AttributeError) as error:
@@ -103,7 +103,7 @@ def request_commitment(
 
 
 def accepts(opened: Association) -> dict[str, bool]:
-    """Which of the gateway's SOP classes the peer has accepted, by name."""
+    """Return which of the gateway's SOP classes the peer has accepted, by name."""
     taken = {context.abstract_syntax for context in opened.accepted_contexts}
     return {wanted.name: wanted in taken for wanted in (*SENT, StorageCommitmentPushModel)}
 

@@ -1,4 +1,4 @@
-"""One table of a TOML file, taken apart setting by setting with clear messages."""
+"""Takes one table of a TOML file apart, setting by setting, with clear messages."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _T = TypeVar("_T")
 
 
 class Settings:
-    """Settings are taken by name; ``finish`` refuses what nobody took."""
+    """The settings of one table; they are taken by name, and ``finish`` refuses the others."""
 
     def __init__(self, values: dict[str, Any], name: str, folder: Path) -> None:
         self._left = dict(values)
@@ -25,21 +25,23 @@ class Settings:
         self._folder = folder
 
     def finish(self) -> None:
-        """Raises ConfigurationError for a setting that there is not."""
+        """Check that every setting was taken. Raises ConfigurationError for an unknown one."""
         for key in self._left:
             raise ConfigurationError(f"there is no setting {self._full(key)}")
 
     def table(self, key: str) -> Settings:
+        """Return a table within the table; an empty one if it is not there."""
         return Settings(self._take(key, dict, {}), self._full(key), self._folder)
 
     def tables(self, key: str) -> list[Settings]:
-        found = self._take(key, list, [])
-        for number, entry in enumerate(found, 1):
+        """Return the tables of an array."""
+        entries = self._take(key, list, [])
+        for number, entry in enumerate(entries, 1):
             if not isinstance(entry, dict):
                 raise ConfigurationError(f"[[{self._full(key)}]] number {number} is no table")
         return [
             Settings(entry, f"{self._full(key)}[{number}]", self._folder)
-            for number, entry in enumerate(found, 1)
+            for number, entry in enumerate(entries, 1)
         ]
 
     @overload
@@ -47,6 +49,7 @@ class Settings:
     @overload
     def text(self, key: str, default: None) -> str | None: ...
     def text(self, key: str, default: Any = _MISSING) -> str | None:
+        """Return a text."""
         value: str | None = self._take(key, str, default)
         if value is not None and not (value.strip() and value.isprintable()):
             raise ConfigurationError(f"{self._full(key)} is empty or holds control characters")
@@ -57,6 +60,7 @@ class Settings:
     @overload
     def ae_title(self, key: str, default: None) -> str | None: ...
     def ae_title(self, key: str, default: Any = _MISSING) -> str | None:
+        """Return an AE title."""
         value: str | None = self.text(key, default)
         if value is not None and not _AE_TITLE.fullmatch(value):
             raise ConfigurationError(
@@ -72,29 +76,32 @@ class Settings:
     def integer(
         self, key: str, default: int | None, *, least: int, most: int = 10**9
     ) -> int | None:
+        """Return a whole number within limits."""
         value: int | None = self._take(key, int, default)
         if value is not None and not least <= value <= most:
             raise ConfigurationError(f"{self._full(key)} must be {least} to {most}, not {value}")
         return value
 
     def number(self, key: str, default: float, *, least: float, most: float = 1e9) -> float:
+        """Return a number within limits."""
         value = float(self._take(key, (int, float), default))
         if not least <= value <= most:
             raise ConfigurationError(f"{self._full(key)} must be {least} to {most:g}, not {value}")
         return value
 
     def flag(self, key: str, default: bool) -> bool:
+        """Return true or false."""
         return bool(self._take(key, bool, default))
 
     def choice(self, key: str, choices: tuple[str, ...]) -> str:
-        """One of ``choices``, by default the first."""
+        """Return one of ``choices``, by default the first."""
         value = self.text(key, choices[0])
         if value not in choices:
             raise ConfigurationError(f"{self._full(key)} must be one of {', '.join(choices)}")
         return value
 
     def path(self, key: str) -> Path:
-        """A path, relative to the folder of the configuration."""
+        """Return a path, relative to the folder of the configuration."""
         return self._folder / self.text(key)
 
     @overload
@@ -102,7 +109,7 @@ class Settings:
     @overload
     def file(self, key: str, default: None) -> Path | None: ...
     def file(self, key: str, default: Any = _MISSING) -> Path | None:
-        """As ``path``, of a file that is there."""
+        """Return the path of a file that is there."""
         name: str | None = self.text(key, default)
         if name is None:
             return None
@@ -112,6 +119,7 @@ class Settings:
         return path
 
     def url(self, key: str) -> str | None:
+        """Return an http or https address, or None."""
         value = self.text(key, None)
         if value is not None and not value.startswith(("http://", "https://")):
             raise ConfigurationError(f"{self._full(key)} {value!r} begins with no http(s)://")

@@ -1,4 +1,4 @@
-"""The report as DICOM: Comprehensive 3D SR by TID 1500, one TID 1410 group a field."""
+"""Writes the report as DICOM: Comprehensive 3D SR by TID 1500, one TID 1410 group a field."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Identity:
 def build(
     reading: StudyReading, identity: Identity, algorithm: Algorithm, *, cells: bool = False
 ) -> Dataset:
-    """An UNVERIFIED report of a study, with patient and study as in its images.
+    """Return an UNVERIFIED report of a study, with patient and study as in its images.
 
     ``cells`` adds a group for each leukocyte that is malignant or in doubt.
     """
@@ -99,7 +99,7 @@ def _observer(identity: Identity, algorithm: Algorithm) -> sr.ObservationContext
 
 
 def cells_to_show(field: Field, wanted: bool) -> list[tuple[int, Cell]]:
-    """The cells of a field that have a group of their own, with their numbers from 1."""
+    """Return the cells of a field that have a group of their own, with their numbers."""
     if not wanted:
         return []
     return [
@@ -173,17 +173,17 @@ def _cell_counts(result: Result) -> list[sr.Measurement]:
 
 def _evaluations(field: Field) -> list[sr.QualitativeEvaluation]:
     result = field.result
-    said = [
+    answers = [
         (codes.LABEL, codes.LABELS[result.label]),
         (codes.SUBTYPE, codes.SUBTYPES[result.subtype]),
         *((codes.VOTES[backbone], codes.SUBTYPES[vote]) for backbone, vote in result.votes.items()),
         *((codes.REVIEW, codes.REVIEW_REASONS[reason]) for reason in result.review),
     ]
     if not result.review:
-        said.append((codes.REVIEW, codes.NO_REVIEW))
+        answers.append((codes.REVIEW, codes.NO_REVIEW))
     if field.image.flagged:
-        said.append((codes.SOURCE, codes.SECONDARY_CAPTURE))
-    return [sr.QualitativeEvaluation(name=name, value=value) for name, value in said]
+        answers.append((codes.SOURCE, codes.SECONDARY_CAPTURE))
+    return [sr.QualitativeEvaluation(name=name, value=value) for name, value in answers]
 
 
 def _outline(field: Field) -> sr.ImageRegion:
@@ -193,7 +193,7 @@ def _outline(field: Field) -> sr.ImageRegion:
 
 
 def _region(field: Field, left: float, top: float, right: float, bottom: float) -> sr.ImageRegion:
-    """A rectangle in pixels of the field's frame."""
+    """Return a rectangle in pixels of the field's frame."""
     header = field.image.header
     corners = [(left, top), (right, top), (right, bottom), (left, bottom), (left, top)]
     return sr.ImageRegion(
@@ -212,7 +212,7 @@ def _number(name: Code, value: float) -> sr.Measurement:
 
 
 def _summary(case: Case) -> Any:
-    """The case. The share is of the leukocytes read, and no blast percentage."""
+    """Return the case. The share is of the leukocytes read, and no blast percentage."""
     container = sr.ContainerContentItem(name=codes.CASE_SUMMARY, relationship_type=_CONTAINS)
     items: list[Any] = [_code(codes.CASE_LABEL, codes.CASE_LABELS[case.label])]
     items += [_code(codes.CASE_REASON, codes.CASE_REASONS[reason]) for reason in case.reasons]

@@ -1,4 +1,4 @@
-"""What a report is made of: the images of one study and what was read of them."""
+"""Gathers what a report is made of: the images of one study and what was read of them."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ class Image:
 
     @property
     def frames(self) -> int:
+        """The number of frames."""
         return int(self.header.get("NumberOfFrames") or 1)
 
 
@@ -62,6 +63,7 @@ class StudyReading:
 
     @property
     def fields(self) -> list[Field]:
+        """The frames that have a result."""
         return [
             Field(image, reading.frame, reading.result)
             for image in self.images
@@ -71,7 +73,7 @@ class StudyReading:
 
     @property
     def case(self) -> Case:
-        """All of it as one case; what was not read counts as failed."""
+        """Return all of it as one case; what was not read counts as failed."""
         failure = ImageRejectedError("not read")
         return summarize(
             [
@@ -82,6 +84,6 @@ class StudyReading:
 
     @property
     def frames_not_read(self) -> int:
-        """Images of which nothing was read, and single frames."""
+        """Return images of which nothing was read, and single frames."""
         frames = sum(reading.result is None for image in self.images for reading in image.readings)
         return self.not_read + frames

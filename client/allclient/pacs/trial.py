@@ -24,7 +24,7 @@ class Trial(NamedTuple):
 
 
 def trials(config: Config) -> Iterator[Trial]:
-    """One after the other; nothing is stored anywhere else."""
+    """Try one part after the other; nothing is stored anywhere else."""
     yield _try("folder", lambda: _folder(config))
     for peer in config.peers:
         if peer.port is not None:

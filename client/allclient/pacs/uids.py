@@ -1,4 +1,4 @@
-"""Identifiers that come out the same each time they are made, so that nothing is sent twice."""
+"""Makes identifiers that come out the same each time, so that nothing is sent twice."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ _UID: Final = re.compile(r"[0-9]+(?:\.[0-9]+)*")
 
 
 def is_uid(text: str) -> bool:
-    """Whether ``text`` can be a UID; leading zeros are borne, since devices send them."""
+    """Return whether ``text`` can be a UID; leading zeros are borne, since devices send them."""
     return len(text) <= 64 and _UID.fullmatch(text) is not None
 
 
 def derived(*parts: str) -> str:
-    """A UID that depends on ``parts`` alone (2.25 and a name-based UUID)."""
+    """Return a UID that depends on ``parts`` alone (2.25 and a name-based UUID)."""
     return f"2.25.{uuid.uuid5(_NAMESPACE, chr(0).join(parts)).int}"
 
 
 def report_uid(study: str, instances: Iterable[str]) -> str:
-    """The SR's UID for these images of a study, in whatever order they came."""
+    """Return the SR's UID for these images of a study, in whatever order they came."""
     return derived("report", study, *sorted(instances))
 
 
 def key_of(instance: str) -> str:
-    """The name of an object in the store: it says nothing of the patient, and is no path."""
+    """Return the name of an object in the store: it says nothing of the patient, and is no path."""
     return hashlib.sha256(instance.encode()).hexdigest()[:32]

@@ -1,4 +1,4 @@
-"""Outcomes as rows, in a table, CSV or JSON Lines, to a stream or a file that can be resumed."""
+"""Writes outcomes as rows: a table, CSV or JSON Lines, to a stream or to a file."""
 
 from allclient.report.cellrows import CELL_COLUMNS, cell_csv, cell_json
 from allclient.report.entry import Entry, entry_of

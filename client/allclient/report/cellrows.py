@@ -1,4 +1,4 @@
-"""Every cell as a row of CSV or JSON Lines."""
+"""Writes every cell as a row of CSV or JSON Lines."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _DIGITS: Final = 6
 
 
 def cell_csv(entries: Iterable[Entry]) -> Iterator[bytes]:
-    """A header and a line for each cell, as ``report.Csv`` writes text and numbers."""
+    """Yield a header and a line for each cell, as ``report.Csv`` writes text and numbers."""
     yield csv_line(CELL_COLUMNS)
     for entry in entries:
         for values in _rows(entry):
@@ -37,7 +37,7 @@ def cell_csv(entries: Iterable[Entry]) -> Iterator[bytes]:
 
 
 def cell_json(entries: Iterable[Entry]) -> Iterator[bytes]:
-    """A JSON object a line for each cell."""
+    """Yield a JSON object a line for each cell."""
     for entry in entries:
         for values in _rows(entry):
             text = json.dumps(values, ensure_ascii=False, allow_nan=False)

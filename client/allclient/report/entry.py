@@ -1,4 +1,4 @@
-"""One outcome with all that its cells and heat map say, as a line of JSON and back."""
+"""Writes one outcome with all that its cells and heat map say as a line of JSON, and back."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Entry:
     model_version: str = ""
 
     def line(self) -> bytes:
-        """As JSON, without a line end within it."""
+        """Return the entry as JSON, without a line end within it."""
         values = self.row.as_json() | {
             "cells": [_values(cell) for cell in self.cells],
             "heatmap": None if self.heatmap is None else self.heatmap.round(4).tolist(),
@@ -42,7 +42,7 @@ class Entry:
 
 
 def entry_of(outcome: Outcome) -> Entry:
-    """The entry of an outcome whose source is a path."""
+    """Return the entry of an outcome whose source is a path."""
     row, result = row_of(outcome), outcome.result
     if result is None:
         return Entry(row)

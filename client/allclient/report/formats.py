@@ -1,4 +1,4 @@
-"""Rows as bytes: JSON Lines, CSV and a plain table. Every format writes a row at a time."""
+"""Writes rows as bytes: JSON Lines, CSV and a plain table. Every format writes a row at a time."""
 
 from __future__ import annotations
 
@@ -21,34 +21,40 @@ class Format(Protocol):
     """Turns rows into UTF-8 bytes."""
 
     def head(self) -> bytes:
-        """What stands before the first row."""
+        """Return what stands before the first row."""
 
     def line(self, row: Row) -> bytes:
-        """One row with its line end."""
+        """Return one row with its line end."""
 
 
 class Resumable(Format, Protocol):
     """A format whose lines can be read back."""
 
     def read(self, line: bytes) -> tuple[str, bool]:
-        """File and whether it was classified. Raises ValueError when this is no such line."""
+        """Return the file and whether it was classified. Raises ValueError for other lines.
+
+        Raises ValueError when this is no such line.
+        """
 
 
 _KEYS: Final = (set(JSON_KEYS), set(OLD_JSON_KEYS))
 
 
 class JsonLines:
-    """A JSON object a line, UTF-8. Bytes of a file name that are no UTF-8 become ``\\udcXX``."""
+    r"""A JSON object a line, UTF-8. Bytes of a file name that are no UTF-8 become ``\udcXX``."""
 
     def head(self) -> bytes:
+        """Return nothing: JSON Lines have no head."""
         return b""
 
     def line(self, row: Row) -> bytes:
+        """Return one row with its line end."""
         text = json.dumps(row.as_json(), ensure_ascii=False, allow_nan=False)
         # Python keeps such bytes as lone surrogates, which UTF-8 cannot say but JSON can.
         return text.encode("utf-8", "backslashreplace") + b"\n"
 
     def read(self, line: bytes) -> tuple[str, bool]:
+        """Return the file and whether it was classified. Raises ValueError for other lines."""
         record = json.loads(line)
         if not isinstance(record, dict) or set(record) not in _KEYS:
             raise ValueError("not a line of allclient's JSON Lines")
@@ -77,7 +83,7 @@ _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "'")
 
 
 def guard_cell(text: str) -> str:
-    """Text that a spreadsheet takes for text: ``=cmd`` becomes ``'=cmd``.
+    """Return text that a spreadsheet takes for text: ``=cmd`` becomes ``'=cmd``.
 
     A leading apostrophe is doubled by the same rule, so that ``unguard_cell`` is exact.
     """
@@ -85,6 +91,7 @@ def guard_cell(text: str) -> str:
 
 
 def unguard_cell(text: str) -> str:
+    """Return the text that ``guard_cell`` was given."""
     return text[1:] if text.startswith("'") and text[1:].startswith(_FORMULA) else text
 
 
@@ -95,9 +102,11 @@ class Csv:
     """
 
     def head(self) -> bytes:
+        """Return the line of the columns' names."""
         return csv_line(CSV_COLUMNS)
 
     def line(self, row: Row) -> bytes:
+        """Return one row with its line end."""
         code, message = row.error or ("", "")
         cells = [row.file, row.label or "", row.subtype or "", _number(row.probability)]
         cells += [_number((row.probabilities or {}).get(subtype.value)) for subtype in SUBTYPES]
@@ -107,6 +116,7 @@ class Csv:
         return csv_line(guard_cell(cell) for cell in cells)
 
     def read(self, line: bytes) -> tuple[str, bool]:
+        """Return the file and whether it was classified. Raises ValueError for other lines."""
         text = io.StringIO(line.decode("utf-8"), newline="")
         try:
             cells = next(csv.reader(text, strict=True), [])
@@ -118,7 +128,7 @@ class Csv:
 
 
 def csv_line(cells: Iterable[str]) -> bytes:
-    """One row of ``Csv``, of cells that are text for a spreadsheet already."""
+    """Return one row of ``Csv``, of cells that are text for a spreadsheet already."""
     text = io.StringIO(newline="")
     # With this line end, and no other, csv quotes a carriage return in a file name.
     csv.writer(text, lineterminator="\r\n").writerow(cells)
@@ -143,13 +153,15 @@ class Table:
         self.compact = compact
 
     def head(self) -> bytes:
+        """Return the line of titles."""
         return (self._aligned(_TITLES) + "FILE\n").encode()
 
     def line(self, row: Row) -> bytes:
+        """Return one row with its line end."""
         return (self.text(row) + "\n").encode("utf-8")
 
     def text(self, row: Row) -> str:
-        """The row without its line end; control characters are shown, never sent."""
+        """Return the row without its line end; control characters are shown, never sent."""
         if row.error is not None:
             cells = ["failed", *["-"] * (len(_TITLES) - 1)]
             reason = f"  {row.error[0]}: {row.error[1]}"
@@ -185,7 +197,7 @@ TABLE_WIDTH: Final = sum(_WIDTHS) + 2 * len(_WIDTHS)
 
 
 def printable(text: str) -> str:
-    """Text for a terminal or a log: control characters and odd bytes shown as escapes."""
+    """Return text for a terminal or a log: control characters and odd bytes as escapes."""
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape", "surrogatepass").decode()
         for char in text

@@ -1,4 +1,4 @@
-"""Entries of a run on disk, a line each: what files that are made at the end are made of.
+"""Keeps entries of a run on disk, a line each: the files made at the end are made of them.
 
 Memory stays flat however many fields a run has, and a run that was stopped can go on.
 """
@@ -26,7 +26,7 @@ class Journal:
     def __init__(
         self, path: Path, *, overwrite: bool = False, resume: Callable[[str], bool] | None = None
     ) -> None:
-        """``resume`` tells the files that are done: the entries of others are dropped."""
+        """Open the file; ``resume`` knows the files that are done: other entries are dropped."""
         self.path = path
         self.resumed = 0
         self._written = False
@@ -63,7 +63,7 @@ class Journal:
                 yield read_entry(line)
 
     def abandon(self) -> str | None:
-        """Keep what there is for a later run; returns where, None where there is nothing."""
+        """Keep what there is for a later run; return where, None if there is nothing."""
         self._file.close()
         if self._written or self.resumed:
             return str(self.path)

@@ -1,4 +1,4 @@
-"""Where rows go: standard output, or a file that is whole or not there.
+"""Writes rows to standard output, or to a file that is whole or not there.
 
 A file is written as ``FILE.partial`` beside it, a row at a time and flushed, and renamed at the
 end. A run that stops early leaves ``FILE.partial`` with all it finished; resuming goes on there.
@@ -22,14 +22,17 @@ from allclient.report.rows import Row
 
 
 class Stream(Protocol):
-    """What takes bytes."""
+    """A stream that takes bytes."""
 
-    def write(self, data: bytes, /) -> object: ...
-    def flush(self) -> object: ...
+    def write(self, data: bytes, /) -> object:
+        """Take bytes."""
+
+    def flush(self) -> object:
+        """Pass on what is held back."""
 
 
 class StreamOutput:
-    """Rows to an open stream, each as soon as it is there."""
+    """Writes rows to an open stream, each as soon as it is there."""
 
     def __init__(self, stream: Stream, form: Format) -> None:
         self._stream = stream
@@ -37,16 +40,20 @@ class StreamOutput:
         self._head = form.head()
 
     def write(self, row: Row) -> None:
+        """Write one row, after the head if it is the first."""
         head, self._head = self._head, b""  # with the first row: a run may fail before it
         self._write(head + self._form.line(row))
 
     def finish(self) -> None:
+        """Flush the stream."""
         self._stream.flush()
 
     def abandon(self) -> str | None:
+        """Return None: a stream keeps nothing."""
         return None
 
     def is_done(self, file: str) -> bool:
+        """Return False: there was no earlier run."""
         return False
 
     def _write(self, data: bytes) -> None:
@@ -55,7 +62,7 @@ class StreamOutput:
 
 
 class FileOutput:
-    """Rows to ``path``, which appears only when the run is complete.
+    """Writes rows to ``path``, which appears only when the run is complete.
 
     With ``resume`` the files that an earlier run classified are known to ``is_done``; those that
     failed are to be tried again, and their old rows go once there is a new one. With
@@ -92,9 +99,11 @@ class FileOutput:
         return len(self._done)
 
     def is_done(self, file: str) -> bool:
+        """Return whether an earlier run classified the file."""
         return _mark(self._seen_as(file)) in self._done
 
     def write(self, row: Row) -> None:
+        """Write one row."""
         mark = _mark(self._seen_as(row.file))
         if mark in self._failed:
             self._retried.add(mark)
@@ -116,7 +125,7 @@ class FileOutput:
             self.partial.replace(self.path)
 
     def abandon(self) -> str | None:
-        """Keep what there is for a later run; returns where it is, None where there is nothing."""
+        """Keep what there is for a later run; return where it is, None if nothing is there."""
         self._file.close()
         earlier = not self._made and (self._done or self._failed)
         if self._written or earlier:
@@ -180,7 +189,7 @@ class FileOutput:
 
     @contextlib.contextmanager
     def _replacing(self) -> Iterator[Path]:
-        """A new file, which takes the place of the partial one if all goes well."""
+        """Open a new file, which replaces the partial one if all goes well."""
         new = self.partial.with_name(self.partial.name + ".new")
         try:
             yield new
@@ -192,15 +201,15 @@ class FileOutput:
             raise
 
     def _read_old(self, path: Path, form: Resumable) -> tuple[int, bool]:
-        """Take in the rows; returns where the last whole one ends, and if the head is there.
+        """Take in the rows; return where the last whole one ends, and if a head is there.
 
         Raises ValueError where these are no rows of the format.
         """
         head = form.head()
         with path.open("rb") as file:
-            found = file.read(len(head))
-            if found != head:
-                if head.startswith(found):  # torn within the head, or empty
+            start = file.read(len(head))
+            if start != head:
+                if head.startswith(start):  # torn within the head, or empty
                     return 0, False
                 raise ValueError
             end = file.tell()
@@ -243,7 +252,7 @@ class FileOutput:
             self._file = RowFile(self.partial, "r+b")
 
     def _seen_as(self, file: str) -> str:
-        """The name as reading a row back gives it: CSV cannot keep bytes that are no UTF-8."""
+        """Return the name as a row read back has it: CSV keeps no bytes but UTF-8."""
         if isinstance(self._form, Csv):
             return file.encode("utf-8", "backslashreplace").decode("utf-8")
         return file
@@ -256,7 +265,7 @@ def _resumable(form: Format) -> Resumable:
 
 
 def _records(file: BinaryIO, form: Resumable) -> Iterator[tuple[bytes, bool]]:
-    """Rows with their ends, and whether they are whole.
+    """Yield rows with their ends, and whether they are whole.
 
     A row is a line, but for CSV, whose quoted file names may hold line breaks.
     """
@@ -272,5 +281,5 @@ def _records(file: BinaryIO, form: Resumable) -> Iterator[tuple[bytes, bool]]:
 
 
 def _mark(name: str) -> bytes:
-    """15 bytes for a name, so that a million of them fit in memory; see ``sources``."""
+    """Return 15 bytes for a name, so that a million of them fit in memory; see ``sources``."""
     return hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=15).digest()

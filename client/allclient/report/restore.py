@@ -1,4 +1,4 @@
-"""Rows that another program or version saved, back in allclient's own bytes of today.
+"""Restores rows that another program or version saved to allclient's own bytes of today.
 
 Other programs are Excel and PowerShell; versions 0.1 and 0.2 of allclient had fewer columns.
 """
@@ -34,7 +34,7 @@ _NUMBERS: Final = frozenset(
 
 
 def is_foreign(path: Path, form: Resumable) -> bool:
-    """Whether a file of rows does not begin as allclient begins it."""
+    """Return whether a file of rows does not begin as allclient begins it."""
     with path.open("rb") as file:
         start = file.read(4096)
     if start.startswith(UTF_8_MARK) or utf_16_of(start):
@@ -95,7 +95,7 @@ def _csv_rows(text: TextIO) -> Iterator[bytes]:
 
 
 def _cells(cells: list[str], number: int) -> list[str]:
-    """Excel leaves out empty cells at the end of a row, and writes numbers as its system does."""
+    """Return the cells of a row: Excel leaves out empty ones at its end."""
     whole = [*cells, *[""] * (len(CSV_COLUMNS) - len(cells))]
     try:
         for index in _NUMBERS:

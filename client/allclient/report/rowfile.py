@@ -1,4 +1,4 @@
-"""A file that takes rows: what cannot be written is an OutputError that names it, and why."""
+"""Opens a file that takes rows: what cannot be written is an OutputError that names it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _NO_SYNC: Final = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP}
 
 @contextlib.contextmanager
 def opening(path: Path) -> Iterator[None]:
-    """Turns an OSError into ConfigurationError for a wrong name, and into OutputError else."""
+    """Turn an OSError into ConfigurationError for a wrong name, and into OutputError else."""
     try:
         yield
     except (OSError, RuntimeError) as error:  # Path.resolve() calls a loop of links the latter
@@ -38,7 +38,7 @@ def opening(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def writing(name: str) -> Iterator[None]:
-    """Turns an OSError into OutputError; BrokenPipeError, of a reader that went away, stays.
+    """Turn an OSError into OutputError; BrokenPipeError, of a reader that went away, stays.
 
     ``name`` is what the message says could not be written, a path with its quotes.
     """
@@ -59,7 +59,7 @@ def _cannot_write(
 
 
 def open_raw(path: Path, mode: str) -> io.FileIO:
-    """The file itself, with no buffer above it."""
+    """Open the file itself, with no buffer above it."""
     return io.FileIO(path, mode)
 
 
@@ -75,6 +75,7 @@ class RowFile:
         self._file = open_raw(path, mode)
 
     def write(self, data: bytes) -> None:
+        """Write a row, whole or not at all."""
         left = memoryview(data)
         with writing(self._name):
             try:
@@ -85,17 +86,20 @@ class RowFile:
                 raise
 
     def flush(self) -> None:
-        """Nothing is held back."""
+        """Do nothing: nothing is held back."""
 
     def seek(self, position: int) -> None:
+        """Move to a place in the file."""
         with writing(self._name):
             self._file.seek(position)
 
     def tell(self) -> int:
+        """Return the place in the file."""
         with writing(self._name):
             return self._file.tell()
 
     def truncate(self, size: int) -> None:
+        """Cut the file off."""
         with writing(self._name):
             self._file.truncate(size)
 
@@ -109,7 +113,10 @@ class RowFile:
                     raise
 
     def close(self) -> None:
-        """Some file systems tell only now that there was no room. A second call does nothing."""
+        """Close it: some file systems tell only now that there was no room.
+
+        A second call does nothing.
+        """
         with writing(self._name):
             self._file.close()
 

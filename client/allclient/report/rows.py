@@ -1,4 +1,4 @@
-"""One outcome as plain values: the one place that says what is reported, for every format."""
+"""Defines one outcome as plain values: the one place that says what is reported."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Row:
     malignant_leukocytes: int | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """The keys of one JSON line, in order."""
+        """Return the keys of one JSON line, in order."""
         error = None if self.error is None else {"code": self.error[0], "message": self.error[1]}
         return {
             "file": self.file,
@@ -63,7 +63,7 @@ JSON_KEYS = (*OLD_JSON_KEYS, "leukocytes", "malignant_leukocytes")
 
 
 def row_of(outcome: Outcome) -> Row:
-    """The row of an outcome; ``file`` is its path, or says how many bytes it was given as."""
+    """Return the row of an outcome; ``file`` is its path, or says how many bytes it had."""
     file = _name(outcome.source)
     result = outcome.result
     if result is None:

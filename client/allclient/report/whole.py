@@ -1,4 +1,4 @@
-"""Files that appear under their name whole or not at all."""
+"""Writes files that appear under their name whole or not at all."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from allclient.report.rowfile import RowFile, opening, writing
 
 @contextlib.contextmanager
 def whole_file(path: Path) -> Iterator[RowFile]:
-    """A new file beside ``path`` that takes its place when all went well, and goes when not.
+    """Open a file beside ``path`` that replaces it if all goes well, and goes if not.
 
     Raises:
         OutputError: it cannot be written.

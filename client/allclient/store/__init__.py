@@ -1,4 +1,4 @@
-"""The case store: cases, their fields and answers, who verified them, and a log of it all.
+"""Keeps cases, their fields and answers, who verified them, and a log of it all.
 
 ``Store`` opens a database (SQLite or PostgreSQL) and a place for files. The web page, its HTTP
 interface and the PACS part use the same functions: each takes a session of ``Store.write`` or

@@ -1,4 +1,4 @@
-"""Who does something: a person of the store, or the program itself."""
+"""Names who does something: a person of the store, or the program itself."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """The name stands in the audit log; ``user_id`` is None for the program itself."""
+    """Who does something; ``user_id`` is None for the program itself."""
 
     name: str
     user_id: int | None = None

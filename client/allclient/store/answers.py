@@ -1,4 +1,4 @@
-"""``Result`` as a row of the store, and back."""
+"""Turns ``Result`` into a row of the store, and back."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from allclient.store.schema import Cell as CellRow
 
 
 def row_of(field_id: int, result: Result) -> Answer:
-    """The row that keeps a result."""
+    """Return the row that keeps a result."""
     return Answer(
         field_id=field_id,
         model_version=result.model_version,
@@ -35,7 +35,7 @@ def row_of(field_id: int, result: Result) -> Answer:
 
 
 def cells_of(field: Field, result: Result) -> list[CellRow]:
-    """The rows that keep a result's cells; none where they were not asked for."""
+    """Return the rows that keep a result's cells; none if they were not asked for."""
     return [
         CellRow(
             case_id=field.case_id,
@@ -57,7 +57,7 @@ def cells_of(field: Field, result: Result) -> list[CellRow]:
 
 
 def result_of(answer: Answer) -> Result:
-    """The result that a row keeps, without its cells; the heat map has four digits."""
+    """Return the result that a row keeps, without its cells; the heat map has four digits."""
     return Result(
         label=Label(answer.label),
         subtype=Subtype(answer.subtype),

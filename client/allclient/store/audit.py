@@ -1,4 +1,4 @@
-"""The audit log: who did what to what, and when, in a chain that shows every change to it.
+"""Keeps the audit log: who did what to what, and when, in a chain that shows every change.
 
 Each entry holds the SHA-256 of its own content and of the entry before it. Who changes, removes or
 inserts an entry breaks the chain at that place, and ``check`` says where. Entries cut off at the
@@ -40,7 +40,7 @@ class Head:
 
     @classmethod
     def parse(cls, text: str) -> Head:
-        """The head that ``str()`` gave. Raises ConfigurationError."""
+        """Read the head that ``str()`` gave. Raises ConfigurationError."""
         number, _, digest = text.strip().partition(":")
         if not number.isdecimal() or len(digest) != len(START):
             raise ConfigurationError("the end of a log is written as NUMBER:DIGEST")
@@ -78,7 +78,7 @@ def append(
 
 
 def digest_of(entry: Entry) -> str:
-    """The SHA-256 of everything that an entry says, and of the digest before it."""
+    """Return the SHA-256 of everything that an entry says, and of the digest before it."""
     content = [
         entry.number,
         entry.at.isoformat(timespec="microseconds"),
@@ -93,7 +93,7 @@ def digest_of(entry: Entry) -> str:
 
 
 def head(session: Session) -> Head:
-    """The end of the chain; number 0 while the log is empty."""
+    """Return the end of the chain; number 0 while the log is empty."""
     last = session.execute(
         select(Entry.number, Entry.digest).order_by(Entry.number.desc()).limit(1)
     ).first()
@@ -101,7 +101,7 @@ def head(session: Session) -> Head:
 
 
 def check(session: Session, known: Head | None = None) -> Break | None:
-    """None where the whole chain holds and, with ``known``, still has that entry in it."""
+    """Return where the chain breaks; None if it holds and, with ``known``, still has that entry."""
     last = Head(0, START)
     rows = session.scalars(select(Entry).order_by(Entry.number).execution_options(yield_per=_BATCH))
     for entry in rows:

@@ -1,4 +1,4 @@
-"""Cases: made, found, renamed and deleted with everything in them."""
+"""Makes, finds, renames and deletes cases, with everything in them."""
 
 from __future__ import annotations
 
@@ -34,10 +34,12 @@ class Count:
 
     @property
     def answered(self) -> int:
+        """The number of fields that have an answer."""
         return self.fields - self.waiting - self.failed
 
 
 def make(session: Session, actor: Actor, name: str) -> Case:
+    """Make a case."""
     case = Case(name=_checked(name), created_by=actor.name)
     session.add(case)
     session.flush()
@@ -46,21 +48,31 @@ def make(session: Session, actor: Actor, name: str) -> Case:
 
 
 def get(session: Session, case_id: int) -> Case:
+    """Return a case. Raises NotFoundError."""
     case = session.get(Case, case_id)
     if case is None:
         raise NotFoundError("there is no such case; it may have been deleted")
     return case
 
 
-def rename(session: Session, actor: Actor, case_id: int, name: str) -> Case:
+def get_open(session: Session, case_id: int) -> Case:
+    """A case that may change. Raises RefusedError where it is signed."""
     case = get(session, case_id)
+    if case.signed:
+        raise RefusedError("this case is signed; open it again to change anything in it")
+    return case
+
+
+def rename(session: Session, actor: Actor, case_id: int, name: str) -> Case:
+    """Give a case another name."""
+    case = get_open(session, case_id)
     case.name = _checked(name)
     audit.append(session, actor, "case.renamed", f"case:{case.id}")
     return case
 
 
 def newest(session: Session, *, limit: int, before: int | None = None) -> Sequence[Case]:
-    """The newest cases first; ``before`` is the id of the last one seen."""
+    """Return the newest cases first; ``before`` is the id of the last one seen."""
     query = select(Case).order_by(Case.id.desc()).limit(limit)
     if before is not None:
         query = query.where(Case.id < before)
@@ -68,7 +80,7 @@ def newest(session: Session, *, limit: int, before: int | None = None) -> Sequen
 
 
 def counts(session: Session, case_ids: Sequence[int]) -> dict[int, Count]:
-    """How far each of these cases has come, in one query."""
+    """Return how far each of these cases has come, in one query."""
     unverified = Field.verdict == ""
     failed = Field.state == FieldState.FAILED.value
     doubtful = failed | (Field.urgency >= urgency.REVIEW)
@@ -90,20 +102,17 @@ def counts(session: Session, case_ids: Sequence[int]) -> dict[int, Count]:
     return {case_id: found.get(case_id, Count()) for case_id in case_ids}
 
 
-def delete(store: Store, actor: Actor, case_id: int) -> list[str]:
-    """Delete a case with its fields and answers, and the files that no other case shows.
-
-    The digests of these files.
-    """
+def delete(store: Store, actor: Actor, case_id: int) -> None:
+    """Delete a case with its fields and answers, and the files that no other case shows."""
     with store.write() as session:
         case = get(session, case_id)
         held = session.scalar(select(func.count()).where(Field.case_id == case_id))
         session.delete(case)
         audit.append(session, actor, "case.deleted", f"case:{case_id}", {"fields": held})
-    return remove_unused(store)
+    remove_unused(store)
 
 
-def remove_unused(store: Store) -> list[str]:
+def remove_unused(store: Store) -> None:
     """Delete the files that no field shows any more. What a crash leaves, the next call takes."""
     with store.write() as session:
         shown = select(Field.id).where(Field.digest == File.digest).exists()
@@ -111,7 +120,7 @@ def remove_unused(store: Store) -> list[str]:
         for file in unused:
             session.delete(file)
             store.files.delete(file.digest)
-    return [file.digest for file in unused]
+            store.forget_views(file.digest)
 
 
 def _count(condition: ColumnElement[bool]) -> ColumnElement[int]:

@@ -1,4 +1,4 @@
-"""The leukocytes of fields and cases: found by class, and corrected one by one."""
+"""Finds the leukocytes of fields and cases by class, and corrects them one by one."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 
 from allclient.contract import Subtype
 from allclient.errors import ConflictError, NotFoundError
-from allclient.store import audit
+from allclient.store import audit, cases
 from allclient.store.actor import Actor
-from allclient.store.schema import Cell, Correction, now
+from allclient.store.audit import Break
+from allclient.store.schema import Cell, Correction, Entry, now
 
 _ACTION = "cell.corrected"
 
 
 def get(session: Session, cell_id: int) -> Cell:
-    """A cell with its field and what people said of it."""
+    """Return a cell with its field and what people said of it."""
     cell = session.scalar(
         select(Cell)
         .where(Cell.id == cell_id)
@@ -30,6 +31,7 @@ def get(session: Session, cell_id: int) -> Cell:
 
 
 def of_field(session: Session, field_id: int) -> Sequence[Cell]:
+    """Return the cells of a field, in order."""
     return session.scalars(
         select(Cell).where(Cell.field_id == field_id).order_by(Cell.number)
     ).all()
@@ -38,7 +40,7 @@ def of_field(session: Session, field_id: int) -> Sequence[Cell]:
 def by_subtype(
     session: Session, case_id: int, subtype: Subtype, *, limit: int, offset: int = 0
 ) -> Sequence[Cell]:
-    """The cells of a case that are shown as ``subtype``, the likeliest first."""
+    """Return the cells of a case that are shown as ``subtype``, the likeliest first."""
     return session.scalars(
         select(Cell)
         .where(Cell.case_id == case_id, Cell.shown_as == subtype.value)
@@ -50,7 +52,7 @@ def by_subtype(
 
 
 def counts(session: Session, case_id: int) -> dict[Subtype, int]:
-    """How many cells of a case are shown as each subtype."""
+    """Return how many cells of a case are shown as each subtype."""
     rows = session.execute(
         select(Cell.shown_as, func.count()).where(Cell.case_id == case_id).group_by(Cell.shown_as)
     )
@@ -64,6 +66,7 @@ def correct(session: Session, actor: Actor, cell_id: int, *, seen: int, subtype:
     Raises ConflictError where somebody else corrected it in the meantime.
     """
     cell = get(session, cell_id)
+    cases.get_open(session, cell.case_id)
     if cell.version != seen:
         last = cell.corrections[-1].user_name if cell.corrections else "somebody"
         raise ConflictError(
@@ -90,3 +93,21 @@ def correct(session: Session, actor: Actor, cell_id: int, *, seen: int, subtype:
         {"correction": correction.id, "subtype": subtype.value},
     )
     return cell
+
+
+def check(session: Session) -> Break | None:
+    """The first correction that is not the one in the audit log, as it was changed by hand."""
+    logged = {
+        entry.details.get("correction"): entry
+        for entry in session.scalars(select(Entry).where(Entry.action == _ACTION))
+    }
+    for row in session.scalars(select(Correction).order_by(Correction.id)):
+        entry = logged.get(row.id)
+        if entry is None:
+            return Break(0, f"has no entry for the correction {row.id} of cell {row.cell_id}")
+        facts = (entry.details.get("subtype"), entry.actor, entry.subject)
+        if facts != (row.subtype, row.user_name, f"cell:{row.cell_id}"):
+            return Break(
+                entry.number, f"says otherwise than the correction {row.id}, which was changed"
+            )
+    return None

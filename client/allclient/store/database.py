@@ -1,4 +1,4 @@
-"""The database: how it is opened, how writers take turns, and its migrations."""
+"""Opens the database, has writers take turns, and migrates it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _TURN: Final = 0x616C6C63
 
 
 def open_engine(url: str) -> Engine:
-    """An engine for SQLite or PostgreSQL. Raises ConfigurationError for any other address."""
+    """Open an engine for SQLite or PostgreSQL. Raises ConfigurationError for other addresses."""
     try:
         parsed = make_url(url)
     except ArgumentError as error:
@@ -44,7 +44,7 @@ def open_engine(url: str) -> Engine:
 
 
 def writing(engine: Engine) -> Engine:
-    """The same engine for transactions that write: one at a time, from their beginning."""
+    """Return the engine for transactions that write: one at a time, from their beginning."""
     return engine.execution_options(writes=True)
 
 
@@ -93,7 +93,7 @@ def _run(engine: Engine, step: Any) -> None:
 
 
 def revisions(engine: Engine) -> tuple[str | None, str | None]:
-    """The revision that the tables have, and the one that this program needs."""
+    """Return the revision that the tables have, and the one that this program needs."""
     with engine.connect() as connection:
         present = MigrationContext.configure(connection).get_current_revision()
     return present, ScriptDirectory.from_config(_config()).get_current_head()

@@ -1,11 +1,11 @@
-"""Fields: a file accepted into a case, and the answer or the failure that follows."""
+"""Keeps fields: a file accepted into a case, and the answer or failure that follows."""
 
 from __future__ import annotations
 
 import unicodedata
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from allclient.errors import AllclientError, NotFoundError, RefusedError
@@ -13,7 +13,7 @@ from allclient.result import Result
 from allclient.store import answers, audit, cases, urgency
 from allclient.store.actor import SYSTEM, Actor
 from allclient.store.files import Incoming
-from allclient.store.schema import Field, File
+from allclient.store.schema import Field, File, Verification
 from allclient.store.store import Store
 from allclient.store.words import FieldState
 
@@ -23,13 +23,13 @@ _LONGEST_NAME = 150
 def accept(
     store: Store, actor: Actor, case_id: int, name: str, incoming: Incoming
 ) -> tuple[Field, bool]:
-    """The field of a finished file in a case, and whether it is new there.
+    """Return the field of a finished file in a case, and whether it is new there.
 
     Once this returns, the file and its field are on the disk and survive a crash.
     """
     store.files.keep(incoming)
     with store.write() as session:
-        cases.get(session, case_id)
+        cases.get_open(session, case_id)
         present = session.scalar(
             select(Field).where(Field.case_id == case_id, Field.digest == incoming.digest)
         )
@@ -57,14 +57,14 @@ def accept(
 
 
 def shown_name(name: str) -> str:
-    """The last part of a name that a browser sent, without control characters."""
+    """Return the last part of a name that a browser sent, without control characters."""
     last = name.replace("\\", "/").rstrip("/").rpartition("/")[2]
     clean = "".join(c for c in last if unicodedata.category(c)[0] != "C").strip()
     return clean[-_LONGEST_NAME:] or "unnamed"
 
 
 def get(session: Session, field_id: int) -> Field:
-    """A field with its answer, its file and its verifications."""
+    """Return a field with its answer, its file and its verifications."""
     field = session.scalar(
         select(Field)
         .where(Field.id == field_id)
@@ -81,20 +81,37 @@ def get(session: Session, field_id: int) -> Field:
     return field
 
 
-def by_need(session: Session, case_id: int, *, limit: int, offset: int = 0) -> Sequence[Field]:
-    """The fields of a case: those not verified first, and of these the most urgent first."""
+def by_need(
+    session: Session, case_id: int, *, limit: int, offset: int = 0, reader: int | None = None
+) -> Sequence[Field]:
+    """The fields of a case: those not verified first, and of these the most urgent first.
+
+    With ``reader``, the id of a person, those that this person has not verified come first.
+    """
+    done: ColumnElement[bool] = Field.verdict != ""
+    if reader is not None:
+        done = (
+            select(Verification.id)
+            .where(Verification.field_id == Field.id, Verification.user_id == reader)
+            .exists()
+        )
     return session.scalars(
         select(Field)
         .where(Field.case_id == case_id)
-        .order_by(Field.verdict != "", Field.urgency.desc(), Field.id)
+        .order_by(done, Field.urgency.desc(), Field.id)
         .limit(limit)
         .offset(offset)
         .options(joinedload(Field.answer))
     ).all()
 
 
+def count(session: Session, case_id: int) -> int:
+    """Return how many fields a case has."""
+    return session.scalar(select(func.count(Field.id)).where(Field.case_id == case_id)) or 0
+
+
 def waiting(session: Session, *, limit: int, but: Collection[int] = ()) -> Sequence[Field]:
-    """The fields that wait longest for the networks, without those in ``but``."""
+    """Return the fields that wait longest for the backbones, without those in ``but``."""
     return session.scalars(
         select(Field)
         .where(Field.state == FieldState.WAITING.value, Field.id.not_in(but))
@@ -104,7 +121,7 @@ def waiting(session: Session, *, limit: int, but: Collection[int] = ()) -> Seque
 
 
 def record_answer(store: Store, field_id: int, result: Result) -> bool:
-    """Keep the answer of a field that waits; False where it is gone or has one."""
+    """Keep the answer of a field that waits; return False if it is gone or has one."""
     with store.write() as session:
         field = session.get(Field, field_id)
         if field is None or field.state != FieldState.WAITING.value:
@@ -130,7 +147,7 @@ def record_answer(store: Store, field_id: int, result: Result) -> bool:
 
 
 def record_failure(store: Store, field_id: int, error: AllclientError) -> bool:
-    """Keep why a field has no answer; False where it is gone or has one."""
+    """Keep why a field has no answer; return False if it is gone or has one."""
     with store.write() as session:
         field = session.get(Field, field_id)
         if field is None or field.state != FieldState.WAITING.value:
@@ -143,8 +160,9 @@ def record_failure(store: Store, field_id: int, error: AllclientError) -> bool:
 
 
 def try_again(session: Session, actor: Actor, field_id: int) -> Field:
-    """Let a field that failed wait for the networks once more."""
+    """Let a field that failed wait for the backbones once more."""
     field = get(session, field_id)
+    cases.get_open(session, field.case_id)
     if field.state != FieldState.FAILED.value:
         raise RefusedError("only a field that failed is read again")
     field.state = FieldState.WAITING.value

@@ -1,4 +1,4 @@
-"""Files by the SHA-256 of their content, in a folder or at any fsspec address.
+"""Keeps files by the SHA-256 of their content, in a folder or at any fsspec address.
 
 A file is received into the local folder ``incoming`` first, where it is counted and hashed; its
 name never becomes a path. What stands in the store is whole: it appears by one rename in a folder,
@@ -39,6 +39,7 @@ class Incoming:
         self._start = b""
 
     def write(self, chunk: bytes) -> None:
+        """Take in a piece. Raises RefusedError beyond ``max_bytes``."""
         self.size += len(chunk)
         if self.size > self._max_bytes:
             raise RefusedError(f"the file is larger than {self._max_bytes / 1e6:.0f} MB")
@@ -47,7 +48,7 @@ class Incoming:
         self._file.write(chunk)
 
     def finish(self) -> None:
-        """Everything is written and on the disk. Raises RefusedError for all but images."""
+        """Put everything on the disk. Raises RefusedError for all but images."""
         self.media_type = media.media_type(self._start)
         self._file.flush()
         os.fsync(self._file.fileno())
@@ -55,9 +56,11 @@ class Incoming:
 
     @property
     def digest(self) -> str:
+        """The SHA-256 of what was written."""
         return self._hash.hexdigest()
 
     def close(self) -> None:
+        """Close and remove the file."""
         self._file.close()
         self.path.unlink(missing_ok=True)
 
@@ -78,7 +81,7 @@ class Files:
 
     @contextlib.contextmanager
     def receive(self, max_bytes: int) -> Iterator[Incoming]:
-        """A file to write to; it is gone at the end of the block unless it was kept."""
+        """Open a file to write to; it is gone at the end of the block unless it was kept."""
         descriptor, name = tempfile.mkstemp(dir=self._incoming)
         incoming = Incoming(Path(name), descriptor, max_bytes)
         try:
@@ -104,7 +107,7 @@ class Files:
             _sync(folder)
 
     def read(self, digest: str) -> bytes:
-        """A file's bytes, held against its digest. Raises NotFoundError and StoreError."""
+        """Return a file's bytes, held against its digest. Raises NotFoundError and StoreError."""
         try:
             data: Any = self._system.cat_file(self._place(digest))
         except FileNotFoundError as error:
@@ -115,14 +118,16 @@ class Files:
         return data
 
     def exists(self, digest: str) -> bool:
+        """Return whether the file is kept."""
         return bool(self._system.exists(self._place(digest)))
 
     def delete(self, digest: str) -> None:
+        """Delete the file, if it is kept."""
         with contextlib.suppress(FileNotFoundError):
             self._system.rm_file(self._place(digest))
 
     def sweep(self) -> int:
-        """Remove what processes that ended left in ``incoming``; how many files that were."""
+        """Remove what processes that ended left in ``incoming``; return how many files."""
         old = time.time() - _LEFT_BEHIND
         removed = 0
         for path in self._incoming.iterdir():
@@ -139,7 +144,7 @@ class Files:
 
 
 def _sync(folder: Path) -> None:
-    """The rename itself is on the disk as well."""
+    """Put the rename itself on the disk as well."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

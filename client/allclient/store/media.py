@@ -1,4 +1,4 @@
-"""What kind of image a file is, by its first bytes and never by its name."""
+"""Tells what kind of image a file is, by its first bytes and never by its name."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SIGNATURES: Final = (
 
 
 def media_type(start: bytes) -> str:
-    """The media type of the file that begins so. Raises RefusedError for all but images."""
+    """Return the media type of a file that begins so. Raises RefusedError for all but images."""
     for signature, name in _SIGNATURES:
         if start.startswith(signature):
             return name

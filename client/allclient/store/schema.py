@@ -1,4 +1,4 @@
-"""The tables. ``migrations/`` makes them; a test holds the two against each other."""
+"""Defines the tables. ``migrations/`` makes them; a test holds the two against each other."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
@@ -27,17 +28,22 @@ class Utc(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Return the moment as the database keeps it."""
         return None if value is None else value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Return the moment in UTC."""
         return None if value is None else value.replace(tzinfo=value.tzinfo or UTC).astimezone(UTC)
 
 
 def now() -> datetime:
+    """Return this moment in UTC."""
     return datetime.now(UTC)
 
 
 class Base(DeclarativeBase):
+    """The base of all tables, with names for their constraints."""
+
     metadata = MetaData(
         naming_convention={
             "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -95,6 +101,8 @@ class Case(Base):
     __table_args__ = _NEVER_REUSED
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str]
+    signed: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Nothing in a signed case changes until it is opened again."""
     created_at: Mapped[datetime] = mapped_column(default=now)
     created_by: Mapped[str]
 
@@ -232,6 +240,22 @@ class Verification(Base):
     comment: Mapped[str] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(default=now)
     field: Mapped[Field] = relationship(back_populates="verifications")
+
+
+class Signature(Base):
+    """What one person concluded of a case, with the report as it was then. Never changed."""
+
+    __tablename__ = "signatures"
+    __table_args__ = _NEVER_REUSED
+    id: Mapped[int] = mapped_column(primary_key=True)
+    case_id: Mapped[int] = mapped_column(ForeignKey("cases.id", ondelete="CASCADE"), index=True)
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    user_name: Mapped[str]
+    conclusion: Mapped[str]
+    comment: Mapped[str] = mapped_column(Text)
+    report: Mapped[str] = mapped_column(Text)
+    """One HTML file with everything in it; its SHA-256 stands in the audit log."""
+    created_at: Mapped[datetime] = mapped_column(default=now)
 
 
 class Entry(Base):

@@ -1,4 +1,4 @@
-"""A case of the store by the same rule as ``allclient classify --cases``."""
+"""Sums up a case of the store by the same rule as ``allclient classify --cases``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from allclient.store.words import FieldState
 
 
 def summarize(session: Session, case_id: int) -> Case | None:
-    """What the networks say of a case; None before a field of it was read or failed."""
+    """Return what the backbones say of a case; None before a field was read or failed."""
     rows = session.execute(
         select(
             Field.name,

@@ -1,4 +1,4 @@
-"""Secrets that are shown once and kept as hashes: sessions, one-time links, tokens for programs."""
+"""Keeps secrets that are shown once, as hashes: sessions, one-time links, tokens."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def make(
     role: str | None = None,
     name: str | None = None,
 ) -> tuple[str, Secret]:
-    """A new secret and its row. The secret itself is nowhere in the store."""
+    """Return a new secret and its row. The secret itself is nowhere in the store."""
     token = secrets.token_urlsafe(32)
     secret = Secret(
         digest=_digest(token),
@@ -39,7 +39,7 @@ def make(
 
 
 def find(session: Session, purpose: Purpose, token: str) -> Secret | None:
-    """The row of a secret that is still good, of an active person if it is a person's."""
+    """Return the row of a secret that is still good, of an active person if it is a person's."""
     secret = session.scalar(
         select(Secret).where(
             Secret.digest == _digest(token),
@@ -53,22 +53,25 @@ def find(session: Session, purpose: Purpose, token: str) -> Secret | None:
 
 
 def of_user(session: Session, purpose: Purpose, user_id: int) -> Sequence[Secret]:
+    """Return the secrets of a person for one purpose."""
     query = select(Secret).where(Secret.purpose == purpose.value, Secret.user_id == user_id)
     return session.scalars(query.order_by(Secret.id)).all()
 
 
 def revoke(session: Session, purpose: Purpose, token: str) -> None:
+    """Make a secret good for nothing."""
     session.execute(
         delete(Secret).where(Secret.digest == _digest(token), Secret.purpose == purpose.value)
     )
 
 
 def revoke_all(session: Session, user_id: int) -> None:
-    """Every session and token of a person."""
+    """Revoke every session and token of a person."""
     session.execute(delete(Secret).where(Secret.user_id == user_id))
 
 
 def forget_expired(session: Session) -> None:
+    """Delete the secrets that are too old."""
     session.execute(delete(Secret).where(Secret.expires_at <= now()))
 
 

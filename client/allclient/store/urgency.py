@@ -1,4 +1,4 @@
-"""How soon a person should look at a field, as one number: the highest first."""
+"""Says as one number how soon a person should look at a field: the highest first."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _OTHER: Final = 0.05
 
 
 def urgency_of(result: Result) -> float:
-    """From 2 to below 4 with a reason for review; 1 to 2 for malignant, 0 to 1 for benign.
+    """Return 2 to below 4 with a reason for review, 1 to 2 for malignant, 0 to 1 for benign.
 
     Within each, the less sure answers come first.
     """

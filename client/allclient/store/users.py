@@ -1,4 +1,4 @@
-"""People: the first admin, invitations by one-time links, passwords, and their roles."""
+"""Keeps people: the first admin, invitations by one-time links, passwords, and roles."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from allclient.errors import NotFoundError, RefusedError
-from allclient.store import audit, tokens
+from allclient.store import audit, texts, tokens
 from allclient.store.actor import Actor
 from allclient.store.schema import Secret, User
 from allclient.store.words import Purpose, Role
@@ -22,6 +22,7 @@ MAX_PASSWORD: Final = 200
 MAX_NAME: Final = 80
 
 INVITATION_LASTS: Final = timedelta(days=3)
+TOKEN_LASTS: Final = timedelta(days=365)
 
 _HASHER: Final = PasswordHasher()
 _NOBODYS: Final = _HASHER.hash("nobody's password")
@@ -29,28 +30,33 @@ _NOBODYS: Final = _HASHER.hash("nobody's password")
 
 
 def is_empty(session: Session) -> bool:
-    """Whether nobody may log in yet."""
+    """Return whether nobody may log in yet."""
     return session.scalar(select(User.id).limit(1)) is None
 
 
 def everybody(session: Session) -> Sequence[User]:
+    """Return all people, by name."""
     return session.scalars(select(User).order_by(User.name)).all()
 
 
 def find(session: Session, name: str) -> User | None:
     """A person by name; capital letters do not matter."""
-    return session.scalar(select(User).where(func.lower(User.name) == name.strip().lower()))
+    return session.scalar(select(User).where(func.lower(User.name) == texts.clean(name).lower()))
 
 
 def hash_password(password: str) -> str:
-    """Raises RefusedError for a password that is too short or too long. It takes half a second."""
+    """Hash a password, which takes half a second.
+
+    Raises:
+        RefusedError: it is too short or too long.
+    """
     if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
         raise RefusedError(f"a password has {MIN_PASSWORD} to {MAX_PASSWORD} characters")
     return _HASHER.hash(password)
 
 
 def add(session: Session, actor: Actor, name: str, password_hash: str, role: Role) -> User:
-    """A new person. Hash the password before the session begins: writers wait for it."""
+    """Add a person. Hash the password before the session begins: writers wait for it."""
     name = name.strip()
     if not name or len(name) > MAX_NAME or not name.isprintable():
         raise RefusedError(f"a name has 1 to {MAX_NAME} printable characters")
@@ -64,7 +70,7 @@ def add(session: Session, actor: Actor, name: str, password_hash: str, role: Rol
 
 
 def invite(session: Session, actor: Actor, role: Role) -> str:
-    """The secret of a one-time link that makes whoever opens it a person with ``role``."""
+    """Return the secret of a one-time link that makes whoever opens it a person with ``role``."""
     token, secret = tokens.make(
         session, Purpose.INVITATION, None, lasts=INVITATION_LASTS, role=role.value
     )
@@ -73,12 +79,12 @@ def invite(session: Session, actor: Actor, role: Role) -> str:
 
 
 def withdraw_invitations(session: Session) -> None:
-    """No one-time link that was made before is good any more."""
+    """Make every one-time link that was made before useless."""
     session.execute(delete(Secret).where(Secret.purpose == Purpose.INVITATION.value))
 
 
 def accept(session: Session, token: str, name: str, password_hash: str) -> User:
-    """The person that a one-time link makes. The link is used up, also in a race."""
+    """Return the person that a one-time link makes. The link is used up, also in a race."""
     secret = tokens.find(session, Purpose.INVITATION, token)
     if secret is None or secret.role is None:
         raise RefusedError("this link was used or is too old; ask an admin for a new one")
@@ -87,8 +93,27 @@ def accept(session: Session, token: str, name: str, password_hash: str) -> User:
     return add(session, Actor(name.strip()), name, password_hash, role)
 
 
+def make_token(session: Session, actor: Actor, user_id: int, name: str) -> str:
+    """A personal token for a program of this person, which may do what the person may."""
+    name = name.strip()
+    if not name or len(name) > MAX_NAME or not name.isprintable():
+        raise RefusedError(f"the name of a token has 1 to {MAX_NAME} printable characters")
+    token, secret = tokens.make(session, Purpose.API, user_id, lasts=TOKEN_LASTS, name=name)
+    audit.append(session, actor, "token.made", f"secret:{secret.id}", {"user": user_id})
+    return token
+
+
+def withdraw_token(session: Session, actor: Actor, user_id: int, secret_id: int) -> None:
+    """A token of this person is no longer good. Raises NotFoundError for anybody else's."""
+    secret = session.get(Secret, secret_id)
+    if secret is None or secret.user_id != user_id or secret.purpose != Purpose.API.value:
+        raise NotFoundError("you have no such token")
+    session.delete(secret)
+    audit.append(session, actor, "token.withdrawn", f"secret:{secret_id}", {"user": user_id})
+
+
 def check_password(user: User | None, password: str) -> bool:
-    """Whether the password is that of an active person. It takes half a second either way."""
+    """Return whether the password is that of an active person, after half a second."""
     try:
         _HASHER.verify(user.password_hash if user else _NOBODYS, password)
     except (VerificationError, InvalidHashError):

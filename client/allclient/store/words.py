@@ -1,4 +1,4 @@
-"""The words that the store's columns hold."""
+"""Defines the words that the store's columns hold."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Role(str, Enum):
 
 
 class FieldState(str, Enum):
-    """How far the reading of a field by the networks has come."""
+    """How far the reading of a field by the backbones has come."""
 
     WAITING = "waiting"
     ANSWERED = "answered"
@@ -26,6 +26,14 @@ class Verdict(str, Enum):
     CONFIRMED = "confirmed"
     CORRECTED = "corrected"
     UNUSABLE = "unusable"
+
+
+class Conclusion(str, Enum):
+    """What a person who signs a case concludes."""
+
+    BENIGN = "benign"
+    MALIGNANT = "malignant"
+    INCONCLUSIVE = "inconclusive"
 
 
 class Purpose(str, Enum):

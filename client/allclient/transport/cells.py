@@ -1,4 +1,4 @@
-"""The rows of CELLS as checked Cells."""
+"""Turns the rows of CELLS into checked Cells."""
 
 from __future__ import annotations
 

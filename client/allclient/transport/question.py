@@ -1,4 +1,4 @@
-"""What is asked about one image, beside the image itself."""
+"""Defines what is asked about one image, beside the image itself."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from allclient.errors import ConfigurationError
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """``cells`` asks for every leukocyte too; ``um_per_pixel`` is the size of a pixel, if known.
+    """A question; ``cells`` asks for leukocytes, ``um_per_pixel`` is a pixel's size, if known.
 
     Raises:
         ConfigurationError: that size is no positive number.
@@ -35,7 +35,7 @@ class Question:
             )
 
     def arguments(self) -> dict[str, Any]:
-        """How ``infer`` of tritonclient is told.
+        """Return the arguments that tell ``infer`` of tritonclient.
 
         Every output is named, since a server computes all that it has for who names none.
         """

@@ -1,4 +1,4 @@
-"""Pictures and pages of what was read, for people. Needs the extra ``report``.
+"""Makes pictures and pages of what was read, for people. Needs the extra ``report``.
 
 Nothing here is imported before ``require()`` has said that the extra is there.
 """

@@ -1,4 +1,4 @@
-"""One field as a picture with its cells and its heat map side by side, legend and scale."""
+"""Draws one field with its cells and its heat map side by side, legend and scale."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def annotated(entry: Entry) -> bytes:
 
 
 def _enlarged(image: Image.Image) -> Image.Image:
-    """A small field at twice its size at most: its boxes need room for their letters."""
+    """Return a small field at twice its size at most: boxes need room for their letters."""
     factor = min(_PANEL / max(image.size), _ENLARGED)
     if factor <= 1:
         return image
@@ -87,7 +87,7 @@ def _draw_box(image: Image.Image, box: Box, style: Style, number: int) -> None:
 def _draw_line(
     draw: ImageDraw.ImageDraw, start: tuple[int, int], end: tuple[int, int], style: Style
 ) -> None:
-    """A straight line in the dashes of the style; its ends are always drawn on one axis."""
+    """Draw a straight line in the dashes of the style; its ends are on one axis."""
     length = max(abs(end[0] - start[0]), abs(end[1] - start[1]))
     if not style.dash or not length:
         draw.line((start, end), fill=style.colour, width=3)
@@ -105,7 +105,7 @@ def _draw_line(
 
 
 def _draw_bar(image: Image.Image, um_per_pixel: float) -> None:
-    """The longest round length that fits into a quarter of the width."""
+    """Draw the longest round length that fits into a quarter of the width."""
     fitting = [um for um in _BARS if um / um_per_pixel <= image.width / 4]
     if not fitting:
         return

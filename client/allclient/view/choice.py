@@ -1,4 +1,4 @@
-"""What a page shows of a run that is larger than a page: the fields and the cells it picks."""
+"""Chooses what a page shows of a run that is larger than a page: fields and cells."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Chosen:
 
 
 def choose(entries: Iterable[Entry], limit: int = MAX_FIELDS) -> Chosen:
-    """The entries for a page, of any number of them; no more are kept in memory."""
+    """Return the entries for a page, of any number of them; no more are kept in memory."""
     chosen = Chosen()
     heap: list[tuple[tuple[int, float, float], int, Entry]] = []
     for entry in entries:
@@ -66,7 +66,7 @@ class Spot:
 
 
 def gallery(fields: list[Entry], limit: int = MAX_CELLS) -> dict[Subtype, tuple[int, list[Spot]]]:
-    """How many cells of each subtype the fields have, and up to ``limit`` of them to show.
+    """Return how many cells of each subtype the fields have, and up to ``limit`` to show.
 
     The least sure ones come first. Of more than ``limit`` every k-th is taken, so that what is
     shown has the whole range.
@@ -75,9 +75,12 @@ def gallery(fields: list[Entry], limit: int = MAX_CELLS) -> dict[Subtype, tuple[
     for index, entry in enumerate(fields):
         for number, cell in enumerate(entry.cells, 1):
             spots[cell.subtype].append(Spot(index, number, cell))
-    for found in spots.values():
-        found.sort(key=lambda spot: spot.cell.probability)
-    return {subtype: (len(found), _spread(found, limit)) for subtype, found in spots.items()}
+    for of_subtype in spots.values():
+        of_subtype.sort(key=lambda spot: spot.cell.probability)
+    return {
+        subtype: (len(of_subtype), _spread(of_subtype, limit))
+        for subtype, of_subtype in spots.items()
+    }
 
 
 def _spread(spots: list[Spot], limit: int) -> list[Spot]:

@@ -1,4 +1,4 @@
-"""The cells of one field as GeoJSON that QuPath imports (0.4 and later)."""
+"""Writes the cells of one field as GeoJSON that QuPath imports (0.4 and later)."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _feature(file: str, number: int, cell: Cell, size: Size) -> dict[str, Any]:
 
 
 def _ring(cell: Cell, size: Size) -> list[list[float]]:
-    """The corners of the box, the first one again at the end, as GeoJSON has it."""
+    """Return the corners of the box, the first one again at the end, as GeoJSON has it."""
     right, bottom = cell.x + cell.width, cell.y + cell.height
     upright = ((cell.x, cell.y), (right, cell.y), (right, bottom), (cell.x, bottom))
     stored = [_STORED[size.orientation](x, y) for x, y in upright]

@@ -1,4 +1,4 @@
-"""Names of files that are made for fields: safe, and never two alike."""
+"""Names files that are made for fields: safe, and never two alike."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Final
 from allclient.errors import ConfigurationError
 from allclient.report import opening
 
-_LONGEST: Final = 80
+_MAX_LENGTH: Final = 80
 _UNSAFE: Final = re.compile(r"[^\w.+-]+")
 
 
@@ -21,7 +21,7 @@ def name_for(file: str, ending: str) -> str:
     Files of one name in several folders stay apart, and the same path always has the same name.
     """
     plain = os.path.basename(file).encode("utf-8", "replace").decode()  # noqa: PTH119
-    safe = _UNSAFE.sub("_", plain).strip(".")[:_LONGEST] or "field"
+    safe = _UNSAFE.sub("_", plain).strip(".")[:_MAX_LENGTH] or "field"
     digest = hashlib.blake2b(file.encode("utf-8", "surrogatepass"), digest_size=5).hexdigest()
     return f"{safe}-{digest}{ending}"
 

@@ -1,4 +1,4 @@
-"""The report of a run: one HTML file with everything in it, made a field at a time."""
+"""Writes the report of a run: one HTML file with everything in it, made a field at a time."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from allclient.view.style import STYLES, reason_words
 
 _FOLDER: Final = Path(__file__).parent
 _SIDES: Final = ((60, 1024), (250, 768), (700, 512))
-_LEAST_SIDE: Final = 384
+_MIN_SIDE: Final = 384
 """Pixels of a field's longer side, by how many fields a page has: it has to stay small."""
 
 _CROP: Final = 96
@@ -62,7 +62,7 @@ class Run:
 
 
 def page(run: Run, chosen: Chosen, step: Callable[[], None] = lambda: None) -> Iterator[bytes]:
-    """The page in pieces. ``step`` is called for each field, and may raise to stop."""
+    """Yield the page in pieces. ``step`` is called for each field, and may raise to stop."""
     environment = Environment(
         loader=FileSystemLoader(_FOLDER),
         autoescape=True,
@@ -105,7 +105,7 @@ class _Maker:
         self._step = step
         self._fields = chosen.fields
         count = len(self._fields)
-        self._side = next((side for most, side in _SIDES if count <= most), _LEAST_SIDE)
+        self._side = next((side for most, side in _SIDES if count <= most), _MIN_SIDE)
         self._case_of = [run.case_by.case_of(entry.row.file) for entry in self._fields]
         self._by_name = {case.name: case for case in run.cases}
         files = {entry.row.file: index for index, entry in enumerate(self._fields)}
@@ -124,7 +124,7 @@ class _Maker:
         ]
 
     def groups(self) -> Iterator[dict[str, Any]]:
-        """The fields of each case, the neediest case first."""
+        """Yield the fields of each case, the neediest case first."""
         numbers = {case.name: index for index, case in enumerate(self._sorted_cases(), 1)}
         members: dict[str, list[int]] = {}
         for index, name in enumerate(self._case_of):
@@ -198,7 +198,7 @@ class _Maker:
         }
 
     def _crops(self, spots: list[Spot]) -> dict[tuple[int, int], str]:
-        """Each cell's picture; a field is read once for all of its cells."""
+        """Return each cell's picture; a field is read once for all of its cells."""
         by_field: dict[int, list[Spot]] = {}
         for spot in spots:
             by_field.setdefault(spot.field, []).append(spot)
@@ -225,7 +225,7 @@ class _Maker:
 
 
 def _cropped(picture: Picture, spot: Spot) -> Image.Image:
-    """A square around the cell, as far as the field has one."""
+    """Return a square around the cell, as far as the field has one."""
     image = picture.image
     left, top, right, bottom = spot.cell.box(*image.size)
     half = max(right - left, bottom - top) * (0.5 + _AROUND)

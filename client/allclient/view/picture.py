@@ -1,4 +1,4 @@
-"""A field's file as a picture to show: read again, upright, RGB, and no larger than wanted."""
+"""Reads a field's file as a picture to show: upright, RGB, and no larger than wanted."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def size_of(path: str) -> Size:
 
 @contextlib.contextmanager
 def _opened(path: str) -> Iterator[Image.Image]:
-    """The file as Pillow opens it; whatever that raises, then and later, is an ImageReadError."""
+    """Open the file in Pillow; whatever that raises, then and later, is an ImageReadError."""
     data = read_image(path, pipes=False)
     try:
         with warnings.catch_warnings():
@@ -97,7 +97,7 @@ def _size(image: Image.Image) -> Size:
 
 
 def _rgb(image: Image.Image) -> Image.Image:
-    """Eight bits a colour; what is transparent is white, as the server has it."""
+    """Return eight bits a colour; what is transparent is white, as the server has it."""
     if image.mode in _DEEP:
         values = np.asarray(image, np.float32)
         top = max(float(values.max()), 1.0)

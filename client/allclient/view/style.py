@@ -1,4 +1,4 @@
-"""How the subtypes look in pictures and on pages: a colour, a line and a letter each.
+"""Defines how subtypes look in pictures and on pages: a colour, a line and a letter each.
 
 The colours are of Okabe and Ito's set, which people with any colour vision can tell apart; the
 letter and the line say the same without colour.
@@ -16,7 +16,7 @@ Colour = tuple[int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """``dash`` is drawn and left out, in turn, in pixels; empty for a whole line."""
+    """A style; ``dash`` is drawn and left out, in turn, in pixels; empty for a whole line."""
 
     words: str
     letter: str
@@ -63,7 +63,7 @@ REASONS: Final = {
 
 
 def reason_words(code: str) -> str:
-    """The sentence of a review reason; of one that a newer server has, its code."""
+    """Return the sentence of a review reason; of one that is not known, its code."""
     try:
         return REASONS[ReviewReason(code)]
     except ValueError:

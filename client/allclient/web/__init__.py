@@ -1,1 +1,1 @@
-"""The web page: upload fields, look at them, verify the answers. Needs the extra ``web``."""
+"""Runs the web page: upload fields, look at them, verify the answers. Needs the extra ``web``."""

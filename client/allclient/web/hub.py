@@ -17,12 +17,15 @@ CLOSED: Final[Event] = {"event": "closed"}
 
 
 class Hub:
+    """The pages that are open, and what they listen to."""
+
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._closed = False
         self._queues: dict[asyncio.Queue[Event], tuple[int, asyncio.AbstractEventLoop]] = {}
 
     def publish(self, case_id: int, event: Event) -> None:
+        """Tell every page that shows the case."""
         with self._lock:
             listening = [(q, loop) for q, (case, loop) in self._queues.items() if case == case_id]
         for queue, loop in listening:
@@ -30,7 +33,7 @@ class Hub:
 
     @contextmanager
     def listening(self, case_id: int) -> Iterator[asyncio.Queue[Event]]:
-        """A queue of what is published about a case, for as long as the block lasts."""
+        """Open a queue of what is published about a case, for as long as the block lasts."""
         queue: asyncio.Queue[Event] = asyncio.Queue(_WAITING_EVENTS)
         with self._lock:
             self._queues[queue] = (case_id, asyncio.get_running_loop())

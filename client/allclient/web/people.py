@@ -1,4 +1,4 @@
-"""Who asks: a person by the cookie of a session, or a program by a personal token."""
+"""Finds out who asks: a person by a session's cookie, or a program by a personal token."""
 
 from __future__ import annotations
 
@@ -50,18 +50,27 @@ class Visitor:
 
     user: User
     csrf: str
+    by_token: bool = False
+    """A program, which may do what the person may, but not make itself further tokens."""
 
     @property
     def actor(self) -> Actor:
+        """The person as the audit log names them."""
         return Actor(self.user.name, self.user.id)
 
     @property
     def is_admin(self) -> bool:
+        """Whether the person is an admin."""
         return self.user.role == Role.ADMIN.value
 
 
 async def visitor(request: Request) -> Visitor:
-    """Raises LoginNeededError, and ForbiddenError where a page elsewhere made the browser ask."""
+    """Return who asks.
+
+    Raises:
+        LoginNeededError: nobody is logged in.
+        ForbiddenError: a page elsewhere made the browser ask.
+    """
     scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         return await run_in_threadpool(_find, request, Purpose.API, bearer.strip())
@@ -83,21 +92,34 @@ def _find(request: Request, purpose: Purpose, token: str) -> Visitor:
         secret = tokens.find(session, purpose, token) if token else None
     if secret is None or secret.user is None:
         raise LoginNeededError
-    return Visitor(secret.user, csrf_of(token))
+    return Visitor(secret.user, csrf_of(token), purpose is Purpose.API)
 
 
 def csrf_of(token: str) -> str:
-    """What a page shows to prove that it is ours: it follows from the cookie, and not back."""
+    """Return what a page shows to prove that it is ours: it follows from the cookie, not back."""
     return hashlib.sha256(f"csrf {token}".encode()).hexdigest()
 
 
+async def person(found: Annotated[Visitor, Depends(visitor)]) -> Visitor:
+    """Return who is logged in.
+
+    Raises:
+        ForbiddenError: a program asks, by a token.
+    """
+    if found.by_token:
+        raise ForbiddenError("only a person who is logged in may do this, and no program")
+    return found
+
+
 async def admin(found: Annotated[Visitor, Depends(visitor)]) -> Visitor:
+    """Return who asks, if it is an admin. Raises ForbiddenError."""
     if not found.is_admin:
         raise ForbiddenError("only an admin may do this")
     return found
 
 
 Anybody = Annotated[Visitor, Depends(visitor)]
+Person = Annotated[Visitor, Depends(person)]
 Admin = Annotated[Visitor, Depends(admin)]
 
 
@@ -110,7 +132,7 @@ class Login:
         self._by_address = RateLimitItemPerMinute(60, 15)
 
     def log_in(self, store: Store, name: str, password: str, address: str) -> str:
-        """The token of a new session. Raises RefusedError and TooManyTriesError."""
+        """Return the token of a new session. Raises RefusedError and TooManyTriesError."""
         name = name.strip()
         person = (name.lower(), address)
         # Counted before the check: guesses at the same time count, too.
@@ -128,7 +150,7 @@ class Login:
 
 
 def open_session(store: Store, user: User) -> str:
-    """The token of a new session; one that a browser brought along is never taken over."""
+    """Return the token of a new session; one that a browser brought is never taken over."""
     with store.write() as session:
         tokens.forget_expired(session)
         token, _ = tokens.make(session, Purpose.SESSION, user.id, lasts=SESSION_LASTS)
@@ -136,5 +158,6 @@ def open_session(store: Store, user: User) -> str:
 
 
 def hash_password(password: str) -> str:
+    """Hash a password, with few at once."""
     with _HASHES_AT_ONCE:
         return users.hash_password(password)

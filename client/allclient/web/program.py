@@ -1,4 +1,4 @@
-"""All parts of the page together: the store, the worker, the application and its first person."""
+"""Puts all parts of the page together: store, worker, application and its first person."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from allclient.web.worker import Worker
 
 
 def default_folder() -> Path:
-    """Where the data is when nobody names a folder."""
+    """Return where the data is if nobody names a folder."""
     home = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
     return Path(home) / "allclient"
 
@@ -30,13 +30,13 @@ class Program:
     def __init__(self, store: Store, settings: Settings) -> None:
         self.store = store
         self.settings = settings
-        self._hub = Hub()
-        self.worker = Worker(store, self._hub)
-        self.app = make_app(store, self.worker, self._hub, settings)
+        self.hub = Hub()
+        self.worker = Worker(store, self.hub)
+        self.app = make_app(store, self.worker, self.hub, settings)
 
     @contextlib.contextmanager
     def working(self) -> Iterator[None]:
-        """Waiting fields are read for as long as the block lasts."""
+        """Read waiting fields for as long as the block lasts."""
         self.worker.start()
         try:
             yield
@@ -47,10 +47,10 @@ class Program:
     def server(
         self, proxies: tuple[str, ...] = (), ready: Callable[[], None] = lambda: None
     ) -> uvicorn.Server:
-        """What answers browsers; its ``run`` takes a socket of ``serving.listen``."""
+        """Return what answers browsers; its ``run`` takes a socket of ``serving.listen``."""
         return make_server(
             self.app,
-            self._hub,
+            self.hub,
             root_path=self.settings.root_path,
             proxies=proxies,
             ready=ready,
@@ -58,7 +58,7 @@ class Program:
 
 
 def first_link(store: Store, url: str) -> str | None:
-    """A one-time link for the first admin; None where somebody may log in already."""
+    """Return a one-time link for the first admin; None if somebody may log in already."""
     with store.write() as session:
         if not users.is_empty(session):
             return None

@@ -1,4 +1,4 @@
-"""The words of the contract as a pathologist reads them."""
+"""Puts the words of the contract as a pathologist reads them."""
 
 from __future__ import annotations
 
@@ -17,6 +17,10 @@ REASONS: Final = {
     ReviewReason.OUT_OF_DISTRIBUTION: "The field looks unlike those the networks learned from.",
     ReviewReason.POOR_QUALITY: "The picture is blurred, blank, too dark, too bright or damaged.",
     ReviewReason.NO_LEUKOCYTES: "No leukocyte was found in the field.",
+    ReviewReason.SCALE: (
+        "Red cells are far smaller or larger than in the fields the networks learned from. "
+        "Send whole fields at 100x."
+    ),
     ReviewReason.FIRST_PAGE_ONLY: "The file has several pages; only the first one was read.",
 }
 
@@ -35,11 +39,11 @@ _WORDS: Final[dict[str, str]] = {
 
 
 def in_words(value: str) -> str:
-    """A word of the store for a person."""
+    """Return a word of the store for a person."""
     return _WORDS.get(value, value.replace("_", " "))
 
 
 def sentence(reason: str) -> str:
-    """Why a person has to look; a reason of a newer server as its bare word."""
+    """Return why a person has to look; a reason that is not known as its bare word."""
     known = {known.value: text for known, text in REASONS.items()}
     return known.get(reason, in_words(reason) + ".")

@@ -1,4 +1,4 @@
-"""The HTTP server of the page, in this process and on a socket that is open before it starts."""
+"""Serves the page over HTTP, in this process and on a socket that is open before it starts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _GRACE = 3
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens on an address; port 0 takes a free one."""
+    """Return a socket that listens on an address; port 0 takes a free one."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((host, port), family=family, backlog=256)
@@ -29,7 +29,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def url_of(listening: socket.socket, root_path: str = "") -> str:
-    """Where a browser on this machine finds the page."""
+    """Return where a browser on this machine finds the page."""
     host, port = listening.getsockname()[:2]
     if host in {"0.0.0.0", "::"}:  # noqa: S104  compared, not bound
         host = "127.0.0.1"
@@ -44,8 +44,10 @@ def make_server(
     proxies: tuple[str, ...] = (),
     ready: Callable[[], None] = lambda: None,
 ) -> uvicorn.Server:
-    """What answers in ``run(sockets=[...])`` until SIGINT or SIGTERM, whose handlers are called
-    at the end."""
+    """Return what answers in ``run(sockets=[...])`` until SIGINT or SIGTERM.
+
+    The handlers of both are called at the end.
+    """
     config = uvicorn.Config(
         app,
         access_log=False,  # addresses of requests hold names of files

@@ -1,4 +1,4 @@
-"""What a start of the web page decides."""
+"""Holds what a start of the web page decides."""
 
 from __future__ import annotations
 
@@ -25,4 +25,6 @@ class Settings:
     secure_cookies: bool = False
     """Only over HTTPS. Over plain HTTP no browser but on this machine should be let in."""
     max_upload: int = MAX_IMAGE_BYTES
+    max_archive: int = 4_000_000_000
+    """Bytes of a ZIP archive; each file in it is held against ``max_upload``."""
     vendor: Path = VENDOR

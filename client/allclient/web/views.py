@@ -1,4 +1,4 @@
-"""Pictures for the screen, made from a file of the store: upright, RGB, and without its metadata.
+"""Makes pictures for the screen from a file of the store: upright, RGB, without its metadata.
 
 Browsers show no TIFF, and an original may carry a patient's name in its metadata; so the page
 never shows an original, it is only handed out as a download.
@@ -40,7 +40,7 @@ _CELLS_AT_ONCE: Final = threading.Lock()
 
 def picture(store: Store, digest: str, *, thumbnail: bool) -> bytes:
     """The JPEG that shows a file. Raises RefusedError where the file cannot be shown."""
-    place = store.folder / "views" / f"{digest}{'-small' if thumbnail else ''}.jpg"
+    place = store.views / f"{digest}{'-small' if thumbnail else ''}.jpg"
     try:
         return place.read_bytes()
     except FileNotFoundError:
@@ -53,7 +53,7 @@ def picture(store: Store, digest: str, *, thumbnail: bool) -> bytes:
 
 
 def cell_picture(store: Store, digest: str, cells: Sequence[Cell], number: int) -> bytes:
-    """A small square JPEG around one of a file's ``cells``; all of them are made at once."""
+    """Return a small square JPEG around one of a file's ``cells``; all are made at once."""
     place = _cell_place(store, digest, number)
     if not place.exists():
         with _CELLS_AT_ONCE:
@@ -77,17 +77,11 @@ def _cut_cells(store: Store, digest: str, cells: Sequence[Cell]) -> None:
 
 
 def _cell_place(store: Store, digest: str, number: int) -> Path:
-    return store.folder / "views" / f"{digest}-cell-{number}.jpg"
-
-
-def forget(store: Store, digest: str) -> None:
-    """Remove the pictures of a file that is deleted."""
-    for path in (store.folder / "views").glob(f"{digest}*.jpg"):
-        path.unlink(missing_ok=True)
+    return store.views / f"{digest}-cell-{number}.jpg"
 
 
 def rendered(data: bytes, side: int) -> bytes:
-    """An encoded image as JPEG of at most ``side`` pixels. Raises RefusedError."""
+    """Return an encoded image as JPEG of at most ``side`` pixels. Raises RefusedError."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
@@ -108,7 +102,7 @@ def rendered(data: bytes, side: int) -> bytes:
 
 
 def _write(place: Path, data: bytes) -> None:
-    """Whole or not at all, as others may read it at the same time."""
+    """Write whole or not at all, as others may read it at the same time."""
     place.parent.mkdir(exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=place.parent)
     with os.fdopen(descriptor, "wb") as file:

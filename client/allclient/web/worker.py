@@ -1,4 +1,4 @@
-"""Has the waiting fields read by the networks, in the background, in the order they came.
+"""Has the waiting fields read by the backbones, in the background, in the order they came.
 
 What waits stands in the store, so nothing is lost when this process is killed, and it all goes on
 without a page open. While no server answers, fields wait and everything else works.
@@ -42,11 +42,12 @@ _LAST: Final = 5.0
 class Classifier(Protocol):
     """What reads one encoded image; ``allclient.Client`` is one."""
 
-    def classify(self, source: bytes, /, *, cells: bool) -> Result: ...
+    def classify(self, source: bytes, /, *, cells: bool) -> Result:
+        """Return the answer for one encoded image."""
 
 
 class Worker:
-    """``status`` says in words how the networks are; ``ready`` whether they answer."""
+    """Reads waiting fields; ``status`` says how the backbones are, ``ready`` if they answer."""
 
     def __init__(
         self, store: Store, hub: Hub, *, in_flight: int = IN_FLIGHT, pause: float = _PAUSE
@@ -69,20 +70,21 @@ class Worker:
         self.status = "The networks are not running; new fields wait, review works."
 
     def start(self) -> None:
+        """Start to read."""
         self._dispatcher.start()
 
     def use(self, classifier: Classifier) -> None:
-        """From now on this one reads."""
+        """Read with this classifier from now on."""
         self._classifier = classifier
         self.ready, self.status = True, "The networks are ready."
         self.wake()
 
     def explain(self, status: str) -> None:
-        """Why there is nobody who reads."""
+        """Say why there is nobody who reads."""
         self.ready, self.status = False, status
 
     def wake(self) -> None:
-        """Something was accepted: look at once."""
+        """Look at once: something was accepted."""
         with self._changed:
             self._wanted = True
             self._changed.notify_all()
@@ -112,7 +114,7 @@ class Worker:
                 self._wanted = self._away = False
 
     def _begin(self) -> bool:
-        """Hand waiting fields to the threads; whether there may be more to do at once."""
+        """Hand waiting fields to the threads; return whether there may be more to do at once."""
         classifier = self._classifier
         with self._changed:
             busy = frozenset(self._busy)

@@ -1,4 +1,4 @@
-"""Triton's Python backend around ``smear_cascade``: asks the other models, the third seldom.
+"""Runs ``smear_cascade`` in Triton's Python backend: asks other models, the third seldom.
 
 All images of a batch go through each step together, but every file is decoded by a request of its
 own, so that a broken one fails alone.
@@ -31,6 +31,8 @@ FIELD = ["PIXELS", "QUALITY", "NUCLEI"]
 
 
 class TritonPythonModel:
+    """The model ``all_cascade``, as Triton's Python backend calls it."""
+
     def initialize(self, args: dict[str, str]) -> None:
         """Read the order of the backbones; without a valid one the model does not load."""
         parameters = json.loads(args["model_config"]).get("parameters", {})
@@ -38,7 +40,7 @@ class TritonPythonModel:
         self.first, self.second, self.third = smear_cascade.parse_order(order)
 
     async def execute(self, requests: list) -> list:
-        """One response a request; a refused image fails its own request and no other."""
+        """Return one response for each request; a refused image fails its own alone."""
         with_cells = [CELLS in one.requested_output_names() for one in requests]
         decoded = await asyncio.gather(*map(_decode, requests, with_cells))
         responses = [None] * len(requests)
@@ -66,7 +68,7 @@ class TritonPythonModel:
         return responses
 
     async def _answers(self, pixels, quality, nuclei, with_cells):
-        """The outputs by name for every image, and None; or None and the first error.
+        """Return the outputs by name for every image and None; or None and an error.
 
         with_cells: bool [n], which images get CELLS; nuclei: their masks.
         """
@@ -74,9 +76,11 @@ class TritonPythonModel:
         outputs, error = await _all(_look(name, pixels) for name in pair)
         if error is not None:
             return None, error
-        said = dict(zip(pair, outputs, strict=True))
-        open_ = smear_cascade.disagree(*(said[name]["LOGITS"] for name in pair))
-        groups = [(rows, smear_cascade.taken(said, rows)) for rows in (~open_, open_) if rows.any()]
+        outputs_of = dict(zip(pair, outputs, strict=True))
+        open_ = smear_cascade.disagree(*(outputs_of[name]["LOGITS"] for name in pair))
+        groups = [
+            (rows, smear_cascade.taken(outputs_of, rows)) for rows in (~open_, open_) if rows.any()
+        ]
         if open_.any():
             outputs, error = await _look(self.third, pixels[open_])
             if error is not None:
@@ -91,8 +95,8 @@ class TritonPythonModel:
         outputs, error = await _all(job for _, job in jobs)
         if error is not None:
             return None, error
-        found = [(rows, one) for (rows, _), one in zip(jobs, outputs, strict=True)]
-        return smear_cascade.merged(found), None
+        parts = [(rows, one) for (rows, _), one in zip(jobs, outputs, strict=True)]
+        return smear_cascade.merged(parts), None
 
 
 async def _decode(request, with_cells):
@@ -101,7 +105,7 @@ async def _decode(request, with_cells):
 
 
 def _joined(fields):
-    """Of all images PIXELS and QUALITY, and NUCLEI of those that have it."""
+    """Return PIXELS and QUALITY of all images, and NUCLEI of those that have it."""
     fields = list(fields)
     for name in FIELD:
         parts = [one[name] for one in fields if name in one]
@@ -118,8 +122,11 @@ def _response(answers, rows, with_cells):
 
 
 def _of_its_kind(error):
-    """An image that was refused is no fault of the server's, which is all that another model's
-    error says here."""
+    """Return an error of the image's kind.
+
+    An image that was refused is no fault of the server's, which is all that another model's error
+    says here.
+    """
     if error.message().startswith("["):
         return pb_utils.TritonError(error.message(), pb_utils.TritonError.INVALID_ARG)
     return error
@@ -129,16 +136,18 @@ def _look(backbone, pixels):
     return _ask(backbone, [_tensor("PIXELS", pixels)], ["LOGITS", "CAM"])
 
 
-def _vote(said, quality):
+def _vote(outputs_of, quality):
     tensors = [_tensor("QUALITY", quality)]
-    for name, outputs in said.items():
+    for name, outputs in outputs_of.items():
         tensors += [_tensor(f"{name.upper()}_{key}", values) for key, values in outputs.items()]
     return _ask("vote", tensors, list(ANSWER))
 
 
-def _cells(said, pixels, nuclei):
+def _cells(outputs_of, pixels, nuclei):
     tensors = [_tensor("PIXELS", pixels), _tensor("NUCLEI", nuclei)]
-    tensors += [_tensor(f"{name.upper()}_CAM", outputs["CAM"]) for name, outputs in said.items()]
+    tensors += [
+        _tensor(f"{name.upper()}_CAM", outputs["CAM"]) for name, outputs in outputs_of.items()
+    ]
     return _ask("cells", tensors, [CELLS])
 
 
@@ -146,15 +155,15 @@ def _tensor(name, values):
     return pb_utils.Tensor(name, np.ascontiguousarray(values))
 
 
-async def _all(asked):
-    """The outputs of several models and None, or None and the first error."""
-    answers = await asyncio.gather(*asked)
+async def _all(questions):
+    """Return the outputs of several models and None, or None and the first error."""
+    answers = await asyncio.gather(*questions)
     error = next((error for _, error in answers if error is not None), None)
     return (None, error) if error is not None else ([outputs for outputs, _ in answers], None)
 
 
 async def _ask(model, inputs, outputs):
-    """What another model says: its outputs by name and None, or None and its error."""
+    """Return another model's outputs by name and None, or None and its error."""
     request = pb_utils.InferenceRequest(
         model_name=model, inputs=inputs, requested_output_names=outputs
     )

@@ -1,4 +1,4 @@
-"""Whom the cascade asks, and in what order.
+"""Decides whom the cascade asks, and in what order.
 
 Pure functions: no Triton. Of three votes two that are equal decide, so the last backbone is asked
 only about images on whose label the first two disagree.
@@ -22,11 +22,11 @@ Said = Mapping[str, Mapping[str, npt.NDArray[Any]]]
 
 
 class OrderError(ValueError):
-    """An order in config.pbtxt that does not name every backbone once."""
+    """An order in config.pbtxt does not name every backbone once."""
 
 
 def parse_order(text: str) -> tuple[str, str, str]:
-    """The parameter ORDER: the three names, first asked first, with spaces between.
+    """Return the three names of the parameter ORDER, first asked first.
 
     Raises OrderError for anything else.
     """
@@ -41,7 +41,7 @@ def parse_order(text: str) -> tuple[str, str, str]:
 
 
 def disagree(first: Array, second: Array) -> npt.NDArray[np.bool_]:
-    """Where one says benign and the other malignant: logits [n, 4] twice -> bool [n].
+    """Return where one says benign and the other malignant: logits [n, 4] twice -> bool [n].
 
     So too where a number is not finite: then nothing has been said, and the vote, which sees all
     the answers, gives the reason.
@@ -51,16 +51,16 @@ def disagree(first: Array, second: Array) -> npt.NDArray[np.bool_]:
     return np.asarray(differ | ~finite)
 
 
-def taken(said: Said, rows: Rows) -> dict[str, dict[str, npt.NDArray[Any]]]:
-    """What was said of some of the images: rows is bool [n]."""
+def taken(outputs_of: Said, rows: Rows) -> dict[str, dict[str, npt.NDArray[Any]]]:
+    """Return what was said of some of the images: rows is bool [n]."""
     return {
         backbone: {name: values[rows] for name, values in outputs.items()}
-        for backbone, outputs in said.items()
+        for backbone, outputs in outputs_of.items()
     }
 
 
 def merged(parts: Sequence[tuple[Rows, Mapping[str, npt.NDArray[Any]]]]) -> dict[str, Any]:
-    """The tensors [n, ...] of all images from those of some of them each.
+    """Merge the tensors [n, ...] of all images from those of some of them each.
 
     parts: bool [n], which images, and their tensors. An image that is in no part gets zeros. A
     tensor with more rows for some images than for others (CELLS) is ended by zeros.
@@ -77,5 +77,5 @@ def merged(parts: Sequence[tuple[Rows, Mapping[str, npt.NDArray[Any]]]]) -> dict
 
 
 def without_padding(cells: Array) -> Array:
-    """CELLS [n, k, 10] with as many rows as the field with most cells has; they have a width."""
+    """Cut CELLS [n, k, 10] to as many rows as the field with most cells has."""
     return cells[:, : int((cells[..., 2] > 0).sum(axis=1).max(initial=0))]

@@ -1,4 +1,4 @@
-"""Triton's Python backend around ``smear_leukocytes.rows``."""
+"""Runs ``smear_leukocytes.rows`` in Triton's Python backend."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ import triton_python_backend_utils as pb_utils
 
 
 class TritonPythonModel:
+    """The model ``cells``, as Triton's Python backend calls it."""
+
     def initialize(self, args: dict[str, str]) -> None:
         """Read ``temperature.json`` beside this file; without it the model does not load."""
         cv2.setNumThreads(1)
@@ -19,15 +21,15 @@ class TritonPythonModel:
         self.temperature = json.loads(path.read_text(encoding="utf-8"))
 
     def execute(self, requests: list) -> list:
-        """One response a request; values that are no numbers fail their own request."""
+        """Return one response for each request; values that are no numbers fail it."""
         return [self._respond(request) for request in requests]
 
     def _respond(self, request):
-        given = {tensor.name(): tensor.as_numpy() for tensor in request.inputs()}
+        tensors = {tensor.name(): tensor.as_numpy() for tensor in request.inputs()}
         cams = {
-            name: given[f"{name.upper()}_CAM"]
+            name: tensors[f"{name.upper()}_CAM"]
             for name in smear_leukocytes.BACKBONES
-            if f"{name.upper()}_CAM" in given
+            if f"{name.upper()}_CAM" in tensors
         }
         try:
             fields = [
@@ -35,7 +37,7 @@ class TritonPythonModel:
                     pixels, nuclei, {name: cam[at] for name, cam in cams.items()}, self.temperature
                 )
                 for at, (pixels, nuclei) in enumerate(
-                    zip(given["PIXELS"], given["NUCLEI"], strict=True)
+                    zip(tensors["PIXELS"], tensors["NUCLEI"], strict=True)
                 )
             ]
         except smear_leukocytes.CellsError as error:

@@ -1,4 +1,4 @@
-"""What one backbone says of each leukocyte, out of its class activation map.
+"""Reads what one backbone says of each leukocyte out of its class activation map.
 
 The backbones' heads are linear in averages over leukocytes (``training/models/cells.py``): a map
 is what the field's answer is without any cell, plus the evidence of every position, and its mean is
@@ -39,7 +39,7 @@ class Said(NamedTuple):
 
 
 def seen(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
-    """Where a rendered field, uint8 [h, w, 3], shows anything."""
+    """Return where a rendered field, uint8 [h, w, 3], shows anything."""
     red, green, blue = cv2.split(pixels)
     return np.asarray(cv2.min(cv2.min(red, green), blue) < BLANK_FROM)
 
@@ -47,7 +47,7 @@ def seen(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
 def of_cells(
     cam: Floats, owner: npt.NDArray[np.int32], shown: npt.NDArray[np.bool_], count: int
 ) -> Said:
-    """The logits of ``count`` cells, of at least one.
+    """Return the logits of ``count`` cells, of at least one.
 
     cam: [k, k, 4]; owner: [h, w], the number of each pixel's cell; shown: bool [h, w].
     """
@@ -67,7 +67,7 @@ def of_cells(
 def _pixels(
     owner: npt.NDArray[np.int32], shown: npt.NDArray[np.bool_], count: int, side: int
 ) -> npt.NDArray[np.float64]:
-    """How many pixels of each cell each position of a map shows: [count, side * side].
+    """Return how many pixels of each cell each position of a map shows: [count, side * side].
 
     A map whose side does not divide the field lies in its middle (unpadded convolutions).
     """

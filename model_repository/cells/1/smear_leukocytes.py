@@ -1,4 +1,4 @@
-"""The rows of CELLS: every leukocyte of a field with its box and what the backbones say of it."""
+"""Makes the rows of CELLS: every leukocyte of a field, its box and what the backbones say."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Rows = npt.NDArray[np.float32]
 
 
 class CellsError(ValueError):
-    """Without finite maps of a backbone nothing can be said of a cell."""
+    """A backbone gave no finite maps, so nothing can be said of a cell."""
 
 
 def rows(
@@ -38,7 +38,7 @@ def rows(
     cams: Mapping[str, npt.NDArray[np.floating[Any]]],
     temperature: Mapping[str, float],
 ) -> Rows:
-    """Float32 [n, 10] in the order of CELL_FIELDS, for the n leukocytes of one field.
+    """Return float32 [n, 10] in the order of CELL_FIELDS, for the n leukocytes of one field.
 
     pixels: uint8 [224, 224, 3], as the backbones saw it; nuclei: its mask as ``numpy.packbits``
     packs it; cams: [k, k, 4] by the names of the backbones that ran. Raises CellsError.
@@ -55,11 +55,11 @@ def rows(
     if not count:
         return np.zeros((0, len(CELL_FIELDS)), np.float32)
     shown = smear_evidence.seen(pixels)
-    said = [smear_evidence.of_cells(cam, owner, shown, count) for cam in cams.values()]
+    evidence = [smear_evidence.of_cells(cam, owner, shown, count) for cam in cams.values()]
     each = np.stack(
-        [_softmax(one.logits / temperature[name]) for name, one in zip(cams, said, strict=True)]
+        [_softmax(one.logits / temperature[name]) for name, one in zip(cams, evidence, strict=True)]
     )
-    saw = np.stack([one.areas > 0 for one in said])
+    saw = np.stack([one.areas > 0 for one in evidence])
     saw[:, ~saw.any(axis=0)] = True
     weights = saw / saw.sum(axis=0)
     mean = (each * weights[..., None]).sum(axis=0)
@@ -67,12 +67,12 @@ def rows(
     agreement = (((each.argmax(axis=2) != BENIGN) == malignant) * weights).sum(axis=0)
     areas = np.bincount(owner[shown], minlength=count)
     shares = boxes / [width, height, width, height]
-    found = [shares, mean, areas[:, None] / max(1, areas.sum()), agreement[:, None]]
-    return np.concatenate(found, axis=1).astype(np.float32)
+    columns = [shares, mean, areas[:, None] / max(1, areas.sum()), agreement[:, None]]
+    return np.concatenate(columns, axis=1).astype(np.float32)
 
 
 def filled_up(fields: list[Rows]) -> Rows:
-    """The rows of several fields as one array [fields, n, 10], ended by rows of zeros."""
+    """Return the rows of several fields as one array [fields, n, 10], ended by zeros."""
     whole = np.zeros((len(fields), max(map(len, fields)), len(CELL_FIELDS)), np.float32)
     for field, cells in zip(whole, fields, strict=True):
         field[: len(cells)] = cells

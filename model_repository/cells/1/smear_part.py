@@ -1,9 +1,9 @@
-"""The leukocytes of a field, one by one: touching nuclei are parted, specks are no cells.
+"""Parts the leukocytes of a field: touching nuclei are parted, specks are no cells.
 
 Pure functions on numpy arrays of the squashed field. Touching nuclei are parted between the peaks
 of the distance to the rim: each pixel belongs to the nearest peak of its region. On drawn fields
-this finds the same cells as the watershed of scikit-image, which would bring four packages and
-30 MB to the process; OpenCV's own watershed floods by colour and parts distances badly.
+that is as good as the watershed of scikit-image, which would bring five packages and 30 MB to the
+process. OpenCV's own watershed floods by differences and parts distances badly.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Leukocytes(NamedTuple):
 
 
 def part(nuclei: npt.NDArray[np.bool_]) -> Leukocytes:
-    """The leukocytes of a mask of nuclei, bool [h, w]."""
+    """Return the leukocytes of a mask of nuclei, bool [h, w]."""
     whole = _filled(nuclei.astype(np.uint8))
     peaks = _peaks(whole)
     labels = np.zeros(whole.shape, np.int32)
@@ -62,7 +62,10 @@ def part(nuclei: npt.NDArray[np.bool_]) -> Leukocytes:
 
 
 def nearest(labels: Labels) -> Labels:
-    """For every pixel the label, less 1, of the labelled pixel nearest to it; 0 where none is."""
+    """Return for every pixel the label, less 1, of the labelled pixel nearest to it.
+
+    It is 0 where none is.
+    """
     marked = labels > 0
     if not marked.any():
         return np.zeros_like(labels)
@@ -75,7 +78,7 @@ def nearest(labels: Labels) -> Labels:
 
 
 def _parted(region: npt.NDArray[np.bool_], peaks: Labels) -> list[npt.NDArray[np.bool_]]:
-    """One region, cut between its peaks."""
+    """Cut one region between its peaks."""
     numbers = np.unique(peaks[peaks > 0])
     if len(numbers) < 2:
         return [region]
@@ -84,7 +87,7 @@ def _parted(region: npt.NDArray[np.bool_], peaks: Labels) -> list[npt.NDArray[np
 
 
 def _peaks(mask: Mask) -> Labels:
-    """Labels of the peaks of the distance to the rim that stand NECK above the next pass.
+    """Return labels of the peaks of the distance to the rim that stand NECK above the next pass.
 
     The distance less NECK is grown under the distance until nothing moves: it stays NECK below the
     peaks looked for and reaches everything else.
@@ -101,6 +104,6 @@ def _peaks(mask: Mask) -> Labels:
 
 
 def _filled(mask: Mask) -> Mask:
-    """Without holes: pale middles belong to their nucleus."""
+    """Return the mask without holes: pale middles belong to their nucleus."""
     outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     return np.asarray(cv2.drawContours(np.zeros_like(mask), outlines, -1, (1,), -1), np.uint8)

@@ -1,4 +1,4 @@
-"""What the cells of a field are like: how many nuclei, how dense and sharp, how large red cells."""
+"""Measures what the cells of a field are like: nuclei, their density and focus, red cells."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ STEEPEST: Final = 0.9
 """The sharpness of edges is told by this quantile of the slopes along them."""
 
 
-def describe(found: smear_nuclei.Nuclei) -> npt.NDArray[np.float64]:
-    """float64 [6] in the order of ``CELL_FIELDS``, of what ``smear_nuclei.find`` found.
+def describe(nuclei: smear_nuclei.Nuclei) -> npt.NDArray[np.float64]:
+    """Return float64 [6] in the order of ``CELL_FIELDS``, of what ``smear_nuclei.find`` found.
 
     - nuclei_share: of the field's area, 0..1.
     - nuclei_purple: share of green in the light that nuclei take out, less the same share of red
@@ -38,18 +38,18 @@ def describe(found: smear_nuclei.Nuclei) -> npt.NDArray[np.float64]:
     - red_cell_aspect: width of the same as a share of its height, on average: 1 where cells are
       round. 0 for both where there is no such cell.
     """
-    nuclei = found.mask
-    red_cells = found.cells & ~smear_nuclei.near(nuclei, 9)
+    mask = nuclei.mask
+    red_cells = nuclei.cells & ~smear_nuclei.near(mask, 9)
     size, aspect = _shape(red_cells)
-    if not nuclei.any():
+    if not mask.any():
         return np.array([0.0, 0.0, 1.0, 0.0, size, aspect])
-    in_nuclei = means(found.densities, nuclei)
-    in_red_cells = means(found.densities, red_cells)
+    in_nuclei = means(nuclei.densities, mask)
+    in_red_cells = means(nuclei.densities, red_cells)
     return np.array(
         [
-            np.count_nonzero(nuclei) / OUTSIDE_COUNT,
+            np.count_nonzero(mask) / OUTSIDE_COUNT,
             _green_share(in_nuclei) - _green_share(in_red_cells),
-            _slope(found.densities[1], nuclei) / in_nuclei[1],
+            _slope(nuclei.densities[1], mask) / in_nuclei[1],
             in_nuclei[1] / smear_nuclei.STEPS,
             size,
             aspect,
@@ -58,12 +58,12 @@ def describe(found: smear_nuclei.Nuclei) -> npt.NDArray[np.float64]:
 
 
 def _green_share(densities: npt.NDArray[np.float64]) -> float:
-    """Of the density of all three channels; a third, as in grey, where the part has none."""
+    """Return green's share of the density of all channels; a third, as in grey, if it has none."""
     return float(densities[1] / densities.sum()) if densities.any() else 1 / 3
 
 
 def _slope(green: npt.NDArray[np.uint8], nuclei: npt.NDArray[np.bool_]) -> float:
-    """Of the density around the rims of nuclei, per pixel."""
+    """Return the slope of the density around the rims of nuclei, per pixel."""
     rims = smear_nuclei.near(nuclei, 5) & ~smear_nuclei.inner(nuclei, 5) & OUTSIDE
     rims[[0, -1]] = False
     rims[:, [0, -1]] = False
@@ -75,7 +75,7 @@ def _slope(green: npt.NDArray[np.uint8], nuclei: npt.NDArray[np.bool_]) -> float
 
 
 def _quantile(values: npt.NDArray[np.float32], share: float) -> float:
-    """As ``numpy.quantile`` gives it, in a third of the time."""
+    """Return a quantile as ``numpy.quantile`` gives it, in a third of the time."""
     rank = share * (len(values) - 1)
     places = int(rank), math.ceil(rank)
     low, high = np.partition(values, places)[list(places)]
@@ -83,7 +83,7 @@ def _quantile(values: npt.NDArray[np.float32], share: float) -> float:
 
 
 def _shape(part: npt.NDArray[np.bool_]) -> tuple[float, float]:
-    """Mean diameter in pixels, and width / height."""
+    """Return the mean diameter in pixels, and width / height."""
     wide = np.count_nonzero(part[1:] != part[:-1])  # edges above and below: two widths a cell
     high = np.count_nonzero(part[:, 1:] != part[:, :-1])
     if not wide or not high:

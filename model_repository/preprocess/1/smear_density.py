@@ -1,4 +1,4 @@
-"""What the backbones see of a field: its leukocytes, by the light they take, not by their stain.
+"""Renders what the backbones see of a field: its leukocytes, by the light they take.
 
 Stain and lamp tell the slide, and on a set of few slides the slide tells the class. Three steps
 take the slide out of the picture:
@@ -32,7 +32,7 @@ BACKGROUND: Final = 0.97
 DARKEST: Final = 0.005
 """The full range of a channel ends at this quantile of its levels."""
 
-LEAST_RANGE: Final = 0.15
+MIN_RANGE: Final = 0.15
 """A channel with less density than this everywhere (natural units) is not stretched any further:
 what it would show is noise."""
 
@@ -56,7 +56,7 @@ def render(
     nuclei: npt.NDArray[np.bool_] | None = None,
     levels: npt.NDArray[np.int64] | None = None,
 ) -> npt.NDArray[np.uint8]:
-    """A field as the backbones see it: uint8 [224, 224, 3] RGB -> uint8 [224, 224, 3].
+    """Render a field as the backbones see it: uint8 [224, 224, 3] RGB -> uint8 [224, 224, 3].
 
     Of each channel 255 is background and 0 the field's darkest cells; between them the scale is
     linear in optical density. ``nuclei`` and ``levels`` are what ``smear_nuclei.find(rgb)`` says,
@@ -75,10 +75,10 @@ def render(
 
 
 def _tables(histograms: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
-    """What each of 256 levels becomes, uint8 [3, 256], from the histograms [3, 256]."""
+    """Return what each of 256 levels becomes, uint8 [3, 256], from the histograms [3, 256]."""
     share = np.cumsum(histograms, axis=1) / histograms.sum(axis=1, keepdims=True)
     background = (share < BACKGROUND).sum(axis=1)
     darkest = (share < DARKEST).sum(axis=1)
     density = np.log((background[:, None] + 1) / (_LEVELS + 1))
-    reach = np.maximum(density[np.arange(len(density)), darkest], LEAST_RANGE)
+    reach = np.maximum(density[np.arange(len(density)), darkest], MIN_RANGE)
     return np.rint(255 * (1 - np.clip(density / reach[:, None], 0, 1))).astype(np.uint8)

@@ -30,8 +30,8 @@ def counts(
     """Count each level in a part of an image [h, w] or [h, w, bands]: int64 [bands, 256]."""
     bands = range(image.shape[2] if image.ndim > 2 else 1)
     mask = part.view(np.uint8)
-    found = [cv2.calcHist([image], [band], mask, [256], [0, 256]) for band in bands]
-    return np.concatenate(found, axis=1).T.astype(np.int64)
+    histograms = [cv2.calcHist([image], [band], mask, [256], [0, 256]) for band in bands]
+    return np.concatenate(histograms, axis=1).T.astype(np.int64)
 
 
 def means(

@@ -1,4 +1,4 @@
-"""Where the nuclei of leukocytes are in a field, whatever its stain.
+"""Finds the nuclei of leukocytes in a field, whatever its stain.
 
 Pure functions on numpy arrays; serving, training and evaluation call the same ones.
 
@@ -64,22 +64,22 @@ class Nuclei(NamedTuple):
 
 
 def mask(rgb: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
-    """Nuclei in a field: rgb uint8 [224, 224, 3] -> bool [224, 224], False in the bar corner."""
+    """Return nuclei in a field: rgb uint8 [224, 224, 3] -> bool [224, 224], False in the corner."""
     return find(rgb).mask
 
 
 def near(part: npt.NDArray[np.bool_], side: int) -> npt.NDArray[np.bool_]:
-    """Where any of the side x side pixels around belongs to the part; side is odd."""
+    """Return where any of the side x side pixels around belongs to the part; side is odd."""
     return cv2.dilate(part.view(np.uint8), np.ones((side, side), np.uint8)).view(bool)
 
 
 def inner(part: npt.NDArray[np.bool_], side: int) -> npt.NDArray[np.bool_]:
-    """Where all of the side x side pixels around belong to the part; side is odd."""
+    """Return where all of the side x side pixels around belong to the part; side is odd."""
     return cv2.erode(part.view(np.uint8), np.ones((side, side), np.uint8)).view(bool)
 
 
 def find(rgb: npt.NDArray[np.uint8]) -> Nuclei:
-    """Nuclei and cells in a field: rgb uint8 [224, 224, 3], upright, in colour."""
+    """Find nuclei and cells in a field: rgb uint8 [224, 224, 3], upright, in colour."""
     levels = counts(rgb)
     tables = _tables(levels)
     densities = cv2.split(cv2.LUT(rgb, tables.T[None]))
@@ -98,7 +98,7 @@ def find(rgb: npt.NDArray[np.uint8]) -> Nuclei:
 
 
 def otsu(histogram: npt.NDArray[Any]) -> int:
-    """The level that parts a histogram [n] best: values at or below it form the low class."""
+    """Return the level that parts a histogram [n] best: values at or below it are the low class."""
     below = np.cumsum(histogram, dtype=np.float64)
     weighted = np.cumsum(histogram * np.arange(len(histogram), dtype=np.float64))
     sizes = below * (below[-1] - below)
@@ -108,7 +108,7 @@ def otsu(histogram: npt.NDArray[Any]) -> int:
 
 
 def _tables(histograms: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
-    """Each level's optical density in 1/STEPS, against the channel's own background.
+    """Return each level's optical density in 1/STEPS, against the channel's own background.
 
     histograms: int64 [3, 256]; returns uint8 [3, 256].
     """
@@ -120,7 +120,7 @@ def _tables(histograms: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
 
 
 def _split(histogram: npt.NDArray[np.int64]) -> tuple[int, float]:
-    """The threshold among the cells, and the density below it that stands for red cells.
+    """Return the threshold among the cells, and the density below it that stands for red cells.
 
     That is the commonest one, because edges and cytoplasm of leukocytes draw up the mean where
     there are many; but the mean, where the commonest lies far above it: that is then no red cell.
@@ -137,7 +137,7 @@ def _split(histogram: npt.NDArray[np.int64]) -> tuple[int, float]:
 
 
 def _around(part: npt.NDArray[np.bool_], side: int) -> npt.NDArray[np.uint8]:
-    """How many of the side x side pixels around each one are set; the edges are continued."""
+    """Return how many of the side x side pixels around each one are set; edges are continued."""
     whole = part.view(np.uint8)
     sums = cv2.boxFilter(whole, -1, (side, side), normalize=False, borderType=cv2.BORDER_REPLICATE)
     return np.asarray(sums, np.uint8)
@@ -146,7 +146,7 @@ def _around(part: npt.NDArray[np.bool_], side: int) -> npt.NDArray[np.uint8]:
 def _reach(
     seed: npt.NDArray[np.bool_], within: npt.NDArray[np.bool_], steps: int = 3
 ) -> npt.NDArray[np.bool_]:
-    """What of ``within`` lies a few pixels from ``seed``, step by step inside it."""
+    """Return what of ``within`` lies a few pixels from ``seed``, step by step inside it."""
     for _ in range(steps):
         seed = near(seed, 9) & within
     return seed

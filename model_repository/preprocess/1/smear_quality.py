@@ -1,4 +1,4 @@
-"""What a field is like: how sharp and bright it is, the colours of its stain, its cells."""
+"""Measures what a field is like: its sharpness, brightness, the colours of its stain, its cells."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _LEVELS: Final = np.arange(256.0)
 def measure(
     pixels: npt.NDArray[np.uint8], pages: int = 1, found: Nuclei | None = None
 ) -> npt.NDArray[np.float32]:
-    """What the image is like, float32 [18] in the order of ``QUALITY_FIELDS``.
+    """Measure the image: float32 [18] in the order of ``QUALITY_FIELDS``.
 
     pixels: uint8 [224, 224, 3] RGB; everything is measured outside the scale-bar corner.
     Grey is ITU-R BT.601 luma. Sharpness is the variance of the 4-neighbour Laplacian of the grey
@@ -69,12 +69,12 @@ def measure(
 
 
 def _share(part: npt.NDArray[np.bool_]) -> float:
-    """Of the field outside of the bar corner."""
+    """Return the share of the field outside of the bar corner."""
     return np.count_nonzero(part & OUTSIDE) / OUTSIDE_COUNT
 
 
 def _sharpness(grey: npt.NDArray[np.uint8]) -> float:
-    """Variance of the Laplacian where neither a pixel nor its neighbours are in the bar."""
+    """Return the variance of the Laplacian, without the bar's pixels and their neighbours."""
     laplacian = cv2.Laplacian(grey, cv2.CV_16S, ksize=1)[1:-1, 1:-1]
     laplacian[MASK_FROM - 2 :, MASK_FROM - 2 :] = 0
     count = (SIDE - 2) ** 2 - (SIDE - MASK_FROM) ** 2

@@ -40,13 +40,18 @@ def check_kind(page: TiffPage) -> None:
 
 def _check_samples(page: TiffPage) -> None:
     samples, bits, kind = page.samplesperpixel, page.bitspersample, page.sampleformat
-    is_colour = page.photometric not in (*GREY, PALETTE)
     if not 1 <= samples <= 8:
         raise unsupported(f"a TIFF with {samples} samples a pixel")
     if isinstance(bits, tuple) or isinstance(kind, tuple):
         raise unsupported("a TIFF whose samples are not all of one type")
     if kind not in (UNSIGNED, SIGNED, FLOAT):
         raise unsupported("a TIFF with complex numbers")
+    _check_bits(bits, kind, is_colour=page.photometric not in (*GREY, PALETTE))
+    if page.planarconfig not in (1, 2):
+        raise corrupt("TIFF", "its samples lie in no known order")
+
+
+def _check_bits(bits: int, kind: int, *, is_colour: bool) -> None:
     if kind == FLOAT:
         if is_colour:
             raise unsupported("a TIFF with floating-point colours")
@@ -58,8 +63,6 @@ def _check_samples(page: TiffPage) -> None:
         raise unsupported(f"a TIFF with {'signed ' * (kind == SIGNED)}samples of {bits} bits")
     elif is_colour and bits not in (8, 16):
         raise unsupported(f"a TIFF with colours of {bits} bits a sample")
-    if page.planarconfig not in (1, 2):
-        raise corrupt("TIFF", "its samples lie in no known order")
 
 
 def _check_colours(page: TiffPage) -> None:

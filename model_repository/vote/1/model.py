@@ -1,4 +1,4 @@
-"""Triton's Python backend around ``majority.decide``."""
+"""Runs ``majority.decide`` in Triton's Python backend."""
 
 from __future__ import annotations
 
@@ -10,28 +10,30 @@ import triton_python_backend_utils as pb_utils
 
 
 class TritonPythonModel:
+    """The model ``vote``, as Triton's Python backend calls it."""
+
     def initialize(self, args: dict[str, str]) -> None:
         """Read ``policy.json`` beside this file; without a valid one the model does not load."""
         self.policy = majority.Policy.load(Path(__file__).with_name("policy.json"))
 
     def execute(self, requests: list) -> list:
-        """One response a request; values that are no numbers fail their own request."""
+        """Return one response for each request; values that are no numbers fail it."""
         return [self._respond(request) for request in requests]
 
     def _respond(self, request):
-        given = {tensor.name(): tensor.as_numpy() for tensor in request.inputs()}
+        tensors = {tensor.name(): tensor.as_numpy() for tensor in request.inputs()}
         # One that was not asked has neither; what is half there is missed by name.
         ran = [
             name
             for name in majority.BACKBONES
-            if f"{name.upper()}_LOGITS" in given or f"{name.upper()}_CAM" in given
+            if f"{name.upper()}_LOGITS" in tensors or f"{name.upper()}_CAM" in tensors
         ]
         try:
-            logits = [given[f"{name.upper()}_LOGITS"] for name in ran]
-            cams = [given[f"{name.upper()}_CAM"] for name in ran]
+            logits = [tensors[f"{name.upper()}_LOGITS"] for name in ran]
+            cams = [tensors[f"{name.upper()}_CAM"] for name in ran]
             if len(ran) < 2:
                 raise majority.BackboneError("the vote needs the answers of two backbones or three")
-            quality = given["QUALITY"]
+            quality = tensors["QUALITY"]
             policies = [self.policy] * len(quality)
             decisions = majority.decide_each(logits, quality, policies, cams, ran)
         except KeyError as missing:

@@ -33,10 +33,10 @@ PATIENCE = 60
 class TestRestarts:
     def test_pauses_grow_to_a_limit_and_then_it_is_given_up(self) -> None:
         counted = Restarts()
-        pauses = [counted.pause_after(1.0) for _ in range(restarts.MOST_DEATHS)]
+        pauses = [counted.pause_after(1.0) for _ in range(restarts.MAX_DEATHS)]
         assert pauses[:5] == [0.5, 1.0, 2.0, 4.0, 4.0]
         assert pauses[-1] is None
-        assert set(pauses[5:-1]) <= {restarts.LONGEST_PAUSE}
+        assert set(pauses[5:-1]) <= {restarts.MAX_PAUSE}
 
     def test_a_long_life_begins_anew(self) -> None:
         counted = Restarts()
@@ -44,7 +44,7 @@ class TestRestarts:
             assert counted.pause_after(1.0) == 0.5
             assert counted.pause_after(restarts.SHORT_LIFE) == 0.5
             counted = Restarts()
-        for _ in range(restarts.MOST_DEATHS - 1):
+        for _ in range(restarts.MAX_DEATHS - 1):
             counted.pause_after(1.0)
         assert counted.pause_after(restarts.SHORT_LIFE) == 0.5
         assert counted.pause_after(1.0) == 1.0
@@ -53,7 +53,7 @@ class TestRestarts:
         """As among many good images a few that end the server each time."""
         counted = Restarts()
         for _ in range(100):
-            for _ in range(restarts.MOST_DEATHS - 2):
+            for _ in range(restarts.MAX_DEATHS - 2):
                 assert counted.pause_after(1.0, answers=restarts.USEFUL_LIFE - 1) is not None
             assert counted.pause_after(1.0, answers=restarts.USEFUL_LIFE) == 0.5
 
@@ -285,7 +285,7 @@ class Watched:
         for _ in range(int(seconds / 0.5)):
             if found := self.liveness.trouble():
                 return found
-            look = self.liveness._look
+            look = self.liveness._check
             if look is not None and self.server.hold.is_set():
                 look.done.wait(PATIENCE)
         return None
@@ -364,9 +364,9 @@ class TestKeeper:
         triton.die.set()
         kept.join()
         assert lost == [kept.failure]
-        assert f"died {restarts.MOST_DEATHS} times in a row" in str(kept.failure)
+        assert f"died {restarts.MAX_DEATHS} times in a row" in str(kept.failure)
         assert "port 1 is in use (log: /tmp/kept.log)" in str(kept.failure)
-        assert len(said) == triton.cleared - 1 == restarts.MOST_DEATHS - 1
+        assert len(said) == triton.cleared - 1 == restarts.MAX_DEATHS - 1
         kept.wait(None)  # over
 
     def test_again_and_again_ends_it(self) -> None:
@@ -375,7 +375,7 @@ class TestKeeper:
         triton.die.set()
         kept.join()
         assert "each time within 60 s; it is not started again. The last time" in str(kept.failure)
-        assert sum("ready again" in words for words in said) == restarts.MOST_DEATHS - 1
+        assert sum("ready again" in words for words in said) == restarts.MAX_DEATHS - 1
         assert kept.last_status == -signal.SIGSEGV
 
     def test_a_start_that_is_never_ready_ends_it_at_once(self) -> None:
@@ -388,7 +388,7 @@ class TestKeeper:
 
     def test_stopping_ends_a_pause(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(restarts, "FIRST_PAUSE", 3600.0)
-        monkeypatch.setattr(restarts, "LONGEST_PAUSE", 3600.0)
+        monkeypatch.setattr(restarts, "MAX_PAUSE", 3600.0)
         triton = Triton()
         kept, said, lost = self.keep(triton)
         triton.die.set()

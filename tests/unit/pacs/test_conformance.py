@@ -45,7 +45,7 @@ def test_what_is_taken_in() -> None:
         assert name == UID(uid).name
     flagged = {row[1] for row in rows(section("### 2.1 Taken in")) if "flagged" in row[-1]}
     assert flagged == set(classes.FLAGGED)
-    assert f"the first {reader.MOST_FRAMES}" in section("### 2.1 Taken in")
+    assert f"the first {reader.MAX_FRAMES}" in section("### 2.1 Taken in")
 
 
 def test_the_statuses() -> None:

@@ -160,7 +160,7 @@ def test_no_memory_is_no_crash(monkeypatch: pytest.MonkeyPatch) -> None:
     def no_memory(*_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(pixels, "_squash", no_memory)
+    monkeypatch.setattr(pixels, "squash", no_memory)
     assert refusal(FILES["PNG"]).code == smear_file.TOO_LARGE
 
 

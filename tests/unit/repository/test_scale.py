@@ -67,7 +67,7 @@ def test_strips_leave_no_seam(mode: str, monkeypatch: pytest.MonkeyPatch) -> Non
     else:
         data = encode(image.convert(mode), "TIFF")
     whole = pixels.rgb(data)
-    monkeypatch.setattr(pixels, "STRIP_BYTES", 100_000)
+    monkeypatch.setattr("smear_squash.STRIP_BYTES", 100_000)
     np.testing.assert_array_equal(pixels.rgb(data), whole)
 
 

@@ -71,7 +71,7 @@ def _against_best(figures: Figures) -> Table:
                 ]
             )
     head = (
-        "Way",
+        "Protocol",
         "Question",
         "Best backbone",
         "Vote less best (95% interval)",

@@ -130,7 +130,7 @@ def _folds(figures: Figures) -> Iterator[Block]:
             rows.append([title, fold, *parts])
     if rows:
         names = ", ".join(VOTERS[name] for name in BACKBONE_NAMES)
-        head = ("Way", "Fold", "Test images", "Validation images", "Temperatures", "Weights")
+        head = ("Protocol", "Fold", "Test images", "Validation images", "Temperatures", "Weights")
         yield Table(f"Folds; temperatures and weights of {names}", head, rows, names=2)
 
 

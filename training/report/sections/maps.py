@@ -51,7 +51,7 @@ def _maps(figures: Figures) -> Table:
                 ]
             )
     head = (
-        "Way",
+        "Protocol",
         "Backbone",
         "Images",
         "Area of nuclei",

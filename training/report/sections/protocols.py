@@ -35,7 +35,7 @@ LABEL = {"slides": "binary_balanced_accuracy"}
 
 def section(figures: Figures) -> Section:
     """Return the section on the three protocols."""
-    page_section = Section("ways", "Three ways to score")
+    page_section = Section("protocols", "Three protocols")
     page_section.blocks.append(
         Text(
             "Same images, same backbones, three questions. Sensitivity is the share of malignant "

@@ -93,7 +93,7 @@ def _policies(figures: Figures) -> Table:
             ]
         )
     head = (
-        "Way",
+        "Protocol",
         "Images",
         "Coverage",
         "Answered alone",
@@ -119,7 +119,7 @@ def _reasons(figures: Figures) -> Iterator[Block]:
         images = at(of_protocol, "images")
         cells = [_of(at(of_protocol, "reasons", name), images, of_protocol) for name in names]
         rows.append([title, numbers.percent(at(of_protocol, "review")), *cells])
-    head = ("Way", "Asked for review", *(named(REASONS, name) for name in names))
+    head = ("Protocol", "Asked for review", *(named(REASONS, name) for name in names))
     yield Table("Why review was asked for (an image can have several reasons)", head, rows)
 
 

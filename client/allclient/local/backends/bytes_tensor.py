@@ -1,3 +1,5 @@
+"""Reads tensors of texts in Triton's Python stub, in place of Triton's own function."""
+
 # What Triton's Python stub calls to read a tensor of texts. ``allclient.local.layout`` puts it
 # behind the wheel's ``triton_python_backend_utils``, whose function of this name it replaces: that
 # one raises for a text whose length goes beyond the end, and with it fails all requests of a batch.
@@ -9,7 +11,7 @@ import numpy as np
 
 
 def deserialize_bytes_tensor(encoded_tensor: Any) -> Any:
-    """The texts of a tensor, as an array of bytes objects [n].
+    """Return the texts of a tensor, as an array of bytes objects [n].
 
     Each has its length before it, in 4 bytes. One that is longer than what is left is empty: then
     it is up to the model to refuse what it got, in a response to this request alone.
@@ -21,6 +23,6 @@ def deserialize_bytes_tensor(encoded_tensor: Any) -> Any:
         place += 4
         texts.append(bytes(data[place : place + length]) if place + length <= len(data) else b"")
         place += length
-    found = np.empty(len(texts), dtype=np.object_)
-    found[:] = texts
-    return found
+    array = np.empty(len(texts), dtype=np.object_)
+    array[:] = texts
+    return array

@@ -1,4 +1,4 @@
-"""What the Python-based backends share: a network beside its config.pbtxt, requests and answers.
+"""Holds what the Python-based backends share: a model beside its config.pbtxt, and requests.
 
 Runs inside Triton's Python stub; ``allclient.local.layout`` lays it beside the ``model.py`` of each
 backend. Numpy and the standard library are all it may import.
@@ -19,7 +19,7 @@ class ModelError(ValueError):
 
 
 class Port(NamedTuple):
-    """One input or output of a network."""
+    """One input or output of a model."""
 
     names: frozenset[str]
     datatype: str
@@ -33,13 +33,13 @@ class Port(NamedTuple):
 
 
 def file_of(args: dict[str, str], config: dict[str, Any], otherwise: str) -> Path:
-    """Where the model file should be, of the arguments of Triton's ``initialize``."""
+    """Return where the model file should be, by the arguments of Triton's ``initialize``."""
     folder = Path(args["model_repository"]) / args["model_version"]
     return folder / (config.get("default_model_filename") or otherwise)
 
 
 def names(tensors: list[dict[str, Any]]) -> list[str]:
-    """Of the inputs or outputs of config.pbtxt, in its order."""
+    """Return the names of the inputs or outputs of config.pbtxt, in its order."""
     return [tensor["name"] for tensor in tensors]
 
 
@@ -50,7 +50,7 @@ def check(
     ports: list[Port],
     datatypes: dict[str, str],
 ) -> None:
-    """Compare the network's inputs or outputs with those of config.pbtxt.
+    """Compare the model's inputs or outputs with those of config.pbtxt.
 
     role: "input" or "output".
     datatypes: Triton's names to the runtime's.
@@ -58,18 +58,18 @@ def check(
     Raises ModelError where they are not the same.
     """
     expected, batched = config[role], config["max_batch_size"] > 0
-    found = {name: port for port in ports for name in port.names}
-    there = ", ".join(sorted(found)) or "none with a name"
-    if missing := [name for name in names(expected) if name not in found]:
+    by_name = {name: port for port in ports for name in port.names}
+    known = ", ".join(sorted(by_name)) or "none with a name"
+    if missing := [name for name in names(expected) if name not in by_name]:
         raise ModelError(
-            f"{path} has no {role} {', '.join(missing)} as config.pbtxt says; it has {there}"
+            f"{path} has no {role} {', '.join(missing)} as config.pbtxt says; it has {known}"
         )
     if role == "input" and len(expected) != len(ports):
         raise ModelError(
-            f"{path} has {len(ports)} inputs ({there}), config.pbtxt has {len(expected)}"
+            f"{path} has {len(ports)} inputs ({known}), config.pbtxt has {len(expected)}"
         )
     for tensor in expected:
-        port = found[tensor["name"]]
+        port = by_name[tensor["name"]]
         what = f"{path}: {role} {tensor['name']}"
         if datatypes.get(tensor["data_type"]) != port.datatype:
             raise ModelError(f"{what} is {port.datatype}, config.pbtxt says {tensor['data_type']}")
@@ -93,7 +93,7 @@ def answer(
     infer: Callable[[list[Any]], list[Any]],
     runtime: str,
 ) -> list[Any]:
-    """One inference for all requests together; one response for each.
+    """Run one inference for all requests together; return one response for each.
 
     infer: arrays in the order of ``inputs`` to arrays in that of ``outputs``. What it gives may be
         the network's own memory: Triton copies it before the next inference.

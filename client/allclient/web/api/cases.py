@@ -1,4 +1,4 @@
-"""Cases over HTTP."""
+"""Serves cases over HTTP."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 
 from allclient.store import Store, cases, fields
-from allclient.web import views
 from allclient.web.api.models import CaseIn, CaseOut, FieldOut, Id
 from allclient.web.people import Admin, Anybody
 
@@ -22,7 +21,7 @@ Offset = Annotated[int, Query(ge=0, le=10**6)]
 def list_cases(
     request: Request, person: Anybody, limit: Limit = 50, before: Before = None
 ) -> list[CaseOut]:
-    """The newest cases first; ``before`` is the id of the last one seen."""
+    """Return the newest cases first; ``before`` is the id of the last one seen."""
     store: Store = request.app.state.store
     with store.read() as session:
         found = cases.newest(session, limit=limit, before=before)
@@ -32,7 +31,7 @@ def list_cases(
 
 @router.post("", status_code=201)
 def make_case(request: Request, person: Anybody, case: CaseIn) -> CaseOut:
-    """A new case without fields."""
+    """Return a new case without fields."""
     store: Store = request.app.state.store
     with store.write() as session:
         return CaseOut.of(cases.make(session, person.actor, case.name), cases.Count())
@@ -40,7 +39,7 @@ def make_case(request: Request, person: Anybody, case: CaseIn) -> CaseOut:
 
 @router.get("/{case_id}")
 def get_case(request: Request, person: Anybody, case_id: Id) -> CaseOut:
-    """One case, and how far its fields have come."""
+    """Return one case, and how far its fields have come."""
     store: Store = request.app.state.store
     with store.read() as session:
         return CaseOut.of(cases.get(session, case_id), cases.counts(session, [case_id])[case_id])
@@ -59,15 +58,14 @@ def rename_case(request: Request, person: Anybody, case_id: Id, case: CaseIn) ->
 def delete_case(request: Request, person: Admin, case_id: Id) -> None:
     """Delete a case with its fields, answers, verifications and files. For admins."""
     store: Store = request.app.state.store
-    for digest in cases.delete(store, person.actor, case_id):
-        views.forget(store, digest)
+    cases.delete(store, person.actor, case_id)
 
 
 @router.get("/{case_id}/fields")
 def list_fields(
     request: Request, person: Anybody, case_id: Id, limit: Limit = 100, offset: Offset = 0
 ) -> list[FieldOut]:
-    """The fields of a case; those not verified come first, the most urgent of them before all."""
+    """Return the fields of a case; those not verified come first, the most urgent before all."""
     store: Store = request.app.state.store
     with store.read() as session:
         cases.get(session, case_id)

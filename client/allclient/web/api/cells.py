@@ -1,4 +1,4 @@
-"""Single leukocytes over HTTP."""
+"""Serves single leukocytes over HTTP."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _KEPT_FOR: Final = "private, max-age=600"
 
 @router.get("/fields/{field_id}/cells")
 def field_cells(request: Request, person: Anybody, field_id: Id) -> list[CellOut]:
-    """The leukocytes of a field; none also where they were not asked for."""
+    """Return the leukocytes of a field; none also where they were not asked for."""
     store: Store = request.app.state.store
     with store.read() as session:
         fields.get(session, field_id)
@@ -37,7 +37,7 @@ def case_cells(
     limit: Limit = 100,
     offset: Offset = 0,
 ) -> list[CellOut]:
-    """The leukocytes of a case that are shown as ``subtype``, the likeliest first."""
+    """Return the leukocytes of a case that are shown as ``subtype``, the likeliest first."""
     store: Store = request.app.state.store
     with store.read() as session:
         cases.get(session, case_id)
@@ -56,7 +56,7 @@ def correct_cell(request: Request, person: Anybody, cell_id: Id, said: Correctio
 
 @router.get("/cells/{cell_id}/picture", response_class=Response, responses={200: _PICTURE})
 def cell_picture(request: Request, person: Anybody, cell_id: Id) -> Response:
-    """A small square JPEG around a cell."""
+    """Return a small square JPEG around a cell."""
     store: Store = request.app.state.store
     with store.read() as session:
         cell = cells.get(session, cell_id)

@@ -1,4 +1,4 @@
-"""What happens to a case while a page looks at it, as server-sent events."""
+"""Tells what happens to a case while a page looks at it, as server-sent events."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _ALIVE: Final = 15.0
 
 @router.get("/cases/{case_id}/events", response_class=StreamingResponse)
 async def case_events(request: Request, person: Anybody, case_id: Id) -> StreamingResponse:
-    """One event for each field that was read or failed, from now on.
+    """Return one event for each field that was read or failed, from now on.
 
     The data is JSON with ``field`` (its id), ``name``, ``state``, and the answer or the error.
     """

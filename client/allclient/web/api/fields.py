@@ -1,4 +1,4 @@
-"""Fields over HTTP: uploaded, looked at, verified."""
+"""Serves fields over HTTP: uploaded, looked at, verified."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ async def upload_field(
 
 @router.get("/fields/{field_id}")
 def get_field(request: Request, person: Anybody, field_id: Id) -> FieldWithHistory:
-    """One field, its answer and what people said of it."""
+    """Return one field, its answer and what people said of it."""
     store: Store = request.app.state.store
     with store.read() as session:
         field = fields.get(session, field_id)
@@ -115,7 +115,7 @@ def retry_field(request: Request, person: Anybody, field_id: Id) -> FieldOut:
 def field_picture(
     request: Request, person: Anybody, field_id: Id, thumbnail: bool = False
 ) -> Response:
-    """The field as a JPEG without metadata, upright; small with ``thumbnail``."""
+    """Return the field as a JPEG without metadata, upright; small with ``thumbnail``."""
     store: Store = request.app.state.store
     with store.read() as session:
         digest = fields.get(session, field_id).digest
@@ -125,7 +125,7 @@ def field_picture(
 
 @router.get("/fields/{field_id}/file", response_class=Response)
 def field_file(request: Request, person: Anybody, field_id: Id) -> Response:
-    """The file as it was uploaded, as a download."""
+    """Return the file as it was uploaded, as a download."""
     store: Store = request.app.state.store
     with store.read() as session:
         field = fields.get(session, field_id)

@@ -1,4 +1,4 @@
-"""What the HTTP interface takes and gives."""
+"""Defines what the HTTP interface takes and gives."""
 
 from __future__ import annotations
 
@@ -17,11 +17,28 @@ from allclient.store.words import FieldState, Verdict
 Id = Annotated[int, Path(ge=1, le=2**31 - 1)]
 
 
+class ErrorText(BaseModel):
+    """Why a request was refused: a code for programs and a sentence for people."""
+
+    code: str
+    message: str
+
+
+class ErrorOut(BaseModel):
+    """The answer to a request that was refused."""
+
+    error: ErrorText
+
+
 class CaseIn(BaseModel):
+    """A case to make, or its new name."""
+
     name: Annotated[str, Field(min_length=1, max_length=cases.MAX_NAME)]
 
 
 class CountOut(BaseModel):
+    """How far the fields of a case have come."""
+
     model_config = ConfigDict(from_attributes=True)
     fields: int
     waiting: int
@@ -33,24 +50,31 @@ class CountOut(BaseModel):
 
 
 class CaseOut(BaseModel):
+    """A case."""
+
     id: int
     name: str
     created_at: datetime
     created_by: str
+    signed: bool
     count: CountOut
 
     @classmethod
     def of(cls, case: Case, count: cases.Count) -> CaseOut:
+        """Return a case of the store."""
         return cls(
             id=case.id,
             name=case.name,
             created_at=case.created_at,
             created_by=case.created_by,
+            signed=case.signed,
             count=CountOut.model_validate(count),
         )
 
 
 class AnswerOut(BaseModel):
+    """The answer to a field."""
+
     model_config = ConfigDict(from_attributes=True)
     label: Label
     subtype: Subtype
@@ -67,6 +91,8 @@ class AnswerOut(BaseModel):
 
 
 class VerificationOut(BaseModel):
+    """What one person said of a field."""
+
     model_config = ConfigDict(from_attributes=True)
     user_name: str
     verdict: Verdict
@@ -76,6 +102,8 @@ class VerificationOut(BaseModel):
 
 
 class FieldOut(BaseModel):
+    """A field."""
+
     id: int
     case_id: int
     name: str
@@ -93,6 +121,7 @@ class FieldOut(BaseModel):
 
     @classmethod
     def of(cls, field: FieldRow, *, answer: bool = True, new: bool | None = None) -> FieldOut:
+        """Return a field of the store."""
         error = None
         if field.state == FieldState.FAILED.value:
             error = {"code": field.error_code or "", "message": field.error_message or ""}
@@ -114,10 +143,14 @@ class FieldOut(BaseModel):
 
 
 class FieldWithHistory(FieldOut):
+    """A field, and everything that people said of it."""
+
     verifications: list[VerificationOut] = []
 
 
 class VerificationIn(BaseModel):
+    """What a person says of a field."""
+
     seen: int
     """The version of the field that the person saw."""
     verdict: Verdict
@@ -126,6 +159,8 @@ class VerificationIn(BaseModel):
 
 
 class CellOut(BaseModel):
+    """A leukocyte."""
+
     model_config = ConfigDict(from_attributes=True)
     id: int
     field_id: int
@@ -147,6 +182,8 @@ class CellOut(BaseModel):
 
 
 class CorrectionIn(BaseModel):
+    """What a person says of a leukocyte."""
+
     seen: int
     """The version of the cell that the person saw."""
     subtype: Subtype

@@ -1,9 +1,9 @@
-"""The pages themselves, as HTML."""
+"""Serves the pages themselves, as HTML."""
 
 from fastapi import APIRouter
 
-from allclient.web.pages import cases, cells, entry, people
+from allclient.web.pages import account, cases, cells, entry, operator, people, search
 
 router = APIRouter()
-for part in (entry, cases, cells, people):
+for part in (entry, cases, cells, account, people, search, operator):
     router.include_router(part.router)

@@ -1,4 +1,4 @@
-"""The list of cases, one case, and the panel of one field."""
+"""Shows the list of cases, one case, and the panel of one field."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Form, Query, Request
+from sqlalchemy.orm import Session
 from starlette.responses import RedirectResponse, Response
 
 from allclient.contract import BACKBONES, SUBTYPES
-from allclient.store import Store, cases, cells, fields
+from allclient.store import Store, agreement, cases, cells, fields, signatures
 from allclient.store.schema import Field
 from allclient.store.summary import summarize
+from allclient.store.words import Conclusion
 from allclient.web.api.models import Id
 from allclient.web.pages.layout import render
 from allclient.web.people import Anybody
@@ -28,6 +30,7 @@ def list_cases(
     person: Anybody,
     before: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
 ) -> Response:
+    """Show the newest cases."""
     store: Store = request.app.state.store
     with store.read() as session:
         found = cases.newest(session, limit=_CASES + 1, before=before)
@@ -40,6 +43,7 @@ def list_cases(
 def make_case(
     request: Request, person: Anybody, name: Annotated[str, Form(max_length=1000)] = ""
 ) -> Response:
+    """Make a case, and show it."""
     store: Store = request.app.state.store
     with store.write() as session:
         case = cases.make(session, person.actor, name)
@@ -53,16 +57,23 @@ def show_case(
     case_id: Id,
     field: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
     page: Annotated[int, Query(ge=0, le=10**4)] = 0,
+    blind: bool = False,
 ) -> Response:
+    """The case; ``blind`` hides what other readers said."""
     store: Store = request.app.state.store
     with store.read() as session:
         case = cases.get(session, case_id)
         count = cases.counts(session, [case_id])[case_id]
-        found = fields.by_need(session, case_id, limit=_FIELDS, offset=page * _FIELDS)
+        reader = person.user.id if blind else None
+        found = fields.by_need(
+            session, case_id, limit=_FIELDS, offset=page * _FIELDS, reader=reader
+        )
+        said = _said(session, case_id, found, reader)
         chosen = _chosen(field, found)
         shown = fields.get(session, chosen) if chosen else None
         boxes = cells.of_field(session, chosen) if chosen else ()
         summary = summarize(session, case_id)
+        signed = signatures.of_case(session, case_id)
     return render(
         request,
         "case.html",
@@ -70,9 +81,13 @@ def show_case(
         case=case,
         count=count,
         fields=found,
+        said=said,
+        blind=blind,
         field=shown,
         cells=boxes,
         summary=summary,
+        signatures=signed,
+        conclusions=list(Conclusion),
         page=page,
         pages=-(-count.fields // _FIELDS),
         subtypes=SUBTYPES,
@@ -80,14 +95,23 @@ def show_case(
     )
 
 
+def _said(
+    session: Session, case_id: int, found: Sequence[Field], reader: int | None
+) -> dict[int, tuple[str, str | None]]:
+    """The verdict and subtype that are shown of each field: those of one reader, or what holds."""
+    if reader is not None:
+        return agreement.own_verdicts(session, case_id, reader)
+    return {one.id: (one.verdict, one.verified_subtype) for one in found if one.verdict}
+
+
 def _chosen(asked: int | None, found: Sequence[Field]) -> int | None:
-    """The field that is shown at first: the one asked for, else the most urgent one."""
+    """Return the field that is shown at first: the one asked for, else the most urgent one."""
     ids = [one.id for one in found]
     return asked if asked in ids else next(iter(ids), None)
 
 
 @router.get("/fields/{field_id}/panel")
-def field_panel(request: Request, person: Anybody, field_id: Id) -> Response:
+def field_panel(request: Request, person: Anybody, field_id: Id, blind: bool = False) -> Response:
     """What stands beside the picture of a field, as a piece of a page."""
     store: Store = request.app.state.store
     with store.read() as session:
@@ -98,7 +122,17 @@ def field_panel(request: Request, person: Anybody, field_id: Id) -> Response:
         "panel.html",
         person,
         field=field,
+        blind=blind,
         cells=boxes,
         subtypes=SUBTYPES,
         backbones=BACKBONES,
     )
+
+
+@router.get("/agreement")
+def show_agreement(request: Request, person: Anybody) -> Response:
+    """Show how far readers agree."""
+    store: Store = request.app.state.store
+    with store.read() as session:
+        found = agreement.agreements(session)
+    return render(request, "agreement.html", person, agreements=found)

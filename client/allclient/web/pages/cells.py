@@ -1,4 +1,4 @@
-"""The gallery: the cells of a case by class."""
+"""Shows the gallery: the cells of a case by class."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ def show_cells(
     subtype: Annotated[Subtype | None, Query()] = None,
     page: Annotated[int, Query(ge=0, le=10**4)] = 0,
 ) -> Response:
+    """Show the cells of a case by class."""
     store: Store = request.app.state.store
     with store.read() as session:
         case = cases.get(session, case_id)

@@ -1,4 +1,4 @@
-"""Logging in and out, and the one-time link."""
+"""Logs people in and out, and takes the one-time link."""
 
 from __future__ import annotations
 
@@ -22,11 +22,13 @@ Text = Annotated[str, Form(max_length=1000)]
 
 @router.get("/login")
 def login_page(request: Request) -> Response:
+    """Show the form to log in."""
     return _login(request)
 
 
 @router.post("/login")
 def log_in(request: Request, name: Text = "", password: Text = "") -> Response:
+    """Log a person in."""
     store: Store = request.app.state.store
     login: Login = request.app.state.login
     address = request.client.host if request.client else ""
@@ -39,6 +41,7 @@ def log_in(request: Request, name: Text = "", password: Text = "") -> Response:
 
 @router.post("/logout")
 def log_out(request: Request, person: Anybody) -> Response:
+    """Log a person out."""
     store: Store = request.app.state.store
     with store.write() as session:
         tokens.revoke(session, Purpose.SESSION, request.cookies.get(COOKIE, ""))
@@ -50,6 +53,7 @@ def log_out(request: Request, person: Anybody) -> Response:
 
 @router.get("/welcome/{token}")
 def welcome_page(request: Request, token: str) -> Response:
+    """Show the form that a one-time link leads to."""
     store: Store = request.app.state.store
     with store.read() as session:
         good = tokens.find(session, Purpose.INVITATION, token) is not None
@@ -61,6 +65,7 @@ def welcome_page(request: Request, token: str) -> Response:
 def welcome(
     request: Request, token: str, name: Text = "", password: Text = "", again: Text = ""
 ) -> Response:
+    """Take a new person's name and password."""
     store: Store = request.app.state.store
     try:
         with store.read() as session:

@@ -123,7 +123,7 @@ def test_a_class_that_is_missing_is_named() -> None:
 
 
 def test_settings_that_would_not_be_followed_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"ema, dropout: only for a network.*--learn all"):
+    with pytest.raises(ValueError, match=r"ema, dropout: only for a backbone.*--learn all"):
         recipes.changed(recipes.recipe("mobilenet"), ema=0.9, dropout=0.1)
     with pytest.raises(ValueError, match=r"views: only for a head.*--learn head"):
         recipes.changed(recipes.recipe("mobilenet", "all"), views=3)

@@ -15,7 +15,7 @@ VOID = {"meta", "link", "br", "img", "hr", "input"}
 TITLES = (
     "In short",
     "Goals",
-    "Three ways to score",
+    "Three protocols",
     "Slide by slide, each left out of training",
     "The vote and its backbones",
     "Confusion matrices",
@@ -118,7 +118,7 @@ def test_names_from_data_are_text(html: str) -> None:
 
 
 def test_a_missing_way_is_shown_as_such(html: str) -> None:
-    section = html[html.index('id="ways"') : html.index('id="slides"')]
+    section = html[html.index('id="protocols"') : html.index('id="slides"')]
     assert "Random split: not measured." in section
     assert html.count("not measured") > 10
 

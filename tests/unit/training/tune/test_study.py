@@ -111,7 +111,7 @@ def test_what_cannot_be_searched_is_said_in_one_sentence(split: Path, tmp_path: 
     for arguments, code, message in (
         (("--factor", "colour=1:2"), 1, "'colour' is none of the settings"),
         (("--factor", "dropout=0.1:0.2"), 1, "give --weights imagenet or PATH"),
-        (("--weights", "imagenet", "--side", 32), 2, "are for whole networks"),
+        (("--weights", "imagenet", "--side", 32), 2, "are for whole backbones"),
         (("--learn", "all", "--factor", "dropout=0.1"), 1, "needs a factor that varies"),
         (("--learn", "all", "--factor", "views=1,2"), 1, "only for a head"),
     ):

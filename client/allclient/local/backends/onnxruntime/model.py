@@ -1,4 +1,4 @@
-"""Triton's ``onnxruntime`` backend for servers that have none: a Python-based backend.
+"""Provides Triton's ``onnxruntime`` backend for servers that have none: a Python-based backend.
 
 It takes the place of the official C++ backend in the embedded server, with the same name, the
 same files and the same parameters, so that one model repository serves both. Runs inside
@@ -69,6 +69,7 @@ class TritonPythonModel:
     """One instance of one model: its sessions, reused."""
 
     def initialize(self, args: dict[str, str]) -> None:
+        """Open the sessions of the model."""
         config = json.loads(args["model_config"])
         path = file_of(args, config, "model.onnx")
         if not path.is_file():
@@ -89,21 +90,21 @@ class TritonPythonModel:
         pb_utils.Logger.log_info(RUNS_ON.format(model=config["name"], how=opened.how))
 
     def execute(self, requests: list[Any]) -> list[Any]:
-        """See ``answer``."""
+        """Answer all requests together; see ``answer``."""
         responses: list[Any] = answer(
             requests, self.inputs, self.outputs, self.infer, "ONNX Runtime"
         )
         return responses
 
     def infer(self, merged: list[Any]) -> list[Any]:
-        """The outputs, in the order of config.pbtxt, for the inputs in theirs."""
+        """Return the outputs, in the order of config.pbtxt, for the inputs in theirs."""
         count = len(merged[0])
         size = next((size for size in self.sized if size >= count), None)
         if size is None:
             return run(self.session, dict(zip(self.inputs, merged, strict=True)), self.outputs)
         full = [fill(array, size) for array in merged]
-        found = run(self.sized[size], dict(zip(self.inputs, full, strict=True)), self.outputs)
-        return [array[:count] for array in found]
+        arrays = run(self.sized[size], dict(zip(self.inputs, full, strict=True)), self.outputs)
+        return [array[:count] for array in arrays]
 
 
 class Opened(NamedTuple):
@@ -116,7 +117,7 @@ class Opened(NamedTuple):
 
 
 def run(session: Any, inputs: dict[str, Any], outputs: list[str]) -> list[Any]:
-    """One inference: arrays by name in, arrays in the order of ``outputs`` out.
+    """Run one inference: arrays by name in, arrays in the order of ``outputs`` out.
 
     The binding spares the session the lookup and the checks of its own ``run``, and lets it copy
     from the requests' memory to the device and back by itself.
@@ -131,12 +132,12 @@ def run(session: Any, inputs: dict[str, Any], outputs: list[str]) -> list[Any]:
 
 
 def batch_sizes(largest: int) -> list[int]:
-    """The sizes of BATCHES up to the largest batch; none for a model without batches (0)."""
+    """Return the sizes of BATCHES up to the largest batch; none for a model without batches."""
     return [size for size in BATCHES if size < largest] + [largest] * (largest > 0)
 
 
 def fill(array: Any, size: int) -> Any:
-    """The rows of ``array``, and zeros after them up to ``size`` rows."""
+    """Return the rows of ``array``, and zeros after them up to ``size`` rows."""
     if len(array) == size:
         return array
     full = np.zeros((size, *array.shape[1:]), array.dtype)
@@ -145,7 +146,7 @@ def fill(array: Any, size: int) -> Any:
 
 
 def blank(inputs: list[dict[str, Any]], size: int) -> dict[str, Any]:
-    """Zeros for every input of config.pbtxt, by name; a dimension that it leaves open is 1."""
+    """Return zeros for every input of config.pbtxt, by name; an open dimension is 1."""
     return {
         one["name"]: np.zeros(
             (size, *(max(int(dim), 1) for dim in one["dims"])),
@@ -156,7 +157,7 @@ def blank(inputs: list[dict[str, Any]], size: int) -> dict[str, Any]:
 
 
 def open_session(path: Path, config: dict[str, Any], device: int | None) -> Opened:
-    """A session on the first provider that loads.
+    """Open a session on the first provider that loads.
 
     device: number of the GPU; None for the CPU.
     Raises ModelError: the file cannot be read, or no provider of a GPU loads.
@@ -198,7 +199,10 @@ def open_session(path: Path, config: dict[str, Any], device: int | None) -> Open
 
 
 def start(path: Path, options: Any, providers: list[Any]) -> Any:
-    """A session that never changes its providers by itself. Raises ModelError, naming the file."""
+    """Start a session that never changes its providers. Raises ModelError, naming the file.
+
+    Raises ModelError, naming the file.
+    """
     try:
         session = ort.InferenceSession(
             str(path), sess_options=options, providers=providers, enable_fallback=False
@@ -218,18 +222,18 @@ def preload() -> None:
 
 
 def settings(config: dict[str, Any]) -> Any:
-    """Session options of config.pbtxt. Raises ModelError for a parameter it does not know."""
-    given = {key: value["string_value"] for key, value in config.get("parameters", {}).items()}
-    unknown = sorted(set(given) - set(PARAMETERS))
+    """Return session options of config.pbtxt. Raises ModelError for an unknown parameter."""
+    parameters = {key: value["string_value"] for key, value in config.get("parameters", {}).items()}
+    unknown = sorted(set(parameters) - set(PARAMETERS))
     if unknown:
         raise ModelError(
             f"unknown parameter {', '.join(unknown)} in config.pbtxt of {config['name']}; "
             f"the embedded server knows {', '.join(PARAMETERS)}"
         )
     options = ort.SessionOptions()
-    options.intra_op_num_threads = number(config, given, "intra_op_thread_count")
-    options.inter_op_num_threads = number(config, given, "inter_op_thread_count")
-    if number(config, given, "execution_mode") == 1:
+    options.intra_op_num_threads = number(config, parameters, "intra_op_thread_count")
+    options.inter_op_num_threads = number(config, parameters, "inter_op_thread_count")
+    if number(config, parameters, "execution_mode") == 1:
         options.execution_mode = ort.ExecutionMode.ORT_PARALLEL
     levels = {
         -1: ort.GraphOptimizationLevel.ORT_ENABLE_BASIC,
@@ -247,8 +251,9 @@ def settings(config: dict[str, Any]) -> Any:
     return options
 
 
-def number(config: dict[str, Any], given: dict[str, str], key: str) -> int:
-    text = given.get(key, "0")
+def number(config: dict[str, Any], parameters: dict[str, str], key: str) -> int:
+    """Return the whole number that a parameter of config.pbtxt holds; 0 without it."""
+    text = parameters.get(key, "0")
     if not text.isdecimal():
         raise ModelError(
             f"{key} is {text!r} in config.pbtxt of {config['name']}, expected a number"
@@ -257,31 +262,32 @@ def number(config: dict[str, Any], given: dict[str, str], key: str) -> int:
 
 
 def gpu_accelerators(config: dict[str, Any]) -> dict[str, dict[str, str]]:
-    """The accelerators that config.pbtxt names, with their options as ONNX Runtime has them.
+    """Return the accelerators that config.pbtxt names, with options as ONNX Runtime has.
 
     Raises ModelError for one that is not known, or an option that is not.
     """
     chosen = (config.get("optimization", {}).get("execution_accelerators") or {}).get(
         "gpu_execution_accelerator", []
     )
-    found = {}
+    accelerators = {}
     for accelerator in chosen:
-        name, given = accelerator["name"], dict(accelerator.get("parameters", {}))
+        name, parameters = accelerator["name"], dict(accelerator.get("parameters", {}))
         if name == "tensorrt":
-            found[name] = tensorrt_options(config, given)
+            accelerators[name] = tensorrt_options(config, parameters)
         elif name == "cuda":
-            found[name] = given
+            accelerators[name] = parameters
         else:
             raise ModelError(
                 f"unknown accelerator {name!r} in config.pbtxt of {config['name']}; the embedded "
                 "server knows tensorrt and cuda"
             )
-    return found
+    return accelerators
 
 
-def tensorrt_options(config: dict[str, Any], given: dict[str, str]) -> dict[str, str]:
+def tensorrt_options(config: dict[str, Any], parameters: dict[str, str]) -> dict[str, str]:
+    """Return TensorRT's options as ONNX Runtime has them."""
     options = {}
-    precision = given.pop("precision_mode", "FP32")
+    precision = parameters.pop("precision_mode", "FP32")
     if precision not in ("FP32", "FP16", "INT8"):
         raise ModelError(
             f"precision_mode is {precision!r} in config.pbtxt of {config['name']}, expected "
@@ -289,7 +295,7 @@ def tensorrt_options(config: dict[str, Any], given: dict[str, str]) -> dict[str,
         )
     if precision != "FP32":
         options[f"trt_{precision.lower()}_enable"] = "1"
-    for key, value in given.items():
+    for key, value in parameters.items():
         name = TENSORRT_PARAMETERS.get(key, key)
         if not name.startswith("trt_"):
             raise ModelError(
@@ -299,15 +305,17 @@ def tensorrt_options(config: dict[str, Any], given: dict[str, str]) -> dict[str,
     return options
 
 
-def ports(found: list[Any]) -> list[Port]:
-    """A network's inputs or outputs."""
+def ports(tensors: list[Any]) -> list[Port]:
+    """Return a model's inputs or outputs."""
     # A name instead of a number is a dimension that the file leaves open.
     return [
-        port_of(one, [dim if isinstance(dim, int) else -1 for dim in one.shape]) for one in found
+        port_of(one, [dim if isinstance(dim, int) else -1 for dim in one.shape]) for one in tensors
     ]
 
 
 def port_of(port: Any, shape: list[int]) -> Port:
+    """Return one input or output of a session."""
+
     def fits(dims: list[int]) -> bool:
         return len(shape) == len(dims) and all(
             -1 in pair or pair[0] == pair[1] for pair in zip(shape, dims, strict=True)

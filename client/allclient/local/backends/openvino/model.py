@@ -1,11 +1,11 @@
-"""Triton's ``openvino`` backend for servers that have none: a Python-based backend.
+"""Provides Triton's ``openvino`` backend for servers that have none: a Python-based backend.
 
 It takes the place of the official C++ backend in the embedded server, with the same name, the
 same files and the same parameters, so that one model repository serves both. Runs inside
 Triton's Python stub; numpy, openvino, the standard library and ``triton_network`` beside it are all
 it may import.
 
-A batch is not computed as one: networks are compiled for one item. A CPU gains nothing from larger
+A batch is not computed as one: models are compiled for one item. A CPU gains nothing from larger
 batches, whose maps no longer fit its caches, and loses by shapes that are known only when it runs.
 An item that comes alone gets all threads, several get a thread each.
 """
@@ -50,6 +50,7 @@ class TritonPythonModel:
     """One instance of one model: a compiled network and its inference requests, reused."""
 
     def initialize(self, args: dict[str, str]) -> None:
+        """Compile the model."""
         config = json.loads(args["model_config"])
         path = file_of(args, config, "model.xml")
         core = ov.Core()
@@ -59,17 +60,17 @@ class TritonPythonModel:
         check(path, config, "input", ports(model.inputs), DATATYPES)
         check(path, config, "output", ports(model.outputs), DATATYPES)
         self.batched = config["max_batch_size"] > 0
-        given = settings(config)
+        options = settings(config)
 
         def compiled(hint: str) -> Any:
-            return core.compile_model(model, "CPU", {"PERFORMANCE_HINT": hint, **given})
+            return core.compile_model(model, "CPU", {"PERFORMANCE_HINT": hint, **options})
 
         try:
             if self.batched:
                 model.reshape({port: one_item(port) for port in model.inputs})
             alone = several = compiled("LATENCY")
             # With a hint from config.pbtxt, or one thread, both would be the same.
-            free = self.batched and "PERFORMANCE_HINT" not in given
+            free = self.batched and "PERFORMANCE_HINT" not in options
             if free and alone.get_property("INFERENCE_NUM_THREADS") > 1:
                 several = compiled("THROUGHPUT")
         except RuntimeError as error:
@@ -79,12 +80,12 @@ class TritonPythonModel:
         self.queue.set_callback(self.keep)
 
     def execute(self, requests: list[Any]) -> list[Any]:
-        """See ``answer``."""
+        """Answer all requests together; see ``answer``."""
         responses: list[Any] = answer(requests, self.inputs, self.outputs, self.infer, "OpenVINO")
         return responses
 
     def infer(self, merged: list[Any]) -> list[Any]:
-        """The outputs, in the order of config.pbtxt, for the inputs in theirs."""
+        """Return the outputs, in the order of config.pbtxt, for the inputs in theirs."""
         if not self.batched or len(merged[0]) == 1:
             self.request.infer(dict(zip(self.inputs, merged, strict=True)), share_inputs=True)
             return [self.request.get_tensor(name).data for name in self.outputs]
@@ -106,7 +107,7 @@ class TritonPythonModel:
 
 
 def read(core: ov.Core, path: Path) -> ov.Model:
-    """The network of an IR, ONNX or SavedModel file. Raises ModelError, naming the file."""
+    """Read an IR, ONNX or SavedModel file. Raises ModelError, naming the file."""
     if not path.exists():
         raise ModelError(f"the model file {path} is missing")
     if path.suffix == ".xml" and not path.with_suffix(".bin").exists():
@@ -118,22 +119,25 @@ def read(core: ov.Core, path: Path) -> ov.Model:
 
 
 def last_line(error: RuntimeError) -> str:
-    """What OpenVINO means; the lines before say where in its own source."""
+    """Return what OpenVINO means; the lines before say where in its own source."""
     return [line.strip() for line in str(error).splitlines() if line.strip()][-1]
 
 
 def settings(config: dict[str, Any]) -> dict[str, str]:
-    """The parameters of config.pbtxt for OpenVINO. Raises ModelError for one it does not know."""
-    given = {
+    """Return the parameters of config.pbtxt for OpenVINO. Raises ModelError for an unknown one.
+
+    Raises ModelError for one it does not know.
+    """
+    parameters = {
         key: value["string_value"].upper() for key, value in config.get("parameters", {}).items()
     }
-    known = {key: given.pop(key) for key in PARAMETERS if key in given}
-    if given.pop("HINT_BF16", "NO") == "YES":
+    known = {key: parameters.pop(key) for key in PARAMETERS if key in parameters}
+    if parameters.pop("HINT_BF16", "NO") == "YES":
         known["INFERENCE_PRECISION_HINT"] = "BF16"
-    if given:
+    if parameters:
         raise ModelError(
-            f"unknown parameter {', '.join(sorted(given))} in config.pbtxt of {config['name']}; "
-            f"the embedded server knows {', '.join((*PARAMETERS, 'HINT_BF16'))}"
+            f"unknown parameter {', '.join(sorted(parameters))} in config.pbtxt of "
+            f"{config['name']}; the embedded server knows {', '.join((*PARAMETERS, 'HINT_BF16'))}"
         )
     if "INFERENCE_PRECISION_HINT" in known:
         known["INFERENCE_PRECISION_HINT"] = known["INFERENCE_PRECISION_HINT"].lower()
@@ -143,18 +147,19 @@ def settings(config: dict[str, Any]) -> dict[str, str]:
 
 
 def one_item(port: Any) -> ov.PartialShape:
-    """An input's shape for a batch of one."""
+    """Return an input's shape for a batch of one."""
     shape = port.get_partial_shape()
     shape[0] = 1
     return shape
 
 
-def ports(found: list[Any]) -> list[Port]:
-    """A network's inputs or outputs."""
-    return [port_of(one, one.get_partial_shape()) for one in found]
+def ports(tensors: list[Any]) -> list[Port]:
+    """Return a model's inputs or outputs."""
+    return [port_of(one, one.get_partial_shape()) for one in tensors]
 
 
 def port_of(port: Any, shape: ov.PartialShape) -> Port:
+    """Return one input or output of a model."""
     return Port(
         frozenset(port.get_names()),
         port.get_element_type().get_type_name(),

@@ -1,4 +1,4 @@
-"""People, cases, fields, answers, verifications, and the audit log that is only added to."""
+"""Makes people, cases, fields, answers, verifications, and the audit log."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,6 +10,7 @@ down_revision = None
 
 
 def upgrade() -> None:
+    """Make the tables."""
     op.create_table(
         "audit",
         sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
@@ -157,6 +158,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """Remove the tables."""
     op.drop_index("ix_verifications_field_id", "verifications")
 
     op.drop_table("verifications")
