@@ -151,6 +151,15 @@ def test_a_cell_leads_to_its_place(tab: Any) -> None:
     assert box["y"] + box["height"] > tools["y"] + tools["height"]  # not hidden below it
 
 
+def test_a_field_that_is_jumped_to_stands_at_the_top(tab: Any) -> None:
+    tab.locator("#cases td:last-child a").first.click()
+    number = tab.url.rpartition("#")[2]
+    tools = tab.locator(".tools").bounding_box()
+    box = tab.locator(f"#{number}").bounding_box()
+    assert box is not None
+    assert 0 <= box["y"] - tools["height"] < 80
+
+
 def test_nothing_is_wider_than_the_window(tab: Any) -> None:
     width = tab.locator("html").bounding_box()["width"]
     for part in ("main", ".tools", ".field >> nth=0", ".gallery >> nth=0"):

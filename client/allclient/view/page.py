@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -69,7 +70,8 @@ def page(run: Run, chosen: Chosen, step: Callable[[], None] = lambda: None) -> I
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["shown"] = _shown
+    environment.filters["shown"] = printable
+    environment.filters["name"] = os.path.basename
     style = (_FOLDER / "page.css").read_text("utf-8")
     style += "".join(STYLES[subtype].css() for subtype in SUBTYPES)
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
@@ -236,11 +238,6 @@ def _cropped(picture: Picture, spot: Spot) -> Image.Image:
 
 def _vote(value: str) -> str:
     return "not run" if value == NOT_RUN else STYLES[Subtype(value)].words
-
-
-def _shown(text: str) -> str:
-    """Return text for a page: what is no character to see comes as an escape."""
-    return printable(text)
 
 
 def _webp(image: Image.Image, quality: int) -> str:

@@ -31,7 +31,8 @@ def counts(
     bands = range(image.shape[2] if image.ndim > 2 else 1)
     mask = part.view(np.uint8)
     histograms = [cv2.calcHist([image], [band], mask, [256], [0, 256]) for band in bands]
-    return np.concatenate(histograms, axis=1).T.astype(np.int64)
+    # OpenCV 4 gives a column for each, OpenCV 5 a plain row.
+    return np.stack([histogram.reshape(-1) for histogram in histograms]).astype(np.int64)
 
 
 def means(
