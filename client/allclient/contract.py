@@ -46,7 +46,10 @@ SIDE: Final = 224
 MAX_BATCH: Final = 64
 """The largest batch a server accepts in one request. The client sends one image a request."""
 
-MAX_IMAGE_BYTES: Final = 512 * 1024 * 1024
+MAX_MESSAGE_BYTES: Final = 513 * 1024 * 1024
+"""Of one request; the embedded server refuses a larger one, packed or not."""
+
+MAX_IMAGE_BYTES: Final = MAX_MESSAGE_BYTES - 1024 * 1024
 """Largest encoded file, in bytes, that the client sends."""
 
 IMAGE_FORMATS: Final = ("JPEG", "PNG", "BMP", "TIFF", "WebP")
@@ -102,6 +105,8 @@ class ReviewReason(str, Enum):
     """Blurred, blank, too dark or too bright; or a part of it seems damaged or filled in."""
     NO_LEUKOCYTES = "no_leukocytes"
     """No nucleus of a white cell was found: there is nothing in the field to answer about."""
+    SCALE = "scale"
+    """Red cells are far smaller or larger than in the fields that the networks learned from."""
     FIRST_PAGE_ONLY = "first_page_only"
     """The file holds several pages or frames and only the first one was read."""
 

@@ -3,7 +3,7 @@
 #   docker build --file deploy/docker/cpu.Dockerfile --tag allclient-cpu .
 FROM python:3.12.12-slim-bookworm AS build
 WORKDIR /src
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml hatch_build.py README.md LICENSE ./
 COPY client client
 RUN python -m venv /opt/allclient \
     && /opt/allclient/bin/python -m pip install --no-cache-dir '.[local]'

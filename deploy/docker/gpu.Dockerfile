@@ -7,7 +7,7 @@ ARG TRITON_RELEASE
 # Packages for the Python 3.12 of NVIDIA's images, as folders to be copied: no pip is needed there.
 FROM python:3.12.12-slim-bookworm AS core
 WORKDIR /src
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml hatch_build.py README.md LICENSE ./
 COPY client client
 RUN python -m pip install --no-cache-dir --target /opt/packages . \
     && python -m pip install --no-cache-dir --no-deps --target /opt/packages \
@@ -16,7 +16,7 @@ RUN python -m pip install --no-cache-dir --target /opt/packages . \
 
 FROM python:3.12.12-slim-bookworm AS tools
 WORKDIR /src
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml hatch_build.py README.md LICENSE ./
 COPY client client
 # The package is this checkout, whose pyproject.toml has the ranges.
 # hadolint ignore=DL3013

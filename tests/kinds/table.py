@@ -66,8 +66,7 @@ Some damage cannot be told for certain. Then the answer carries `poor_quality`:
 
 Not found:
 
-- single changed bits where nothing checks them: most of those in JPEG, LZW, PackBits and plain
-  samples
+- single changed bits where nothing checks them: most in JPEG, LZW, PackBits and plain samples
 - small changes in JPEG 2000
 - what an editor drew over
 """

@@ -70,6 +70,18 @@ def test_the_wheel_carries_the_model_repository(wheel: Path) -> None:
     assert carried == served
 
 
+def test_the_wheel_carries_what_the_page_shows_with_and_its_licence(wheel: Path) -> None:
+    """Whoever installs it needs no Node."""
+    packed = contents(wheel)
+    viewer = "allclient/web/node_modules/openseadragon"
+    assert b"OpenSeadragon" in packed[f"{viewer}/build/openseadragon/openseadragon.min.js"]
+    assert b"Redistribution and use" in packed[f"{viewer}/LICENSE.txt"]
+    assert sorted(name for name in packed if "node_modules" in name) == [
+        f"{viewer}/LICENSE.txt",
+        f"{viewer}/build/openseadragon/openseadragon.min.js",
+    ]
+
+
 def test_the_source_archive_builds_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
     build("--sdist", tmp_path)
     shutil.unpack_archive(next(tmp_path.glob("*.tar.gz")), tmp_path)

@@ -26,6 +26,8 @@ from allclient import Client
 from allclient.pacs.config import Config
 from allclient.pacs.gateway import Gateway
 from allclient.pacs.letters import counts
+from allclient.pacs.signing import Signature, sign
+from allclient.pacs.uids import key_of
 from tests.pacs.conftest import GATEWAY_PORT, HTTP, Orthanc, wait_for
 from tests.unit.client.kserve import (
     BENIGN_ANSWER,
@@ -190,6 +192,28 @@ def test_images_by_dimse_come_back_as_sr_pictures_and_pdf(
     names = " ".join(path.name for path in gateway.inbox.folder.rglob("*"))
     for secret in (PATIENT, "Xaveria", PATIENT_ID, ACCESSION):
         assert secret not in caplog.text + names
+
+
+def test_a_signed_report_is_valid_and_beside_the_unsigned_one(
+    orthanc: Orthanc,
+    make_config: Callable[..., Config],
+    start: Callable[[Config], Gateway],
+    tmp_path: Path,
+) -> None:
+    config = make_config(picture=False, pdf=False)
+    gateway = start(config)
+    dcmsend(files(tmp_path, jpeg_object(3)))
+    (report,) = results(orthanc, "SR")
+    uid = sign(
+        config,
+        gateway.inbox,
+        key_of(report.SOPInstanceUID),
+        Signature("rejected", "Doe^Jane", "Lab"),
+    )
+    both = results(orthanc, "SR", 2)
+    assert {made.SOPInstanceUID for made in both} == {report.SOPInstanceUID, uid}
+    for data in orthanc.files("SR"):
+        assert validate(data, tmp_path) == []
 
 
 def evaluations(group: Any) -> set[tuple[str, str]]:

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import tritonclient.grpc as triton
 
-from allclient.contract import BACKBONES, ENSEMBLE, MODELS
+from allclient.contract import BACKBONES, CELL_FIELDS, ENSEMBLE, MODELS
 from allclient.local import LocalServer
 from convert.repository import writer
 from convert.repository.flavours import FLAVOURS
@@ -44,15 +44,13 @@ Answers = dict[str, "NDArray[Any]"]
 
 def ask(address: str) -> Answers:
     """Every output of the ensemble for the drawn images, [images, ...]."""
-    rows = []
+    files = np.array([[path.read_bytes()] for path in sorted(REFERENCE.glob("*.jpg"))], object)
+    assert len(files) >= 8
+    image = triton.InferInput("IMAGE", list(files.shape), "BYTES")
+    image.set_data_from_numpy(files)
     with triton.InferenceServerClient(address) as client:
-        for path in sorted(REFERENCE.glob("*.jpg")):
-            image = triton.InferInput("IMAGE", [1, 1], "BYTES")
-            image.set_data_from_numpy(np.array([[path.read_bytes()]], dtype=object))
-            answer = client.infer(ENSEMBLE, [image])
-            rows.append({name: answer.as_numpy(name) for name in OUTPUTS})
-    assert len(rows) >= 8
-    return {name: np.concatenate([row[name] for row in rows]) for name in OUTPUTS}
+        answer = client.infer(ENSEMBLE, [image])
+    return {name: answer.as_numpy(name) for name in OUTPUTS}
 
 
 @pytest.fixture(scope="module")
@@ -129,6 +127,14 @@ def test_default_and_savedmodel_answer_alike(
     clear = (ordered[..., -1] - ordered[..., -2] > CLEAR).all(axis=1)
     for name in ("LABEL", "SUBTYPE", "VOTES"):
         assert (default[name][clear] == savedmodel[name][clear]).all(), name
+    assert_same_cells(default, savedmodel)
+
+
+def assert_same_cells(first: Answers, second: Answers) -> None:
+    """Boxes and areas do not depend on the networks."""
+    for name in ("x", "y", "width", "height", "area_share"):
+        at = CELL_FIELDS.index(name)
+        np.testing.assert_array_equal(first["CELLS"][..., at], second["CELLS"][..., at])
 
 
 def test_savedmodel_and_gpu_onnx_compute_the_same_network(
@@ -140,7 +146,8 @@ def test_savedmodel_and_gpu_onnx_compute_the_same_network(
             f"savedmodel against gpu_onnx on the CPU, {len(gpu_onnx['LABEL'])} drawn images", found
         )
     )
-    for name in ("PROBABILITIES", "BACKBONE_PROBABILITIES", "OOD_SCORE"):
+    for name in ("PROBABILITIES", "BACKBONE_PROBABILITIES", "OOD_SCORE", "CELLS"):
         assert found[name]["max"] <= SAME_NETWORK, name
     for name in ("LABEL", "SUBTYPE", "VOTES", "REVIEW"):
         assert found[name]["different"] == 0.0, name
+    assert_same_cells(savedmodel, gpu_onnx)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from allclient.contract import CASCADE, ENSEMBLE
+from allclient.contract import CASCADE, ENSEMBLE, MAX_MESSAGE_BYTES
 from samples import render
 from tests.serving.raw_requests import Bystander, text
 
@@ -196,6 +196,19 @@ def test_headers_that_end_where_the_json_does_not(
 def test_lengths_that_the_body_has_not(address: tuple[str, int], image: bytes, length: int) -> None:
     body, header = infer_body(image)
     assert post(address, INFER, body, header, length=length)[0] in (0, 400, 500)
+
+
+def test_a_body_larger_than_any_client_sends(address: tuple[str, int]) -> None:
+    """Its connection is closed; as Triton is, it takes what there is memory for."""
+    head = f"POST {INFER} HTTP/1.1\r\nHost: x\r\nContent-Length: {2**40}\r\n\r\n"
+    block, sent = bytes(1 << 20), 0
+    with connect(address) as connection:
+        connection.sendall(head.encode())
+        with contextlib.suppress(ConnectionError):
+            while sent < 2 * MAX_MESSAGE_BYTES:
+                connection.sendall(block)
+                sent += len(block)
+    assert MAX_MESSAGE_BYTES <= sent < 1.1 * MAX_MESSAGE_BYTES
 
 
 BOMB = gzip.compress(bytes(200_000_000), 9)

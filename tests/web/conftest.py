@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("fastapi", reason="the page needs the extra web")
 pytest.importorskip("playwright.sync_api", reason="Playwright is of the extra dev")
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from allclient.store import Store
 from allclient.web import program, serving
@@ -25,22 +25,11 @@ AXE = VENDOR / "axe-core" / "axe.min.js"
 VIEWER = VENDOR / "openseadragon"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Say what is missing instead of failing for it."""
-    reason = ""
-    if CHROMIUM is None:
-        reason = "no Chromium here: apt-get install chromium"
-    elif not (AXE.is_file() and VIEWER.is_dir()):
-        reason = "no viewer and no axe here: npm ci --prefix client/allclient/web"
-    if reason:
-        here = Path(__file__).parent
-        for item in items:
-            if here in item.path.parents:
-                item.add_marker(pytest.mark.skip(reason=reason))
-
-
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip("no Chromium here: apt-get install chromium")
+    expect.set_options(timeout=60_000)
     with sync_playwright() as playwright:
         options = {"executable_path": CHROMIUM, "args": ["--no-sandbox"]}
         running = playwright.chromium.launch(**options)  # type: ignore[arg-type]
@@ -60,6 +49,8 @@ class Served:
 
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[Served]:
+    if not (AXE.is_file() and VIEWER.is_dir()):
+        pytest.skip("no viewer and no axe here: npm ci --prefix client/allclient/web")
     page = Program(Store(tmp_path / "data"), Settings())
     double = Double()
     page.worker.use(double)

@@ -123,6 +123,13 @@ def test_upload_of_30_files_and_review_by_keyboard_alone(anna: Person, tmp_path:
     assert sorted(verdicts) == ["confirmed"] * 26 + ["corrected"] * 2 + ["unusable"]
 
 
+def test_an_answer_whose_event_was_missed_is_found(
+    anna: Person, served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(served.page.hub, "publish", lambda *_: None)
+    uploaded(anna, files(tmp_path, 2))
+
+
 def test_the_picture_zooms_and_the_heat_map_comes_by_key(anna: Person, tmp_path: Path) -> None:
     uploaded(anna, files(tmp_path, 2))
     heat = anna.page.locator("canvas.heatmap")
@@ -204,6 +211,25 @@ def test_two_cells_are_corrected_and_one_is_found_in_its_field(
     expect(chosen).to_be_visible()
     anna.press("b")
     expect(anna.page.locator(".boxes")).to_be_hidden()
+
+
+def test_a_case_is_signed_by_keys_and_its_report_is_a_page_and_a_pdf(
+    anna: Person, tmp_path: Path
+) -> None:
+    uploaded(anna, files(tmp_path, 2))
+    for done, key in enumerate("cc", 1):
+        anna.press(key)
+        expect(anna.page.locator("[data-count=verified]")).to_have_text(str(done))
+    for key in ("s", "m", "Enter"):
+        anna.press(key)
+    expect(anna.page.locator(".signed")).to_contain_text("Signed: malignant by Anna")
+    assert anna.strokes == 5
+    with anna.page.expect_download() as pdf:
+        anna.page.get_by_role("link", name="PDF").click()
+    assert pdf.value.path().read_bytes().startswith(b"%PDF-")
+    anna.page.get_by_role("link", name="Report").click()
+    expect(anna.page.locator(".conclusion")).to_have_text("Malignant")
+    expect(anna.page.locator(".pictures img")).to_have_count(2)
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -44,7 +44,8 @@ def laboratories(
     """Judge ways to read cells with whole laboratories left out, and with new groups of known ones.
 
     Every way is a sum of linear votes over cells: on size, shape, texture, or the maps of a
-    backbone's beginning. Fields are judged by the mean of their cells. Intervals are over groups.
+    backbone's beginning. Fields are judged by the mean probability of their cells. Intervals are
+    over groups.
 
     \b
     Example:
@@ -77,6 +78,10 @@ def laboratories(
         for row in show.rows(found, protocol):
             table.add_row(*row)
         console.print(table)
+    table = Table(*show.DOUBT_HEAD, title="limits of review from other laboratories left out")
+    for row in show.doubt_rows(found):
+        table.add_row(*row)
+    console.print(table)
     output.parent.mkdir(parents=True, exist_ok=True)
     record.write(output, found)
     click.echo(f"{output} written")

@@ -1,6 +1,7 @@
 """Cells of several laboratories: cut out once, and judged with whole laboratories left out.
 
 ``cutting`` cuts them and keeps them on disk, ``plane`` shows a cell measured against itself,
-``features`` and ``maps`` describe it, ``protocols`` leaves laboratories or groups out, ``heads``
-and ``votes`` learn, ``scores`` judges, ``study`` puts it together, and ``show`` shows it.
+``features`` and ``maps`` describe it, ``protocols`` leaves laboratories or groups out, ``heads``,
+``votes`` and ``lymphoid`` learn, ``scores`` and ``doubt`` judge, ``study`` puts it together, and
+``show`` shows it.
 """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,9 @@ from training.cells import texture
 from training.laboratories import cutting, plane
 from training.laboratories.table import Crops
 from training.metrics.classification import Floats
+
+USUAL = (0.3, 0.8, 0.95, 0.8)
+"""About the middle of each number of the shape, so that products say something of their own."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +30,21 @@ class Described:
     """uint8 [n, side, side]."""
 
     def columns(self) -> Mapping[str, Floats]:
-        """Return what a head can be given, by name."""
-        return {"size": self.size, "shape": self.shape, "texture": self.texture}
+        """What a head can be given, by name."""
+        return {
+            "size": self.size,
+            "shape": self.shape,
+            "squares": _with_products(self.shape, USUAL),
+            "form": _with_products(self.shape[:, 1:], USUAL[1:]),
+            "texture": self.texture,
+        }
+
+
+def _with_products(values: Floats, usual: Sequence[float]) -> Floats:
+    """``values`` [n, k], and the products of any two of them less the usual."""
+    first, second = np.triu_indices(values.shape[1])
+    middle = values - np.array(usual)
+    return np.concatenate([values, middle[:, first] * middle[:, second]], axis=1)
 
 
 def describe(crops: Crops, report: Callable[[int], None] = lambda done: None) -> Described:

@@ -7,18 +7,22 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import expit, logit
 
 from training.laboratories.table import Bools, Cells
 from training.metrics import curves, intervals
 from training.metrics.classification import Floats
 
+TINY = 1e-12
+
 
 @dataclass(frozen=True)
 class Units:
-    """What is judged: fields by the mean of their cells, or single cells. n of them."""
+    """What is judged: fields and pictures of single cells, n of them."""
 
     logits: Floats
-    """[n], above 0 is malignant."""
+    """[n], above 0 is malignant: those of the mean of the cells' probabilities, which one odd cell
+    moves less than it moves a mean of logits."""
     malignant: npt.NDArray[np.int64]
     group: npt.NDArray[np.str_]
     source: npt.NDArray[np.str_]
@@ -27,13 +31,14 @@ class Units:
 
 
 def fields(cells: Cells, logits: Floats, rows: Bools) -> Units:
-    """Return every picture with a cell in ``rows`` [m]; its logit is the mean over them."""
+    """Every picture with a cell in ``rows`` [m], by the mean probability of these."""
     place, inverse, counts = np.unique(
         cells.crops.of[rows], return_inverse=True, return_counts=True
     )
     pictures = [cells.pictures[index] for index in place]
+    share = np.bincount(inverse.reshape(-1), expit(logits[rows])) / counts
     return Units(
-        np.bincount(inverse.reshape(-1), logits[rows]) / counts,
+        logit(share.clip(TINY, 1 - TINY)),
         np.array([int(bool(picture.malignant)) for picture in pictures]),
         np.array([f"{picture.source}/{picture.group}" for picture in pictures]),
         np.array([picture.source for picture in pictures]),

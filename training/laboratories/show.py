@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 HEAD = ("idea", "source", "tested", "AUROC", "balanced", "called malignant")
+DOUBT_HEAD = ("idea", "may be wrong", "left out", "without review", "wrong")
 
 
 def rows(study: Mapping[str, Any], protocol: str) -> list[Sequence[str]]:
@@ -24,6 +25,22 @@ def rows(study: Mapping[str, Any], protocol: str) -> list[Sequence[str]]:
                 )
             )
     return table
+
+
+def doubt_rows(study: Mapping[str, Any]) -> list[Sequence[str]]:
+    """Cells of the table of what goes without review, as text."""
+    return [
+        (
+            idea,
+            f"{float(level):.0%}",
+            source,
+            f"{found['without_review']} of {found['pictures']}",
+            str(found["wrong"]),
+        )
+        for idea, parts in study["evaluated"].items()
+        for level, by_source in parts["doubt"].items()
+        for source, found in by_source.items()
+    ]
 
 
 def figure(found: Mapping[str, Any] | None) -> str:

@@ -10,8 +10,8 @@ import numpy as np
 
 from training import record
 from training.data import provenance
-from training.laboratories import protocols, scores, votes
-from training.laboratories.table import Cells
+from training.laboratories import doubt, protocols, scores, votes
+from training.laboratories.table import Bools, Cells
 from training.metrics.classification import Floats
 
 TOGETHER = "outside"
@@ -20,6 +20,8 @@ TOGETHER = "outside"
 
 def run(cells: Cells, descriptions: Mapping[str, Floats]) -> dict[str, Any]:
     """Return the scores by idea, protocol and source, with the record of what was learned from.
+
+    Under "doubt" stands, by the level of ``doubt.LEVELS``, what goes without review.
 
     Args:
         descriptions: features [n, k] of the cells by name, see ``votes.IDEAS``.
@@ -33,8 +35,8 @@ def run(cells: Cells, descriptions: Mapping[str, Floats]) -> dict[str, Any]:
         learned_from=learned_from(cells),
         evaluated={
             title: {
-                protocol: _scored(cells, protocol, logits[title][protocol])
-                for protocol in protocols.PROTOCOLS
+                **{name: _scored(cells, name, logits[title][name]) for name in protocols.PROTOCOLS},
+                "doubt": _doubted(cells, logits[title]["laboratories"]),
             }
             for title in ideas
         },
@@ -55,11 +57,8 @@ def answered(cells: Cells, descriptions: Mapping[str, Floats]) -> dict[str, dict
     }
     for protocol in protocols.PROTOCOLS:
         for fold in protocols.folds(cells, protocol):
-            said = {
-                name: votes.vote(cells, features, fold) for name, features in descriptions.items()
-            }
-            for title, idea in ideas.items():
-                found[title][protocol][fold.test] = votes.combined(said, idea)[fold.test]
+            for title, logits in votes.answers(cells, descriptions, fold, ideas).items():
+                found[title][protocol][fold.test] = logits[fold.test]
     return found
 
 
@@ -95,3 +94,17 @@ def _scored(cells: Cells, protocol: str, logits: Floats) -> dict[str, Any]:
         for name, here in rows.items()
         if here.any()
     }
+
+
+def _doubted(cells: Cells, logits: Floats) -> dict[str, Any]:
+    """Limits by laboratories left out, on others that are left out."""
+
+    def units(rows: Bools) -> scores.Units:
+        return scores.fields(cells, logits, rows & ~np.isnan(logits))
+
+    learned = ~cells.evaluate_only
+    names = np.unique(cells.laboratory[learned & ~np.isnan(logits)])
+    known = {str(name): units(learned & (cells.laboratory == name)) for name in names}
+    outside = np.unique(cells.source[cells.evaluate_only])
+    unseen = {str(name): units(cells.source == name) for name in outside}
+    return {f"{level:g}": doubt.study(known, unseen, level) for level in doubt.LEVELS}

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import expit, logit
 
-from training.laboratories import heads
+from training.laboratories import heads, lymphoid
 from training.laboratories.protocols import Fold
 from training.laboratories.table import Bools, Cells
 from training.metrics.classification import Floats
 
+TINY = 1e-12
 RIDGE = 0.1
 MAX_GROUP = 400
 """More cells of one slide or subject say little more, since groups count alike."""
@@ -28,13 +30,25 @@ class Idea:
 
     votes: Mapping[str, float]
     """Weight of each description."""
+    lymphoid: bool = False
+    """Whether votes learn from lymphoid cells alone, and the probability of malignant is that of
+    the votes times that of being lymphoid (``lymphoid.probability``)."""
+
+    @property
+    def needs(self) -> set[str]:
+        """Names of all descriptions."""
+        return {*self.votes, *({lymphoid.DESCRIPTION} if self.lymphoid else ())}
 
 
 IDEAS: Mapping[str, Idea] = {
     "size": Idea({"size": 1}),
     "size and shape": Idea({"shape": 1}),
+    "size and shape with their squares": Idea({"squares": 1}),
+    "size and shape, if lymphoid": Idea({"shape": 1}, lymphoid=True),
     "texture": Idea({"texture": 1}),
     "size and shape, texture": Idea({"shape": 1, "texture": 1}),
+    "size and shape with their squares, texture": Idea({"squares": 1, "texture": 1}),
+    "size and shape, texture, if lymphoid": Idea({"shape": 1, "texture": 1}, lymphoid=True),
     "MobileNet's maps": Idea({"mobilenet": 1}),
     "InceptionV3's maps": Idea({"inception_v3": 1}),
     "Xception's maps": Idea({"xception": 1}),
@@ -55,12 +69,20 @@ def teachers(cells: Cells, train: Bools, seed: int = 0) -> npt.NDArray[np.int64]
     return np.sort(np.concatenate(kept))
 
 
-def vote(cells: Cells, features: Floats, fold: Fold) -> Floats:
-    """Return the logits [n] of all cells by a head fitted to the fold's training cells.
+def vote(cells: Cells, features: Floats, fold: Fold, *, only_lymphoid: bool = False) -> Floats:
+    """Logits [n] of all cells by a head fitted to the fold's training cells.
 
     Their variance over the training cells is 1.
+
+    Args:
+        only_lymphoid: cells that are known to be something else do not teach, unless no healthy
+            cell would be left.
     """
     rows = teachers(cells, fold.train)
+    if only_lymphoid:
+        known_other = ~cells.allowed[:, :2].any(axis=1)
+        kept = teachers(cells, fold.train & ~known_other)
+        rows = kept if len(np.unique(cells.malignant[kept])) > 1 else rows
     weight = heads.weights(cells, rows)
     known = features[rows].astype(np.float64)
     standard = heads.Standard(known, weight)
@@ -75,12 +97,27 @@ def vote(cells: Cells, features: Floats, fold: Fold) -> Floats:
     return np.asarray(found / spread, np.float64)
 
 
-def combined(votes: Mapping[str, Floats], idea: Idea) -> Floats:
-    """Return the weighed sum [n] of an idea's votes."""
-    parts = [weight * votes[name] for name, weight in idea.votes.items()]
-    return np.asarray(np.sum(parts, axis=0), np.float64)
+def answers(
+    cells: Cells, descriptions: Mapping[str, Floats], fold: Fold, ideas: Mapping[str, Idea]
+) -> dict[str, Floats]:
+    """Logits [n] of all cells by idea, from heads fitted to the fold's training cells."""
+    said: dict[tuple[str, bool], Floats] = {}
+    found = {}
+    for title, idea in ideas.items():
+        for name in idea.votes:
+            if (name, idea.lymphoid) not in said:
+                said[name, idea.lymphoid] = vote(
+                    cells, descriptions[name], fold, only_lymphoid=idea.lymphoid
+                )
+        parts = [weight * said[name, idea.lymphoid] for name, weight in idea.votes.items()]
+        total = np.asarray(np.sum(parts, axis=0), np.float64)
+        if idea.lymphoid:
+            share = lymphoid.probability(cells, descriptions[lymphoid.DESCRIPTION], fold)
+            total = logit((expit(total) * share).clip(TINY, 1 - TINY))
+        found[title] = total
+    return found
 
 
 def possible(names: Sequence[str]) -> dict[str, Idea]:
-    """Return the ideas whose descriptions are all there."""
-    return {title: idea for title, idea in IDEAS.items() if set(idea.votes) <= set(names)}
+    """The ideas whose descriptions are all there."""
+    return {title: idea for title, idea in IDEAS.items() if idea.needs <= set(names)}

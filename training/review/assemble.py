@@ -49,6 +49,8 @@ def policy(
         "leukocytes": quality_limits.leukocytes(both),
         "quality": quality_limits.quality(both),
     }
+    if limits := quality_limits.scale(both):
+        fitted["scale"] = limits
     known_appearance = served.majority.Policy.from_dict(fitted).appearance
     fitted["ood"]["look"]["quantiles"] = _quantiles(
         [served.majority.distance(each, known_appearance) for each in val.quality]

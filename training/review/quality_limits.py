@@ -23,6 +23,9 @@ EDGE_MARGIN = 0.9
 NUCLEI_MARGIN = 1 / 3
 """Nuclei may be rarer, or less purple, than at that quantile by this factor."""
 
+SIZE_MARGIN = 0.1
+"""Red cells may be this much smaller or larger than at that quantile of either end."""
+
 Limits = dict[str, dict[str, float]]
 
 
@@ -59,6 +62,21 @@ def leukocytes(known: npt.NDArray[np.float32]) -> Limits:
     return {
         name: {"min": round(NUCLEI_MARGIN * _rare(known, name), 5)}
         for name in ("nuclei_share", "nuclei_purple")
+    }
+
+
+def scale(known: npt.NDArray[np.float32]) -> Limits:
+    """How large red cells may be: as those of nearly all known fields, with a margin."""
+    sizes = known[:, QUALITY_FIELDS.index("red_cell_size")].astype(np.float64)
+    sizes = sizes[sizes > 0]
+    if not len(sizes):
+        return {}
+    low, high = np.quantile(sizes, [RARE, 1 - RARE])
+    return {
+        "red_cell_size": {
+            "min": round(float(low) * (1 - SIZE_MARGIN), 2),
+            "max": round(float(high) * (1 + SIZE_MARGIN), 2),
+        }
     }
 
 

@@ -50,12 +50,12 @@ class Case:
 
     @property
     def benign_fields(self) -> int:
-        """The number of fields that are called benign."""
+        """Fields that are labelled benign."""
         return self.subtypes[Subtype.BENIGN]
 
     @property
     def malignant_fields(self) -> int:
-        """The number of fields that are called malignant."""
+        """Fields that are labelled malignant."""
         return self.fields - self.benign_fields
 
     def as_json(self) -> dict[str, Any]:

@@ -26,7 +26,8 @@ class CaseBy:
     be and neither for a ``/``. So of ``slides/P12/S1_003.png`` the pattern ``{case}/*`` takes
     ``P12`` and ``{case}_*`` takes ``S1``.
 
-    Raises ConfigurationError for a pattern without ``{case}``, or with two of them.
+    Raises:
+        ConfigurationError: a pattern has no ``{case}``, or two of them.
     """
 
     how: str = FOLDER

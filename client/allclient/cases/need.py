@@ -30,7 +30,7 @@ class Neediest:
         self._number = 0
 
     def add(self, row: Row) -> None:
-        """Take in a row."""
+        """Take in a row of a field that was read."""
         self._number -= 1  # no two are alike, so that rows are never compared
         entry = (need_of(row), self._number, row)
         if len(self._heap) < self._size:

@@ -16,7 +16,9 @@ from allclient.result import Outcome
 
 
 def summarize(outcomes: Iterable[Outcome], *, name: str = ALL) -> Case:
-    """Sum up all outcomes as one case. Leukocytes are counted if ``cells=True`` asked for them.
+    """Return all outcomes as one case.
+
+    Leukocytes are counted where ``cells=True`` asked for them.
 
     >>> case = allclient.summarize(client.classify_many(paths, cells=True))
     >>> print(case.label.value, case.malignant_share, case.look_first)
@@ -41,7 +43,7 @@ class Cases:
         return name
 
     def cases(self) -> list[Case]:
-        """Return the cases, in order of their first field."""
+        """Return the cases as they are by now."""
         return [count.case(name) for name, count in self._counts.items()]
 
 

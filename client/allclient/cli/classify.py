@@ -139,8 +139,8 @@ Every answer needs a reading by a pathologist; this is not a medical device.
     type=AnyPath(),
     callback=_path,
     metavar="FILE",
-    help="Write a page of the run: cases, fields with cells and heat map, cells by class. One HTML "
-    "file with everything in it.",
+    help="Write a page of the run: cases, fields with cells and heat map, cells by class. "
+    "FILE.html has everything in it.",
 )
 @server_option
 @click.option(

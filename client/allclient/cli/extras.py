@@ -35,16 +35,20 @@ class Done(Protocol):
 
     @property
     def resumed(self) -> int:
-        """How many files an earlier run finished."""
+        """How many there are."""
+        ...
 
     def is_done(self, file: str) -> bool:
-        """Return whether an earlier run finished the file."""
+        """Whether the file is one of them."""
+        ...
 
 
 class Extras:
     """Takes outcomes one at a time. What is made of all of them waits in a file, not in memory.
 
-    Raises ConfigurationError and OutputError where a file or folder cannot be as it is asked for.
+    Raises:
+        ConfigurationError: a file or folder cannot be as it is asked for.
+        OutputError: it cannot be written.
     """
 
     def __init__(
@@ -124,7 +128,7 @@ class Extras:
         return kept
 
     def cases(self) -> list[Case]:
-        """Return the cases so far."""
+        """Return the cases as they are by now."""
         return [] if self._cases is None else self._cases.cases()
 
     def table(self) -> str | None:

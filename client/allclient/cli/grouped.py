@@ -19,7 +19,7 @@ class GroupedCommand(click.Command):
         self.groups = groups
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the options under their titles."""
+        """Write the options of each group under its title."""
         titles = {name: title for title, names in self.groups.items() for name in names}
         records: dict[str, list[tuple[str, str]]] = {title: [] for title in self.groups}
         records["Options"] = []

@@ -28,16 +28,20 @@ class Output(Protocol):
     """A place where rows go."""
 
     def is_done(self, file: str) -> bool:
-        """Return whether an earlier run classified the file."""
+        """Whether an earlier run has classified the file."""
+        ...
 
     def write(self, row: Row) -> None:
-        """Write one row."""
+        """Write a row."""
+        ...
 
     def finish(self) -> None:
-        """Make the output complete."""
+        """Make what was written permanent."""
+        ...
 
     def abandon(self) -> str | None:
-        """Keep what there is; return where it is, or None."""
+        """Keep what there is for a later run; return where, None where there is nothing."""
+        ...
 
 
 def format_name(form: str | None, output: Path | None) -> str:

@@ -132,6 +132,53 @@ def check(ctx: click.Context, config: Path) -> None:
         ctx.exit(codes.SOME_FAILED)
 
 
+@pacs.command(
+    short_help="Sign a report: accepted, corrected or rejected.",
+    epilog="""\b
+Examples:
+  allclient pacs sign pacs.toml 3f2a accepted --by Doe^Jane --organization Lab
+  allclient pacs sign pacs.toml 3f2a corrected --label benign --by Doe^Jane \\
+      --organization Lab --comment "hematogones"
+
+allclient pacs queue list --all names the reports. The signed report is a new,
+VERIFIED one that names the unsigned one as its predecessor; both are kept. A
+gateway that runs sends it.
+""",
+)
+@_CONFIG
+@click.argument("report")
+@click.argument("assessment", type=click.Choice(["accepted", "corrected", "rejected"]))
+@click.option("--by", required=True, metavar="NAME", help="Who signs, as DICOM writes names.")
+@click.option("--organization", required=True, metavar="NAME", help="For whom.")
+@click.option(
+    "--label",
+    type=click.Choice(["benign", "malignant"]),
+    help="What the case is, where it is corrected.",
+)
+@click.option("--comment", default="", metavar="TEXT", help="Goes into the signed report.")
+def sign(
+    config: Path,
+    report: str,
+    assessment: str,
+    by: str,
+    organization: str,
+    label: str | None,
+    comment: str,
+) -> None:
+    """Sign the report whose key begins with REPORT, as the person who has read its images."""
+    with _queue(config) as inbox:
+        from allclient.contract import Label
+        from allclient.pacs import config as configuration
+        from allclient.pacs.signing import Signature
+        from allclient.pacs.signing import sign as put
+
+        signature = Signature(
+            assessment, by, organization, None if label is None else Label(label), comment
+        )
+        uid = put(configuration.load(config), inbox, report, signature)
+    click.echo(f"signed: {uid}")
+
+
 @pacs.group(
     short_help="See what is queued, and try dead letters again.",
     epilog="""\b

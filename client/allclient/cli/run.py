@@ -67,7 +67,7 @@ class Options:
 
     @property
     def wanted(self) -> Wanted:
-        """What was asked for beside the rows."""
+        """What is asked for beside rows."""
         return Wanted(self.cells, self.annotate, self.case_by, self.cases, self.report)
 
     def connection(self) -> ConnectionOptions:

@@ -16,6 +16,7 @@ from allclient.cli.stored import open_store, store_options
 Examples:
   allclient store check
   allclient store invite --role admin
+  allclient store backup /backups/smears
 
 {codes.OTHERS}
 """,
@@ -52,11 +53,11 @@ def check(
 ) -> None:
     """Check the audit log's chain, and the verifications against it; say where it breaks."""
     opened = open_store(data, database, files)
-    from allclient.store import audit, verifications
+    from allclient.store import audit, integrity
 
     known = audit.Head.parse(head) if head else None
     with opened.read() as session:
-        broken = audit.check(session, known) or verifications.check(session)
+        broken = integrity.check(session, known)
         end = audit.head(session)
     opened.close()
     if broken is not None:
@@ -85,3 +86,87 @@ def invite(data: Path | None, database: str | None, files: str | None, role: str
         token = users.invite(session, SYSTEM, Role(role))
     opened.close()
     click.echo(f"{url.rstrip('/')}/welcome/{token}")
+
+
+_FOLDER = click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+
+
+@store.command(
+    short_help="Write everything in the store into a folder.",
+    epilog=f"""\b
+Examples:
+  allclient store backup /backups/smears
+  allclient store restore /backups/smears --data new-data
+
+The folder may hold an older backup; only new images are copied then. It holds
+everything but sessions and tokens: keep it as safe as the store itself.
+{codes.OTHERS}
+""",
+)
+@_FOLDER
+@store_options
+def backup(folder: Path, data: Path | None, database: str | None, files: str | None) -> None:
+    """Write the tables and images of the store into FOLDER, also while the page runs."""
+    opened = open_store(data, database, files)
+    from allclient.store import backup as backups
+
+    count = backups.write(opened, folder)
+    opened.close()
+    click.echo(f"{folder} holds all tables and {count} images")
+
+
+@store.command(
+    short_help="Fill an empty store from a backup.",
+    epilog=f"""\b
+Examples:
+  allclient store restore /backups/smears --data new-data
+  allclient store restore /backups/smears --database postgresql://web@db/cases
+
+The new store may be of another kind: from SQLite to PostgreSQL and back.
+{codes.OTHERS}
+""",
+)
+@_FOLDER
+@store_options
+def restore(folder: Path, data: Path | None, database: str | None, files: str | None) -> None:
+    """Fill an empty store from the backup in FOLDER, and check that all of it holds."""
+    opened = open_store(data, database, files)
+    from allclient.store import backup as backups
+
+    count = backups.restore(opened, folder)
+    opened.close()
+    click.echo(f"restored all tables and {count} images; the audit log holds")
+
+
+@store.command(
+    short_help="Delete the cases that are older than they may be.",
+    epilog=f"""\b
+Examples:
+  allclient store retain --days 3650
+  allclient store retain --days 3650 --delete
+
+Run it each night, as from cron. The audit log keeps that a case was deleted,
+and no name.
+{codes.OTHERS}
+""",
+)
+@store_options
+@click.option(
+    "--days",
+    type=click.IntRange(1, 36500),
+    required=True,
+    help="How many days a case is kept after it was made.",
+)
+@click.option("--delete", is_flag=True, help="Delete them; without it they are only counted.")
+def retain(
+    data: Path | None, database: str | None, files: str | None, days: int, delete: bool
+) -> None:
+    """Count the cases made more than so many days ago, or delete them with all that is in them."""
+    opened = open_store(data, database, files)
+    from allclient.store import SYSTEM, retention
+
+    if delete:
+        click.echo(f"deleted {retention.apply(opened, SYSTEM, days)} cases")
+    else:
+        click.echo(f"{len(retention.older(opened, days))} cases are older; --delete deletes them")
+    opened.close()

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import click
 
 from allclient.cases import CaseBy
 from allclient.errors import ConfigurationError
 from allclient.report import SUFFIXES
+
+_PAGES: Final = (".html", ".htm")
 
 
 def form_of(path: Path) -> str:
@@ -75,7 +78,12 @@ class Wanted:
         )
 
     def check(self) -> None:
-        """Check the options; raise UsageError, or ConfigurationError without the extra."""
+        """Check what can be told before the run.
+
+        Raises:
+            UsageError: an option cannot be as it is given.
+            ConfigurationError: the extra ``report`` is missing.
+        """
         folder = self.cells_folder
         named = str(self.cells).endswith(("/", os.sep)) or (folder is not None and folder.is_dir())
         if folder is not None and folder.suffix and not named:
@@ -85,6 +93,8 @@ class Wanted:
             )
         if self.cases is not None and not form_of(self.cases):
             raise click.UsageError(f"--cases {self.cases}: the name ends in .csv or .jsonl")
+        if self.report is not None and self.report.suffix.lower() not in _PAGES:
+            raise click.UsageError(f"--report {self.report}: the name ends in .html")
         if self.case_by is not None:
             try:
                 CaseBy(self.case_by)

@@ -88,3 +88,11 @@ FIELDS_READ: Final = _private("FIELDS_READ", "Fields read")
 FIELDS_MALIGNANT: Final = _private("FIELDS_MALIGNANT", "Fields called malignant")
 FIELDS_TO_REVIEW: Final = _private("FIELDS_TO_REVIEW", "Fields with a review reason")
 FIELDS_NOT_READ: Final = _private("FIELDS_NOT_READ", "Pictures received and not read")
+
+ASSESSMENT: Final = _private("ASSESSMENT", "Assessment by a person")
+ASSESSMENTS: Final = {
+    "accepted": _private("ACCEPTED", "Accepted"),
+    "corrected": _private("CORRECTED", "Corrected"),
+    "rejected": _private("REJECTED", "Rejected"),
+}
+CORRECTED_LABEL: Final = _private("CORRECTED_LABEL", "Label of the case by a person")

@@ -50,7 +50,11 @@ def entry_of(outcome: Outcome) -> Entry:
 
 
 def read_entry(line: bytes) -> Entry:
-    """Return the entry of a line. Raises ValueError if it is none."""
+    """Return the entry of a line.
+
+    Raises:
+        ValueError: the line holds none.
+    """
     import numpy as np
 
     values = json.loads(line)

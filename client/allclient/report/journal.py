@@ -15,10 +15,12 @@ from allclient.report.rowfile import RowFile, opening, writing
 
 
 class Journal:
-    """A file of entries. Raises OutputError, here and later, when it cannot be written.
+    """A file of entries.
 
-    Raises ConfigurationError where an earlier run left one and neither ``overwrite`` nor
-    ``resume`` says what to do with it.
+    Raises:
+        OutputError: it cannot be written, now or later.
+        ConfigurationError: an earlier run left one, and neither ``overwrite`` nor ``resume`` says
+            what to do with it.
     """
 
     def __init__(
@@ -41,7 +43,7 @@ class Journal:
             self._file.seek(path.stat().st_size)
 
     def append(self, entry: Entry) -> None:
-        """Add one entry."""
+        """Write an entry at the end."""
         if not self._written and not self.resumed:
             self._file.truncate(0)  # what an earlier run left goes with the first entry
             self._file.seek(0)
@@ -49,7 +51,11 @@ class Journal:
         self._file.write(entry.line())
 
     def entries(self) -> Iterator[Entry]:
-        """Yield every entry, in order. Raises OutputError if the file cannot be read back."""
+        """Yield every entry, in order.
+
+        Raises:
+            OutputError: the file cannot be read back.
+        """
         if not self._written and not self.resumed:
             return
         with writing(repr(str(self.path))), self.path.open("rb") as file:
@@ -66,7 +72,7 @@ class Journal:
         return None
 
     def remove(self) -> None:
-        """Close and remove the file."""
+        """Delete the file; a second call does nothing."""
         self._file.close()
         with contextlib.suppress(OSError):
             self.path.unlink(missing_ok=True)

@@ -14,7 +14,9 @@ from allclient.report.rowfile import RowFile, opening, writing
 def whole_file(path: Path) -> Iterator[RowFile]:
     """Open a file beside ``path`` that replaces it if all goes well, and goes if not.
 
-    Raises OutputError where it cannot be written, ConfigurationError where no file can be so named.
+    Raises:
+        OutputError: it cannot be written.
+        ConfigurationError: no file can have this name.
     """
     new = path.with_name(path.name + ".new")
     with opening(path):
@@ -34,7 +36,11 @@ def whole_file(path: Path) -> Iterator[RowFile]:
 def check_target(path: Path, *, replace: bool) -> Path:
     """Return the path without links, of a file that may be written.
 
-    Raises ConfigurationError where it exists or is a folder, OutputError where nobody can tell.
+    With ``replace`` the file may exist.
+
+    Raises:
+        ConfigurationError: it exists, or is a folder, or is in none.
+        OutputError: nobody can tell.
     """
     with opening(path):
         resolved = path.resolve()

@@ -55,9 +55,17 @@ def get(session: Session, case_id: int) -> Case:
     return case
 
 
+def get_open(session: Session, case_id: int) -> Case:
+    """A case that may change. Raises RefusedError where it is signed."""
+    case = get(session, case_id)
+    if case.signed:
+        raise RefusedError("this case is signed; open it again to change anything in it")
+    return case
+
+
 def rename(session: Session, actor: Actor, case_id: int, name: str) -> Case:
     """Give a case another name."""
-    case = get(session, case_id)
+    case = get_open(session, case_id)
     case.name = _checked(name)
     audit.append(session, actor, "case.renamed", f"case:{case.id}")
     return case
@@ -94,22 +102,17 @@ def counts(session: Session, case_ids: Sequence[int]) -> dict[int, Count]:
     return {case_id: found.get(case_id, Count()) for case_id in case_ids}
 
 
-def delete(store: Store, actor: Actor, case_id: int) -> list[str]:
-    """Delete a case with its fields and answers, and files that no other case shows.
-
-    Return the digests of these files.
-
-    The digests of these files.
-    """
+def delete(store: Store, actor: Actor, case_id: int) -> None:
+    """Delete a case with its fields and answers, and the files that no other case shows."""
     with store.write() as session:
         case = get(session, case_id)
         held = session.scalar(select(func.count()).where(Field.case_id == case_id))
         session.delete(case)
         audit.append(session, actor, "case.deleted", f"case:{case_id}", {"fields": held})
-    return remove_unused(store)
+    remove_unused(store)
 
 
-def remove_unused(store: Store) -> list[str]:
+def remove_unused(store: Store) -> None:
     """Delete the files that no field shows any more. What a crash leaves, the next call takes."""
     with store.write() as session:
         shown = select(Field.id).where(Field.digest == File.digest).exists()
@@ -117,7 +120,7 @@ def remove_unused(store: Store) -> list[str]:
         for file in unused:
             session.delete(file)
             store.files.delete(file.digest)
-    return [file.digest for file in unused]
+            store.forget_views(file.digest)
 
 
 def _count(condition: ColumnElement[bool]) -> ColumnElement[int]:

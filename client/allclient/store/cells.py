@@ -9,9 +9,10 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 
 from allclient.contract import Subtype
 from allclient.errors import ConflictError, NotFoundError
-from allclient.store import audit
+from allclient.store import audit, cases
 from allclient.store.actor import Actor
-from allclient.store.schema import Cell, Correction, now
+from allclient.store.audit import Break
+from allclient.store.schema import Cell, Correction, Entry, now
 
 _ACTION = "cell.corrected"
 
@@ -65,6 +66,7 @@ def correct(session: Session, actor: Actor, cell_id: int, *, seen: int, subtype:
     Raises ConflictError where somebody else corrected it in the meantime.
     """
     cell = get(session, cell_id)
+    cases.get_open(session, cell.case_id)
     if cell.version != seen:
         last = cell.corrections[-1].user_name if cell.corrections else "somebody"
         raise ConflictError(
@@ -91,3 +93,21 @@ def correct(session: Session, actor: Actor, cell_id: int, *, seen: int, subtype:
         {"correction": correction.id, "subtype": subtype.value},
     )
     return cell
+
+
+def check(session: Session) -> Break | None:
+    """The first correction that is not the one in the audit log, as it was changed by hand."""
+    logged = {
+        entry.details.get("correction"): entry
+        for entry in session.scalars(select(Entry).where(Entry.action == _ACTION))
+    }
+    for row in session.scalars(select(Correction).order_by(Correction.id)):
+        entry = logged.get(row.id)
+        if entry is None:
+            return Break(0, f"has no entry for the correction {row.id} of cell {row.cell_id}")
+        facts = (entry.details.get("subtype"), entry.actor, entry.subject)
+        if facts != (row.subtype, row.user_name, f"cell:{row.cell_id}"):
+            return Break(
+                entry.number, f"says otherwise than the correction {row.id}, which was changed"
+            )
+    return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from allclient.errors import AllclientError, NotFoundError, RefusedError
@@ -13,7 +13,7 @@ from allclient.result import Result
 from allclient.store import answers, audit, cases, urgency
 from allclient.store.actor import SYSTEM, Actor
 from allclient.store.files import Incoming
-from allclient.store.schema import Field, File
+from allclient.store.schema import Field, File, Verification
 from allclient.store.store import Store
 from allclient.store.words import FieldState
 
@@ -29,7 +29,7 @@ def accept(
     """
     store.files.keep(incoming)
     with store.write() as session:
-        cases.get(session, case_id)
+        cases.get_open(session, case_id)
         present = session.scalar(
             select(Field).where(Field.case_id == case_id, Field.digest == incoming.digest)
         )
@@ -81,16 +81,33 @@ def get(session: Session, field_id: int) -> Field:
     return field
 
 
-def by_need(session: Session, case_id: int, *, limit: int, offset: int = 0) -> Sequence[Field]:
-    """Return the fields of a case: those not verified first, of these the most urgent first."""
+def by_need(
+    session: Session, case_id: int, *, limit: int, offset: int = 0, reader: int | None = None
+) -> Sequence[Field]:
+    """The fields of a case: those not verified first, and of these the most urgent first.
+
+    With ``reader``, the id of a person, those that this person has not verified come first.
+    """
+    done: ColumnElement[bool] = Field.verdict != ""
+    if reader is not None:
+        done = (
+            select(Verification.id)
+            .where(Verification.field_id == Field.id, Verification.user_id == reader)
+            .exists()
+        )
     return session.scalars(
         select(Field)
         .where(Field.case_id == case_id)
-        .order_by(Field.verdict != "", Field.urgency.desc(), Field.id)
+        .order_by(done, Field.urgency.desc(), Field.id)
         .limit(limit)
         .offset(offset)
         .options(joinedload(Field.answer))
     ).all()
+
+
+def count(session: Session, case_id: int) -> int:
+    """Return how many fields a case has."""
+    return session.scalar(select(func.count(Field.id)).where(Field.case_id == case_id)) or 0
 
 
 def waiting(session: Session, *, limit: int, but: Collection[int] = ()) -> Sequence[Field]:
@@ -145,6 +162,7 @@ def record_failure(store: Store, field_id: int, error: AllclientError) -> bool:
 def try_again(session: Session, actor: Actor, field_id: int) -> Field:
     """Let a field that failed wait for the backbones once more."""
     field = get(session, field_id)
+    cases.get_open(session, field.case_id)
     if field.state != FieldState.FAILED.value:
         raise RefusedError("only a field that failed is read again")
     field.state = FieldState.WAITING.value

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
@@ -100,6 +101,8 @@ class Case(Base):
     __table_args__ = _NEVER_REUSED
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str]
+    signed: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Nothing in a signed case changes until it is opened again."""
     created_at: Mapped[datetime] = mapped_column(default=now)
     created_by: Mapped[str]
 
@@ -237,6 +240,22 @@ class Verification(Base):
     comment: Mapped[str] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(default=now)
     field: Mapped[Field] = relationship(back_populates="verifications")
+
+
+class Signature(Base):
+    """What one person concluded of a case, with the report as it was then. Never changed."""
+
+    __tablename__ = "signatures"
+    __table_args__ = _NEVER_REUSED
+    id: Mapped[int] = mapped_column(primary_key=True)
+    case_id: Mapped[int] = mapped_column(ForeignKey("cases.id", ondelete="CASCADE"), index=True)
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    user_name: Mapped[str]
+    conclusion: Mapped[str]
+    comment: Mapped[str] = mapped_column(Text)
+    report: Mapped[str] = mapped_column(Text)
+    """One HTML file with everything in it; its SHA-256 stands in the audit log."""
+    created_at: Mapped[datetime] = mapped_column(default=now)
 
 
 class Entry(Base):

@@ -30,6 +30,7 @@ class Store:
         self, folder: Path, database_url: str | None = None, files_url: str | None = None
     ) -> None:
         self.folder = folder
+        self.views = folder / "views"
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             if not os.access(folder, os.W_OK):
@@ -58,6 +59,11 @@ class Store:
         """Open a session whose changes all happen at its end, or none. Writers take turns."""
         with Session(self._writing, expire_on_commit=False) as session, session.begin():
             yield session
+
+    def forget_views(self, digest: str) -> None:
+        """Remove the pictures for the screen that were made of a file."""
+        for path in self.views.glob(f"{digest}*"):
+            path.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Close the database."""

@@ -12,7 +12,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from allclient.errors import NotFoundError, RefusedError
-from allclient.store import audit, tokens
+from allclient.store import audit, texts, tokens
 from allclient.store.actor import Actor
 from allclient.store.schema import Secret, User
 from allclient.store.words import Purpose, Role
@@ -22,6 +22,7 @@ MAX_PASSWORD: Final = 200
 MAX_NAME: Final = 80
 
 INVITATION_LASTS: Final = timedelta(days=3)
+TOKEN_LASTS: Final = timedelta(days=365)
 
 _HASHER: Final = PasswordHasher()
 _NOBODYS: Final = _HASHER.hash("nobody's password")
@@ -39,8 +40,8 @@ def everybody(session: Session) -> Sequence[User]:
 
 
 def find(session: Session, name: str) -> User | None:
-    """Return a person by name; capital letters do not matter."""
-    return session.scalar(select(User).where(func.lower(User.name) == name.strip().lower()))
+    """A person by name; capital letters do not matter."""
+    return session.scalar(select(User).where(func.lower(User.name) == texts.clean(name).lower()))
 
 
 def hash_password(password: str) -> str:
@@ -90,6 +91,25 @@ def accept(session: Session, token: str, name: str, password_hash: str) -> User:
     role = Role(secret.role)
     session.delete(secret)
     return add(session, Actor(name.strip()), name, password_hash, role)
+
+
+def make_token(session: Session, actor: Actor, user_id: int, name: str) -> str:
+    """A personal token for a program of this person, which may do what the person may."""
+    name = name.strip()
+    if not name or len(name) > MAX_NAME or not name.isprintable():
+        raise RefusedError(f"the name of a token has 1 to {MAX_NAME} printable characters")
+    token, secret = tokens.make(session, Purpose.API, user_id, lasts=TOKEN_LASTS, name=name)
+    audit.append(session, actor, "token.made", f"secret:{secret.id}", {"user": user_id})
+    return token
+
+
+def withdraw_token(session: Session, actor: Actor, user_id: int, secret_id: int) -> None:
+    """A token of this person is no longer good. Raises NotFoundError for anybody else's."""
+    secret = session.get(Secret, secret_id)
+    if secret is None or secret.user_id != user_id or secret.purpose != Purpose.API.value:
+        raise NotFoundError("you have no such token")
+    session.delete(secret)
+    audit.append(session, actor, "token.withdrawn", f"secret:{secret_id}", {"user": user_id})
 
 
 def check_password(user: User | None, password: str) -> bool:

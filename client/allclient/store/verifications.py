@@ -9,13 +9,12 @@ from sqlalchemy.orm import Session
 
 from allclient.contract import Subtype
 from allclient.errors import ConflictError, RefusedError
-from allclient.store import audit, fields
+from allclient.store import audit, cases, fields, texts
 from allclient.store.actor import Actor
 from allclient.store.audit import Break
 from allclient.store.schema import Entry, Field, Verification, now
 from allclient.store.words import FieldState, Verdict
 
-MAX_COMMENT = 4000
 _ACTION = "field.verified"
 
 
@@ -35,18 +34,16 @@ def verify(
     ConflictError where somebody else changed the field in the meantime: nothing is recorded then.
     """
     field = fields.get(session, field_id)
+    cases.get_open(session, field.case_id)
     if field.version != seen:
         raise ConflictError(_conflict(field))
-    comment = comment.strip()
-    if len(comment) > MAX_COMMENT:
-        raise RefusedError(f"a comment has at most {MAX_COMMENT} characters")
     verification = Verification(
         field=field,
         user_id=actor.user_id,
         user_name=actor.name,
         verdict=verdict.value,
         subtype=_subtype(field, verdict, subtype),
-        comment=comment,
+        comment=texts.comment(comment),
         created_at=now(),
     )
     session.add(verification)

@@ -28,6 +28,14 @@ class Verdict(str, Enum):
     UNUSABLE = "unusable"
 
 
+class Conclusion(str, Enum):
+    """What a person who signs a case concludes."""
+
+    BENIGN = "benign"
+    MALIGNANT = "malignant"
+    INCONCLUSIVE = "inconclusive"
+
+
 class Purpose(str, Enum):
     """What a secret is good for; the store keeps only its hash."""
 

@@ -19,7 +19,8 @@ _PROBABILITIES: Final = [_COLUMNS[f"probability_{subtype.value}"] for subtype in
 def cells_of(rows: npt.NDArray[np.float32]) -> tuple[Cell, ...]:
     """Return each row that is a cell; rows of zeros fill up a batch and are left out.
 
-    Raises ProtocolError where a row leaves the field or its probabilities do not sum to 1.
+    Raises:
+        ProtocolError: a row leaves the field, or its probabilities do not sum to 1.
     """
     kept = rows[rows[:, _COLUMNS["width"]] > 0].astype(np.float64)
     if kept.size and (kept.min() < 0 or kept.max() > 1 + _TOLERANCE):

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from allclient.contract import ENSEMBLE, MAX_IMAGE_BYTES
+from allclient.contract import ENSEMBLE, MAX_MESSAGE_BYTES
 from allclient.errors import ConfigurationError
 
 DEFAULT_PORT = 8001
@@ -21,7 +21,6 @@ _MAX_WAIT = 1e9
 
 _HEADER_NAME = re.compile(r"[0-9a-z_.-]+(?<!-bin)")
 
-_MESSAGE_OVERHEAD = 1024 * 1024
 _MAX_ANSWER_BYTES = 16 * 1024 * 1024
 
 
@@ -229,7 +228,7 @@ class Connection:
 
     def _channel_args(self) -> list[tuple[str, int]]:
         arguments = [
-            ("grpc.max_send_message_length", MAX_IMAGE_BYTES + _MESSAGE_OVERHEAD),
+            ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
             ("grpc.max_receive_message_length", _MAX_ANSWER_BYTES),
             # A connection that a firewall forgot is noticed while work is in flight, and only
             # then: Triton closes on clients that ping more often than every 5 minutes idle.

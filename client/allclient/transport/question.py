@@ -16,7 +16,8 @@ from allclient.errors import ConfigurationError
 class Question:
     """A question; ``cells`` asks for leukocytes, ``um_per_pixel`` is a pixel's size, if known.
 
-    Raises ConfigurationError where that size is no positive number.
+    Raises:
+        ConfigurationError: that size is no positive number.
     """
 
     cells: bool = False

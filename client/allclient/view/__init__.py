@@ -13,7 +13,11 @@ _PACKAGES = {"PIL": "pillow", "jinja2": "jinja2", "markupsafe": "markupsafe"}
 
 
 def require(what: str) -> None:
-    """Check that the extra ``report`` is installed. Raises ConfigurationError."""
+    """Check that the extra ``report`` is installed, which ``what`` needs.
+
+    Raises:
+        ConfigurationError: it is not.
+    """
     missing = [name for module, name in _PACKAGES.items() if not importlib.util.find_spec(module)]
     if missing:
         raise ConfigurationError(

@@ -28,7 +28,11 @@ _NOTICE: Final = "Not a medical device. Supports a reading by a pathologist and 
 
 
 def annotated(entry: Entry) -> bytes:
-    """Return a JPEG file. Raises ImageReadError if the field's file cannot be shown."""
+    """Return a JPEG file of the field, drawn on.
+
+    Raises:
+        ImageReadError: the field's file cannot be shown.
+    """
     picture = load(entry.row.file, _PANEL)
     field = _enlarged(picture.image)
     boxes, warm = field.copy(), field.copy()

@@ -32,7 +32,8 @@ def geojson(entry: Entry) -> bytes:
 
     QuPath's readers show a file as it is stored, and do not turn it as its EXIF says.
 
-    Raises ImageReadError where the size of the picture cannot be read any more.
+    Raises:
+        ImageReadError: the size of the picture cannot be read any more.
     """
     size = size_of(entry.row.file)
     features = [

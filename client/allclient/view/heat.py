@@ -30,5 +30,4 @@ def _coloured(values: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
     at = np.linspace(0, 1, len(HEAT))
     channels = [np.interp(values, at, [colour[index] for colour in HEAT]) for index in range(3)]
     alpha = (_MIN_ALPHA + (_MAX_ALPHA - _MIN_ALPHA) * values) * _BYTE
-    rgba: npt.NDArray[np.uint8] = np.stack([*channels, alpha], axis=-1).round().astype(np.uint8)
-    return rgba
+    return np.asarray(np.stack([*channels, alpha], axis=-1).round(), np.uint8)

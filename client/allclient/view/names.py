@@ -16,7 +16,7 @@ _UNSAFE: Final = re.compile(r"[^\w.+-]+")
 
 
 def name_for(file: str, ending: str) -> str:
-    """Name ``field.png`` as ``field.png-3f2a91c07d.jpg``: a digest of the whole path is added.
+    """Return a name such as ``field.png-3f2a91c07d.jpg``: the field's, and a digest of its path.
 
     Files of one name in several folders stay apart, and the same path always has the same name.
     """
@@ -29,8 +29,10 @@ def name_for(file: str, ending: str) -> str:
 def open_folder(folder: Path, sources: tuple[str, ...], *, again: bool) -> Path:
     """Return the folder, made if it is not there, for files that stand beside no source.
 
-    Raises ConfigurationError where it holds files already and ``again`` is not set, or where it
-    lies in a folder that is searched for fields; OutputError where it cannot be made.
+    Raises:
+        ConfigurationError: it holds files already and ``again`` is not set, or it lies in a folder
+            that is searched for fields.
+        OutputError: it cannot be made.
     """
     with opening(folder):
         target = folder.resolve()

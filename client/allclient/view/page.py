@@ -71,6 +71,7 @@ def page(run: Run, chosen: Chosen, step: Callable[[], None] = lambda: None) -> I
     )
     environment.filters["shown"] = _shown
     style = (_FOLDER / "page.css").read_text("utf-8")
+    style += "".join(STYLES[subtype].css() for subtype in SUBTYPES)
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     maker = _Maker(run, chosen, step)
     pieces = environment.get_template("page.html.j2").generate(

@@ -42,18 +42,13 @@ class Picture:
     width: int
     height: int
 
-    def shrunk(self, side: int) -> Image.Image:
-        """Return a copy of which no side is longer than ``side``."""
-        copy = self.image.copy()
-        copy.thumbnail((side, side), Image.Resampling.LANCZOS)
-        return copy
-
 
 def load(path: str, side: int) -> Picture:
     """Return the picture of a file, its longer side about ``side`` pixels or as long as it is.
 
-    Raises ImageReadError where the file has gone, or is of a kind that can be read for its answer
-    but not be shown.
+    Raises:
+        ImageReadError: the file has gone, or is of a kind that can be read for its answer but not
+            be shown.
     """
     with _opened(path) as image:
         size = _size(image)
@@ -67,7 +62,11 @@ def load(path: str, side: int) -> Picture:
 
 
 def size_of(path: str) -> Size:
-    """Return width, height and orientation, from the file's head. Raises ImageReadError."""
+    """Return width, height and orientation, from the file's head.
+
+    Raises:
+        ImageReadError: as of ``load``.
+    """
     with _opened(path) as image:
         return _size(image)
 

@@ -25,10 +25,13 @@ class Style:
     """The colour of text on ``colour``."""
     dash: tuple[int, ...]
 
-    @property
-    def hex(self) -> str:
-        """The colour as CSS has it."""
-        return "#{:02x}{:02x}{:02x}".format(*self.colour)
+    def css(self) -> str:
+        """The rules of a page for this letter's boxes and swatches."""
+        dash = f"stroke-dasharray: {' '.join(map(str, self.dash))};" if self.dash else ""
+        return (
+            f".box.{self.letter} {{ stroke: rgb{self.colour}; {dash} }}\n"
+            f".swatch.{self.letter} {{ background: rgb{self.colour}; color: rgb{self.ink}; }}\n"
+        )
 
 
 _BLACK: Final = (0, 0, 0)
@@ -45,11 +48,15 @@ HEAT: Final = ((0, 34, 78), (124, 123, 120), (254, 232, 56))
 REASONS: Final = {
     ReviewReason.DISAGREEMENT: "The three backbones disagree.",
     ReviewReason.LOW_CONFIDENCE: "The label is not sure enough.",
-    ReviewReason.OUT_OF_DISTRIBUTION: "The field looks unlike the images that the models know.",
+    ReviewReason.OUT_OF_DISTRIBUTION: "The field looks unlike the fields that the models know.",
     ReviewReason.POOR_QUALITY: (
         "The field is blurred, blank, too dark or too bright, or may be damaged."
     ),
     ReviewReason.NO_LEUKOCYTES: "No nucleus of a white cell was found.",
+    ReviewReason.SCALE: (
+        "Red cells are far smaller or larger than in the fields that the models know: take whole "
+        "fields at 100x."
+    ),
     ReviewReason.FIRST_PAGE_ONLY: "The file has several pages; only the first was read.",
 }
 """Each review reason as a sentence."""

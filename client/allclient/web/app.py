@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -14,6 +15,7 @@ from allclient.store import Store
 from allclient.web import api, pages
 from allclient.web.guard import Guard
 from allclient.web.hub import Hub
+from allclient.web.metrics import Meter, Metrics
 from allclient.web.pages.layout import render
 from allclient.web.people import ForbiddenError, Login, LoginNeededError, TooManyTriesError
 from allclient.web.settings import ASSETS, Settings
@@ -26,6 +28,7 @@ def make_app(store: Store, worker: Worker, hub: Hub, settings: Settings) -> Fast
     """Make the page and its HTTP interface over one store."""
     app = FastAPI(
         title="allclient",
+        version="1",
         summary="Cases, fields and their verification",
         openapi_url=f"{API}/openapi.json",
         docs_url=None,  # their scripts come from elsewhere
@@ -33,13 +36,16 @@ def make_app(store: Store, worker: Worker, hub: Hub, settings: Settings) -> Fast
     )
     app.state.store, app.state.worker, app.state.hub = store, worker, hub
     app.state.settings, app.state.login = settings, Login()
+    app.state.metrics = Metrics(store, worker)
     app.include_router(api.router, prefix=API)
     app.include_router(pages.router, include_in_schema=False)
     app.mount("/assets", StaticFiles(directory=ASSETS))
     app.mount("/vendor", StaticFiles(directory=settings.vendor, check_dir=False))
     app.add_middleware(Guard, hosts=settings.hosts, secure=settings.secure_cookies)
+    app.add_middleware(Meter, metrics=app.state.metrics)
     app.add_exception_handler(AllclientError, _refused)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(LoginNeededError, _login)
     app.add_exception_handler(TooManyTriesError, _too_many)
     app.add_exception_handler(Exception, _failed)
@@ -62,6 +68,15 @@ def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     text = "there is no such page" if error.status_code == 404 else str(error.detail)
     return _answer(request, error.status_code, "http", text)
+
+
+def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    problems = [
+        f"{'.'.join(str(part) for part in one['loc'][1:]) or 'the request'}: {one['msg']}"
+        for one in error.errors()
+    ]
+    return _answer(request, 422, "invalid", "; ".join(problems))
 
 
 def _login(request: Request, _: Exception) -> Response:

@@ -50,6 +50,8 @@ class Visitor:
 
     user: User
     csrf: str
+    by_token: bool = False
+    """A program, which may do what the person may, but not make itself further tokens."""
 
     @property
     def actor(self) -> Actor:
@@ -90,12 +92,23 @@ def _find(request: Request, purpose: Purpose, token: str) -> Visitor:
         secret = tokens.find(session, purpose, token) if token else None
     if secret is None or secret.user is None:
         raise LoginNeededError
-    return Visitor(secret.user, csrf_of(token))
+    return Visitor(secret.user, csrf_of(token), purpose is Purpose.API)
 
 
 def csrf_of(token: str) -> str:
     """Return what a page shows to prove that it is ours: it follows from the cookie, not back."""
     return hashlib.sha256(f"csrf {token}".encode()).hexdigest()
+
+
+async def person(found: Annotated[Visitor, Depends(visitor)]) -> Visitor:
+    """Return who is logged in.
+
+    Raises:
+        ForbiddenError: a program asks, by a token.
+    """
+    if found.by_token:
+        raise ForbiddenError("only a person who is logged in may do this, and no program")
+    return found
 
 
 async def admin(found: Annotated[Visitor, Depends(visitor)]) -> Visitor:
@@ -106,6 +119,7 @@ async def admin(found: Annotated[Visitor, Depends(visitor)]) -> Visitor:
 
 
 Anybody = Annotated[Visitor, Depends(visitor)]
+Person = Annotated[Visitor, Depends(person)]
 Admin = Annotated[Visitor, Depends(admin)]
 
 

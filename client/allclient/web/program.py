@@ -30,9 +30,9 @@ class Program:
     def __init__(self, store: Store, settings: Settings) -> None:
         self.store = store
         self.settings = settings
-        self._hub = Hub()
-        self.worker = Worker(store, self._hub)
-        self.app = make_app(store, self.worker, self._hub, settings)
+        self.hub = Hub()
+        self.worker = Worker(store, self.hub)
+        self.app = make_app(store, self.worker, self.hub, settings)
 
     @contextlib.contextmanager
     def working(self) -> Iterator[None]:
@@ -50,7 +50,7 @@ class Program:
         """Return what answers browsers; its ``run`` takes a socket of ``serving.listen``."""
         return make_server(
             self.app,
-            self._hub,
+            self.hub,
             root_path=self.settings.root_path,
             proxies=proxies,
             ready=ready,

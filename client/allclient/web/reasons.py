@@ -17,6 +17,10 @@ REASONS: Final = {
     ReviewReason.OUT_OF_DISTRIBUTION: "The field looks unlike those the networks learned from.",
     ReviewReason.POOR_QUALITY: "The picture is blurred, blank, too dark, too bright or damaged.",
     ReviewReason.NO_LEUKOCYTES: "No leukocyte was found in the field.",
+    ReviewReason.SCALE: (
+        "Red cells are far smaller or larger than in the fields the networks learned from. "
+        "Send whole fields at 100x."
+    ),
     ReviewReason.FIRST_PAGE_ONLY: "The file has several pages; only the first one was read.",
 }
 

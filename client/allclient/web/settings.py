@@ -25,4 +25,6 @@ class Settings:
     secure_cookies: bool = False
     """Only over HTTPS. Over plain HTTP no browser but on this machine should be let in."""
     max_upload: int = MAX_IMAGE_BYTES
+    max_archive: int = 4_000_000_000
+    """Bytes of a ZIP archive; each file in it is held against ``max_upload``."""
     vendor: Path = VENDOR

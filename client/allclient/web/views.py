@@ -39,8 +39,8 @@ _CELLS_AT_ONCE: Final = threading.Lock()
 
 
 def picture(store: Store, digest: str, *, thumbnail: bool) -> bytes:
-    """Return the JPEG that shows a file. Raises RefusedError if the file cannot be shown."""
-    place = store.folder / "views" / f"{digest}{'-small' if thumbnail else ''}.jpg"
+    """The JPEG that shows a file. Raises RefusedError where the file cannot be shown."""
+    place = store.views / f"{digest}{'-small' if thumbnail else ''}.jpg"
     try:
         return place.read_bytes()
     except FileNotFoundError:
@@ -77,13 +77,7 @@ def _cut_cells(store: Store, digest: str, cells: Sequence[Cell]) -> None:
 
 
 def _cell_place(store: Store, digest: str, number: int) -> Path:
-    return store.folder / "views" / f"{digest}-cell-{number}.jpg"
-
-
-def forget(store: Store, digest: str) -> None:
-    """Remove the pictures of a file that is deleted."""
-    for path in (store.folder / "views").glob(f"{digest}*.jpg"):
-        path.unlink(missing_ok=True)
+    return store.views / f"{digest}-cell-{number}.jpg"
 
 
 def rendered(data: bytes, side: int) -> bytes:

@@ -1,7 +1,7 @@
 """Decodes an image file into what the backbones see of it, and what the field is like.
 
 Pure functions: no Triton, no files, no state. Training and serving both call ``decode``, so the
-pixels cannot differ between them. Used are the standard library, numpy, Pillow, simplejpeg
+pixels cannot differ between them. Used are the standard library, numpy, Pillow, OpenCV, simplejpeg
 (libjpeg-turbo), tifffile and imagecodecs (libpng, and what unpacks TIFF).
 
 Decisions, and why

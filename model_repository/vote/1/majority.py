@@ -76,6 +76,7 @@ LOW_CONFIDENCE: Final = "low_confidence"
 OUT_OF_DISTRIBUTION: Final = "out_of_distribution"
 POOR_QUALITY: Final = "poor_quality"
 NO_LEUKOCYTES: Final = "no_leukocytes"
+SCALE: Final = "scale"
 FIRST_PAGE_ONLY: Final = "first_page_only"
 REVIEW_REASONS: Final = (
     DISAGREEMENT,
@@ -83,6 +84,7 @@ REVIEW_REASONS: Final = (
     OUT_OF_DISTRIBUTION,
     POOR_QUALITY,
     NO_LEUKOCYTES,
+    SCALE,
     FIRST_PAGE_ONLY,
 )
 
@@ -155,6 +157,8 @@ def decide(
         OUT_OF_DISTRIBUTION: ood > policy.ood_review_above[label],
         POOR_QUALITY: _beyond(quality, policy.quality_limits),
         NO_LEUKOCYTES: _beyond(quality, policy.leukocyte_limits),
+        # A size of 0 means that there was nothing to be measured.
+        SCALE: _beyond(quality, [one for one in policy.scale_limits if quality[one.at] > 0]),
         FIRST_PAGE_ONLY: quality[0] > 1,
     }
     supporters = [cam for cam, vote in zip(cams, votes, strict=False) if vote == subtype]

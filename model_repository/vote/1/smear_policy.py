@@ -88,6 +88,9 @@ class Policy:
     leukocyte_limits: tuple[Limit, ...]
     """Beyond these there is no nucleus of a leukocyte in the field."""
     quality_limits: tuple[Limit, ...]
+    scale_limits: tuple[Limit, ...] = ()
+    """Beyond these cells have another size than those that the networks learned from. Policies
+    that were fitted before this reason have none."""
 
     @classmethod
     def load(cls, path: str | Path) -> Policy:
@@ -120,7 +123,7 @@ class Policy:
         if version != POLICY_VERSION:
             raise PolicyError(f"the policy has version {version!r}, needed is {POLICY_VERSION}")
         names = ("fitted_on", "temperature", "confidence", "ood", "leukocytes", "quality")
-        top = _fields(policy, "the policy", ("version", *names))
+        top = _fields(policy, "the policy", ("version", *names), optional=("scale",))
         temperature = _fields(top["temperature"], "temperature", BACKBONES)
         confidence = _fields(top["confidence"], "confidence", (*LABELS, "subtype"))
         ood = _fields(top["ood"], "ood", ("review_above", "energy_quantiles", "look"))
@@ -141,12 +144,15 @@ class Policy:
             appearance=_appearance(ood["look"]),
             leukocyte_limits=_limits(top["leukocytes"], "leukocytes"),
             quality_limits=_limits(top["quality"], "quality"),
+            scale_limits=_limits(top["scale"], "scale") if "scale" in top else (),
         )
 
 
-def _fields(value: object, place: str, names: Sequence[str]) -> dict[str, Any]:
-    """Return an object with exactly these fields."""
-    if not isinstance(value, dict) or set(value) != set(names):
+def _fields(
+    value: object, place: str, names: Sequence[str], optional: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Return an object with exactly these fields, but for optional ones."""
+    if not isinstance(value, dict) or set(value) - set(optional) != set(names):
         raise PolicyError(f"{place} must have exactly the fields {', '.join(names)}")
     return value
 

@@ -6,6 +6,7 @@ import csv
 import hashlib
 import io
 import json
+import os
 import signal
 import time
 from collections.abc import Callable
@@ -16,7 +17,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from allclient.cli import streams
 from allclient.report import CELL_COLUMNS, journal, rowfile
+from allclient.view import page
 from tests.unit.cli.conftest import environment, start
 from tests.unit.client.kserve import BENIGN_ANSWER, MALIGNANT_ANSWER, TWO_CELLS, Answer, KServe
 
@@ -138,8 +141,7 @@ def test_annotated_fields_and_the_report(fields: Path, allclient: Run) -> None:
     for path in made:
         with Image.open(path) as image:
             assert image.format == "JPEG"
-    page = (fields / "report.html").read_text()
-    assert page.count("<article") == 6
+    assert (fields / "report.html").read_text().count("<article") == 6
     assert {path: path.read_bytes() for path in fields.rglob("*.png")} == before
     assert left(fields) == {"seen", "report.html"}
 
@@ -166,9 +168,9 @@ def test_a_file_that_goes_meanwhile_leaves_a_gap(
     server.respond = gone
     done = allclient(*CLASSIFY, "--report", "report.html")
     assert done.code == 0
-    page = (fields / "report.html").read_text()
-    assert "The picture is not here: no such file." in page
-    assert page.count('class="picture"') == 5
+    text = (fields / "report.html").read_text()
+    assert "The picture is not here: no such file." in text
+    assert text.count('class="picture"') == 5
 
 
 @pytest.mark.parametrize(
@@ -208,17 +210,18 @@ def test_a_folder_that_is_searched_takes_no_pictures(
         (("--cells", "x.csv", "--cases", "x.csv"), "name one file twice"),
         (("--cells", "./out.jsonl"), "name one file twice"),
         (("--cells", "none/x.csv"), "there is no such folder"),
-        (("--report", "slides"), "is a folder: name a file in it"),
+        (("--report", "x.html"), "is a folder: name a file in it"),
     ],
 )
 def test_targets_that_cannot_be(
     fields: Path, server: KServe, allclient: Run, options: tuple[str, ...], message: str
 ) -> None:
+    (fields / "x.html").mkdir()
     done = allclient(*CLASSIFY, "-o", "out.jsonl", *options)
     assert done.code == 2
     assert message in done.err
     assert server.asked == 0
-    assert left(fields) == set()
+    assert left(fields) == {"x.html"}
 
 
 def test_a_server_without_cells_is_found_before_the_first_image(
@@ -365,6 +368,43 @@ def test_a_full_disk_at_the_end(
     assert allclient(*CLASSIFY, "-o", "all.jsonl", *WHOLE, "--resume").code == 0
     assert server.asked == 0
     assert left(fields) == {"all.jsonl", "cells.csv", "cases.csv", "report.html"}
+
+
+def test_a_run_that_is_stopped_at_its_report_goes_on(
+    fields: Path, server: KServe, allclient: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(path: str, side: int) -> page.Picture:
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert streams.STOPPING.wait(30)
+        return plain(path, side)
+
+    plain = page.load
+    with monkeypatch.context() as patch:
+        patch.setattr(page, "load", load)
+        done = allclient(*CLASSIFY, "-o", "all.jsonl", "--report", "report.html")
+    assert done.code == 143
+    assert "--resume goes on from there" in done.err
+    assert left(fields) == {"all.jsonl.partial", "report.html.partial"}
+    server.asked = 0
+    assert allclient(*CLASSIFY, "-o", "all.jsonl", "--report", "report.html", "--resume").code == 0
+    assert server.asked == 0
+    assert left(fields) == {"all.jsonl", "report.html"}
+
+
+def test_a_run_without_output_that_is_stopped_leaves_nothing(
+    fields: Path, allclient: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(path: str, side: int) -> page.Picture:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert streams.STOPPING.wait(30)
+        return plain(path, side)
+
+    plain = page.load
+    monkeypatch.setattr(page, "load", load)
+    done = allclient(*CLASSIFY, "--report", "report.html")
+    assert done.code == 130
+    assert "--resume" not in done.err
+    assert left(fields) == set()
 
 
 def test_the_extra_that_is_missing_is_named(

@@ -83,6 +83,7 @@ def test_version(allclient: Callable[..., Any]) -> None:
         (["classify", "x", "--cells", "c.xlsx"], "ends in .csv or .jsonl, or a folder"),
         (["classify", "x", "--cells", "c.geojson"], "a folder, with / at its end, for GeoJSON"),
         (["classify", "x", "--cases", "c.txt"], "the name ends in .csv or .jsonl"),
+        (["classify", "x", "--report", "x.png", "--overwrite"], "the name ends in .html"),
         (["classify", "x", "--case-by", "*.png"], "a pattern holds {case} once"),
         (["classify", "x", "--resume", "-o", "x.txt"], "a table cannot be resumed"),
         (["classify", "x", "--resume", "--overwrite", "-o", "x.csv"], "exclude each other"),

@@ -425,7 +425,7 @@ async def test_leaving_an_async_loop_early_leaves_no_task(
 
 
 async def test_async_memory_stays_flat(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def infer(self: Any, image: bytes) -> object:
+    async def infer(self: Any, image: bytes, question: object) -> object:
         return image[:0]
 
     monkeypatch.setattr("allclient.transport.aio.AsyncTransport.infer", infer)

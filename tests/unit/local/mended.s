@@ -16,6 +16,17 @@
     mov %r13, %rax
     div %rcx
 
+# ---------------------------------------------------------------- tritonserver: largest message
+
+# Server::Server(builder %r13): max_receive_message_size_. It had been the largest int.
+.section server.1bc995, "ax"
+    movl $(513 * 1024 * 1024), 0x50(%r13)
+
+# htp__request_parse_body_: the limit %rax of a body had been the connection's, 0 for none.
+.section server.99b79e, "ax"
+    mov $(513 * 1024 * 1024), %eax
+    .nops 4
+
 # ---------------------------------------------------------------- tritonserver: ModelInfer
 #
 # A call has two events besides its beginning: its answer was sent, and it is done (which comes

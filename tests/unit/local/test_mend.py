@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from allclient.contract import MAX_MESSAGE_BYTES
 from allclient.local import binaries, layout, mend
 from allclient.local.binaries import Binaries
 from allclient.local.flavours import Needs
@@ -105,6 +106,12 @@ def test_the_changes_are_the_ones_that_stand_in_assembly_language(tmp_path: Path
     for _, place in sections:
         begins = int(place, 16)
         assert any(c.place <= begins < c.place + len(c.after) for c in changes), place
+
+
+def test_the_largest_message_is_the_one_that_clients_send() -> None:
+    limits = [change.after for change in SERVER.changes if change.place in (0x1BC995, 0x99B79E)]
+    assert len(limits) == 2
+    assert all(MAX_MESSAGE_BYTES.to_bytes(4, "little") in limit for limit in limits)
 
 
 def test_other_programs_run_as_they_are_and_that_is_said(wheel: Binaries, tmp_path: Path) -> None:

@@ -209,6 +209,18 @@ def test_no_leukocytes(field: str, value: float) -> None:
     assert decide(voting((2, 2, 2)), quality=quality).review == ("no_leukocytes",)
 
 
+@pytest.mark.parametrize("size", [5.0, 31.0])
+def test_cells_of_another_size(size: float) -> None:
+    at = majority.QUALITY_FIELDS.index("red_cell_size")
+    quality = GOOD_QUALITY.copy()
+    limits = {"red_cell_size": {"min": 6, "max": 30}}
+    for measured, expected in ((size, ("scale",)), (0.0, ()), (12.0, ())):
+        quality[at] = measured
+        assert decide(voting((2, 2, 2)), quality=quality, scale=limits).review == expected
+    quality[at] = size
+    assert decide(voting((2, 2, 2)), quality=quality).review == (), "an earlier policy has none"
+
+
 def test_first_page_only() -> None:
     quality = GOOD_QUALITY.copy()
     quality[0] = 2
@@ -218,7 +230,9 @@ def test_first_page_only() -> None:
 def test_every_reason_that_holds_is_given_in_order() -> None:
     quality = GOOD_QUALITY.copy()
     quality[[0, 1, 6, 12]] = (5, 0, 0, 0)
-    assert decide(np.eye(4)[:3] * 2, quality=quality).review == majority.REVIEW_REASONS
+    limits = {"red_cell_size": {"min": 20}}
+    decision = decide(np.eye(4)[:3] * 2, quality=quality, scale=limits)
+    assert decision.review == majority.REVIEW_REASONS
 
 
 # -- what is no number ----------------------------------------------------------------------------

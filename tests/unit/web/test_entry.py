@@ -14,7 +14,16 @@ from allclient.web.settings import Settings
 from tests.unit.web.conftest import PASSWORD, Visitor
 
 Visit = Callable[..., Visitor]
-PAGES = ["/", "/people", "/audit", "/cases/1", "/fields/1/panel", "/cases/1/cells"]
+PAGES = [
+    "/",
+    "/people",
+    "/audit",
+    "/account",
+    "/search",
+    "/cases/1",
+    "/fields/1/panel",
+    "/cases/1/cells",
+]
 CALLS = [
     ("GET", "/cases"),
     ("POST", "/cases"),
@@ -29,7 +38,16 @@ CALLS = [
     ("POST", "/fields/1/retry"),
     ("GET", "/fields/1/picture"),
     ("GET", "/fields/1/file"),
+    ("GET", "/fields"),
+    ("GET", "/export.csv"),
+    ("GET", "/export.jsonl"),
+    ("GET", "/export.zip"),
     ("GET", "/fields/1/cells"),
+    ("GET", "/cases/1/signatures"),
+    ("POST", "/cases/1/signatures"),
+    ("POST", "/cases/1/open"),
+    ("POST", "/cases/1/archives"),
+    ("GET", "/cases/1/signatures/1/report"),
     ("GET", "/cases/1/cells"),
     ("GET", "/cells/1/picture"),
     ("POST", "/cells/1/corrections"),
@@ -156,6 +174,36 @@ def test_an_invitation_of_an_admin_lets_a_reader_in(visit: Visit) -> None:
     assert carla.get("/people").status_code == 403
 
 
+def test_a_program_does_with_a_token_what_its_person_may(visit: Visit, anna: Visitor) -> None:
+    shown = anna.form("/account/tokens", name="microscope").text
+    token = re.search(r'id="token">([\w-]+)<', shown)
+    assert token
+    assert token[1] not in anna.get("/account").text
+    program_ = visit(headers={"authorization": f"Bearer {token[1]}"})
+    assert program_.ask("POST", "/cases", json={"name": "by a program"}).status_code == 201
+    assert program_.ask("DELETE", "/cases/1").status_code == 403
+    assert program_.post("/account/tokens", data={"name": "another"}).status_code == 403
+    assert "by a program" in anna.get("/").text
+    secret = re.search(r"/account/tokens/(\d+)/withdraw", anna.get("/account").text)
+    assert secret
+    bert = visit("Bert")
+    assert bert.form(secret[0]).status_code == 404
+    assert program_.ask("GET", "/cases").status_code == 200
+    assert anna.form(secret[0]).status_code == 303
+    assert program_.ask("GET", "/cases").status_code == 401
+
+
+@pytest.mark.parametrize("sent", ["Bearer", "Bearer x", "Basic QW5uYTp4", "bearer é"])
+def test_a_token_that_nobody_made_opens_nothing(visit: Visit, sent: str) -> None:
+    stranger = visit(headers={"authorization": sent.encode()})
+    assert stranger.ask("GET", "/cases").status_code == 401
+
+
+def test_the_session_of_a_person_is_no_token_of_a_program(visit: Visit, anna: Visitor) -> None:
+    stranger = visit(headers={"authorization": f"Bearer {anna.cookies[COOKIE]}"})
+    assert stranger.ask("GET", "/cases").status_code == 401
+
+
 class TestUnderAPath:
     """Behind a proxy that shows the page under a path of its own."""
 
@@ -168,7 +216,7 @@ class TestUnderAPath:
         cookie = visit().log_in("Anna", PASSWORD)
         assert cookie.headers["location"] == "/smears/"
         assert "Path=/smears" in cookie.headers["set-cookie"]
-        for path in ("/", "/people", "/audit", "/login"):
+        for path in ("/", "/people", "/audit", "/account", "/search", "/login"):
             text = visitor.get(path).text
             links = re.findall(r'(?:href|src|action)="(/[^"]*)"', text)
             assert links

@@ -130,6 +130,31 @@ def test_two_people_who_correct_one_field_overwrite_nothing(
     assert "small cells" in bert.get(f"/fields/{field_id}/panel").text
 
 
+def test_a_blind_reader_sees_nothing_that_another_said(
+    working: Program, visit: Visit, anna: Visitor
+) -> None:
+    bert = visit("Bert")
+    case_id = anna.case()
+    field_id = anna.read(case_id, picture())
+    path = f"/fields/{field_id}/verifications"
+    said = {"seen": 1, "verdict": "corrected", "subtype": "benign", "comment": "small cells"}
+    assert anna.ask("POST", path, json=said).status_code == 201
+    for page in (f"/cases/{case_id}", f"/fields/{field_id}/panel"):
+        assert "small cells" in bert.get(page).text
+        blind = bert.get(page, params={"blind": "true"}).text
+        assert "small cells" not in blind
+        assert "corrected: " not in blind
+        assert "Anna, <time" not in blind
+        assert "small cells" in anna.get(page, params={"blind": "true"}).text
+    said = {"seen": 2, "verdict": "confirmed"}
+    assert bert.ask("POST", path, json=said).status_code == 201
+    assert "confirmed" in bert.get(f"/cases/{case_id}", params={"blind": "true"}).text
+    agreement = anna.get("/agreement").text
+    assert "Anna, Bert" in agreement
+    assert "0.0%" in agreement
+    assert anna.ask("GET", "/fields", params={"disputed": "true"}).json()[0]["id"] == field_id
+
+
 def test_a_case_is_deleted_by_an_admin_with_its_pictures(
     working: Program, visit: Visit, anna: Visitor
 ) -> None:

@@ -114,7 +114,7 @@ def test_text_of_people_is_never_markup(working: object, visit: Visit) -> None:
     said = {"seen": 1, "verdict": "corrected", "subtype": "benign", "comment": evil}
     assert admin.ask("POST", f"/fields/{field_id}/verifications", json=said).status_code == 201
     assert admin.upload(case_id, picture(1) + b"broken", evil).status_code == 201
-    pages = ["/", "/people", "/audit", f"/cases/{case_id}", f"/fields/{field_id}/panel"]
+    pages = ["/", "/people", "/audit", "/search", f"/cases/{case_id}", f"/fields/{field_id}/panel"]
     for path in pages:
         text = admin.get(path).text
         assert "alert(1)" in text, path

@@ -7,7 +7,6 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 
 from allclient.store import Store, cases, fields
-from allclient.web import views
 from allclient.web.api.models import CaseIn, CaseOut, FieldOut, Id
 from allclient.web.people import Admin, Anybody
 
@@ -59,8 +58,7 @@ def rename_case(request: Request, person: Anybody, case_id: Id, case: CaseIn) ->
 def delete_case(request: Request, person: Admin, case_id: Id) -> None:
     """Delete a case with its fields, answers, verifications and files. For admins."""
     store: Store = request.app.state.store
-    for digest in cases.delete(store, person.actor, case_id):
-        views.forget(store, digest)
+    cases.delete(store, person.actor, case_id)
 
 
 @router.get("/{case_id}/fields")

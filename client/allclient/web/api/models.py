@@ -17,6 +17,19 @@ from allclient.store.words import FieldState, Verdict
 Id = Annotated[int, Path(ge=1, le=2**31 - 1)]
 
 
+class ErrorText(BaseModel):
+    """Why a request was refused: a code for programs and a sentence for people."""
+
+    code: str
+    message: str
+
+
+class ErrorOut(BaseModel):
+    """The answer to a request that was refused."""
+
+    error: ErrorText
+
+
 class CaseIn(BaseModel):
     """A case to make, or its new name."""
 
@@ -43,6 +56,7 @@ class CaseOut(BaseModel):
     name: str
     created_at: datetime
     created_by: str
+    signed: bool
     count: CountOut
 
     @classmethod
@@ -53,6 +67,7 @@ class CaseOut(BaseModel):
             name=case.name,
             created_at=case.created_at,
             created_by=case.created_by,
+            signed=case.signed,
             count=CountOut.model_validate(count),
         )
 

@@ -47,7 +47,8 @@ async function choose(index) {
   const link = links[index];
   if (!link) return;
   try {
-    panel.innerHTML = await piece(`/fields/${link.dataset.field}/panel`);
+    const blind = root.dataset.blind ? "?blind=true" : "";
+    panel.innerHTML = await piece(`/fields/${link.dataset.field}/panel${blind}`);
     history.replaceState(null, "", link.href);
     shown();
   } catch (error) {
@@ -69,7 +70,7 @@ async function count() {
 }
 
 async function verify(verdict, subtype) {
-  if (saving || !field()) return;
+  if (saving || !document.getElementById("verify")) return;
   if (verdict === "confirmed" && !field().dataset.answered) return;
   saving = true;
   const { field: id, version } = field().dataset;
@@ -123,7 +124,8 @@ const KEYS = {
   n: () => choose(nextOpen()),
   c: () => verify("confirmed"),
   u: () => verify("unusable"),
-  m: () => document.getElementById("comment").focus(),
+  m: () => document.getElementById("comment")?.focus(),
+  s: () => document.getElementById("sign")?.click(),
   b: () => boxes(!viewer.boxes),
   h: () => heat(!viewer.heat),
   "[": () => strength(slider() - 10),
@@ -134,12 +136,13 @@ const KEYS = {
   0: () => viewer.home(),
 };
 const help = document.getElementById("help");
+const signing = document.getElementById("signing");
 const keysOn = document.getElementById("keys-on");
 keysOn.checked = localStorage.getItem("keys") !== "off";
 keysOn.addEventListener("change", () => localStorage.setItem("keys", keysOn.checked ? "on" : "off"));
 
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.altKey || event.metaKey || help.open) return;
+  if (event.ctrlKey || event.altKey || event.metaKey || help.open || signing.open) return;
   if (event.target.closest("input, textarea, select")) {
     if (event.key === "Escape") event.target.blur();
     return;
@@ -197,6 +200,34 @@ document.getElementById("delete")?.addEventListener("click", async () => {
   try {
     await ask("DELETE", `/cases/${root.dataset.case}`);
     location.assign(`${base}/`);
+  } catch (error) {
+    say(error.message, true);
+  }
+});
+document.getElementById("sign")?.addEventListener("click", () => signing.showModal());
+document.getElementById("signing-close").addEventListener("click", () => signing.close());
+document.getElementById("signing-form").addEventListener("submit", (event) => event.preventDefault());
+signing.addEventListener("keydown", (event) => {
+  if (event.target.closest("textarea") || event.ctrlKey || event.altKey || event.metaKey) return;
+  const button = signing.querySelector(`[data-conclusion^="${CSS.escape(event.key)}"]`);
+  if (event.key.length === 1) button?.focus();
+});
+signing.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-conclusion]");
+  if (!button) return;
+  const comment = document.getElementById("signing-comment").value;
+  const json = { conclusion: button.dataset.conclusion, comment };
+  try {
+    await ask("POST", `/cases/${root.dataset.case}/signatures`, { json });
+    location.reload();
+  } catch (error) {
+    document.getElementById("signing-problem").textContent = error.message;
+  }
+});
+document.getElementById("open")?.addEventListener("click", async () => {
+  try {
+    await ask("POST", `/cases/${root.dataset.case}/open`);
+    location.reload();
   } catch (error) {
     say(error.message, true);
   }

@@ -2,6 +2,8 @@
 import { ask, base } from "./asked.js";
 
 const AT_ONCE = 4;
+const LOOK = 3000; // milliseconds
+const AT_A_LOOK = 10;
 
 export class Uploads {
   constructor(caseId) {
@@ -20,10 +22,30 @@ export class Uploads {
     const events = new EventSource(`${base}/api/v1/cases/${this.caseId}/events`);
     events.addEventListener("field", (event) => {
       const field = JSON.parse(event.data);
-      if (!this.waiting.delete(field.field)) this.settled.set(field.field, field);
-      if (field.state === "failed") this.problem(field.name, field.message);
-      this.say();
+      this.settle(field.field, field.name, field.state, field.message);
     });
+    setInterval(() => this.look(), LOOK);
+  }
+
+  settle(id, name, state, message) {
+    if (!this.waiting.delete(id)) this.settled.set(id, state);
+    if (state === "failed") this.problem(name, message);
+    this.say();
+  }
+
+  // An event is missed before the stream is open, and while it is broken.
+  async look() {
+    for (const id of [...this.waiting.keys()].slice(0, AT_A_LOOK)) {
+      try {
+        const field = await ask("GET", `/fields/${id}`);
+        if (field.state !== "waiting" && this.waiting.has(id)) {
+          this.settle(id, field.name, field.state, field.error?.message);
+        }
+      } catch (error) {
+        if (error.status === 404) this.waiting.delete(id); // deleted in the meantime
+        else return;
+      }
+    }
   }
 
   add(files) {
@@ -40,13 +62,35 @@ export class Uploads {
     this.say();
   }
 
+  // A ZIP archive is one request, and its answer tells of each file in it.
+  async sendArchive(file) {
+    const members = await ask("POST", `/cases/${this.caseId}/archives`, { file });
+    this.total += members.length - 1;
+    for (const { name, field, error } of members) {
+      if (field) this.count(field);
+      else {
+        this.refused += 1;
+        this.problem(name, error.message);
+      }
+    }
+  }
+
+  count(field) {
+    if (field.new) this.sent += 1;
+    else this.again += 1;
+    if (field.state === "waiting" && !this.settled.has(field.id)) this.waiting.set(field.id, field);
+  }
+
   async send(file) {
     try {
+      if (/\.zip$/i.test(file.name)) {
+        await this.sendArchive(file);
+        this.say();
+        return;
+      }
       const path = `/cases/${this.caseId}/fields?name=${encodeURIComponent(file.name)}`;
       const field = await ask("POST", path, { file });
-      if (field.new) this.sent += 1;
-      else this.again += 1;
-      if (field.state === "waiting" && !this.settled.has(field.id)) this.waiting.set(field.id, field);
+      this.count(field);
     } catch (error) {
       this.refused += 1;
       this.problem(file.name, error.message);

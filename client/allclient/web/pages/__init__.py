@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from allclient.web.pages import cases, cells, entry, people
+from allclient.web.pages import account, cases, cells, entry, operator, people, search
 
 router = APIRouter()
-for part in (entry, cases, cells, people):
+for part in (entry, cases, cells, account, people, search, operator):
     router.include_router(part.router)

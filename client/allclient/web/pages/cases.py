@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Form, Query, Request
+from sqlalchemy.orm import Session
 from starlette.responses import RedirectResponse, Response
 
 from allclient.contract import BACKBONES, SUBTYPES
-from allclient.store import Store, cases, cells, fields
+from allclient.store import Store, agreement, cases, cells, fields, signatures
 from allclient.store.schema import Field
 from allclient.store.summary import summarize
+from allclient.store.words import Conclusion
 from allclient.web.api.models import Id
 from allclient.web.pages.layout import render
 from allclient.web.people import Anybody
@@ -55,17 +57,23 @@ def show_case(
     case_id: Id,
     field: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
     page: Annotated[int, Query(ge=0, le=10**4)] = 0,
+    blind: bool = False,
 ) -> Response:
-    """Show one case, its fields and the field to look at first."""
+    """The case; ``blind`` hides what other readers said."""
     store: Store = request.app.state.store
     with store.read() as session:
         case = cases.get(session, case_id)
         count = cases.counts(session, [case_id])[case_id]
-        found = fields.by_need(session, case_id, limit=_FIELDS, offset=page * _FIELDS)
+        reader = person.user.id if blind else None
+        found = fields.by_need(
+            session, case_id, limit=_FIELDS, offset=page * _FIELDS, reader=reader
+        )
+        said = _said(session, case_id, found, reader)
         chosen = _chosen(field, found)
         shown = fields.get(session, chosen) if chosen else None
         boxes = cells.of_field(session, chosen) if chosen else ()
         summary = summarize(session, case_id)
+        signed = signatures.of_case(session, case_id)
     return render(
         request,
         "case.html",
@@ -73,14 +81,27 @@ def show_case(
         case=case,
         count=count,
         fields=found,
+        said=said,
+        blind=blind,
         field=shown,
         cells=boxes,
         summary=summary,
+        signatures=signed,
+        conclusions=list(Conclusion),
         page=page,
         pages=-(-count.fields // _FIELDS),
         subtypes=SUBTYPES,
         backbones=BACKBONES,
     )
+
+
+def _said(
+    session: Session, case_id: int, found: Sequence[Field], reader: int | None
+) -> dict[int, tuple[str, str | None]]:
+    """The verdict and subtype that are shown of each field: those of one reader, or what holds."""
+    if reader is not None:
+        return agreement.own_verdicts(session, case_id, reader)
+    return {one.id: (one.verdict, one.verified_subtype) for one in found if one.verdict}
 
 
 def _chosen(asked: int | None, found: Sequence[Field]) -> int | None:
@@ -90,8 +111,8 @@ def _chosen(asked: int | None, found: Sequence[Field]) -> int | None:
 
 
 @router.get("/fields/{field_id}/panel")
-def field_panel(request: Request, person: Anybody, field_id: Id) -> Response:
-    """Show what stands beside the picture of a field, as a piece of a page."""
+def field_panel(request: Request, person: Anybody, field_id: Id, blind: bool = False) -> Response:
+    """What stands beside the picture of a field, as a piece of a page."""
     store: Store = request.app.state.store
     with store.read() as session:
         field = fields.get(session, field_id)
@@ -101,7 +122,17 @@ def field_panel(request: Request, person: Anybody, field_id: Id) -> Response:
         "panel.html",
         person,
         field=field,
+        blind=blind,
         cells=boxes,
         subtypes=SUBTYPES,
         backbones=BACKBONES,
     )
+
+
+@router.get("/agreement")
+def show_agreement(request: Request, person: Anybody) -> Response:
+    """Show how far readers agree."""
+    store: Store = request.app.state.store
+    with store.read() as session:
+        found = agreement.agreements(session)
+    return render(request, "agreement.html", person, agreements=found)

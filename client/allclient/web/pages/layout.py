@@ -22,21 +22,21 @@ def boxed(cell: Cell) -> list[object]:
     return [cell.id, cell.x, cell.y, cell.width, cell.height, cell.shown_as]
 
 
-_ENVIRONMENT: Final = Environment(
+ENVIRONMENT: Final = Environment(
     loader=PackageLoader("allclient.web"),
     autoescape=True,
     undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_ENVIRONMENT.globals["NOTICE"] = reasons.NOTICE
-_ENVIRONMENT.filters["in_words"] = reasons.in_words
-_ENVIRONMENT.filters["sentence"] = reasons.sentence
-_ENVIRONMENT.filters["share"] = share_text
-_ENVIRONMENT.filters["case_reason"] = CASE_REASONS.__getitem__
-_ENVIRONMENT.filters["box"] = boxed
-_ENVIRONMENT.filters["percent"] = lambda share: f"{100 * share:.1f}%"
-_TEMPLATES: Final = Jinja2Templates(env=_ENVIRONMENT)
+ENVIRONMENT.globals["NOTICE"] = reasons.NOTICE
+ENVIRONMENT.filters["in_words"] = reasons.in_words
+ENVIRONMENT.filters["sentence"] = reasons.sentence
+ENVIRONMENT.filters["share"] = share_text
+ENVIRONMENT.filters["case_reason"] = CASE_REASONS.__getitem__
+ENVIRONMENT.filters["box"] = boxed
+ENVIRONMENT.filters["percent"] = lambda share: f"{100 * share:.1f}%"
+_TEMPLATES: Final = Jinja2Templates(env=ENVIRONMENT)
 
 VIEWER: Final = Path("openseadragon/build/openseadragon/openseadragon.min.js")
 

@@ -65,6 +65,18 @@ def test_what_travels_is_told_from_what_does_not(
     assert found["size"]["laboratories"]["lisc"]["auroc"] is None  # healthy alone
 
 
+def test_limits_that_two_laboratories_allow_fail_in_a_third_that_is_read_wrong(
+    table: Cells, described: dict[str, np.ndarray]
+) -> None:
+    found = study.run(table, described)
+    doubted = found["evaluated"]["texture"]["doubt"]["0.2"]
+    assert set(doubted) == {*SOURCES, "leukemia-attri", "lisc"}
+    assert doubted["delhi"]["wrong"] > 0.5 * doubted["delhi"]["without_review"] > 0
+    sized = found["evaluated"]["size"]["doubt"]["0.2"]["delhi"]
+    assert sized["wrong"] < 0.5 * sized["without_review"]
+    assert len(show.doubt_rows(found)) == 3 * 5 * len(found["evaluated"])
+
+
 def test_the_record_names_what_was_learned_from_and_nothing_else(
     table: Cells, described: dict[str, np.ndarray]
 ) -> None:
@@ -93,10 +105,11 @@ def test_an_idea_without_its_description_is_left_out() -> None:
     assert "size and shape, texture" in votes.possible(["shape", "texture"])
 
 
-def test_a_field_is_judged_by_the_mean_of_its_cells() -> None:
+def test_a_field_is_judged_by_the_mean_probability_of_its_cells() -> None:
     table = cells([picture("one", True, "a"), picture("one", False, "b")], each=2)
     units = scores.fields(table, np.array([3.0, -1, -2, 1]), np.array([True, True, True, False]))
-    assert units.logits.tolist() == [1, -2]
+    share = (1 / (1 + np.exp(-3)) + 1 / (1 + np.exp(1))) / 2
+    assert units.logits == pytest.approx([np.log(share / (1 - share)), -2])
     assert units.cells.tolist() == [2, 1]
     found = scores.judged(units)
     assert found["auroc"] == {"value": 1.0, "interval": None}  # one group of a label

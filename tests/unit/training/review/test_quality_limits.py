@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from tests.unit.training.review.made import AT, quality
@@ -22,6 +23,7 @@ def named(row: int, **changes: float) -> dict[str, float]:
 
 def test_nearly_every_known_field_lies_inside() -> None:
     found = quality_limits.quality(KNOWN) | quality_limits.leukocytes(KNOWN)
+    found |= quality_limits.scale(KNOWN)
     outside = [row for row in range(len(KNOWN)) if beyond(named(row), found)]
     assert len(outside) <= quality_limits.RARE * len(KNOWN)
 
@@ -41,3 +43,15 @@ def test_a_field_needs_nuclei_in_their_own_colour(name: str) -> None:
     assert beyond(named(0, **{name: 0.0}), found) == [name]
     lowest = KNOWN[:, AT[name]].min()
     assert 0 < found[name]["min"] < lowest
+
+
+def test_red_cells_have_a_size_from_both_sides() -> None:
+    sizes = KNOWN[:, AT["red_cell_size"]]
+    found = quality_limits.scale(KNOWN)
+    usual = float(np.median(sizes))
+    assert beyond(named(0, red_cell_size=usual), found) == []
+    for size in (float(sizes.min()) / 2, float(sizes.max()) * 2):
+        assert beyond(named(0, red_cell_size=size), found) == ["red_cell_size"]
+    nothing = KNOWN.copy()
+    nothing[:, AT["red_cell_size"]] = 0
+    assert quality_limits.scale(nothing) == {}

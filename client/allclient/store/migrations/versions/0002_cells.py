@@ -60,18 +60,16 @@ def upgrade() -> None:
     )
     op.create_index("ix_corrections_cell_id", "corrections", ["cell_id"])
 
-    with op.batch_alter_table("answers") as batch_op:
-        batch_op.add_column(sa.Column("leukocytes", sa.Integer(), nullable=True))
-        batch_op.add_column(sa.Column("malignant_leukocytes", sa.Integer(), nullable=True))
-        batch_op.add_column(sa.Column("um_per_pixel", sa.Double(), nullable=True))
+    op.add_column("answers", sa.Column("leukocytes", sa.Integer(), nullable=True))
+    op.add_column("answers", sa.Column("malignant_leukocytes", sa.Integer(), nullable=True))
+    op.add_column("answers", sa.Column("um_per_pixel", sa.Double(), nullable=True))
 
 
 def downgrade() -> None:
     """Remove the tables of cells."""
-    with op.batch_alter_table("answers") as batch_op:
-        batch_op.drop_column("um_per_pixel")
-        batch_op.drop_column("malignant_leukocytes")
-        batch_op.drop_column("leukocytes")
+    op.drop_column("answers", "um_per_pixel")
+    op.drop_column("answers", "malignant_leukocytes")
+    op.drop_column("answers", "leukocytes")
 
     op.drop_index("ix_corrections_cell_id", "corrections")
 

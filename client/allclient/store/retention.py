@@ -1,0 +1,28 @@
+"""Retention: cases that are older than they may be are deleted, and the log says so."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlalchemy import select
+
+from allclient.store import cases
+from allclient.store.actor import Actor
+from allclient.store.schema import Case, now
+from allclient.store.store import Store
+
+
+def older(store: Store, days: int) -> list[int]:
+    """The cases that were made more than ``days`` days ago, the oldest first."""
+    with store.read() as session:
+        made_before = now() - timedelta(days=days)
+        query = select(Case.id).where(Case.created_at < made_before).order_by(Case.id)
+        return list(session.scalars(query))
+
+
+def apply(store: Store, actor: Actor, days: int) -> int:
+    """Delete the cases that ``older`` names, with all that is in them; how many."""
+    found = older(store, days)
+    for case_id in found:
+        cases.delete(store, actor, case_id)
+    return len(found)

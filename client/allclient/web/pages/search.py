@@ -1,0 +1,53 @@
+"""Search over all cases, and the worklist."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Query, Request
+from pydantic import Field
+from starlette.responses import Response
+
+from allclient.contract import SUBTYPES, Label, ReviewReason
+from allclient.store import Store, search
+from allclient.store.words import FieldState, Verdict
+from allclient.web.api.search import Filter
+from allclient.web.pages.layout import render
+from allclient.web.people import Anybody
+
+router = APIRouter()
+
+_SHOWN: Final = 60
+
+
+class Asked(Filter):
+    """A search, and the page of its results."""
+
+    page: Annotated[int, Field(ge=0, le=10**4)] = 0
+
+
+@router.get("/search")
+def search_page(request: Request, person: Anybody, asked: Annotated[Asked, Query()]) -> Response:
+    """Show the fields that fit a search."""
+    store: Store = request.app.state.store
+    query = asked.query()
+    with store.read() as session:
+        found = search.find(session, query, limit=_SHOWN, offset=asked.page * _SHOWN)
+        count = search.count(session, query)
+    values = asked.model_dump(mode="json", exclude={"page"}, exclude_defaults=True)
+    return render(
+        request,
+        "search.html",
+        person,
+        asked=asked,
+        fields=found,
+        count=count,
+        pages=min(-(-count // _SHOWN), 50),
+        again=urlencode(values),
+        labels=list(Label),
+        subtypes=SUBTYPES,
+        reasons=list(ReviewReason),
+        verdicts=list(Verdict),
+        states=list(FieldState),
+    )

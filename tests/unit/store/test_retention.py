@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlalchemy import update
+
+from allclient.store import SYSTEM, Store, audit, cases, retention
+from allclient.store.schema import Case, now
+from tests.unit.store.made import ANNA, accepted, picture
+
+
+def test_old_cases_go_with_their_images_and_others_stay(store: Store) -> None:
+    with store.write() as session:
+        old, young = (cases.make(session, ANNA, name).id for name in ("old", "young"))
+    gone = accepted(store, old, picture(1)).digest
+    shared = accepted(store, old, picture(2)).digest
+    accepted(store, young, picture(2))
+    with store.write() as session:
+        session.execute(
+            update(Case).where(Case.id == old).values(created_at=now() - timedelta(days=31))
+        )
+    assert retention.older(store, 32) == []
+    assert retention.older(store, 30) == [old]
+    assert retention.apply(store, SYSTEM, 30) == 1
+    with store.read() as session:
+        assert [case.id for case in cases.newest(session, limit=9)] == [young]
+        assert audit.check(session) is None
+    assert not store.files.exists(gone)
+    assert store.files.exists(shared)

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import re
+import socket
+from pathlib import Path
+
+import pytest
+
+from allclient.contract import Subtype
+from allclient.web import report
+from allclient.web.program import Program
+from tests.unit.store.made import picture, with_cells
+from tests.unit.web.conftest import Double, Visitor
+
+EVIL = "<script>alert(1)</script><img src=http://127.0.0.1:1/x>"
+
+
+@pytest.fixture
+def case_id(working: Program, double: Double, anna: Visitor) -> int:
+    """A case that is signed, with names that are no markup."""
+    double.says = with_cells(Subtype.PRE_B, Subtype.BENIGN)
+    case_id = anna.case(EVIL)
+    field_id = anna.read(case_id, picture(), EVIL)
+    said = {"seen": 1, "verdict": "confirmed", "comment": EVIL}
+    assert anna.ask("POST", f"/fields/{field_id}/verifications", json=said).status_code == 201
+    said = {"conclusion": "malignant", "comment": EVIL}
+    assert anna.ask("POST", f"/cases/{case_id}/signatures", json=said).status_code == 201
+    return case_id
+
+
+def test_a_report_holds_everything_and_fetches_nothing(case_id: int, anna: Visitor) -> None:
+    answer = anna.get(f"/api/v1/cases/{case_id}/signatures/1/report")
+    text = answer.text
+    assert answer.headers["content-security-policy"] == report.POLICY
+    assert "unsafe" not in report.POLICY
+    assert "not a medical device" in text
+    assert "Malignant" in text
+    assert "Signed by Anna" in text
+    assert "no blast percentage" in text
+    assert re.findall('src="(.{22})', text) == ["data:image/jpeg;base64"]
+    assert "<script" not in text
+    assert "<img src=http" not in text
+
+
+def test_a_report_is_a_pdf_as_well(case_id: int, anna: Visitor) -> None:
+    try:
+        import weasyprint  # noqa: F401
+    except (ImportError, OSError) as error:
+        pytest.skip(f"no PDF here: apt-get install libpango-1.0-0 libpangoft2-1.0-0 ({error})")
+    answer = anna.get(f"/api/v1/cases/{case_id}/signatures/1/report", params={"pdf": "true"})
+    assert answer.status_code == 200
+    assert answer.content.startswith(b"%PDF-")
+    assert answer.headers["content-type"] == "application/pdf"
+
+
+def test_a_pdf_fetches_nothing_whatever_stands_in_the_report(tmp_path: Path) -> None:
+    try:
+        import weasyprint  # noqa: F401
+    except (ImportError, OSError) as error:
+        pytest.skip(f"no PDF here: apt-get install libpango-1.0-0 libpangoft2-1.0-0 ({error})")
+    secret = tmp_path / "secret.txt"
+    secret.write_text("body::before { content: 'stolen' }")
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(0)
+        port = listening.getsockname()[1]
+        report.pdf(
+            f"<link rel=stylesheet href='{secret.as_uri()}'><img src='http://127.0.0.1:{port}/x'>"
+            f"<link rel=attachment href='{secret.as_uri()}'><p>text"
+        )
+        with pytest.raises(BlockingIOError):
+            listening.accept()
+
+
+def test_a_signed_case_says_so_and_refuses_changes(case_id: int, anna: Visitor) -> None:
+    assert "Signed: <strong>malignant</strong> by Anna" in anna.get(f"/cases/{case_id}").text
+    assert 'id="verify"' not in anna.get(f"/cases/{case_id}").text
+    assert anna.upload(case_id, picture(5)).status_code == 422
+    assert anna.ask("POST", f"/cases/{case_id}/open").status_code == 200
+    assert "Signed before" in anna.get(f"/cases/{case_id}").text
+    assert anna.upload(case_id, picture(5)).status_code == 201
+
+
+def test_a_report_of_another_case_is_not_found(case_id: int, anna: Visitor) -> None:
+    other = anna.case("other")
+    assert anna.get(f"/api/v1/cases/{other}/signatures/1/report").status_code == 404
