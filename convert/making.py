@@ -63,11 +63,11 @@ def int8(model: search.Found) -> str:
     return f"INT8; head{kept} in floating point" + (", head fitted anew" if model.refitted else "")
 
 
-def logits(net: Any, master: Path, fields: Fields) -> npt.NDArray[np.float32]:
+def logits(model: Any, master: Path, fields: Fields) -> npt.NDArray[np.float32]:
     """Return the master's logits [n, 4] for fields, computed once in each process."""
     key = (artifacts.sha256(master), hashlib.sha256(fields.pixels.data).hexdigest())
     if key not in _ANSWERS:
-        _ANSWERS[key] = masters.answers(net, fields.pixels)["LOGITS"]
+        _ANSWERS[key] = masters.answers(model, fields.pixels)["LOGITS"]
     return _ANSWERS[key]
 
 

@@ -16,7 +16,7 @@ def make(master: Path, folder: Path) -> None:
         MasterError: see ``convert.master.load``.
         ConversionError: ``folder`` holds something else.
     """
-    net = masters.load(master)
+    model = masters.load(master)
     if folder.exists():
         if any(folder.iterdir()) and not (folder / "saved_model.pb").is_file():
             raise making.ConversionError(
@@ -25,6 +25,6 @@ def make(master: Path, folder: Path) -> None:
             )
         shutil.rmtree(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    masters.export(net, folder)
+    masters.export(model, folder)
     names = sorted(path.name for path in folder.iterdir())
     making.record(folder, "savedmodel", names, master, "FP32")

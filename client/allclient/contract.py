@@ -106,7 +106,7 @@ class ReviewReason(str, Enum):
     NO_LEUKOCYTES = "no_leukocytes"
     """No nucleus of a white cell was found: there is nothing in the field to answer about."""
     SCALE = "scale"
-    """Red cells are far smaller or larger than in the fields that the networks learned from."""
+    """Red cells are far smaller or larger than in the fields that the backbones learned from."""
     FIRST_PAGE_ONLY = "first_page_only"
     """The file holds several pages or frames and only the first one was read."""
 

@@ -33,7 +33,7 @@ class Result:
     """Three from ``all_ensemble``; two or three from ``all_cascade``, see ``contract``."""
     review: tuple[ReviewReason, ...]
     ood_score: float
-    """0 to 1: the share of the known validation images that look less strange than this one."""
+    """0 to 1: the share of the known validation images that are less unusual than this one."""
     heatmap: npt.NDArray[np.float32] = field(repr=False, compare=False)
     """float32 [7, 7], 0 to 1: class activation map of ``subtype`` over the whole image."""
     request_id: str = ""

@@ -21,17 +21,17 @@ def describe(backbone: str, planes: Plane) -> Floats:
     Returns:
         [n, 2 * channels of all taps].
     """
-    net = beginning.of_master(backbone, RECIPES[backbone].taps, planes.shape[1])
+    model = beginning.of_master(backbone, RECIPES[backbone].taps, planes.shape[1])
     parts = []
     for start in range(0, len(planes), BATCH):
         shown = np.repeat(planes[start : start + BATCH, ..., None], 3, axis=3)
-        parts.append(_deviations(net, net.predict_on_batch(shown)))
+        parts.append(_deviations(model, model.predict_on_batch(shown)))
     return np.concatenate(parts).astype(np.float64)
 
 
-def _deviations(net: keras.Model, pooled: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def _deviations(model: keras.Model, pooled: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Turn averaged squares into deviations, whose scale is that of the averages."""
-    widths = [each.shape[-1] for each in keras.tree.flatten(net.get_layer(net.name).output)]
+    widths = [each.shape[-1] for each in keras.tree.flatten(model.get_layer(model.name).output)]
     columns, start = [], 0
     for width in widths:
         mean, square = (pooled[:, start + k * width : start + (k + 1) * width] for k in (0, 1))

@@ -57,7 +57,7 @@ class Seen:
 
     @property
     def plane(self) -> Plane:
-        """What a network is shown, uint8 [side, side]: white around, dark where it is dense."""
+        """What a backbone is shown, uint8 [side, side]: white around, dark where it is dense."""
         levels = (PALE - (PALE - DARK) * self.level).clip(DARKEST, PALEST)
         shown = cv2.dilate(self.around, _RIM) > 0
         return np.asarray(np.where(shown, np.rint(levels), OUTSIDE), np.uint8)

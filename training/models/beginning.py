@@ -36,13 +36,13 @@ def of_master(
     path = master or MASTERS / f"{backbone}.keras"
     if not path.is_file():
         raise WeightsError(f"{path}: no such file")
-    net, features = backbones.trunk(backbone, taps)
+    trunk, features = backbones.trunk(backbone, taps)
     try:
         stored = keras.saving.load_model(path, compile=False)
         features.set_weights(stored.get_layer(features.name).get_weights())
     except ValueError as error:
         raise WeightsError(f"{path} does not hold this architecture: {error}") from error
     pixels = keras.Input((side, side, 3), dtype="uint8", name="PIXELS")
-    described = cells.described(pixels, keras.tree.flatten(net(pixels)))
+    described = cells.described(pixels, keras.tree.flatten(trunk(pixels)))
     pooled = keras.layers.GlobalAveragePooling2D(dtype="float32")(described)
     return keras.Model(pixels, pooled, name=backbone)

@@ -58,5 +58,5 @@ def logits(path: Path, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]
 
 
 def digest(path: Path) -> str:
-    """Return SHA-256 over a network's graph and weights."""
+    """Return SHA-256 over a backbone's graph and weights."""
     return hashlib.sha256(path.read_bytes() + path.with_suffix(".bin").read_bytes()).hexdigest()

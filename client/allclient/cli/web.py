@@ -125,7 +125,7 @@ def web(
         listening = all.enter_context(contextlib.closing(serving.listen(host, port)))
         url = serving.url_of(listening)
         if not no_server:
-            all.enter_context(_networks(page.worker, server, model_repository, flavour, options))
+            all.enter_context(_backbones(page.worker, server, model_repository, flavour, options))
         all.enter_context(page.working())
 
         def ready() -> None:
@@ -140,7 +140,7 @@ def web(
 
 
 @contextlib.contextmanager
-def _networks(
+def _backbones(
     worker: Worker,
     server: str | None,
     model_repository: Path | None,
@@ -159,7 +159,7 @@ def _networks(
         try:
             from allclient.local import LocalServer
 
-            worker.explain("The networks are starting; new fields wait a moment.")
+            worker.explain("The backbones are starting; new fields wait a moment.")
             with (
                 LocalServer(model_repository, flavour, notify=worker.explain) as started,
                 make_client(
@@ -169,7 +169,7 @@ def _networks(
                 worker.use(client)
                 over.wait()
         except (AllclientError, ImportError) as error:
-            worker.explain(f"The networks cannot start; new fields wait, review works. {error}")
+            worker.explain(f"The backbones cannot start; new fields wait, review works. {error}")
 
     # The server ends with the thread that started it, so the thread stays.
     thread = threading.Thread(target=run, name="allclient-web-server")

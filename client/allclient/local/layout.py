@@ -5,7 +5,7 @@
     ├── backends/
     │   ├── python/        libtriton_python.so (a mended copy), the utilities (with bytes_tensor.py
     │   │                  behind them), the stub of this Python
-    │   ├── openvino/      model.py, the Python-based backend, and triton_network.py
+    │   ├── openvino/      model.py, the Python-based backend, and triton_model.py
     │   └── onnxruntime/   the same, where the flavour needs it
     ├── environment/       a virtual environment with the client's packages
     ├── lib/               libpython of this Python, where the wheel has none
@@ -34,7 +34,7 @@ from allclient.local.binaries import Binaries
 from allclient.local.flavours import Needs
 
 _BACKENDS = Path(__file__).with_name("backends")
-_SHARED = "triton_network.py"
+_SHARED = "triton_model.py"
 _BYTES_TENSOR = _BACKENDS / "bytes_tensor.py"
 _SERVER = "wheel/pytriton/tritonserver/bin/tritonserver"
 _LIBRARIES = "wheel/nvidia_pytriton.libs"

@@ -50,7 +50,7 @@ peer = "ARCHIVE"
 #dicomweb_token_file = "token.txt"
 #picture = true                         # a Secondary Capture for viewers without SR
 #pdf = true                             # an encapsulated PDF
-#cells = false                          # in the SR, every cell that is malignant or in doubt
+#cells = false                          # in the SR, every cell that is malignant or uncertain
 
 # The server that classifies; without an address one is started here.
 [triton]

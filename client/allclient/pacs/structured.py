@@ -48,7 +48,7 @@ def build(
 ) -> Dataset:
     """Return an UNVERIFIED report of a study, with patient and study as in its images.
 
-    ``cells`` adds a group for each leukocyte that is malignant or in doubt.
+    ``cells`` adds a group for each leukocyte that is malignant or uncertain.
     """
 
     def groups(field: Field) -> list[sr.PlanarROIMeasurementsAndQualitativeEvaluations]:

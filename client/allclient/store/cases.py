@@ -27,9 +27,9 @@ class Count:
     waiting: int = 0
     failed: int = 0
     malignant: int = 0
-    """Answers of the networks, not of a person."""
+    """Answers of the backbones, not of a person."""
     review: int = 0
-    """Not verified yet, and the networks ask for a person or gave no answer."""
+    """Not verified yet, and the backbones ask for a person or gave no answer."""
     verified: int = 0
 
     @property

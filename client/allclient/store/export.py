@@ -51,7 +51,7 @@ _ENDINGS: Final = {
 
 
 def row(field: Field) -> dict[str, Any]:
-    """A field and what was said of it, as plain values by COLUMNS; the answer is the networks'."""
+    """A field and what was said of it, as plain values by COLUMNS; the answer is the backbones'."""
     answer, last = field.answer, field.verifications[-1] if field.verifications else None
     values: dict[str, Any] = dict.fromkeys(COLUMNS)
     values |= {

@@ -197,11 +197,11 @@ class Cell(Base):
     area_share: Mapped[float]
     agreement: Mapped[float]
     subtype: Mapped[str]
-    """The networks' word."""
+    """The backbones' word."""
     probability: Mapped[float]
     """Of the label of ``subtype``."""
     shown_as: Mapped[str]
-    """The subtype that holds: the networks' until a person corrects it."""
+    """The subtype that holds: the backbones' until a person corrects it."""
     corrected: Mapped[bool] = mapped_column(default=False)
     version: Mapped[int] = mapped_column(default=1)
     """As a field's."""

@@ -1,4 +1,4 @@
-"""Fields over all cases, by what the networks and people say of them."""
+"""Fields over all cases, by what the backbones and people say of them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _BATCH: Final = 200
 class Query:
     """What is looked for; everything that is not None or empty has to fit.
 
-    ``label`` and ``subtype`` are a person's where a person has said one, else the networks'.
+    ``label`` and ``subtype`` are a person's where a person has said one, else the backbones'.
     """
 
     text: str = ""
@@ -35,7 +35,7 @@ class Query:
     open: bool = False
     """Only fields that nobody verified."""
     review: bool = False
-    """Only fields that a person has to look at, by the networks."""
+    """Only fields that a person has to look at, by the backbones."""
     disputed: bool = False
     """Only fields of which two people say different things."""
     state: FieldState | None = None

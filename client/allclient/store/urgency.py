@@ -27,8 +27,8 @@ def urgency_of(result: Result) -> float:
 
     Within each, the less sure answers come first.
     """
-    doubt = 1.0 - result.probability  # at most a half where the label is the likelier one
+    uncertainty = 1.0 - result.probability  # at most a half where the label is the likelier one
     if result.review:
         reasons = sum(_WEIGHTS.get(reason, _OTHER) for reason in result.review)
-        return REVIEW + min(reasons, 1.0) + min(doubt, 0.49)
-    return min(doubt, 0.99) + (1.0 if result.label is Label.MALIGNANT else 0.0)
+        return REVIEW + min(reasons, 1.0) + min(uncertainty, 0.49)
+    return min(uncertainty, 0.99) + (1.0 if result.label is Label.MALIGNANT else 0.0)

@@ -68,7 +68,7 @@ class _StoreCollector(Collector):
         yield GaugeMetricFamily("allclient_files_bytes", "Bytes of all images.", value=int(size))
         yield GaugeMetricFamily(
             "allclient_networks_ready",
-            "1 where the networks answered last, else 0.",
+            "1 where the backbones answered last, else 0.",
             value=int(self._worker.ready),
         )
 

@@ -12,13 +12,13 @@ NOTICE: Final = (
 )
 
 REASONS: Final = {
-    ReviewReason.DISAGREEMENT: "The networks do not agree.",
-    ReviewReason.LOW_CONFIDENCE: "The networks are not sure.",
-    ReviewReason.OUT_OF_DISTRIBUTION: "The field looks unlike those the networks learned from.",
+    ReviewReason.DISAGREEMENT: "The backbones do not agree.",
+    ReviewReason.LOW_CONFIDENCE: "The backbones are not sure.",
+    ReviewReason.OUT_OF_DISTRIBUTION: "The field looks unlike those the backbones learned from.",
     ReviewReason.POOR_QUALITY: "The picture is blurred, blank, too dark, too bright or damaged.",
     ReviewReason.NO_LEUKOCYTES: "No leukocyte was found in the field.",
     ReviewReason.SCALE: (
-        "Red cells are far smaller or larger than in the fields the networks learned from. "
+        "Red cells are far smaller or larger than in the fields the backbones learned from. "
         "Send whole fields at 100x."
     ),
     ReviewReason.FIRST_PAGE_ONLY: "The file has several pages; only the first one was read.",

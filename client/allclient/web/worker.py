@@ -67,7 +67,7 @@ class Worker:
             target=self._run, name="allclient-web-worker", daemon=True
         )
         self.ready = False
-        self.status = "The networks are not running; new fields wait, review works."
+        self.status = "The backbones are not running; new fields wait, review works."
 
     def start(self) -> None:
         """Start to read."""
@@ -76,7 +76,7 @@ class Worker:
     def use(self, classifier: Classifier) -> None:
         """Read with this classifier from now on."""
         self._classifier = classifier
-        self.ready, self.status = True, "The networks are ready."
+        self.ready, self.status = True, "The backbones are ready."
         self.wake()
 
     def explain(self, status: str) -> None:
@@ -135,7 +135,7 @@ class Worker:
             self._settle(classifier, field)
         except ServerError as error:
             away = True
-            self.explain(f"The networks do not answer; new fields wait. {error}")
+            self.explain(f"The backbones do not answer; new fields wait. {error}")
         except Exception:
             _log.exception("field %d cannot be settled", field.id)
             away = True
@@ -156,7 +156,7 @@ class Worker:
                 self._tell(field, state="failed", code=error.code, message=str(error))
             return
         if not self.ready:
-            self.ready, self.status = True, "The networks are ready."
+            self.ready, self.status = True, "The backbones are ready."
         if fields.record_answer(self._store, field.id, result):
             self._tell(
                 field,

@@ -8,10 +8,10 @@ and a cell's logits are found by adding up the evidence of its own pixels alone:
     cell = blank + (sum of its evidence / positions) / its share of the area
 
 - Blank is read where there is nothing to see: the scale-bar corner, which is background by
-  ``smear_density.render``. No bias has to be handed on, and rounded networks with heads of their
+  ``smear_density.render``. No bias has to be handed on, and rounded backbones with heads of their
   own are right as well.
 - A position in which several cells are seen is divided by how much of it each of them fills.
-- What a map says where no cell is seen is said of all cells alike. It is 0 for released networks.
+- What a map says where no cell is seen is said of all cells alike. It is 0 for released backbones.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ cytoplasm."""
 
 FEATHER: Final = np.array([0.375, 1, 1, 1, 0.375]) / 3.75
 """Kept and blanked parts run into each other, so that no edge is drawn that the smear has not: by
-boxes of 3.75 pixels, of which three make a Gaussian of 2 pixels. The released networks were fitted
+boxes of 3.75 pixels, of which three make a Gaussian of 2 pixels. The released backbones were fitted
 to fields that Pillow had feathered so."""
 
 MASKED: Final = 128

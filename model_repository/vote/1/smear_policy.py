@@ -89,7 +89,7 @@ class Policy:
     """Beyond these there is no nucleus of a leukocyte in the field."""
     quality_limits: tuple[Limit, ...]
     scale_limits: tuple[Limit, ...] = ()
-    """Beyond these cells have another size than those that the networks learned from. Policies
+    """Beyond these cells have another size than those that the backbones learned from. Policies
     that were fitted before this reason have none."""
 
     @classmethod

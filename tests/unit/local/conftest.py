@@ -61,8 +61,8 @@ def load_backend() -> Callable[[str], Any]:
         backends = Path(layout.__file__).parent / "backends"
         with pytest.MonkeyPatch.context() as patch:
             patch.setitem(sys.modules, "triton_python_backend_utils", utilities)
-            shared = imported("triton_network", backends / "triton_network.py")
-            patch.setitem(sys.modules, "triton_network", shared)
+            shared = imported("triton_model", backends / "triton_model.py")
+            patch.setitem(sys.modules, "triton_model", shared)
             return imported(f"{name}_backend", backends / name / "model.py")
 
     return load

@@ -271,7 +271,7 @@ class TestEnvironment:
         assert paths.splitlines()[1:] == ["/packages"]
         assert (environment / "bin" / "python3").readlink() == Path(sys.executable)
         assert f"home = {sys.base_prefix}/bin" in (environment / "pyvenv.cfg").read_text()
-        for file in ("model.py", "triton_network.py"):
+        for file in ("model.py", "triton_model.py"):
             assert (layout.backends / "openvino" / file).is_file()
         assert not (layout.backends / "onnxruntime").exists()
 

@@ -76,7 +76,7 @@ def double() -> Double:
 
 @pytest.fixture
 def working(page: Program, double: Double) -> Iterator[Program]:
-    """The page, and the networks answer."""
+    """The page, and the backbones answer."""
     page.worker.use(double)
     with page.working():
         yield page

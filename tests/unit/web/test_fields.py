@@ -32,7 +32,7 @@ def test_a_file_is_accepted_read_and_shown(working: Program, double: Double, ann
     text = anna.get(f"/cases/{case_id}").text
     assert "pro-B" in text
     assert "61.0%" in text
-    assert "The networks are not sure." in text
+    assert "The backbones are not sure." in text
 
 
 def test_a_broken_file_is_named_with_its_reason_and_read_again_on_request(

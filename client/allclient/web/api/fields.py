@@ -44,7 +44,7 @@ async def upload_field(
 ) -> FieldOut:
     """Add one encoded image, the body of the request, to a case.
 
-    When this has answered, the file is safe and waits for the networks. The answer is 200 instead
+    When this has answered, the file is safe and waits for the backbones. The answer is 200 instead
     of 201, with ``new`` false, where the case has the same file already.
     """
     store: Store = request.app.state.store

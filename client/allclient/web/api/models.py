@@ -171,11 +171,11 @@ class CellOut(BaseModel):
     width: float
     height: float
     subtype: Subtype
-    """The networks' word."""
+    """The backbones' word."""
     probability: float
     probabilities: dict[Subtype, float]
     shown_as: Subtype
-    """The word that holds: the networks' until a person corrects it."""
+    """The word that holds: the backbones' until a person corrects it."""
     corrected: bool
     version: int
     """Goes with a correction as ``seen``."""

@@ -12,7 +12,7 @@ export class Uploads {
     this.running = 0;
     this.sent = this.again = this.refused = 0;
     this.total = 0;
-    this.waiting = new Map(); // the fields that the networks have not read, by id
+    this.waiting = new Map(); // the fields that the backbones have not read, by id
     this.settled = new Map(); // read before the answer to their upload was here
     this.box = document.getElementById("uploads");
     this.listen();

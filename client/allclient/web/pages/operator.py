@@ -24,7 +24,7 @@ def live() -> Response:
 
 @router.get("/health/ready")
 def ready(request: Request) -> Response:
-    """The store answers; whether the networks do is told, and is no reason to be away."""
+    """The store answers; whether the backbones do is told, and is no reason to be away."""
     store: Store = request.app.state.store
     worker: Worker = request.app.state.worker
     try:

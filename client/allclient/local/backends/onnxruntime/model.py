@@ -2,7 +2,7 @@
 
 It takes the place of the official C++ backend in the embedded server, with the same name, the
 same files and the same parameters, so that one model repository serves both. Runs inside
-Triton's Python stub; numpy, onnxruntime, the standard library and ``triton_network`` beside it are
+Triton's Python stub; numpy, onnxruntime, the standard library and ``triton_model`` beside it are
 all it may import.
 
 An instance of KIND_GPU runs on TensorRT or CUDA or not at all; only one of KIND_CPU runs on the
@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import onnxruntime as ort
 import triton_python_backend_utils as pb_utils
-from triton_network import ModelError, Port, answer, check, file_of, names
+from triton_model import ModelError, Port, answer, check, file_of, names
 
 RUNS_ON = "[onnxruntime] {model} runs on {how}"
 """A line of Triton's log; ``allclient.local.triton_log`` reads it."""

@@ -2,7 +2,7 @@
 
 It takes the place of the official C++ backend in the embedded server, with the same name, the
 same files and the same parameters, so that one model repository serves both. Runs inside
-Triton's Python stub; numpy, openvino, the standard library and ``triton_network`` beside it are all
+Triton's Python stub; numpy, openvino, the standard library and ``triton_model`` beside it are all
 it may import.
 
 A batch is not computed as one: models are compiled for one item. A CPU gains nothing from larger
@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import openvino as ov
-from triton_network import ModelError, Port, answer, check, file_of, names
+from triton_model import ModelError, Port, answer, check, file_of, names
 
 DATATYPES = {
     "TYPE_BOOL": "boolean",
@@ -47,7 +47,7 @@ PARAMETERS = (
 
 
 class TritonPythonModel:
-    """One instance of one model: a compiled network and its inference requests, reused."""
+    """One instance of one model: a compiled backbone and its inference requests, reused."""
 
     def initialize(self, args: dict[str, str]) -> None:
         """Compile the model."""

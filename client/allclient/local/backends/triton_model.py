@@ -96,7 +96,7 @@ def answer(
     """Run one inference for all requests together; return one response for each.
 
     infer: arrays in the order of ``inputs`` to arrays in that of ``outputs``. What it gives may be
-        the network's own memory: Triton copies it before the next inference.
+        the runtime's own memory: Triton copies it before the next inference.
     runtime: who could not run the model, where ``infer`` raises; every request is then told.
     """
     arrays = [
