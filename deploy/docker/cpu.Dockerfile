@@ -5,6 +5,7 @@ FROM python:3.12.12-slim-bookworm AS build
 WORKDIR /src
 COPY pyproject.toml hatch_build.py README.md LICENSE ./
 COPY client client
+COPY model_repository model_repository
 RUN python -m venv /opt/allclient \
     && /opt/allclient/bin/python -m pip install --no-cache-dir '.[local]'
 
