@@ -79,7 +79,7 @@ def laboratories(
             table.add_row(*row)
         console.print(table)
     table = Table(*show.DOUBT_HEAD, title="limits of review from other laboratories left out")
-    for row in show.doubt_rows(found):
+    for row in show.review_rows(found):
         table.add_row(*row)
     console.print(table)
     output.parent.mkdir(parents=True, exist_ok=True)

@@ -27,7 +27,7 @@ def rows(study: Mapping[str, Any], protocol: str) -> list[Sequence[str]]:
     return table
 
 
-def doubt_rows(study: Mapping[str, Any]) -> list[Sequence[str]]:
+def review_rows(study: Mapping[str, Any]) -> list[Sequence[str]]:
     """Cells of the table of what goes without review, as text."""
     return [
         (

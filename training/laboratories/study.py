@@ -10,7 +10,7 @@ import numpy as np
 
 from training import record
 from training.data import provenance
-from training.laboratories import doubt, protocols, scores, votes
+from training.laboratories import protocols, review_limits, scores, votes
 from training.laboratories.table import Bools, Cells
 from training.metrics.classification import Floats
 
@@ -21,7 +21,7 @@ TOGETHER = "outside"
 def run(cells: Cells, descriptions: Mapping[str, Floats]) -> dict[str, Any]:
     """Return the scores by idea, protocol and source, with the record of what was learned from.
 
-    Under "doubt" stands, by the level of ``doubt.LEVELS``, what goes without review.
+    Under "doubt" stands, by the level of ``review_limits.LEVELS``, what goes without review.
 
     Args:
         descriptions: features [n, k] of the cells by name, see ``votes.IDEAS``.
@@ -36,7 +36,7 @@ def run(cells: Cells, descriptions: Mapping[str, Floats]) -> dict[str, Any]:
         evaluated={
             title: {
                 **{name: _scored(cells, name, logits[title][name]) for name in protocols.PROTOCOLS},
-                "doubt": _doubted(cells, logits[title]["laboratories"]),
+                "doubt": _without_review(cells, logits[title]["laboratories"]),
             }
             for title in ideas
         },
@@ -96,7 +96,7 @@ def _scored(cells: Cells, protocol: str, logits: Floats) -> dict[str, Any]:
     }
 
 
-def _doubted(cells: Cells, logits: Floats) -> dict[str, Any]:
+def _without_review(cells: Cells, logits: Floats) -> dict[str, Any]:
     """Limits by laboratories left out, on others that are left out."""
 
     def units(rows: Bools) -> scores.Units:
@@ -107,4 +107,6 @@ def _doubted(cells: Cells, logits: Floats) -> dict[str, Any]:
     known = {str(name): units(learned & (cells.laboratory == name)) for name in names}
     outside = np.unique(cells.source[cells.evaluate_only])
     unseen = {str(name): units(cells.source == name) for name in outside}
-    return {f"{level:g}": doubt.study(known, unseen, level) for level in doubt.LEVELS}
+    return {
+        f"{level:g}": review_limits.study(known, unseen, level) for level in review_limits.LEVELS
+    }

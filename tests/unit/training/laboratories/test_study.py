@@ -74,7 +74,7 @@ def test_limits_that_two_laboratories_allow_fail_in_a_third_that_is_read_wrong(
     assert doubted["delhi"]["wrong"] > 0.5 * doubted["delhi"]["without_review"] > 0
     sized = found["evaluated"]["size"]["doubt"]["0.2"]["delhi"]
     assert sized["wrong"] < 0.5 * sized["without_review"]
-    assert len(show.doubt_rows(found)) == 3 * 5 * len(found["evaluated"])
+    assert len(show.review_rows(found)) == 3 * 5 * len(found["evaluated"])
 
 
 def test_the_record_names_what_was_learned_from_and_nothing_else(
