@@ -52,14 +52,14 @@ def main() -> None:
 
 
 @contextmanager
-def earlier(commit: str) -> Iterator[Path]:
-    """Return the model's folder as it was at a commit."""
-    command = ["git", "-C", str(ROOT), "archive", commit, MODEL]
+def earlier(commit: str, part: str = MODEL) -> Iterator[Path]:
+    """Return a part of the project as it was at a commit: the model's folder, or ``part``."""
+    command = ["git", "-C", str(ROOT), "archive", commit, part]
     packed = subprocess.run(command, check=True, capture_output=True).stdout
     with tempfile.TemporaryDirectory() as folder:
         with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
             archive.extractall(folder, filter="data")
-        yield Path(folder) / MODEL
+        yield Path(folder) / part
 
 
 class Version:

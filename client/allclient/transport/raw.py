@@ -27,11 +27,13 @@ _METHOD = "/inference.GRPCInferenceService/ModelInfer"
 class RawCalls:
     """One gRPC channel to one server, for a fixed set of images. Safe to share between threads."""
 
-    def __init__(self, connection: Connection, images: Sequence[bytes]) -> None:
+    def __init__(
+        self, connection: Connection, images: Sequence[bytes], *, cells: bool = False
+    ) -> None:
         if not images:
             raise ConfigurationError("a load needs at least one image")
         self._connection = connection
-        self._requests = [_request(connection.model, image) for image in images]
+        self._requests = [_request(connection.model, image, cells) for image in images]
         self._metadata = tuple(connection.metadata().items())
         self._channel = _channel(connection)
         self._infer = self._channel.unary_unary(_METHOD)
@@ -61,9 +63,11 @@ class RawCalls:
         self._channel.close()
 
 
-def _request(model: str, image: bytes) -> bytes:
+def _request(model: str, image: bytes, cells: bool) -> bytes:
     (tensor,) = encode(image)
     names = [name for name in MODELS[model].outputs if name in ANSWER] if model in MODELS else []
+    if cells:
+        names.append("CELLS")
     request = service_pb2.ModelInferRequest(
         model_name=model,
         id=uuid.uuid4().hex,
