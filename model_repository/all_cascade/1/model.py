@@ -108,7 +108,11 @@ async def _decode(request):
     image = pb_utils.get_input_tensor_by_name(request, "IMAGE")
     wanted = request.requested_output_names()
     outputs = [*(FIELD if CELLS in wanted else FIELD[:2]), *([SIZE] if SIZE in wanted else [])]
-    parameters = json.loads(request.parameters() or "{}")
+    try:
+        parameters = json.loads(request.parameters() or "{}")
+    except ValueError:  # bytes that are no UTF-8, which must not fail the rest of the batch
+        message = "the parameters of the request cannot be read"
+        return None, pb_utils.TritonError(message, pb_utils.TritonError.INVALID_ARG)
     # As text: not every version of Triton takes a fraction here.
     told = {name: str(parameters[name]) for name in PARAMETERS if name in parameters}
     return await _ask("preprocess", [image], outputs, told)

@@ -24,7 +24,11 @@ class TritonPythonModel:
 
     def _respond(self, request):
         try:
-            size = smear_scale.of_request(json.loads(request.parameters() or "{}"))
+            parameters = json.loads(request.parameters() or "{}")
+        except ValueError:  # bytes that are no UTF-8
+            return _refusal("the parameters of the request cannot be read")
+        try:
+            size = smear_scale.of_request(parameters)
         except ValueError as error:
             return _refusal(str(error))
         files = pb_utils.get_input_tensor_by_name(request, "IMAGE").as_numpy().ravel()
