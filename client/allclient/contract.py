@@ -24,6 +24,10 @@ CELLS, one row a leukocyte, is computed only for a request that asks for it by n
 no output at all and so asks for all. Its columns are ``CELL_FIELDS``. Where a batch holds several
 images, the rows of those with fewer cells are filled with zeros; a cell has a width above 0.
 
+UM_PER_PIXEL is the size of a pixel of the file in micrometres, and 0 where it is not known. It is
+what the request parameter ``um_per_pixel`` says (text or a number, for all images of the request),
+or what a TIFF says of itself, if a microscope can have that. Ask for it by name, as for CELLS.
+
 ``all_classes`` is ``all_ensemble`` with PROBABILITIES as its one output, for clients that ask every
 output for its classes.
 """
@@ -202,6 +206,15 @@ CELLS: Final = Tensor("FP32", (-1, len(CELL_FIELDS)))
 """What a client asks for when it wants every leukocyte."""
 
 _CELLS: Final = {"CELLS": CELLS}
+SIZE: Final = "UM_PER_PIXEL"
+"""What a client asks for to learn the size of a pixel; servers of version 0.2 do not have it."""
+
+UM_PER_PIXEL: Final = Tensor("FP32", (1,))
+
+BELIEVABLE_UM_PER_PIXEL: Final = (0.02, 2.0)
+"""The sizes of a pixel that are believed where a file says them: what a microscope can have."""
+
+_SIZE: Final = {SIZE: UM_PER_PIXEL}
 ANSWER: Final = {
     "LABEL": Tensor("BYTES", (1,)),
     "SUBTYPE": Tensor("BYTES", (1,)),
@@ -235,10 +248,10 @@ def _of_backbones(*names: str) -> dict[str, Tensor]:
 
 
 MODELS: Final[dict[str, ModelContract]] = {
-    ENSEMBLE: ModelContract(_IMAGE, {**ANSWER, **_CELLS}),
-    CASCADE: ModelContract(_IMAGE, {**ANSWER, **_CELLS}),
+    ENSEMBLE: ModelContract(_IMAGE, {**ANSWER, **_CELLS, **_SIZE}),
+    CASCADE: ModelContract(_IMAGE, {**ANSWER, **_CELLS, **_SIZE}),
     CLASSES: ModelContract(_IMAGE, {"PROBABILITIES": ANSWER["PROBABILITIES"]}),
-    "preprocess": ModelContract(_IMAGE, {**_PIXELS, **_QUALITY, **_NUCLEI}),
+    "preprocess": ModelContract(_IMAGE, {**_PIXELS, **_QUALITY, **_NUCLEI, **_SIZE}),
     **{backbone.value: _backbone(backbone) for backbone in BACKBONES},
     "vote": ModelContract({**_QUALITY, **_of_backbones("LOGITS", "CAM")}, ANSWER),
     "cells": ModelContract({**_PIXELS, **_NUCLEI, **_of_backbones("CAM")}, _CELLS),

@@ -41,7 +41,7 @@ class Result:
     cells: tuple[Cell, ...] | None = field(default=None, repr=False)
     """The leukocytes that were found; None where they were not asked for."""
     um_per_pixel: float | None = None
-    """The size of a pixel in micrometres, as far as it is known."""
+    """The size of a pixel of the file in micrometres, as the user or the file says; else None."""
 
     @property
     def leukocytes(self) -> int | None:

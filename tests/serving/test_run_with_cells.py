@@ -8,11 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
+import tritonclient.grpc as triton
 from PIL import Image
+from tritonclient.utils import InferenceServerException
 
 from allclient import AsyncClient, Client, summarize
 from allclient.cli.group import run
-from allclient.contract import CASCADE, ENSEMBLE
+from allclient.contract import CASCADE, ENSEMBLE, SIZE
 from allclient.local import LocalServer
 from samples import render
 
@@ -59,6 +62,58 @@ async def test_boxes_are_around_nuclei(server: LocalServer, paths: list[str], mo
     assert seen > 20
     case = summarize(outcomes)
     assert (case.fields, case.leukocytes) == (9, seen)
+
+
+@pytest.mark.parametrize("model", [ENSEMBLE, CASCADE])
+def test_the_size_of_a_pixel_is_that_of_the_request_or_of_the_file(
+    server: LocalServer, paths: list[str], tmp_path: Path, model: str
+) -> None:
+    path = tmp_path / "field.tif"
+    with Image.open(paths[0]) as image:
+        field = np.asarray(image.convert("RGB"))
+    tifffile.imwrite(
+        path, field, photometric="rgb", resolution=(155_000, 155_000), resolutionunit="CENTIMETER"
+    )
+    with Client(server.grpc_address, model=model) as client:
+        sizes = [client.classify(one).um_per_pixel for one in (path, paths[0])]
+        assert sizes == [pytest.approx(0.0645, abs=1e-4), None]
+        assert client.classify(path, um_per_pixel=0.1, cells=True).um_per_pixel == 0.1
+        mixed = client.classify_many([path, *paths, path])
+        assert [outcome.unwrap().um_per_pixel for outcome in mixed] == [
+            sizes[0],
+            *[None] * len(paths),
+            sizes[0],
+        ]
+
+
+@pytest.mark.parametrize("model", [ENSEMBLE, CASCADE])
+def test_what_a_server_says_of_a_size_or_an_output_that_makes_no_sense(
+    server: LocalServer, paths: list[str], model: str
+) -> None:
+    image = triton.InferInput("IMAGE", [1, 1], "BYTES")
+    image.set_data_from_numpy(np.array([[Path(paths[0]).read_bytes()]], dtype=object))
+    said = {}
+    with triton.InferenceServerClient(server.grpc_address) as client:
+        for size, name in (("small", SIZE), (-0.5, SIZE), (0.25, "NO_SUCH")):
+            with pytest.raises(InferenceServerException) as refused:
+                client.infer(
+                    model,
+                    [image],
+                    outputs=[triton.InferRequestedOutput(name)],
+                    parameters={"um_per_pixel": size},
+                )
+            assert refused.value.status() == "StatusCode.INVALID_ARGUMENT"
+            said[size] = refused.value.message()
+        answer = client.infer(
+            model,
+            [image],
+            outputs=[triton.InferRequestedOutput(SIZE)],
+            parameters={"um_per_pixel": 0.25},
+        )
+        assert answer.as_numpy(SIZE).tolist() == [[0.25]]
+    assert "um_per_pixel is the size of a pixel" in said["small"]
+    assert "a number above 0, not '-0.5'" in said[-0.5]
+    assert "unexpected inference output 'NO_SUCH'" in said[0.25]  # so older servers are known
 
 
 def test_a_command_makes_all_of_it(

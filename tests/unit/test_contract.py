@@ -14,6 +14,7 @@ from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2
 
 from allclient import contract
+from allclient.transport.question import Question
 
 REPOSITORY = Path(__file__).parents[2] / "model_repository"
 LABELS = [subtype.value for subtype in contract.SUBTYPES]
@@ -102,6 +103,7 @@ def test_the_classes_are_the_ensembles() -> None:
                 del step.output_map[output]
         elif step.model_name == "preprocess":
             del step.output_map["NUCLEI"]
+            del step.output_map["UM_PER_PIXEL"]
     assert list(classes) == expected
 
 
@@ -139,6 +141,12 @@ def test_decoding_speaks_the_contract(pure_module: Callable[[str], ModuleType]) 
     assert codes <= {code.value for code in contract.ImageErrorCode}
     for name in contract.IMAGE_FORMATS:
         assert name in files.ACCEPTED
+
+
+def test_sizes_speak_the_contract(pure_module: Callable[[str], ModuleType]) -> None:
+    scale = pure_module("smear_scale")
+    assert scale.BELIEVABLE == contract.BELIEVABLE_UM_PER_PIXEL
+    assert Question(um_per_pixel=1).arguments()["parameters"] == {scale.PARAMETER: "1.0"}
 
 
 def test_majority_speaks_the_contract(pure_module: Callable[[str], ModuleType]) -> None:

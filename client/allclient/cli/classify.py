@@ -105,7 +105,7 @@ Every answer needs a reading by a pathologist; this is not a medical device.
     "--um-per-pixel",
     type=click.FloatRange(min=0, min_open=True, max=1e6),
     metavar="NUMBER",
-    help="The size of a pixel in micrometres, of every image.",
+    help="The size of a pixel in micrometres, of every image, instead of what the files say.",
 )
 @click.option(
     "--cells",

@@ -20,6 +20,7 @@ from allclient.client.ledger import FATAL, Ledger
 from allclient.client.reading import iterate, read_field, size_of, told
 from allclient.client.sync import HEALTH_TIMEOUT, IN_FLIGHT
 from allclient.contract import ENSEMBLE
+from allclient.dicom import EncodedField
 from allclient.errors import AllclientError
 from allclient.result import Outcome, Pipe, Result, Source
 from allclient.threads import DaemonThreads
@@ -82,7 +83,7 @@ class AsyncClient(Owned):
         self._transport.check_open()
         question = Question(cells, um_per_pixel)
         field = await asyncio.wrap_future(self._readers.submit(read_field, source))
-        return told(field, await self._transport.infer(field.data, question))
+        return await self._infer(field, question=question)
 
     async def classify_many(
         self,
@@ -101,7 +102,7 @@ class AsyncClient(Owned):
         does that for a dropped generator only at its next occasion.
         """
         ledger = Ledger(ordered=ordered, in_flight=in_flight)
-        infer = partial(self._transport.infer, question=Question(cells, um_per_pixel))
+        infer = partial(self._infer, question=Question(cells, um_per_pixel))
         self._transport.check_open()
         work = _Work(infer, self._readers, sources, ledger)
         workers = [asyncio.create_task(work.run()) for _ in range(in_flight)]
@@ -112,6 +113,10 @@ class AsyncClient(Owned):
             for worker in workers:
                 worker.cancel()
             await asyncio.gather(*workers, return_exceptions=True)
+
+    async def _infer(self, field: EncodedField, *, question: Question) -> Result:
+        question = question.about(field.um_per_pixel)
+        return told(field, await self._transport.infer(field.data, question))
 
     async def health(self, *, timeout: float = HEALTH_TIMEOUT) -> Health:  # noqa: ASYNC109
         """Return whether the server is live and serves the model."""
@@ -145,7 +150,7 @@ class _Work:
 
     def __init__(
         self,
-        infer: Callable[[bytes], Awaitable[Result]],
+        infer: Callable[[EncodedField], Awaitable[Result]],
         readers: DaemonThreads,
         sources: Iterable[Source] | AsyncIterable[Source],
         ledger: Ledger,
@@ -215,7 +220,7 @@ class _Work:
                 field = await self._aside(read_field, source, pipes=isinstance(source, Pipe))
                 if not self._ledger.has_read(number):
                     return None
-                return Outcome(source, told(field, await self._infer(field.data)))
+                return Outcome(source, await self._infer(field))
         except FATAL:
             raise
         except AllclientError as error:

@@ -8,7 +8,8 @@ from concurrent.futures import CancelledError
 
 from allclient.client.budget import Budget
 from allclient.client.ledger import FATAL, Ledger
-from allclient.client.reading import iterate, read_field, size_of, told
+from allclient.client.reading import iterate, read_field, size_of
+from allclient.dicom import EncodedField
 from allclient.errors import AllclientError
 from allclient.result import Outcome, Pipe, Result, Source
 from allclient.threads import no_thread
@@ -16,7 +17,7 @@ from allclient.transport.cancellation import Cancellation
 from allclient.transport.limits import may_take_a_thread
 from allclient.transport.owned import Owned
 
-Infer = Callable[[bytes, Cancellation], Result]
+Infer = Callable[[EncodedField, Cancellation], Result]
 
 _MAX_WAIT = 0.5
 """Seconds that a signal may be left unnoticed."""
@@ -85,7 +86,7 @@ class _Work:
                 with self.changed:
                     if not self.ledger.has_read(number):
                         raise CancelledError
-                return Outcome(source, told(field, self.infer(field.data, self.cancellation)))
+                return Outcome(source, self.infer(field, self.cancellation))
         except FATAL:
             raise
         except AllclientError as error:

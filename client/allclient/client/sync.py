@@ -8,9 +8,11 @@ from functools import partial
 from allclient.client.reading import read_field, told
 from allclient.client.stream import Stream
 from allclient.contract import ENSEMBLE
+from allclient.dicom import EncodedField
 from allclient.result import Result, Source
 from allclient.transport import Connection, Health, Retry, ServerMetadata, TlsOptions
 from allclient.transport.blocking import Transport
+from allclient.transport.cancellation import Cancellation
 from allclient.transport.owned import Owned
 from allclient.transport.question import Question
 
@@ -67,7 +69,7 @@ class Client(Owned):
 
         Args:
             cells: ask for every leukocyte too (``Result.cells``).
-            um_per_pixel: the size of a pixel in micrometres, where it is known.
+            um_per_pixel: the size of a pixel in micrometres, instead of what the file says.
 
         Raises:
             ImageReadError: the file cannot be read.
@@ -76,8 +78,7 @@ class Client(Owned):
         """
         self._transport.check_open()
         question = Question(cells, um_per_pixel)
-        field = read_field(source)
-        return told(field, self._transport.infer(field.data, question=question))
+        return self._infer(read_field(source), question=question)
 
     def classify_many(
         self,
@@ -102,8 +103,14 @@ class Client(Owned):
 
         Leaving the loop early cancels what is in flight, once the iterator is dropped or closed.
         """
-        infer = partial(self._transport.infer, question=Question(cells, um_per_pixel))
+        infer = partial(self._infer, question=Question(cells, um_per_pixel))
         return Stream(sources, infer, ordered=ordered, in_flight=in_flight)
+
+    def _infer(
+        self, field: EncodedField, cancellation: Cancellation | None = None, *, question: Question
+    ) -> Result:
+        question = question.about(field.um_per_pixel)
+        return told(field, self._transport.infer(field.data, cancellation, question))
 
     def health(self, *, timeout: float = HEALTH_TIMEOUT) -> Health:
         """Return whether the server is live and serves the model as the contract says.

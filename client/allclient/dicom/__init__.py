@@ -23,6 +23,8 @@ class EncodedField(NamedTuple):
 
     data: bytes
     frames: int
+    um_per_pixel: float | None = None
+    """The size of a pixel in micrometres, if the object says it."""
 
 
 def is_dicom(data: bytes) -> bool:

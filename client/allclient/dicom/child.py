@@ -8,6 +8,7 @@ and writes one letter (o: an encoded field, e: an error) and what follows it.
 from __future__ import annotations
 
 import os
+import struct
 import subprocess
 import sys
 import threading
@@ -24,6 +25,9 @@ MEMORY: Final = 4 * 1024**3
 """Bytes of address space."""
 
 _GOOD, _BAD = b"o", b"e"
+_HEAD: Final = struct.Struct(">Qd")
+"""Stands before an encoded field: the number of frames, and the size of a pixel or 0."""
+
 _places: Final = threading.BoundedSemaphore(os.cpu_count() or 1)
 
 
@@ -55,7 +59,8 @@ def encode(data: bytes, frame: int) -> EncodedField:
     if kind == _BAD:
         code, _, message = content.decode("utf-8", "replace").partition("\n")
         raise ImageReadError(message, code=code)
-    return EncodedField(content[8:], int.from_bytes(content[:8], "big"))
+    frames, size = _HEAD.unpack_from(content)
+    return EncodedField(content[_HEAD.size :], frames, size or None)
 
 
 def _broken(message: str) -> ImageReadError:
@@ -76,7 +81,7 @@ def _limit() -> None:
 def main() -> None:
     """Encode one frame from standard input to standard output: the child itself."""
     _limit()
-    from allclient.dicom import header, samples
+    from allclient.dicom import header, samples, spacing
 
     output = sys.stdout.buffer
     try:
@@ -84,6 +89,7 @@ def main() -> None:
         frame = int(sys.argv[1])
         frames = header.check(dataset, frame)
         field = samples.png(dataset, frame)
+        size = spacing.um_per_pixel(dataset) or 0.0
     except ImageReadError as error:
         output.write(_BAD + f"{error.code}\n{error}".encode())
     except MemoryError:
@@ -93,7 +99,7 @@ def main() -> None:
         message = f"{ImageErrorCode.CORRUPT.value}\nthe DICOM object is damaged"
         output.write(_BAD + f"{message} ({type(error).__name__})".encode())
     else:
-        output.write(_GOOD + frames.to_bytes(8, "big") + field)
+        output.write(_GOOD + _HEAD.pack(frames, size) + field)
     output.flush()
 
 

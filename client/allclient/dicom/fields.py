@@ -15,6 +15,7 @@ from pydicom.encaps import get_frame
 
 from allclient.dicom import EncodedField, child, header, jpeg_stream
 from allclient.dicom.samples import icc_profile, png
+from allclient.dicom.spacing import um_per_pixel
 from allclient.errors import ImageReadError
 
 _PASSED_ON: Final = frozenset({"MONOCHROME2", "RGB", "YBR_FULL", "YBR_FULL_422"})
@@ -46,9 +47,9 @@ def _encode(data: bytes, frame: int) -> EncodedField:
         and str(dataset.PhotometricInterpretation) in _PASSED_ON
         and str(dataset.get("PresentationLUTShape", "IDENTITY")) == "IDENTITY"
     ):
-        return EncodedField(_jpeg(dataset, frame, frames), frames)
+        return EncodedField(_jpeg(dataset, frame, frames), frames, um_per_pixel(dataset))
     if syntax in header.NATIVE:
-        return EncodedField(png(dataset, frame), frames)
+        return EncodedField(png(dataset, frame), frames, um_per_pixel(dataset))
     return child.encode(data, frame)
 
 

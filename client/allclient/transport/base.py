@@ -7,6 +7,7 @@ what they made of all answers. A transport makes the calls, in its own way of wa
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import uuid
 from collections.abc import Callable, Generator
@@ -22,7 +23,7 @@ from allclient.transport.options import Connection
 from allclient.transport.owned import Owned
 from allclient.transport.question import Question
 from allclient.transport.riding import Presence, Tries
-from allclient.transport.status import translate, translate_local
+from allclient.transport.status import knows_no_size, translate, translate_local
 
 _log = logging.getLogger(__name__)
 
@@ -139,7 +140,7 @@ class OneImage:
         presence: Presence,
         check_open: Callable[[], None],
     ) -> None:
-        self._question = question
+        self._question = dataclasses.replace(question, with_size=presence.gives_size)
         self._connection = connection
         self._presence = presence
         self._check_open = check_open
@@ -150,7 +151,7 @@ class OneImage:
             "request_id": uuid.uuid4().hex,
             "client_timeout": connection.timeout,
             "headers": headers,
-            **question.arguments(),
+            **self._question.arguments(),
         }
 
     @property
@@ -165,6 +166,12 @@ class OneImage:
             AllclientError: there is none.
         """
         self._check_open()  # closing a client fails the calls in flight
+        if self._question.with_size and knows_no_size(error):
+            self._presence.answered()
+            self._presence.gives_size = False
+            self._question = dataclasses.replace(self._question, with_size=False)
+            self.request |= self._question.arguments()
+            return 0.0
         pause = self._tries.pause_after(error)
         _log.info("%s: next try in %.1f s (%s)", self._connection.address, pause, error)
         return pause

@@ -16,7 +16,9 @@ from allclient.contract import (
     CASCADE,
     CELLS,
     NOT_RUN,
+    SIZE,
     SUBTYPES,
+    UM_PER_PIXEL,
     Backbone,
     ImageErrorCode,
     Label,
@@ -104,7 +106,7 @@ def decode(answer: Any, request_id: str, question: Question) -> Result:
         request_id=request_id,
         model_version=response.model_version,
         cells=cells,
-        um_per_pixel=question.um_per_pixel,
+        um_per_pixel=_size(answer, question),
     )
     _check_vote(result)
     return result
@@ -130,6 +132,17 @@ def _tensor(answer: InferResult, name: str, expected: Tensor) -> npt.NDArray[Any
     if expected.datatype == "FP32" and not np.isfinite(array).all():
         raise ProtocolError(f"{name} holds NaN or infinity")
     return array
+
+
+def _size(answer: InferResult, question: Question) -> float | None:
+    """Return the size of a pixel; what was asked with, where the server says nothing of it."""
+    if not question.with_size:
+        return question.um_per_pixel
+    (size,) = _tensor(answer, SIZE, UM_PER_PIXEL)
+    if size < 0:
+        raise ProtocolError(f"{SIZE} is {size}, not a size")
+    # The shortest number that has these 32 bits: 0.1 stays 0.1.
+    return float(str(size)) if size else None
 
 
 def _fits(shape: tuple[int, ...], expected: tuple[int, ...]) -> bool:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tritonclient.grpc import InferRequestedOutput
 
-from allclient.contract import ANSWER
+from allclient.contract import ANSWER, SIZE
 from allclient.errors import ConfigurationError
 
 
@@ -22,6 +22,8 @@ class Question:
 
     cells: bool = False
     um_per_pixel: float | None = None
+    with_size: bool = True
+    """Whether the size of a pixel is asked for, which servers of version 0.2 do not know."""
 
     def __post_init__(self) -> None:
         size = self.um_per_pixel
@@ -39,11 +41,20 @@ class Question:
 
         Every output is named, since a server computes all that it has for who names none.
         """
-        names = [*ANSWER, "CELLS"] if self.cells else [*ANSWER]
+        names = [*ANSWER, *(["CELLS"] if self.cells else []), *([SIZE] if self.with_size else [])]
         told: dict[str, Any] = {"outputs": [InferRequestedOutput(name) for name in names]}
         if self.um_per_pixel is not None:
             told["parameters"] = {"um_per_pixel": repr(float(self.um_per_pixel))}
         return told
+
+    def about(self, um_per_pixel: float | None) -> Question:
+        """Return the question about a field whose file says the size of a pixel.
+
+        What the user says goes first.
+        """
+        if um_per_pixel is None or self.um_per_pixel is not None:
+            return self
+        return replace(self, um_per_pixel=um_per_pixel)
 
 
 PLAIN = Question()

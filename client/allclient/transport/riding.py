@@ -40,6 +40,8 @@ class Presence:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.known = False
+        self.gives_size = True
+        """Whether the server gives the size of a pixel, as far as it is known."""
         self._clock = clock
         self._away_since: float | None = None
         self._silent_since: float | None = None

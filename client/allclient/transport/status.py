@@ -8,7 +8,7 @@ from typing import Final
 
 from tritonclient.utils import InferenceServerException
 
-from allclient.contract import ImageErrorCode
+from allclient.contract import SIZE, ImageErrorCode
 from allclient.errors import (
     AllclientError,
     ConfigurationError,
@@ -62,6 +62,7 @@ _CUT_OFF: Final = re.compile(
     re.IGNORECASE,
 )
 _STUB_GONE: Final = re.compile(r"Stub process .*is not healthy")
+_NO_SIZE: Final = re.compile(f"unexpected inference output '{SIZE}'")
 _SHORT: Final = re.compile(
     r"Failed to increase the shared memory pool|Failed to create new mapped region"
 )
@@ -115,6 +116,11 @@ def trouble_of(error: InferenceServerException) -> Trouble:
         if _SHORT.search(detail):
             return Trouble.SHORT
     return Trouble.FINAL
+
+
+def knows_no_size(error: InferenceServerException) -> bool:
+    """Return whether the server gives no size of a pixel, as those of version 0.2."""
+    return bool(_NO_SIZE.search(detail_of(error)))
 
 
 def refusal(text: str) -> ImageRejectedError | None:

@@ -13,8 +13,11 @@ import numpy as np
 import smear_cascade
 import triton_python_backend_utils as pb_utils
 
-CELLS = "CELLS"
-"""The output that is made only where it is asked for."""
+CELLS, SIZE = "CELLS", "UM_PER_PIXEL"
+"""The outputs that are made only where they are asked for."""
+
+PARAMETERS = ("um_per_pixel",)
+"""The request parameters that ``preprocess`` reads."""
 
 ANSWER = (
     "LABEL",
@@ -27,7 +30,7 @@ ANSWER = (
     "HEATMAP",
 )
 FIELD = ["PIXELS", "QUALITY", "NUCLEI"]
-"""What ``preprocess`` says of a field; the last is asked for where CELLS is."""
+"""What ``preprocess`` says of a field; NUCLEI is asked for where CELLS is."""
 
 
 class TritonPythonModel:
@@ -42,7 +45,7 @@ class TritonPythonModel:
     async def execute(self, requests: list) -> list:
         """Return one response for each request; a refused image fails its own alone."""
         with_cells = [CELLS in one.requested_output_names() for one in requests]
-        decoded = await asyncio.gather(*map(_decode, requests, with_cells))
+        decoded = await asyncio.gather(*map(_decode, requests))
         responses = [None] * len(requests)
         whole = []
         for index, (_, error) in enumerate(decoded):
@@ -63,7 +66,9 @@ class TritonPythonModel:
             responses[index] = (
                 pb_utils.InferenceResponse(error=error)
                 if error is not None
-                else _response(answers, slice(end - size, end), with_cells[index])
+                else _response(
+                    answers, slice(end - size, end), with_cells[index], decoded[index][0].get(SIZE)
+                )
             )
         return responses
 
@@ -99,9 +104,18 @@ class TritonPythonModel:
         return smear_cascade.merged(parts), None
 
 
-async def _decode(request, with_cells):
+async def _decode(request):
     image = pb_utils.get_input_tensor_by_name(request, "IMAGE")
-    return await _ask("preprocess", [image], FIELD if with_cells else FIELD[:2])
+    wanted = request.requested_output_names()
+    outputs = [*(FIELD if CELLS in wanted else FIELD[:2]), *([SIZE] if SIZE in wanted else [])]
+    try:
+        parameters = json.loads(request.parameters() or "{}")
+    except ValueError:  # bytes that are no UTF-8, which must not fail the rest of the batch
+        message = "the parameters of the request cannot be read"
+        return None, pb_utils.TritonError(message, pb_utils.TritonError.INVALID_ARG)
+    # As text: not every version of Triton takes a fraction here.
+    told = {name: str(parameters[name]) for name in PARAMETERS if name in parameters}
+    return await _ask("preprocess", [image], outputs, told)
 
 
 def _joined(fields):
@@ -112,10 +126,12 @@ def _joined(fields):
         yield np.concatenate(parts) if parts else None
 
 
-def _response(answers, rows, with_cells):
+def _response(answers, rows, with_cells, sizes):
     outputs = {name: answers[name][rows] for name in ANSWER}
     if with_cells:
         outputs[CELLS] = smear_cascade.without_padding(answers[CELLS][rows])
+    if sizes is not None:
+        outputs[SIZE] = sizes
     return pb_utils.InferenceResponse(
         [pb_utils.Tensor(name, np.ascontiguousarray(one)) for name, one in outputs.items()]
     )
@@ -124,10 +140,10 @@ def _response(answers, rows, with_cells):
 def _of_its_kind(error):
     """Return an error of the image's kind.
 
-    An image that was refused is no fault of the server's, which is all that another model's error
-    says here.
+    An image or a parameter that was refused is no fault of the server's, which is all that another
+    model's error says here.
     """
-    if error.message().startswith("["):
+    if error.message().startswith(("[", *PARAMETERS)):
         return pb_utils.TritonError(error.message(), pb_utils.TritonError.INVALID_ARG)
     return error
 
@@ -162,10 +178,13 @@ async def _all(questions):
     return (None, error) if error is not None else ([outputs for outputs, _ in answers], None)
 
 
-async def _ask(model, inputs, outputs):
+async def _ask(model, inputs, outputs, parameters=None):
     """Return another model's outputs by name and None, or None and its error."""
     request = pb_utils.InferenceRequest(
-        model_name=model, inputs=inputs, requested_output_names=outputs
+        model_name=model,
+        inputs=inputs,
+        requested_output_names=outputs,
+        parameters=parameters or {},
     )
     response = await request.async_exec()
     if response.has_error():

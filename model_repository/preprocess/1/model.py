@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import cv2
 import numpy as np
 import pixels
+import smear_scale
 import triton_python_backend_utils as pb_utils
 
 
@@ -20,6 +23,14 @@ class TritonPythonModel:
         return [self._respond(request) for request in requests]
 
     def _respond(self, request):
+        try:
+            parameters = json.loads(request.parameters() or "{}")
+        except ValueError:  # bytes that are no UTF-8
+            return _refusal("the parameters of the request cannot be read")
+        try:
+            size = smear_scale.of_request(parameters)
+        except ValueError as error:
+            return _refusal(str(error))
         files = pb_utils.get_input_tensor_by_name(request, "IMAGE").as_numpy().ravel()
         decoded = []
         for index, data in enumerate(files):
@@ -27,15 +38,19 @@ class TritonPythonModel:
                 decoded.append(pixels.decode(bytes(data)))
             except pixels.ImageError as error:
                 where = f"IMAGE[{index}]: " if len(files) > 1 else ""
-                return pb_utils.InferenceResponse(
-                    error=pb_utils.TritonError(
-                        f"[{error.code}] {where}{error}", pb_utils.TritonError.INVALID_ARG
-                    )
-                )
+                return _refusal(f"[{error.code}] {where}{error}")
+        sizes = [one.um_per_pixel if size is None else size for one in decoded]
         return pb_utils.InferenceResponse(
             [
                 pb_utils.Tensor("PIXELS", np.stack([one.pixels for one in decoded])),
                 pb_utils.Tensor("QUALITY", np.stack([one.quality for one in decoded])),
                 pb_utils.Tensor("NUCLEI", np.stack([np.packbits(one.nuclei) for one in decoded])),
+                pb_utils.Tensor("UM_PER_PIXEL", np.array(sizes, np.float32).reshape(-1, 1)),
             ]
         )
+
+
+def _refusal(message):
+    return pb_utils.InferenceResponse(
+        error=pb_utils.TritonError(message, pb_utils.TritonError.INVALID_ARG)
+    )

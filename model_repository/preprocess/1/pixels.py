@@ -63,6 +63,8 @@ class Decoded(NamedTuple):
     """float32 [18] in the order of ``smear_quality.QUALITY_FIELDS``."""
     nuclei: npt.NDArray[np.bool_]
     """bool [224, 224], where the nuclei of leukocytes are."""
+    um_per_pixel: float = 0.0
+    """The size of a pixel of the file in micrometres, if the file says it; else 0."""
 
 
 class Field(NamedTuple):
@@ -74,6 +76,8 @@ class Field(NamedTuple):
     """How many pages or frames the file has; the field is the first."""
     suspect: bool = False
     """Whether a part of it seems to be overwritten or filled in, which cannot be told for sure."""
+    um_per_pixel: float = 0.0
+    """As ``Decoded`` has it."""
 
 
 def decode(data: bytes) -> Decoded:
@@ -86,7 +90,8 @@ def decode(data: bytes) -> Decoded:
     quality = measure(seen.rgb, seen.pages, nuclei)
     if seen.suspect:
         quality[QUALITY_FIELDS.index("sharpness")] = 0
-    return Decoded(render(seen.rgb, nuclei.mask, nuclei.levels), quality, nuclei.mask)
+    pixels = render(seen.rgb, nuclei.mask, nuclei.levels)
+    return Decoded(pixels, quality, nuclei.mask, seen.um_per_pixel)
 
 
 def rgb(data: bytes) -> npt.NDArray[np.uint8]:
@@ -107,7 +112,7 @@ def field(data: bytes) -> Field:
     colours = (turn(stored) if turn else stored).copy()
     suspect = page.suspect or filled(colours) or (page.unchecked and torn(colours))
     colours[MASK_FROM:, MASK_FROM:] = MASKED
-    return Field(colours, page.pages, suspect)
+    return Field(colours, page.pages, suspect, page.um_per_pixel)
 
 
 _TURNS: Final = {

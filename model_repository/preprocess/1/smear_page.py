@@ -42,6 +42,8 @@ class FirstPage(NamedTuple):
     """Whether the file's bytes look damaged where no decoder can tell for certain."""
     unchecked: bool = False
     """Whether its coding shows little damage by itself, so that the picture has to be looked at."""
+    um_per_pixel: float = 0.0
+    """The size of a pixel in micrometres that the file says; 0 where that is not known."""
 
 
 def averageable(image: Image.Image) -> Image.Image:

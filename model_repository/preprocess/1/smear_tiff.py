@@ -18,6 +18,7 @@ from PIL import Image
 from smear_damage import spoilt
 from smear_error import truncated, unsupported
 from smear_page import Array, FirstPage, Picture, regroup
+from smear_scale import of_tiff
 from smear_tiff_bounds import chain, check
 from smear_tiff_codecs import CHECKED, JPEGS, STREAMS, check_stream, jpeg, picture
 from smear_tiff_colour import Colours, join_subsampled
@@ -39,6 +40,7 @@ class _Found(NamedTuple):
     pictures: Stack
     orientation: object
     profile: object
+    um_per_pixel: float
 
 
 def read(data: bytes) -> FirstPage:
@@ -60,6 +62,7 @@ def read(data: bytes) -> FirstPage:
         profile=source.profile if isinstance(source.profile, bytes) else None,
         suspect=any(_is_suspect(data, one) for one in layouts),
         unchecked=layouts[0].page.compression not in CHECKED,
+        um_per_pixel=source.um_per_pixel,
     )
 
 
@@ -92,7 +95,12 @@ def _find(data: bytes) -> _Found:
             raise unsupported("an OME-TIFF whose red, green and blue are not alike")
         tags = page.tags
         return _Found(
-            layouts, Colours(layouts[0]), pictures, tags.valueof(274, 1), tags.valueof(34675)
+            layouts,
+            Colours(layouts[0]),
+            pictures,
+            tags.valueof(274, 1),
+            tags.valueof(34675),
+            of_tiff(page),
         )
 
 

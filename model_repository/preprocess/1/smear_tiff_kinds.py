@@ -110,7 +110,7 @@ def _ome(text: str, counted: int) -> Stack:
     """
     pictures = 0
     first: Stack | None = None
-    for attributes, channels in _pixels(text):
+    for attributes, channels in ome_pixels(text):
         sizes = {axis: _count(attributes.get(f"Size{axis}")) for axis in "ZCT"}
         samples = _count(channels[0].get("SamplesPerPixel")) if channels else 1
         planes = max(1, math.prod(sizes.values()) // samples)
@@ -134,7 +134,7 @@ _ELEMENTS: Final = 300_000
 """OME has four for each of 10,000 planes, and then some."""
 
 
-def _pixels(text: str) -> list[tuple[Attributes, list[Attributes]]]:
+def ome_pixels(text: str) -> list[tuple[Attributes, list[Attributes]]]:
     """Return the attributes of each Pixels element, and of its channels."""
     pictures: list[tuple[Attributes, list[Attributes]]] = []
     elements = itertools.count()

@@ -43,6 +43,7 @@ class Answer:
     ood_score: float = 0.25
     heatmap: float = 0.5
     cells: tuple[tuple[float, ...], ...] = ()
+    um_per_pixel: float = 0.0
 
     def tensors(self) -> dict[str, np.ndarray]:
         return {
@@ -55,6 +56,7 @@ class Answer:
             "OOD_SCORE": numbers([[self.ood_score]]),
             "HEATMAP": np.full((1, 7, 7), self.heatmap, np.float32),
             "CELLS": numbers(self.cells).reshape(1, -1, len(CELL_FIELDS)),
+            "UM_PER_PIXEL": numbers([[self.um_per_pixel]]),
         }
 
 
@@ -220,6 +222,8 @@ class KServe(service_pb2_grpc.GRPCInferenceServiceServicer):
             with self._lock:
                 self.now_in_flight -= 1
         tensors = answer.tensors() if isinstance(answer, Answer) else answer
+        if given := request.parameters["um_per_pixel"].string_param:  # as preprocess does
+            tensors = {**tensors, "UM_PER_PIXEL": numbers([[float(given)]])}
         if wanted := {output.name for output in request.outputs}:
             if unknown := wanted - set(self.outputs):  # as Triton says it
                 context.abort(

@@ -28,10 +28,12 @@ def client(server: KServe) -> Iterator[Client]:
 
 
 def test_who_does_not_ask_gets_none(client: Client, server: KServe) -> None:
-    del server.outputs["CELLS"]  # as a server of version 0.2
+    del server.outputs["CELLS"], server.outputs["UM_PER_PIXEL"]  # as a server of version 0.2
     result = client.classify(b"x")
     assert result.cells is result.leukocytes is result.malignant_leukocytes is None
-    assert server.parameters == [{}]
+    assert server.parameters == [{}, {}]  # the second without what that one does not know
+    client.classify(b"x")
+    assert server.asked == 3
 
 
 def test_who_asks_gets_every_cell(client: Client) -> None:
@@ -92,6 +94,31 @@ def test_the_size_of_a_pixel_is_sent_and_carried(client: Client, server: KServe)
     (outcome,) = client.classify_many([b"x"], um_per_pixel=1)
     assert outcome.unwrap().um_per_pixel == 1
     assert server.parameters == [{"um_per_pixel": "0.25"}, {"um_per_pixel": "1.0"}]
+
+
+def test_the_size_that_the_server_read_is_in_the_answer(client: Client, server: KServe) -> None:
+    assert client.classify(b"x").um_per_pixel is None
+    server.respond = lambda _: replace(MALIGNANT_ANSWER, um_per_pixel=0.0645)
+    assert client.classify(b"x").um_per_pixel == 0.0645
+    assert client.classify(b"x", um_per_pixel=0.1).um_per_pixel == 0.1
+    server.respond = lambda _: replace(MALIGNANT_ANSWER, um_per_pixel=-1)
+    with pytest.raises(ProtocolError, match="UM_PER_PIXEL is -1"):
+        client.classify(b"x")
+
+
+async def test_a_server_that_knows_no_size_answers_all_the_same(server: KServe) -> None:
+    del server.outputs["UM_PER_PIXEL"]  # as a server of version 0.2
+    with Client(server.address) as client:
+        outcomes = list(client.classify_many([b"x"] * 40, cells=True, um_per_pixel=0.25))
+        assert [outcome.unwrap().um_per_pixel for outcome in outcomes] == [0.25] * 40
+        assert {outcome.unwrap().leukocytes for outcome in outcomes} == {2}
+        assert client.classify(b"x").um_per_pixel is None
+        assert client.health().ok
+    async with AsyncClient(server.address) as other:
+        before = server.asked
+        assert (await other.classify(b"x")).um_per_pixel is None
+        assert (await other.classify(b"x", um_per_pixel=2)).um_per_pixel == 2
+        assert server.asked == before + 3
 
 
 @pytest.mark.parametrize("size", [0, -1, float("nan"), float("inf"), "0.25", True])

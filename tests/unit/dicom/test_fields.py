@@ -196,7 +196,7 @@ def test_of_several_frames_each_can_be_had() -> None:
     made = jpeg_object(NumberOfFrames=2)
     made.PixelData = encapsulate(streams)
     data = as_file(made)
-    assert read_field(data) == (bare(0), 2)
+    assert read_field(data) == (bare(0), 2, None)
     assert dicom.encoded_field(data, 1).data == bare(1)
     assert dicom.encoded_field(data, 1).frames == 2
 
