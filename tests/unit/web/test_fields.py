@@ -123,7 +123,10 @@ def test_two_people_who_correct_one_field_overwrite_nothing(
     assert anna.ask("POST", path, json=first).status_code == 201
     refused = bert.ask("POST", path, json={"seen": seen, "verdict": "confirmed"})
     assert refused.status_code == 409
-    assert "Anna changed this field" in refused.json()["error"]["message"]
+    message = refused.json()["error"]["message"]
+    assert "Anna changed this field" in message
+    assert "benign" not in message
+    assert "corrected" not in message
     second = {"seen": seen + 1, "verdict": "confirmed"}
     history = bert.ask("POST", path, json=second).json()["verifications"]
     assert [said["user_name"] for said in history] == ["Anna", "Bert"]
