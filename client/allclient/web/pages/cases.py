@@ -14,6 +14,7 @@ from allclient.store import Store, agreement, cases, cells, fields, signatures
 from allclient.store.schema import Field
 from allclient.store.summary import summarize
 from allclient.store.words import Conclusion
+from allclient.web import demo
 from allclient.web.api.models import Id
 from allclient.web.pages.layout import render
 from allclient.web.people import Anybody
@@ -48,6 +49,15 @@ def make_case(
     with store.write() as session:
         case = cases.make(session, person.actor, name)
     return RedirectResponse(f"{request.app.state.settings.root_path}/cases/{case.id}", 303)
+
+
+@router.post("/demo")
+def make_demo(request: Request, person: Anybody) -> Response:
+    """Make a case of drawn fields, and show it."""
+    state = request.app.state
+    case_id = demo.make_case(state.store, person.actor)
+    state.worker.wake()
+    return RedirectResponse(f"{state.settings.root_path}/cases/{case_id}", 303)
 
 
 @router.get("/cases/{case_id}")
