@@ -42,6 +42,7 @@ CALLS = [
     ("GET", "/export.csv"),
     ("GET", "/export.jsonl"),
     ("GET", "/export.zip"),
+    ("GET", "/export.geojson.zip"),
     ("GET", "/fields/1/cells"),
     ("GET", "/cases/1/signatures"),
     ("POST", "/cases/1/signatures"),
