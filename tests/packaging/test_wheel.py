@@ -82,6 +82,13 @@ def test_the_wheel_carries_what_the_page_shows_with_and_its_licence(wheel: Path)
     ]
 
 
+def test_the_wheel_carries_the_fields_of_the_demo_case(wheel: Path) -> None:
+    drawn = ROOT / "client" / "allclient" / "web" / "drawn"
+    carried = {name: data for name, data in contents(wheel).items() if "web/drawn/" in name}
+    assert len(carried) == 6
+    assert carried == {f"allclient/web/drawn/{p.name}": p.read_bytes() for p in drawn.iterdir()}
+
+
 def test_the_source_archive_builds_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
     build("--sdist", tmp_path)
     shutil.unpack_archive(next(tmp_path.glob("*.tar.gz")), tmp_path)

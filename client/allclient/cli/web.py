@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -82,6 +83,11 @@ Exit codes: 0 when stopped by Ctrl-C, SIGTERM or SIGHUP, 2 for a wrong option,
     metavar="MB",
     help="The largest file that is taken.",
 )
+@click.option(
+    "--json-log",
+    is_flag=True,
+    help="Log requests and problems to standard error as JSON lines, without names.",
+)
 def web(
     data: Path | None,
     database: str | None,
@@ -97,6 +103,7 @@ def web(
     proxy: tuple[str, ...],
     https: bool,
     max_upload: int,
+    json_log: bool,
     **connection: Any,
 ) -> None:
     """Run the web page until Ctrl-C, with a server of the backbones if none is named.
@@ -111,9 +118,11 @@ def web(
     if root_path and not root_path.startswith("/"):
         raise click.UsageError("--root-path begins with a slash, as /smears")
     store = open_store(data, database, files)
-    from allclient.web import program, serving
+    from allclient.web import jsonlog, program, serving
     from allclient.web.settings import LOOPBACK, Settings
 
+    if json_log:
+        jsonlog.log_to(sys.stderr)
     settings = Settings(
         hosts=(*LOOPBACK, *host_name),
         root_path=root_path.rstrip("/"),

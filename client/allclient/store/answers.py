@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from allclient.cell import Cell
 from allclient.contract import BACKBONES, SUBTYPES, Backbone, Label, ReviewReason, Subtype
 from allclient.result import Result
 from allclient.store.schema import Answer, Field
@@ -54,6 +55,19 @@ def cells_of(field: Field, result: Result) -> list[CellRow]:
         )
         for number, cell in enumerate(result.cells or ())
     ]
+
+
+def cell_of(row: CellRow) -> Cell:
+    """Return the cell that a row keeps, as the backbones have it."""
+    return Cell(
+        x=row.x,
+        y=row.y,
+        width=row.width,
+        height=row.height,
+        probabilities=_probabilities(row.probabilities),
+        area_share=row.area_share,
+        agreement=row.agreement,
+    )
 
 
 def result_of(answer: Answer) -> Result:

@@ -69,8 +69,9 @@ def correct(session: Session, actor: Actor, cell_id: int, *, seen: int, subtype:
     cases.get_open(session, cell.case_id)
     if cell.version != seen:
         last = cell.corrections[-1].user_name if cell.corrections else "somebody"
+        # It does not tell the class: whoever is refused may be reading blind.
         raise ConflictError(
-            f"{last} said of this cell in the meantime that it is {cell.shown_as}. "
+            f"{last} corrected this cell in the meantime. "
             "Nothing of yours was saved; look again and decide"
         )
     correction = Correction(

@@ -24,18 +24,24 @@ _TURN: Final = 0x616C6C63
 
 
 def open_engine(url: str) -> Engine:
-    """Open an engine for SQLite or PostgreSQL. Raises ConfigurationError for other addresses."""
+    """Open an engine for SQLite or PostgreSQL. Raises ConfigurationError for other addresses.
+
+    Its errors, which end up in logs, do not quote the values of a statement.
+    """
     try:
         parsed = make_url(url)
     except ArgumentError as error:
         raise ConfigurationError("the address of the database is not a URL") from error
     kind = parsed.get_backend_name()
     if kind == "sqlite":
-        engine = create_engine(parsed, connect_args={"timeout": _BUSY})
+        engine = create_engine(parsed, connect_args={"timeout": _BUSY}, hide_parameters=True)
         event.listen(engine, "connect", _prepare_sqlite)
     elif kind == "postgresql":
         engine = create_engine(
-            parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_size=20
+            parsed.set(drivername="postgresql+psycopg"),
+            pool_pre_ping=True,
+            pool_size=20,
+            hide_parameters=True,
         )
     else:
         raise ConfigurationError(f"the store keeps its data in SQLite or PostgreSQL, not in {kind}")

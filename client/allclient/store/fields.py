@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 
 from allclient.errors import AllclientError, NotFoundError, RefusedError
 from allclient.result import Result
-from allclient.store import answers, audit, cases, urgency
+from allclient.store import answers, audit, cases, dicoms, media, urgency
 from allclient.store.actor import SYSTEM, Actor
 from allclient.store.files import Incoming
 from allclient.store.schema import Field, File, Verification
@@ -25,8 +25,12 @@ def accept(
 ) -> tuple[Field, bool]:
     """Return the field of a finished file in a case, and whether it is new there.
 
-    Once this returns, the file and its field are on the disk and survive a crash.
+    Once this returns, the file and its field are on the disk and survive a crash. Of a DICOM object
+    only its picture is taken.
     """
+    if incoming.media_type == media.DICOM:
+        with dicoms.picture_of(store.files, incoming) as picture:
+            return accept(store, actor, case_id, name, picture)
     store.files.keep(incoming)
     with store.write() as session:
         cases.get_open(session, case_id)

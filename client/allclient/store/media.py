@@ -5,9 +5,13 @@ from __future__ import annotations
 from typing import Final
 
 from allclient.contract import IMAGE_FORMATS
+from allclient.dicom import is_dicom
 from allclient.errors import RefusedError
 
-START: Final = 16
+DICOM: Final = "application/dicom"
+"""Never kept as it is: see ``dicoms``."""
+
+START: Final = 132
 """As many first bytes tell the kind."""
 
 _SIGNATURES: Final = (
@@ -23,6 +27,8 @@ _SIGNATURES: Final = (
 
 def media_type(start: bytes) -> str:
     """Return the media type of a file that begins so. Raises RefusedError for all but images."""
+    if is_dicom(start):
+        return DICOM
     for signature, name in _SIGNATURES:
         if start.startswith(signature):
             return name

@@ -70,6 +70,13 @@ def revoke_all(session: Session, user_id: int) -> None:
     session.execute(delete(Secret).where(Secret.user_id == user_id))
 
 
+def revoke_sessions(session: Session, user_id: int) -> None:
+    """Log a person out everywhere; the tokens of their programs stay good."""
+    session.execute(
+        delete(Secret).where(Secret.user_id == user_id, Secret.purpose == Purpose.SESSION.value)
+    )
+
+
 def forget_expired(session: Session) -> None:
     """Delete the secrets that are too old."""
     session.execute(delete(Secret).where(Secret.expires_at <= now()))

@@ -121,6 +121,17 @@ def check_password(user: User | None, password: str) -> bool:
     return user is not None and user.active
 
 
+def change_password(session: Session, actor: Actor, user_id: int, password_hash: str) -> User:
+    """Give a person another password; they are logged out everywhere."""
+    user = session.get(User, user_id)
+    if user is None or not user.active:
+        raise NotFoundError("there is no such person")
+    user.password_hash = password_hash
+    tokens.revoke_sessions(session, user_id)
+    audit.append(session, actor, "user.password_changed", f"user:{user_id}")
+    return user
+
+
 def set_active(session: Session, actor: Actor, user_id: int, active: bool) -> None:
     """Let a person in or keep them out; who is kept out is logged out at once."""
     user = session.get(User, user_id)

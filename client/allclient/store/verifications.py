@@ -97,11 +97,9 @@ def _subtype(field: Field, verdict: Verdict, subtype: Subtype | None) -> str | N
 
 
 def _conflict(field: Field) -> str:
-    if not field.verifications:
-        return "the field changed while you looked at it; look again and decide"
-    last = field.verifications[-1]
-    what = f"{last.verdict} ({last.subtype})" if last.subtype else last.verdict
+    # It does not tell the verdict: whoever is refused may be reading blind.
+    who = field.verifications[-1].user_name if field.verifications else "somebody"
     return (
-        f"{last.user_name} changed this field while you looked at it: {what}. "
+        f"{who} changed this field while you looked at it. "
         "Nothing of yours was saved; look again and decide"
     )

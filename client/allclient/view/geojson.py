@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Iterable
 from typing import Any, Final
 
 from allclient.cell import Cell
-from allclient.contract import SUBTYPES
+from allclient.contract import SUBTYPES, Subtype
 from allclient.report import Entry
 from allclient.view.picture import Size, size_of
 from allclient.view.style import STYLES
@@ -36,15 +37,24 @@ def geojson(entry: Entry) -> bytes:
         ImageReadError: the size of the picture cannot be read any more.
     """
     size = size_of(entry.row.file)
+    return collection(entry.row.file, [(cell, cell.subtype) for cell in entry.cells], size)
+
+
+def collection(image: str, cells: Iterable[tuple[Cell, Subtype]], size: Size) -> bytes:
+    """Return a FeatureCollection of cells, each with the class that it is shown as.
+
+    ``image`` names the picture: the same cells of the same picture have the same ids.
+    """
     features = [
-        _feature(entry.row.file, number, cell, size) for number, cell in enumerate(entry.cells, 1)
+        _feature(image, number, cell, subtype, size)
+        for number, (cell, subtype) in enumerate(cells, 1)
     ]
     text = json.dumps({"type": "FeatureCollection", "features": features}, allow_nan=False)
     return text.encode() + b"\n"
 
 
-def _feature(file: str, number: int, cell: Cell, size: Size) -> dict[str, Any]:
-    style = STYLES[cell.subtype]
+def _feature(file: str, number: int, cell: Cell, subtype: Subtype, size: Size) -> dict[str, Any]:
+    style = STYLES[subtype]
     identity = f"{file.encode('utf-8', 'backslashreplace').decode()}\n{number}"
     return {
         "type": "Feature",
@@ -53,7 +63,7 @@ def _feature(file: str, number: int, cell: Cell, size: Size) -> dict[str, Any]:
         "properties": {
             "objectType": "detection",
             "name": f"{number} {style.words}",
-            "classification": {"name": cell.subtype.value, "color": list(style.colour)},
+            "classification": {"name": subtype.value, "color": list(style.colour)},
             "measurements": {
                 **{f"probability {s.value}": round(cell.probabilities[s], 6) for s in SUBTYPES},
                 "area share": round(cell.area_share, 6),

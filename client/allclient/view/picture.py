@@ -50,7 +50,7 @@ def load(path: str, side: int) -> Picture:
         ImageReadError: the file has gone, or is of a kind that can be read for its answer but not
             be shown.
     """
-    with _opened(path) as image:
+    with _opened(read_image(path, pipes=False)) as image:
         size = _size(image)
         image.draft("RGB", (side, side))  # a large JPEG is decoded small
         shown = _rgb(ImageOps.exif_transpose(image))
@@ -67,14 +67,22 @@ def size_of(path: str) -> Size:
     Raises:
         ImageReadError: as of ``load``.
     """
-    with _opened(path) as image:
+    return size_in(read_image(path, pipes=False))
+
+
+def size_in(data: bytes) -> Size:
+    """Return width, height and orientation of an encoded image, from its head.
+
+    Raises:
+        ImageReadError: as of ``load``.
+    """
+    with _opened(data) as image:
         return _size(image)
 
 
 @contextlib.contextmanager
-def _opened(path: str) -> Iterator[Image.Image]:
-    """Open the file in Pillow; whatever that raises, then and later, is an ImageReadError."""
-    data = read_image(path, pipes=False)
+def _opened(data: bytes) -> Iterator[Image.Image]:
+    """Open an image in Pillow; whatever that raises, then and later, is an ImageReadError."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a large picture is what the server allows

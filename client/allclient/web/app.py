@@ -24,6 +24,13 @@ from allclient.web.worker import Worker
 API: Final = "/api/v1"
 
 
+class Vendor(StaticFiles):
+    """Serves the scripts of others, which may be installed while the page runs, or never."""
+
+    async def check_config(self) -> None:
+        """Accept a folder that is not there; every file in it is a plain 404 then."""
+
+
 def make_app(store: Store, worker: Worker, hub: Hub, settings: Settings) -> FastAPI:
     """Make the page and its HTTP interface over one store."""
     app = FastAPI(
@@ -40,7 +47,7 @@ def make_app(store: Store, worker: Worker, hub: Hub, settings: Settings) -> Fast
     app.include_router(api.router, prefix=API)
     app.include_router(pages.router, include_in_schema=False)
     app.mount("/assets", StaticFiles(directory=ASSETS))
-    app.mount("/vendor", StaticFiles(directory=settings.vendor, check_dir=False))
+    app.mount("/vendor", Vendor(directory=settings.vendor, check_dir=False))
     app.add_middleware(Guard, hosts=settings.hosts, secure=settings.secure_cookies)
     app.add_middleware(Meter, metrics=app.state.metrics)
     app.add_exception_handler(AllclientError, _refused)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from typing import Final
@@ -16,6 +17,8 @@ from allclient.store import Store
 from allclient.store.schema import Case, Field, File
 from allclient.store.words import FieldState
 from allclient.web.worker import Worker
+
+_log = logging.getLogger(__name__)
 
 _BUCKETS: Final = (0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5, 5.0, 10.0)
 
@@ -73,8 +76,11 @@ class _StoreCollector(Collector):
         )
 
 
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
 class Meter:
-    """Counts every request by its route, and never by its address: that may name a file."""
+    """Counts and logs every request by its route, never by its address: that may name a file."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
@@ -86,18 +92,23 @@ class Meter:
             await self._app(scope, receive, send)
             return
         begun = time.perf_counter()
-        status = 500
+        status, seconds = 500, None
+        # Anybody may send any word as a method.
+        method = scope["method"] if scope["method"] in _METHODS else "other"
 
         async def send_seen(message: Message) -> None:
-            nonlocal status
+            nonlocal status, seconds
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, seconds = message["status"], time.perf_counter() - begun
                 route = getattr(scope.get("route"), "path", "none")
-                self._metrics.seconds.labels(route).observe(time.perf_counter() - begun)
+                self._metrics.seconds.labels(route).observe(seconds)
             await send(message)
 
         try:
             await self._app(scope, receive, send_seen)
         finally:
             route = getattr(scope.get("route"), "path", "none")
-            self._metrics.requests.labels(scope["method"], route, str(status)).inc()
+            self._metrics.requests.labels(method, route, str(status)).inc()
+            milliseconds = None if seconds is None else round(1000 * seconds, 1)
+            fields = {"method": method, "route": route, "status": status, "ms": milliseconds}
+            _log.info("request", extra={"fields": fields})

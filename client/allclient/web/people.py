@@ -134,19 +134,39 @@ class Login:
     def log_in(self, store: Store, name: str, password: str, address: str) -> str:
         """Return the token of a new session. Raises RefusedError and TooManyTriesError."""
         name = name.strip()
-        person = (name.lower(), address)
-        # Counted before the check: guesses at the same time count, too.
-        within = self._limiter.hit(self._by_address, address)
-        if not (self._limiter.hit(self._by_person, *person) and within):
-            raise TooManyTriesError
+        self._count(name, address)
         with store.read() as session:
             user = users.find(session, name)
-        with _HASHES_AT_ONCE:
-            good = users.check_password(user, password)
-        if not good or user is None:
+        if not _is_password(user, password) or user is None:
             raise RefusedError("the name or the password is not right")
-        self._limiter.clear(self._by_person, *person)
+        self._forget(name, address)
         return open_session(store, user)
+
+    def confirm(self, user: User, password: str, address: str) -> None:
+        """Check the password of somebody who is logged in, within the limits of a login.
+
+        Raises:
+            RefusedError: it is another password.
+            TooManyTriesError: somebody guesses.
+        """
+        self._count(user.name, address)
+        if not _is_password(user, password):
+            raise RefusedError("the password until now is not right")
+        self._forget(user.name, address)
+
+    def _count(self, name: str, address: str) -> None:
+        # Counted before the check: guesses at the same time count, too.
+        within = self._limiter.hit(self._by_address, address)
+        if not (self._limiter.hit(self._by_person, name.lower(), address) and within):
+            raise TooManyTriesError
+
+    def _forget(self, name: str, address: str) -> None:
+        self._limiter.clear(self._by_person, name.lower(), address)
+
+
+def _is_password(user: User | None, password: str) -> bool:
+    with _HASHES_AT_ONCE:
+        return users.check_password(user, password)
 
 
 def open_session(store: Store, user: User) -> str:

@@ -53,6 +53,7 @@ def make_server(
         access_log=False,  # addresses of requests hold names of files
         log_config=None,
         server_header=False,
+        ws="none",  # there are none, and their addresses would be logged
         root_path=root_path,
         proxy_headers=bool(proxies),
         forwarded_allow_ips=list(proxies),

@@ -107,7 +107,10 @@ def test_who_saw_an_older_word_of_a_cell_overwrites_nothing(store: Store, case_i
     with store.write() as session:
         cell = cells.by_subtype(session, case_id, Subtype.PRE_B, limit=1)[0]
         cells.correct(session, ANNA, cell.id, seen=1, subtype=Subtype.BENIGN)
-    with pytest.raises(ConflictError, match="Anna said"), store.write() as session:
+    with (
+        pytest.raises(ConflictError, match="Anna corrected this cell"),
+        store.write() as session,
+    ):
         cells.correct(session, BERT, cell.id, seen=1, subtype=Subtype.PRO_B)
     with store.read() as session:
         assert cells.get(session, cell.id).shown_as == "benign"

@@ -49,7 +49,24 @@ def test_a_corrected_cell_moves_to_its_class(case_id: int, visit: Visit, anna: V
     assert cell["id"] not in [one["id"] for one in left]
     refused = visit("Bert").ask("POST", f"/cells/{cell['id']}/corrections", json=said)
     assert refused.status_code == 409
-    assert "Anna said" in refused.json()["error"]["message"]
+    message = refused.json()["error"]["message"]
+    assert "Anna corrected this cell" in message
+    assert "benign" not in message
+
+
+def test_a_blind_reader_sees_no_corrected_cell(case_id: int, visit: Visit, anna: Visitor) -> None:
+    cell = anna.ask("GET", f"/cases/{case_id}/cells", params={"subtype": "pre_b"}).json()[0]
+    said = {"seen": cell["version"], "subtype": "pro_b"}
+    assert anna.ask("POST", f"/cells/{cell['id']}/corrections", json=said).status_code == 201
+    bert = visit("Bert")
+    box = rf"\[{cell['id']}, [^]]*&#34;(\w+)&#34;\]"
+    for path in (
+        f"/cases/{case_id}?field={cell['field_id']}&",
+        f"/fields/{cell['field_id']}/panel?",
+    ):
+        assert re.findall(box, bert.get(path).text) == ["pro_b"]
+        assert re.findall(box, bert.get(f"{path}blind=true").text) == ["pre_b"]
+    assert f"/cases/{case_id}/cells" not in bert.get(f"/cases/{case_id}?blind=true").text
 
 
 def test_every_cell_has_a_picture_cut_from_its_field(case_id: int, anna: Visitor) -> None:

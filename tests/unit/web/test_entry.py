@@ -42,6 +42,7 @@ CALLS = [
     ("GET", "/export.csv"),
     ("GET", "/export.jsonl"),
     ("GET", "/export.zip"),
+    ("GET", "/export.geojson.zip"),
     ("GET", "/fields/1/cells"),
     ("GET", "/cases/1/signatures"),
     ("POST", "/cases/1/signatures"),
@@ -197,6 +198,63 @@ def test_a_program_does_with_a_token_what_its_person_may(visit: Visit, anna: Vis
 def test_a_token_that_nobody_made_opens_nothing(visit: Visit, sent: str) -> None:
     stranger = visit(headers={"authorization": sent.encode()})
     assert stranger.ask("GET", "/cases").status_code == 401
+
+
+NEW = "another horse battery"
+
+
+def change(visitor: Visitor, old: str, new: str = NEW, again: str = NEW) -> int:
+    return int(visitor.form("/account/password", old=old, password=new, again=again).status_code)
+
+
+def test_who_changes_the_password_stays_and_is_out_everywhere_else(
+    page: Program, visit: Visit, anna: Visitor
+) -> None:
+    elsewhere, bert = visit(), visit("Bert")
+    elsewhere.log_in("Anna", PASSWORD)
+    token = re.search(r'id="token">([\w-]+)<', anna.form("/account/tokens", name="microscope").text)
+    assert token
+    assert change(anna, PASSWORD) == 303
+    assert "Your password is changed" in anna.get("/account?changed=true").text
+    assert elsewhere.get("/").status_code == 303
+    assert bert.get("/").status_code == 200
+    assert visit().log_in("Anna", PASSWORD).status_code == 401
+    assert visit().log_in("Anna", NEW).status_code == 303
+    program_ = visit(headers={"authorization": f"Bearer {token[1]}"})
+    assert program_.ask("GET", "/cases").status_code == 200
+    assert program_.post("/account/password", data={"old": NEW}).status_code == 403
+    admin = visit("Berta", Role.ADMIN)
+    assert "user.password_changed" in admin.get("/audit").text
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "again", "told"),
+    [
+        ("wrong password", NEW, NEW, "until now is not right"),
+        (PASSWORD, NEW, NEW + "x", "not the same"),
+        (PASSWORD, "short", "short", "12 to 200"),
+    ],
+)
+def test_a_password_is_not_changed_without_the_old_one_or_to_a_bad_one(
+    visit: Visit, anna: Visitor, old: str, new: str, again: str, told: str
+) -> None:
+    answer = anna.form("/account/password", old=old, password=new, again=again)
+    assert answer.status_code == 422
+    assert told in answer.text
+    assert anna.get("/").status_code == 200
+    assert visit().log_in("Anna", PASSWORD).status_code == 303
+
+
+def test_who_guesses_the_old_password_is_stopped(anna: Visitor) -> None:
+    codes = [change(anna, f"guess {number}") for number in range(9)]
+    assert codes == [422] * 8 + [429]
+    assert change(anna, PASSWORD) == 429
+
+
+def test_a_password_is_not_changed_from_elsewhere(visit: Visit, anna: Visitor) -> None:
+    anna.csrf = "0" * 64
+    assert change(anna, PASSWORD) == 403
+    assert visit().log_in("Anna", PASSWORD).status_code == 303
 
 
 def test_the_session_of_a_person_is_no_token_of_a_program(visit: Visit, anna: Visitor) -> None:

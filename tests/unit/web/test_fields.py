@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import re
 import struct
 import zlib
 from collections.abc import Callable
@@ -123,7 +124,10 @@ def test_two_people_who_correct_one_field_overwrite_nothing(
     assert anna.ask("POST", path, json=first).status_code == 201
     refused = bert.ask("POST", path, json={"seen": seen, "verdict": "confirmed"})
     assert refused.status_code == 409
-    assert "Anna changed this field" in refused.json()["error"]["message"]
+    message = refused.json()["error"]["message"]
+    assert "Anna changed this field" in message
+    assert "benign" not in message
+    assert "corrected" not in message
     second = {"seen": seen + 1, "verdict": "confirmed"}
     history = bert.ask("POST", path, json=second).json()["verifications"]
     assert [said["user_name"] for said in history] == ["Anna", "Bert"]
@@ -153,6 +157,48 @@ def test_a_blind_reader_sees_nothing_that_another_said(
     assert "Anna, Bert" in agreement
     assert "0.0%" in agreement
     assert anna.ask("GET", "/fields", params={"disputed": "true"}).json()[0]["id"] == field_id
+
+
+def looked_at_first(visitor: Visitor, case_id: int, **query: str) -> list[str]:
+    text = visitor.get(f"/cases/{case_id}", params=query).text
+    found = re.search(r'<ol aria-labelledby="first">(.*?)</ol>', text, re.S)
+    return (
+        [" ".join(re.sub("<[^>]+>", "", li).split()) for li in found[1].split("</li>")[:-1]]
+        if found
+        else []
+    )
+
+
+def test_the_summary_names_what_to_look_at_first_until_it_has_a_verdict(
+    working: Program, double: Double, visit: Visit, anna: Visitor
+) -> None:
+    case_id = anna.case()
+    double.says = result(Subtype.BENIGN, 0.97)
+    for number in range(5):
+        anna.read(case_id, picture(number), f"benign {number}.png")
+    double.says = result(Subtype.PRE_B, 0.94)
+    anna.read(case_id, picture(6), "malignant.png")
+    reasons = (ReviewReason.LOW_CONFIDENCE, ReviewReason.POOR_QUALITY)
+    double.says = result(Subtype.PRO_B, 0.61, reasons)
+    unsure = anna.read(case_id, picture(7), "unsure.png")
+    anna.read(case_id, picture(8) + b"broken", "broken.png")
+    assert looked_at_first(anna, case_id) == [
+        "broken.png not read",
+        "unsure.png malignant 87.0%, low confidence, poor quality",
+        "malignant.png malignant 98.0%",
+        "benign 0.png benign 97.0%",
+        "benign 1.png benign 97.0%",
+    ]
+    said = {"seen": 1, "verdict": "confirmed"}
+    assert anna.ask("POST", f"/fields/{unsure}/verifications", json=said).status_code == 201
+    assert "unsure.png" not in " ".join(looked_at_first(anna, case_id))
+    # Whoever reads blind has said nothing of it, and is not told that Anna has.
+    bert = visit("Bert")
+    assert "unsure.png" in " ".join(looked_at_first(bert, case_id, blind="true"))
+    for field in anna.ask("GET", f"/cases/{case_id}/fields").json():
+        said = {"seen": field["version"], "verdict": "unusable"}
+        anna.ask("POST", f"/fields/{field['id']}/verifications", json=said)
+    assert looked_at_first(anna, case_id) == []
 
 
 def test_a_case_is_deleted_by_an_admin_with_its_pictures(

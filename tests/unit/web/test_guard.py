@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from allclient.store import Store
 from allclient.store.words import Role
 from allclient.web.guard import MAX_FORM
+from allclient.web.program import Program
+from allclient.web.settings import Settings
 from tests.unit.store.made import picture
 from tests.unit.web.conftest import PASSWORD, Visitor
 
@@ -104,6 +108,27 @@ def test_an_upload_has_an_end_also_without_a_length(anna: Visitor) -> None:
 )
 def test_no_path_leads_out_of_the_assets(visit: Visit, path: str) -> None:
     assert visit().get(path).status_code == 404
+
+
+@pytest.mark.parametrize("exists", [True, False])
+@pytest.mark.parametrize("path", ["/vendor/", "/vendor/x.js", "/vendor/..%2f..%2fapp.py"])
+def test_scripts_that_are_not_installed_are_a_plain_404(
+    store: Store, tmp_path: Path, path: str, exists: bool
+) -> None:
+    vendor = tmp_path / "node_modules"
+    if exists:
+        vendor.mkdir()
+    page = Program(store, Settings(hosts=("testserver",), vendor=vendor))
+    assert Visitor(page).get(path).status_code == 404
+
+
+def test_scripts_that_are_installed_later_are_served(store: Store, tmp_path: Path) -> None:
+    vendor = tmp_path / "node_modules"
+    page = Program(store, Settings(hosts=("testserver",), vendor=vendor))
+    assert Visitor(page).get("/vendor/x.js").status_code == 404
+    vendor.mkdir()
+    (vendor / "x.js").write_text("1")
+    assert Visitor(page).get("/vendor/x.js").text == "1"
 
 
 def test_text_of_people_is_never_markup(working: object, visit: Visit) -> None:

@@ -6,10 +6,14 @@ import json
 import zipfile
 
 import pytest
+from PIL import Image
+from sqlalchemy import select
 
+from allclient.contract import Subtype
+from allclient.store.schema import Entry
 from allclient.web.program import Program
-from tests.unit.store.made import picture
-from tests.unit.web.conftest import Visitor
+from tests.unit.store.made import picture, with_cells
+from tests.unit.web.conftest import Double, Visitor
 
 
 @pytest.fixture
@@ -56,3 +60,56 @@ def test_what_was_found_is_exported_and_the_log_says_so(field_id: int, anna: Vis
     assert packed.headers["content-disposition"] == 'attachment; filename="allclient.zip"'
     found = anna.ask("GET", "/fields", params=query).json()
     assert [field["id"] for field in found] == [field_id]
+
+
+def members(visitor: Visitor, **query: str) -> dict[str, bytes]:
+    answer = visitor.get("/api/v1/export.geojson.zip", params=query)
+    assert answer.status_code == 200
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def test_cells_are_exported_in_pixels_with_the_classes_that_people_gave_them(
+    working: Program, double: Double, anna: Visitor
+) -> None:
+    double.says = with_cells(Subtype.PRE_B, Subtype.BENIGN)
+    case_id = anna.case("Marrow 12")
+    field_id = anna.read(case_id, picture(1, side=200))
+    anna.read(anna.case("other"), picture(2))
+    anna.read(case_id, picture(3) + b"broken")
+    cell = anna.ask("GET", f"/fields/{field_id}/cells").json()[0]
+    said = {"seen": cell["version"], "subtype": "pro_b"}
+    assert anna.ask("POST", f"/cells/{cell['id']}/corrections", json=said).status_code == 201
+    found = members(anna, text="marrow")
+    assert list(found) == [f"field-{field_id}.geojson"]
+    first, second = json.loads(found[f"field-{field_id}.geojson"])["features"]
+    assert first["properties"]["classification"]["name"] == "pro_b"
+    assert first["properties"]["measurements"]["probability pre_b"] == 0.96
+    assert second["properties"]["classification"]["name"] == "benign"
+    assert first["geometry"]["coordinates"][0][:3] == [[20, 50], [45, 50], [45, 75]]
+    with working.store.read() as session:
+        entry = session.scalars(select(Entry).order_by(Entry.number.desc())).first()
+    assert entry is not None
+    assert (entry.action, entry.subject) == ("fields.exported", "geojson.zip")
+    assert entry.details == {"fields": 1}
+
+
+def test_cells_of_a_turned_picture_lie_where_the_file_has_them(
+    working: Program, double: Double, anna: Visitor
+) -> None:
+    double.says = with_cells(Subtype.PRE_B)
+    image = Image.new("RGB", (100, 200))
+    image.getexif()[0x0112] = 3  # upside down
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", exif=image.getexif())
+    field_id = anna.read(anna.case(), buffer.getvalue())
+    (feature,) = json.loads(members(anna)[f"field-{field_id}.geojson"])["features"]
+    assert feature["geometry"]["coordinates"][0][0] == [90, 150]
+
+
+def test_a_field_without_a_size_is_named(working: Program, double: Double, anna: Visitor) -> None:
+    double.says = with_cells(Subtype.PRE_B)
+    field_id = anna.read(anna.case(), b"\xff\xd8\xff" + bytes(50))
+    found = members(anna)
+    assert list(found) == ["left-out.txt"]
+    assert found["left-out.txt"].startswith(f"field-{field_id}: ".encode())

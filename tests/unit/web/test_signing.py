@@ -73,6 +73,8 @@ def test_a_pdf_fetches_nothing_whatever_stands_in_the_report(tmp_path: Path) -> 
 
 def test_a_signed_case_says_so_and_refuses_changes(case_id: int, anna: Visitor) -> None:
     assert "Signed: <strong>malignant</strong> by Anna" in anna.get(f"/cases/{case_id}").text
+    blind = anna.get(f"/cases/{case_id}", params={"blind": "true"}).text
+    assert "Signed: <strong>" not in blind
     assert 'id="verify"' not in anna.get(f"/cases/{case_id}").text
     assert anna.upload(case_id, picture(5)).status_code == 422
     assert anna.ask("POST", f"/cases/{case_id}/open").status_code == 200

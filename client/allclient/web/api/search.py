@@ -9,12 +9,15 @@ from typing import IO, Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field, model_validator
+from sqlalchemy.orm import Session
 from starlette.responses import StreamingResponse
 
 from allclient.contract import Label, ReviewReason, Subtype
 from allclient.store import Store, audit, export, search
+from allclient.store.files import Files
 from allclient.store.schema import Field as FieldRow
 from allclient.store.words import FieldState, Verdict
+from allclient.web import geojson
 from allclient.web.api.models import FieldOut
 from allclient.web.people import Anybody, Visitor
 
@@ -92,19 +95,42 @@ def export_dataset(
     request: Request, person: Anybody, asked: Annotated[Filter, Query()]
 ) -> StreamingResponse:
     """What was found and verified as a data set: class folders and ``patients.csv`` in a ZIP."""
+
+    def write(session: Session, files: Files, target: IO[bytes]) -> int:
+        return export.write_dataset(search.every(session, asked.query()), files, target)
+
+    return _packed(request, person, "zip", write)
+
+
+@router.get("/export.geojson.zip", response_class=StreamingResponse)
+def export_geojson(
+    request: Request, person: Anybody, asked: Annotated[Filter, Query()]
+) -> StreamingResponse:
+    """The cells of what was found as GeoJSON for QuPath: a file for each field, in a ZIP."""
+
+    def write(session: Session, files: Files, target: IO[bytes]) -> int:
+        return geojson.write(session, search.every(session, asked.query()), files, target)
+
+    return _packed(request, person, "geojson.zip", write)
+
+
+def _packed(
+    request: Request,
+    person: Visitor,
+    ending: str,
+    write: Callable[[Session, Files, IO[bytes]], int],
+) -> StreamingResponse:
     store: Store = request.app.state.store
     target = tempfile.TemporaryFile()  # noqa: SIM115  closed when it is sent
     try:
         with store.read() as session:
-            written = export.write_dataset(
-                search.every(session, asked.query()), store.files, target
-            )
+            written = write(session, store.files, target)
     except BaseException:
         target.close()
         raise
-    _log(store, person, "zip", written)
+    _log(store, person, ending, written)
     target.seek(0)
-    return StreamingResponse(_chunks(target), headers=_named("zip"), media_type="application/zip")
+    return StreamingResponse(_chunks(target), headers=_named(ending), media_type="application/zip")
 
 
 def _streamed(

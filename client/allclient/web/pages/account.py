@@ -1,4 +1,4 @@
-"""What a person looks after alone: the tokens of their programs."""
+"""What a person looks after alone: their password, and the tokens of their programs."""
 
 from __future__ import annotations
 
@@ -7,19 +7,41 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
 
+from allclient.errors import RefusedError
 from allclient.store import Store, tokens, users
 from allclient.store.words import Purpose
+from allclient.web import people
 from allclient.web.api.models import Id
+from allclient.web.pages.entry import Text, entered
 from allclient.web.pages.layout import render
-from allclient.web.people import Anybody, Person
+from allclient.web.people import Anybody, Login, Person
 
 router = APIRouter(prefix="/account")
 
 
 @router.get("")
-def show_account(request: Request, person: Anybody) -> Response:
+def show_account(request: Request, person: Anybody, changed: bool = False) -> Response:
     """Show a person's own page with their tokens."""
-    return _account(request, person, token="")
+    return _account(request, person, changed=changed)
+
+
+@router.post("/password")
+def change_password(
+    request: Request, person: Person, old: Text = "", password: Text = "", again: Text = ""
+) -> Response:
+    """Change a person's own password, and log them out everywhere else."""
+    store: Store = request.app.state.store
+    login: Login = request.app.state.login
+    try:
+        if password != again:
+            raise RefusedError("the two new passwords are not the same")
+        login.confirm(person.user, old, request.client.host if request.client else "")
+        hashed = people.hash_password(password)
+        with store.write() as session:
+            user = users.change_password(session, person.actor, person.user.id, hashed)
+    except RefusedError as error:
+        return _account(request, person, status=422, problem=str(error))
+    return entered(request, people.open_session(store, user), "/account?changed=true")
 
 
 @router.post("/tokens")
@@ -42,9 +64,28 @@ def withdraw_token(request: Request, person: Person, secret_id: Id) -> Response:
     return RedirectResponse(f"{request.app.state.settings.root_path}/account", 303)
 
 
-def _account(request: Request, person: Anybody, *, token: str) -> Response:
+def _account(
+    request: Request,
+    person: Anybody,
+    *,
+    status: int = 200,
+    token: str = "",
+    problem: str = "",
+    changed: bool = False,
+) -> Response:
     store: Store = request.app.state.store
     with store.read() as session:
         own = tokens.of_user(session, Purpose.API, person.user.id)
     url = str(request.base_url).rstrip("/")
-    return render(request, "account.html", person, tokens=own, token=token, url=url)
+    return render(
+        request,
+        "account.html",
+        person,
+        status=status,
+        tokens=own,
+        token=token,
+        url=url,
+        problem=problem,
+        changed=changed,
+        shortest=users.MIN_PASSWORD,
+    )

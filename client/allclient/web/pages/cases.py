@@ -14,6 +14,7 @@ from allclient.store import Store, agreement, cases, cells, fields, signatures
 from allclient.store.schema import Field
 from allclient.store.summary import summarize
 from allclient.store.words import Conclusion
+from allclient.web import demo
 from allclient.web.api.models import Id
 from allclient.web.pages.layout import render
 from allclient.web.people import Anybody
@@ -22,6 +23,7 @@ router = APIRouter()
 
 _CASES: Final = 50
 _FIELDS: Final = 200
+_LOOK_FIRST: Final = 5
 
 
 @router.get("/")
@@ -50,6 +52,15 @@ def make_case(
     return RedirectResponse(f"{request.app.state.settings.root_path}/cases/{case.id}", 303)
 
 
+@router.post("/demo")
+def make_demo(request: Request, person: Anybody) -> Response:
+    """Make a case of drawn fields, and show it."""
+    state = request.app.state
+    case_id = demo.make_case(state.store, person.actor)
+    state.worker.wake()
+    return RedirectResponse(f"{state.settings.root_path}/cases/{case_id}", 303)
+
+
 @router.get("/cases/{case_id}")
 def show_case(
     request: Request,
@@ -73,6 +84,7 @@ def show_case(
         shown = fields.get(session, chosen) if chosen else None
         boxes = cells.of_field(session, chosen) if chosen else ()
         summary = summarize(session, case_id)
+        first = _look_first(session, case_id, reader)
         signed = signatures.of_case(session, case_id)
     return render(
         request,
@@ -86,6 +98,7 @@ def show_case(
         field=shown,
         cells=boxes,
         summary=summary,
+        look_first=first,
         signatures=signed,
         conclusions=list(Conclusion),
         page=page,
@@ -102,6 +115,13 @@ def _said(
     if reader is not None:
         return agreement.own_verdicts(session, case_id, reader)
     return {one.id: (one.verdict, one.verified_subtype) for one in found if one.verdict}
+
+
+def _look_first(session: Session, case_id: int, reader: int | None) -> list[Field]:
+    """Return the most urgent fields that have no verdict, or none of this reader's."""
+    neediest = fields.by_need(session, case_id, limit=_LOOK_FIRST, reader=reader)
+    said = _said(session, case_id, neediest, reader)
+    return [one for one in neediest if one.id not in said]
 
 
 def _chosen(asked: int | None, found: Sequence[Field]) -> int | None:

@@ -36,7 +36,7 @@ def log_in(request: Request, name: Text = "", password: Text = "") -> Response:
         token = login.log_in(store, name, password, address)
     except RefusedError as error:
         return _login(request, status=401, problem=str(error), name=name)
-    return _entered(request, token)
+    return entered(request, token)
 
 
 @router.post("/logout")
@@ -78,12 +78,13 @@ def welcome(
             user = users.accept(session, token, name, hashed)
     except RefusedError as error:
         return _welcome(request, token, status=422, problem=str(error), name=name)
-    return _entered(request, people.open_session(store, user))
+    return entered(request, people.open_session(store, user))
 
 
-def _entered(request: Request, token: str) -> Response:
+def entered(request: Request, token: str, page: str = "/") -> Response:
+    """Return what leads the owner of a new session to a page, with the session's cookie."""
     settings: Settings = request.app.state.settings
-    answer = RedirectResponse(f"{_base(request)}/", 303)
+    answer = RedirectResponse(f"{_base(request)}{page}", 303)
     answer.set_cookie(
         COOKIE,
         token,

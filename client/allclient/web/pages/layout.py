@@ -17,9 +17,10 @@ from allclient.web import reasons
 from allclient.web.people import Visitor
 
 
-def boxed(cell: Cell) -> list[object]:
-    """Return a cell as the picture's boxes need it."""
-    return [cell.id, cell.x, cell.y, cell.width, cell.height, cell.shown_as]
+def boxed(cell: Cell, blind: bool) -> list[object]:
+    """Return a cell as the picture's boxes need it; ``blind`` to what people corrected."""
+    shown_as = cell.subtype if blind else cell.shown_as
+    return [cell.id, cell.x, cell.y, cell.width, cell.height, shown_as]
 
 
 ENVIRONMENT: Final = Environment(

@@ -1,0 +1,40 @@
+"""Takes the picture out of a DICOM object that was uploaded; the patient's data stay outside."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from typing import Final
+
+from allclient.contract import MAX_IMAGE_BYTES
+from allclient.dicom import encoded_field
+from allclient.errors import ImageReadError, RefusedError
+from allclient.store.files import Files, Incoming
+
+_AT_ONCE: Final = threading.BoundedSemaphore(2)
+"""Objects in memory at the same time, each with its picture."""
+
+
+@contextlib.contextmanager
+def picture_of(files: Files, incoming: Incoming) -> Iterator[Incoming]:
+    """Yield the picture of a DICOM object as a finished file of its own, with the same pixels.
+
+    Raises:
+        RefusedError: the object has no picture that can be read here, or more than one, or the
+            extra ``pacs`` is not installed.
+    """
+    with files.receive(MAX_IMAGE_BYTES) as picture:
+        with _AT_ONCE:
+            try:
+                field = encoded_field(incoming.path.read_bytes())
+            except ImageReadError as error:
+                raise RefusedError(str(error)) from error
+            if field.frames != 1:
+                raise RefusedError(
+                    f"the DICOM object holds {field.frames} pictures and a field is one; "
+                    "save each picture as an object of its own"
+                )
+            picture.write(field.data)
+        picture.finish()
+        yield picture
