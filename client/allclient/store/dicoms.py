@@ -1,4 +1,4 @@
-"""Takes the picture out of a DICOM object that was uploaded; the patient's data stay outside."""
+"""Takes the picture out of an uploaded DICOM object; its header, which names the patient, goes."""
 
 from __future__ import annotations
 

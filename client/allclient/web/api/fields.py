@@ -42,7 +42,7 @@ async def upload_field(
     case_id: Id,
     name: Annotated[str, Query(max_length=1000)] = "",
 ) -> FieldOut:
-    """Add one encoded image, the body of the request, to a case.
+    """Add one encoded image or DICOM object, the body of the request, to a case.
 
     When this has answered, the file is safe and waits for the backbones. The answer is 200 instead
     of 201, with ``new`` false, where the case has the same file already.
