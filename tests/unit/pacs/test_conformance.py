@@ -13,7 +13,7 @@ from pydicom.sr.coding import Code
 from pydicom.uid import UID
 
 from allclient.dicom import header
-from allclient.pacs import classes, codes, reader, receiver, sender
+from allclient.pacs import classes, codes, fhir, reader, receiver, sender, verdict
 
 TEXT = (Path(__file__).parents[3] / "docs" / "conformance.md").read_text("utf-8")
 
@@ -81,3 +81,11 @@ def test_the_private_codes() -> None:
         if isinstance(code, Code) and code.scheme_designator == codes.SCHEME
     }
     assert said == found
+
+
+def test_the_signed_result() -> None:
+    text = section("## 7 HL7 v2 and FHIR")
+    said = [row[0] for row in rows(text) if row[0] != "code"]
+    findings = (codes.ASSESSMENT, codes.CASE_LABEL, *verdict.NUMBERS)
+    assert said == [code.value for code in findings]
+    assert f"`{fhir.PRIVATE_SYSTEM}`" in text
