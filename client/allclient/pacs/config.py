@@ -51,6 +51,7 @@ peer = "ARCHIVE"
 #picture = true                         # a Secondary Capture for viewers without SR
 #pdf = true                             # an encapsulated PDF
 #cells = false                          # in the SR, every cell that is malignant or uncertain
+#site = "unstated"                      # or "bone_marrow" or "blood", where all smears are of it
 
 # Where a signed result goes besides: HL7 v2 (ORU^R01 by MLLP), FHIR R4; without its table, nowhere.
 #[hl7]
@@ -119,6 +120,7 @@ class Export:
     picture: bool
     pdf: bool
     cells: bool
+    site: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +255,7 @@ def _export(table: Settings, peers: tuple[Peer, ...]) -> Export:
         picture=table.flag("picture", True),
         pdf=table.flag("pdf", True),
         cells=table.flag("cells", False),
+        site=table.choice("site", ("unstated", "bone_marrow", "blood")),
     )
     table.finish()
     if title is not None and export.peer is None:

@@ -83,6 +83,11 @@ def test_the_private_codes() -> None:
     assert said == found
 
 
+def test_the_sites() -> None:
+    said = re.findall(r"(\d{8}) (Bone marrow|Blood)", section("## 5 The report"))
+    assert said == [(code.value, code.meaning) for code in codes.SITES.values()]
+
+
 def test_the_signed_result() -> None:
     text = section("## 7 HL7 v2 and FHIR")
     said = [row[0] for row in rows(text) if row[0] != "code"]

@@ -17,6 +17,7 @@ from PIL import Image as PillowImage
 from PIL import ImageDraw, ImageFont
 from pydicom import dcmread
 from pydicom.encaps import encapsulate
+from pydicom.sr._concepts_dict import concepts
 from pydicom.sr.coding import Code
 
 from allclient import Client, Label, Result, ReviewReason
@@ -70,6 +71,35 @@ def test_the_report_has_fields_cells_and_the_case(steps: Steps, archive: Archive
     assert value(said["LEUKOCYTES"]) == 12
     assert 0 <= value(said["SHARE_LOW"]) <= value(said["SHARE_HIGH"]) <= 1
     assert "Not a medical device" in said["121106"].TextValue
+
+
+@pytest.mark.parametrize("site", ["unstated", "bone_marrow", "blood"])
+def test_every_group_has_the_site_that_is_configured(
+    steps: Steps, archive: Archive, site: str
+) -> None:
+    export = dataclasses.replace(steps.config.export, site=site)
+    steps.reporter._config = dataclasses.replace(steps.config, export=export)
+    steps.keep(jpeg_object(1))
+    steps.run()
+    (report,) = archive.of("SR")
+    content = highdicom.sr.Comprehensive3DSR.from_dataset(report).content
+    groups = content.get_planar_roi_measurement_groups()
+    assert len(groups) > 1
+    wanted = [] if site == "unstated" else [codes.SITES[site]]
+    for group in groups:
+        assert [found.value for found in group.finding_sites] == wanted
+
+
+def test_every_snomed_code_is_in_the_dictionary() -> None:
+    known = {code for entry in concepts["SCT"].values() for code in entry}
+    used = [
+        code.value
+        for concept in vars(codes).values()
+        for code in (concept.values() if isinstance(concept, dict) else (concept,))
+        if isinstance(code, Code) and code.scheme_designator == "SCT"
+    ]
+    assert len(used) > 4
+    assert known.issuperset(used)
 
 
 def value(item: Any) -> float:
