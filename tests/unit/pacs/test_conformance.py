@@ -13,7 +13,7 @@ from pydicom.sr.coding import Code
 from pydicom.uid import UID
 
 from allclient.dicom import header
-from allclient.pacs import classes, codes, fhir, reader, receiver, sender, verdict
+from allclient.pacs import classes, codes, fetcher, fhir, reader, receiver, sender, verdict
 
 TEXT = (Path(__file__).parents[3] / "docs" / "conformance.md").read_text("utf-8")
 
@@ -81,6 +81,18 @@ def test_the_private_codes() -> None:
         if isinstance(code, Code) and code.scheme_designator == codes.SCHEME
     }
     assert said == found
+
+
+def test_what_is_fetched() -> None:
+    text = section("### 2.3 Fetched")
+    said = uids(text)
+    models = (
+        fetcher.StudyRootQueryRetrieveInformationModelFind,
+        fetcher.StudyRootQueryRetrieveInformationModelMove,
+    )
+    assert said == {model: UID(model).name for model in models}
+    *most, last = fetcher.MODALITIES
+    assert f"{', '.join(most)} or {last}" in text
 
 
 def test_the_sites() -> None:
