@@ -53,7 +53,7 @@ class Exporter:
             self._senders["peer"] = self._to_peer
         if config.export.dicomweb is not None:
             web = DicomWeb(config.export)
-            self._senders["dicomweb"] = lambda rows: sum(self._try(row, web.store) for row in rows)
+            self._senders["dicomweb"] = lambda rows: self._in_turn(rows, web.store)
         if config.hl7 is not None:
             mllp = Mllp(config)
             self._senders["hl7"] = lambda rows: self._results(rows, mllp.send)
@@ -100,8 +100,19 @@ class Exporter:
                 self._failed(row, error)
         return sent
 
+    def _in_turn(self, rows: list[sqlite3.Row], send: Callable[[pydicom.Dataset], None]) -> int:
+        """Send up to the first failure; return how many were taken.
+
+        A target that does not answer costs one wait, then the other targets have their turn; the
+        next run goes on after what failed.
+        """
+        for done, row in enumerate(rows):
+            if not self._try(row, send):
+                return done
+        return len(rows)
+
     def _results(self, rows: list[sqlite3.Row], send: Callable[[Verdict], None]) -> int:
-        """Send signed results; return how many are done with.
+        """Send signed results up to the first failure; return how many are done with.
 
         One that a later result of its study has overtaken is not sent: it would replace the later.
         """
@@ -115,10 +126,12 @@ class Exporter:
                 done += 1
                 continue
             amends = any(other["state"] == "sent" or other["tries"] for other in others)
-            done += self._try(
+            if not self._try(
                 row,
                 lambda made, amends=amends: send(verdict_of(made, amends=amends)),  # type: ignore[misc]
-            )
+            ):
+                break
+            done += 1
         return done
 
     def _try(self, row: sqlite3.Row, send: Callable[[pydicom.Dataset], None]) -> bool:

@@ -355,6 +355,22 @@ def with_hl7(config: Config, **changed: Any) -> Config:
     return dataclasses.replace(config, hl7=dataclasses.replace(config.hl7, **changed))
 
 
+def test_one_that_fails_costs_one_try_and_holds_none_back(both: Steps, lis: Lis) -> None:
+    uids = [put(both, report(both, jpeg_object(1, study=study)), ACCEPTED) for study in (1, 2, 3)]
+    first = oru.control_id(uids[0])
+    lis.answer = lambda message: (
+        None if str(message.segment("MSH")(10)) == first else str(message.create_ack())
+    )
+    with both.inbox.database.transaction() as connection:
+        connection.execute("UPDATE exports SET state = 'waiting' WHERE target = 'hl7'")
+    lis.messages.clear()
+    both.exporter.run()
+    assert [str(message.segment("MSH")(10)) for message in lis.messages] == [first]
+    both.exporter.run()
+    sent = [str(message.segment("MSH")(10)) for message in lis.messages]
+    assert sent == [oru.control_id(uid) for uid in uids]
+
+
 def test_hostile_and_foreign_text_stays_in_its_field(both: Steps) -> None:
     made = verdict(both, ACCEPTED)
     header = copy.deepcopy(made.header)
