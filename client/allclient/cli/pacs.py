@@ -179,6 +179,42 @@ def sign(
     click.echo(f"signed: {uid}")
 
 
+@pacs.command(
+    short_help="Fetch the images of an accession number.",
+    epilog="""\b
+Examples:
+  allclient pacs fetch pacs.toml ACC-4242
+  allclient pacs fetch pacs.toml ACC-4242 --from ARCHIVE
+
+A gateway with this configuration has to run: the images are sent to it, and it
+reads them like any others. Exit codes: 0 when all came, 1 when not.
+""",
+)
+@_CONFIG
+@click.argument("accession")
+@click.option("--from", "title", metavar="AE_TITLE", help="The peer that has them [export.peer].")
+@click.pass_context
+def fetch(ctx: click.Context, config: Path, accession: str, title: str | None) -> None:
+    """Let the archive send the images with the number ACCESSION to the gateway."""
+    with _extra():
+        from allclient.pacs import config as configuration
+        from allclient.pacs.fetcher import fetch as ask
+        from allclient.pacs.sender import NotSentError
+
+    loaded = configuration.load(config)
+    peer = loaded.export.peer if title is None else loaded.peer(title)
+    if peer is None or peer.port is None:
+        raise ConfigurationError("--from must be the AE title of a [[peer]] with a port")
+    try:
+        fetched = ask(loaded, peer, accession)
+    except NotSentError as error:
+        click.echo(f"not fetched: {error}", err=True)
+        ctx.exit(codes.SOME_FAILED)
+    click.echo(f"{fetched.series} series, {fetched.came} objects came, {fetched.failed} did not")
+    if fetched.failed or not fetched.came:
+        ctx.exit(codes.SOME_FAILED)
+
+
 @pacs.group(
     short_help="See what is queued, and try dead letters again.",
     epilog="""\b

@@ -28,6 +28,12 @@ COMMENT: Final = Code("121106", "DCM", "Comment")
 NO_UNITS: Final = Code("1", "UCUM", "no units")
 PERCENT: Final = Code("%", "UCUM", "%")
 
+SITES: Final = {
+    "bone_marrow": Code("14016003", "SCT", "Bone marrow"),
+    "blood": Code("87612001", "SCT", "Blood"),
+}
+"""What ``export.site`` may say of all smears that come."""
+
 LABELS: Final = {
     Label.BENIGN: Code("30807003", "SCT", "Benign"),
     Label.MALIGNANT: Code("21594007", "SCT", "Malignant"),

@@ -51,6 +51,19 @@ peer = "ARCHIVE"
 #picture = true                         # a Secondary Capture for viewers without SR
 #pdf = true                             # an encapsulated PDF
 #cells = false                          # in the SR, every cell that is malignant or uncertain
+#site = "unstated"                      # or "bone_marrow" or "blood", where all smears are of it
+
+# Where a signed result goes besides: HL7 v2 (ORU^R01 by MLLP), FHIR R4; without its table, nowhere.
+#[hl7]
+#host = "127.0.0.1"
+#port = 2575
+#tls = false                            # with the certificate of [node.tls]
+#application = "LIS"                    # who receives, in MSH-5 and MSH-6
+#facility = "HOSPITAL"
+#[fhir]
+#url = "https://fhir.example/r4"
+#token_file = "token.txt"
+#patient_system = "urn:oid:1.2.3"       # who gives the patient IDs
 
 # The server that classifies; without an address one is started here.
 [triton]
@@ -107,6 +120,27 @@ class Export:
     picture: bool
     pdf: bool
     cells: bool
+    site: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hl7:
+    """Who takes HL7 v2 messages by MLLP; the names are those of MSH-5 and MSH-6."""
+
+    host: str
+    port: int
+    tls: bool
+    application: str
+    facility: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fhir:
+    """A FHIR R4 server; ``patient_system`` is the URI of who gives the patient IDs."""
+
+    url: str
+    token_file: Path | None
+    patient_system: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +159,8 @@ class Config:
     node: Node
     peers: tuple[Peer, ...]
     export: Export
+    hl7: Hl7 | None
+    fhir: Fhir | None
     triton: Triton
 
     def peer(self, ae_title: str) -> Peer | None:
@@ -165,6 +201,8 @@ def parse(content: dict[str, Any], folder: Path) -> Config:
         node=node,
         peers=peers,
         export=_export(root.table("export"), peers),
+        hl7=_hl7(root.table("hl7"), node),
+        fhir=_fhir(root.table("fhir")),
         triton=_triton(root.table("triton")),
     )
     root.finish()
@@ -217,6 +255,7 @@ def _export(table: Settings, peers: tuple[Peer, ...]) -> Export:
         picture=table.flag("picture", True),
         pdf=table.flag("pdf", True),
         cells=table.flag("cells", False),
+        site=table.choice("site", ("unstated", "bone_marrow", "blood")),
     )
     table.finish()
     if title is not None and export.peer is None:
@@ -228,6 +267,37 @@ def _export(table: Settings, peers: tuple[Peer, ...]) -> Export:
     if export.storage_commitment and export.peer is None:
         raise ConfigurationError("export.storage_commitment needs export.peer")
     return export
+
+
+def _hl7(table: Settings, node: Node) -> Hl7 | None:
+    if not table.given:
+        return None
+    hl7 = Hl7(
+        host=table.text("host"),
+        port=table.integer("port", 2575, least=1, most=65535),
+        tls=table.flag("tls", False),
+        application=table.text("application", "LIS"),
+        facility=table.text("facility", "HOSPITAL"),
+    )
+    table.finish()
+    if hl7.tls and node.tls is None:
+        raise ConfigurationError("hl7.tls needs the certificate of [node.tls]")
+    return hl7
+
+
+def _fhir(table: Settings) -> Fhir | None:
+    if not table.given:
+        return None
+    url = table.url("url")
+    if url is None:
+        raise ConfigurationError("fhir.url is missing")
+    fhir = Fhir(
+        url=url.rstrip("/"),
+        token_file=table.file("token_file", None),
+        patient_system=table.text("patient_system", None),
+    )
+    table.finish()
+    return fhir
 
 
 def _triton(table: Settings) -> Triton:

@@ -3,7 +3,8 @@
 objects  one row a received SOP instance: received, then read, refused or dead; ``pixels`` is 0
          once its pixels were removed
 reports  one row a report of a study: due, then built
-exports  one row an object to send: waiting, then sent, then (where asked) committed; or dead
+exports  one row an object to send: waiting, then sent, then (where asked) committed; or dead;
+         or replaced, a signed result that a later one has overtaken
 
 ``dead`` rows are the dead letters: tried often enough, and left for a person to look at.
 """

@@ -9,9 +9,9 @@ from dicomweb_client.api import DICOMwebClient
 from dicomweb_client.session_utils import create_session
 from pydicom.dataset import Dataset
 
-from allclient.errors import ConfigurationError
 from allclient.pacs.config import Export
 from allclient.pacs.sender import NotSentError
+from allclient.pacs.tokens import authorize
 
 _SECONDS: Final = 60.0
 
@@ -22,11 +22,7 @@ class DicomWeb:
     def __init__(self, export: Export) -> None:
         session = create_session()
         if export.dicomweb_token_file is not None:
-            try:
-                token = export.dicomweb_token_file.read_text("utf-8").strip()
-            except (OSError, UnicodeDecodeError) as error:
-                raise ConfigurationError(f"export.dicomweb_token_file: {error}") from error
-            session.headers["Authorization"] = f"Bearer {token}"
+            authorize(session, export.dicomweb_token_file, "export.dicomweb_token_file")
         session.request = _with_timeout(session.request)  # type: ignore[method-assign]
         self._client = DICOMwebClient(url=str(export.dicomweb), session=session)
 

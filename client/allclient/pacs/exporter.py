@@ -15,9 +15,12 @@ from allclient.pacs.backoff import pause
 from allclient.pacs.config import Config
 from allclient.pacs.dicomweb import DicomWeb
 from allclient.pacs.faults import place
+from allclient.pacs.fhirserver import FhirServer
 from allclient.pacs.inbox import Inbox
+from allclient.pacs.mllp import Mllp
 from allclient.pacs.sender import NotSentError
 from allclient.pacs.uids import derived, key_of
+from allclient.pacs.verdict import Verdict, verdict_of
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -25,6 +28,15 @@ MAX_TRIES: Final = 30
 """Two hours at the longest pauses; then a dead letter."""
 
 _BATCH: Final = 100
+
+_OTHERS: Final = """
+SELECT e.state, e.tries, other.rowid > this.rowid AS later
+FROM exports e
+JOIN reports other ON other.uid = e.report
+JOIN reports this ON this.study = other.study AND this.uid != other.uid
+WHERE e.target = ? AND this.uid = ?
+"""
+"""The other signed results of a study for the same target."""
 
 COMMITMENT_WAIT: Final = 600.0
 """Seconds for an answer of Storage Commitment before it is asked again."""
@@ -36,12 +48,23 @@ class Exporter:
     def __init__(self, config: Config, inbox: Inbox) -> None:
         self._config = config
         self._inbox = inbox
-        self._web = DicomWeb(config.export) if config.export.dicomweb is not None else None
+        self._senders: dict[str, Callable[[list[sqlite3.Row]], int]] = {}
+        if config.export.peer is not None:
+            self._senders["peer"] = self._to_peer
+        if config.export.dicomweb is not None:
+            web = DicomWeb(config.export)
+            self._senders["dicomweb"] = lambda rows: self._in_turn(rows, web.store)
+        if config.hl7 is not None:
+            mllp = Mllp(config)
+            self._senders["hl7"] = lambda rows: self._results(rows, mllp.send)
+        if config.fhir is not None:
+            fhir = FhirServer(config.fhir, config.node.ae_title)
+            self._senders["fhir"] = lambda rows: self._results(rows, fhir.send)
 
     def run(self, stopped: Callable[[], bool] = lambda: False) -> int:
         """Send what is due; return how many results were taken by their target."""
         sent = 0
-        for target, send in (("peer", self._to_peer), ("dicomweb", self._to_web)):
+        for target, send in self._senders.items():
             while not stopped() and (rows := self._due("waiting", target)):
                 taken = send(rows)
                 sent += taken
@@ -77,9 +100,39 @@ class Exporter:
                 self._failed(row, error)
         return sent
 
-    def _to_web(self, rows: list[sqlite3.Row]) -> int:
-        assert self._web is not None
-        return sum(self._try(row, self._web.store) for row in rows)
+    def _in_turn(self, rows: list[sqlite3.Row], send: Callable[[pydicom.Dataset], None]) -> int:
+        """Send up to the first failure; return how many were taken.
+
+        A target that does not answer costs one wait, then the other targets have their turn; the
+        next run goes on after what failed.
+        """
+        for done, row in enumerate(rows):
+            if not self._try(row, send):
+                return done
+        return len(rows)
+
+    def _results(self, rows: list[sqlite3.Row], send: Callable[[Verdict], None]) -> int:
+        """Send signed results up to the first failure; return how many are done with.
+
+        One that a later result of its study has overtaken is not sent: it would replace the later.
+        """
+        done = 0
+        for row in rows:
+            others = self._inbox.database.rows(_OTHERS, row["target"], row["report"])
+            if any(other["later"] for other in others):
+                self._set(
+                    row, "replaced", "a later result of the study was signed", row["tries"], 0.0
+                )
+                done += 1
+                continue
+            amends = any(other["state"] == "sent" or other["tries"] for other in others)
+            if not self._try(
+                row,
+                lambda made, amends=amends: send(verdict_of(made, amends=amends)),  # type: ignore[misc]
+            ):
+                break
+            done += 1
+        return done
 
     def _try(self, row: sqlite3.Row, send: Callable[[pydicom.Dataset], None]) -> bool:
         try:

@@ -13,7 +13,7 @@ import pydicom
 from pydicom.dataset import Dataset
 
 from allclient import dicom
-from allclient.pacs import answers, disk, document, picture, structured
+from allclient.pacs import answers, codes, disk, document, picture, structured
 from allclient.pacs.backoff import pause
 from allclient.pacs.config import Config
 from allclient.pacs.faults import place
@@ -111,7 +111,11 @@ class Reporter:
             ae_title=self._config.node.ae_title,
         )
         report = structured.build(
-            reading, identity, self._algorithm, cells=self._config.export.cells
+            reading,
+            identity,
+            self._algorithm,
+            cells=self._config.export.cells,
+            site=codes.SITES.get(self._config.export.site),
         )
         if row["predecessor"]:
             earlier = self._inbox.result_path(row["predecessor"])

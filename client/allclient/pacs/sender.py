@@ -9,8 +9,9 @@ from typing import Any, Final
 
 from pydicom import uid
 from pydicom.dataset import Dataset
-from pynetdicom import AE, evt
+from pynetdicom import AE, build_context, evt
 from pynetdicom.association import Association
+from pynetdicom.presentation import PresentationContext
 from pynetdicom.sop_class import (  # type: ignore[attr-defined]
     StorageCommitmentPushModel,
     StorageCommitmentPushModelInstance,
@@ -40,17 +41,24 @@ class NotSentError(Exception):
     """What a peer did not take, and why."""
 
 
+def _contexts() -> list[PresentationContext]:
+    """Return what is asked of an archive for results."""
+    contexts = [build_context(Verification), build_context(StorageCommitmentPushModel)]
+    for sop_class in SENT:
+        if sop_class == uid.SecondaryCaptureImageStorage:
+            contexts.append(build_context(sop_class, _SYNTAXES[2]))
+        contexts.append(build_context(sop_class, list(_SYNTAXES[:2])))
+    return contexts
+
+
 @contextmanager
-def association(config: Config, peer: Peer) -> Iterator[Association]:
-    """Open an association with a peer for all that the gateway asks. Raises NotSentError."""
+def association(
+    config: Config, peer: Peer, contexts: list[PresentationContext] | None = None
+) -> Iterator[Association]:
+    """Open an association with a peer, by default for results. Raises NotSentError."""
     ae = AE(ae_title=config.node.ae_title)
     ae.connection_timeout = 10
-    ae.add_requested_context(Verification)
-    ae.add_requested_context(StorageCommitmentPushModel)
-    for sop_class in SENT:
-        for syntax in _SYNTAXES[2:] if sop_class == uid.SecondaryCaptureImageStorage else ():
-            ae.add_requested_context(sop_class, syntax)
-        ae.add_requested_context(sop_class, list(_SYNTAXES[:2]))
+    ae.requested_contexts = _contexts() if contexts is None else contexts
     tls = (
         (network.client_context(config.node.tls), peer.host)
         if peer.tls and config.node.tls

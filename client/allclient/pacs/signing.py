@@ -20,7 +20,7 @@ from pydicom.uid import UID
 
 from allclient.contract import Label
 from allclient.errors import ConfigurationError
-from allclient.pacs import codes, disk, structured
+from allclient.pacs import codes, disk, structured, verdict
 from allclient.pacs.config import Config
 from allclient.pacs.inbox import Inbox
 from allclient.pacs.reporter import targets
@@ -83,7 +83,7 @@ def sign(config: Config, inbox: Inbox, key: str, signature: Signature) -> str:
             "VALUES (?, ?, ?, ?, 'report')",
             [
                 (made.SOPInstanceUID, target, made.SOPClassUID, made.SOPInstanceUID)
-                for target in targets(config)
+                for target in (*targets(config), *verdict.targets(config))
             ],
         )
     return str(made.SOPInstanceUID)

@@ -44,17 +44,26 @@ class Identity:
 
 
 def build(
-    reading: StudyReading, identity: Identity, algorithm: Algorithm, *, cells: bool = False
+    reading: StudyReading,
+    identity: Identity,
+    algorithm: Algorithm,
+    *,
+    cells: bool = False,
+    site: Code | None = None,
 ) -> Dataset:
     """Return an UNVERIFIED report of a study, with patient and study as in its images.
 
-    ``cells`` adds a group for each leukocyte that is malignant or uncertain.
+    ``cells`` adds a group for each leukocyte that is malignant or uncertain. ``site`` is where all
+    smears were taken, if that is known.
     """
 
     def groups(field: Field) -> list[sr.PlanarROIMeasurementsAndQualitativeEvaluations]:
         return [
-            _field_group(field, algorithm),
-            *(_cell_group(field, number, cell) for number, cell in cells_to_show(field, cells)),
+            _field_group(field, algorithm, site),
+            *(
+                _cell_group(field, number, cell, site)
+                for number, cell in cells_to_show(field, cells)
+            ),
         ]
 
     fields = reading.fields
@@ -111,7 +120,7 @@ def cells_to_show(field: Field, wanted: bool) -> list[tuple[int, Cell]]:
 
 
 def _cell_group(
-    field: Field, number: int, cell: Cell
+    field: Field, number: int, cell: Cell, site: Code | None
 ) -> sr.PlanarROIMeasurementsAndQualitativeEvaluations:
     header = field.image.header
     instance = str(header.SOPInstanceUID)
@@ -123,6 +132,7 @@ def _cell_group(
         ),
         referenced_region=_region(field, *box),
         finding_type=codes.LABELS[cell.label],
+        finding_sites=_sites(site),
         measurements=[
             _number(codes.PROBABILITY, cell.probability),
             _number(codes.AGREEMENT, cell.agreement),
@@ -134,7 +144,7 @@ def _cell_group(
 
 
 def _field_group(
-    field: Field, algorithm: Algorithm
+    field: Field, algorithm: Algorithm, site: Code | None
 ) -> sr.PlanarROIMeasurementsAndQualitativeEvaluations:
     header, result = field.image.header, field.result
     instance = str(header.SOPInstanceUID)
@@ -144,6 +154,7 @@ def _field_group(
         ),
         referenced_region=_outline(field),
         finding_type=codes.LABELS[result.label],
+        finding_sites=_sites(site),
         algorithm_id=sr.AlgorithmIdentification(
             name=f"allclient {algorithm.model}",
             version=algorithm.version,
@@ -162,6 +173,10 @@ def _field_group(
         ],
         qualitative_evaluations=_evaluations(field),
     )
+
+
+def _sites(site: Code | None) -> list[sr.FindingSite] | None:
+    return None if site is None else [sr.FindingSite(anatomic_location=site)]
 
 
 def _cell_counts(result: Result) -> list[sr.Measurement]:

@@ -11,7 +11,9 @@ from allclient.pacs import sender
 from allclient.pacs.config import Config, Peer
 from allclient.pacs.dicomweb import DicomWeb
 from allclient.pacs.disk import DiskFullError, check_room, write
+from allclient.pacs.fhirserver import FhirServer
 from allclient.pacs.inbox import MEGABYTE, Inbox
+from allclient.pacs.mllp import Mllp
 from allclient.pacs.sender import NotSentError
 
 
@@ -31,6 +33,10 @@ def trials(config: Config) -> Iterator[Trial]:
             yield _try(f"peer {peer.ae_title}", lambda peer=peer: _peer(config, peer))  # type: ignore[misc]
     if config.export.dicomweb is not None:
         yield _try("DICOMweb", lambda: _web(config))
+    if config.hl7 is not None:
+        yield _try("HL7", lambda: _hl7(config))
+    if config.fhir is not None:
+        yield _try("FHIR", lambda: _fhir(config))
     if config.triton.address is not None:
         yield _try("server", lambda: _server(config))
 
@@ -74,6 +80,18 @@ def _peer(config: Config, peer: Peer) -> str:
 def _web(config: Config) -> str:
     DicomWeb(config.export).search()
     return f"{config.export.dicomweb} answers a QIDO"
+
+
+def _hl7(config: Config) -> str:
+    assert config.hl7 is not None
+    Mllp(config).connect()
+    return f"{config.hl7.host}:{config.hl7.port} can be connected to; nothing was sent"
+
+
+def _fhir(config: Config) -> str:
+    assert config.fhir is not None
+    version = FhirServer(config.fhir, config.node.ae_title).check()
+    return f"{config.fhir.url} speaks FHIR {version}"
 
 
 def _server(config: Config) -> str:

@@ -19,6 +19,9 @@ from allclient.pacs.classes import STORED
 from allclient.pacs.config import Config
 from allclient.pacs.inbox import Inbox
 from allclient.pacs.receiver import Receiver
+from tests.unit.client.kserve import KServe
+from tests.unit.pacs.archive import Archive
+from tests.unit.pacs.steps import CELLS, Steps
 
 
 @pytest.fixture
@@ -44,6 +47,29 @@ def inbox(config: Config) -> Iterator[Inbox]:
     made = Inbox(config.node.folder, min_free_mb=config.node.min_free_mb)
     yield made
     made.close()
+
+
+@pytest.fixture
+def archive() -> Iterator[Archive]:
+    with Archive() as running:
+        yield running
+
+
+@pytest.fixture
+def triton() -> Iterator[KServe]:
+    with KServe(lambda _: CELLS) as server:
+        yield server
+
+
+@pytest.fixture
+def steps(
+    settings: dict[str, Any], inbox: Inbox, archive: Archive, triton: KServe, tmp_path: Path
+) -> Iterator[Steps]:
+    settings["peer"][1]["port"] = archive.port
+    settings["export"]["cells"] = True
+    made = Steps(configuration.parse(settings, tmp_path), inbox, triton)
+    yield made
+    made.client.close()
 
 
 class Running:

@@ -60,6 +60,7 @@ def test_every_setting_of_the_example_is_one(tmp_path: Path) -> None:
         ("peer.0.ae_title", "ARCHIVE", "two peers"),
         ("peer.1.port", None, "needs a port"),
         ("peer.1.tls", True, "certificate of [node.tls]"),
+        ("export.site", "liver", "one of unstated, bone_marrow, blood"),
         ("export.peer", "NOBODY", "not the AE title of any"),
         ("export.peer", None, "neither a peer nor"),
         ("export.dicomweb", "archive/dicom-web", "no http"),

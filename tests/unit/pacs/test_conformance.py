@@ -13,7 +13,7 @@ from pydicom.sr.coding import Code
 from pydicom.uid import UID
 
 from allclient.dicom import header
-from allclient.pacs import classes, codes, reader, receiver, sender
+from allclient.pacs import classes, codes, fetcher, fhir, reader, receiver, sender, verdict
 
 TEXT = (Path(__file__).parents[3] / "docs" / "conformance.md").read_text("utf-8")
 
@@ -81,3 +81,28 @@ def test_the_private_codes() -> None:
         if isinstance(code, Code) and code.scheme_designator == codes.SCHEME
     }
     assert said == found
+
+
+def test_what_is_fetched() -> None:
+    text = section("### 2.3 Fetched")
+    said = uids(text)
+    models = (
+        fetcher.StudyRootQueryRetrieveInformationModelFind,
+        fetcher.StudyRootQueryRetrieveInformationModelMove,
+    )
+    assert said == {model: UID(model).name for model in models}
+    *most, last = fetcher.MODALITIES
+    assert f"{', '.join(most)} or {last}" in text
+
+
+def test_the_sites() -> None:
+    said = re.findall(r"(\d{8}) (Bone marrow|Blood)", section("## 5 The report"))
+    assert said == [(code.value, code.meaning) for code in codes.SITES.values()]
+
+
+def test_the_signed_result() -> None:
+    text = section("## 7 HL7 v2 and FHIR")
+    said = [row[0] for row in rows(text) if row[0] != "code"]
+    findings = (codes.ASSESSMENT, codes.CASE_LABEL, *verdict.NUMBERS)
+    assert said == [code.value for code in findings]
+    assert f"`{fhir.PRIVATE_SYSTEM}`" in text

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import random
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,88 +17,24 @@ from PIL import Image as PillowImage
 from PIL import ImageDraw, ImageFont
 from pydicom import dcmread
 from pydicom.encaps import encapsulate
+from pydicom.sr._concepts_dict import concepts
 from pydicom.sr.coding import Code
 
 from allclient import Client, Label, Result, ReviewReason
 from allclient.cli.group import run
 from allclient.errors import ConfigurationError, ServerUnavailableError
 from allclient.pacs import answers, codes, letters, picture
-from allclient.pacs import config as configuration
 from allclient.pacs.config import Config
-from allclient.pacs.exporter import Exporter
-from allclient.pacs.inbox import Inbox, Received
+from allclient.pacs.inbox import Received
 from allclient.pacs.reader import MAX_TRIES, Reader
-from allclient.pacs.reporter import Reporter
 from allclient.pacs.retention import Retention
 from allclient.pacs.signing import Signature, sign
 from allclient.pacs.study import Field, Image
 from allclient.pacs.uids import derived, is_uid, key_of, report_uid
-from tests.unit.client.kserve import MALIGNANT_ANSWER, TWO_CELLS, KServe, Refused, rejected
+from tests.unit.client.kserve import TWO_CELLS, KServe, Refused, rejected
 from tests.unit.dicom.objects import FIELDS, as_file, bare, jpeg_object, rgb_object
 from tests.unit.pacs.archive import Archive
-
-CELLS = dataclasses.replace(MALIGNANT_ANSWER, cells=TWO_CELLS)
-
-
-class Steps:
-    """The gateway's steps, called by the test instead of by threads."""
-
-    def __init__(self, config: Config, inbox: Inbox, server: KServe) -> None:
-        self.config = config
-        self.inbox = inbox
-        self.client = Client(server.address)
-        self.reader = Reader(inbox, self.client, in_flight=4)
-        self.reporter = Reporter(config, inbox, "1.2.3")
-        self.reporter._begun = 0.0
-        self.exporter = Exporter(config, inbox)
-
-    def keep(self, *objects: Any) -> None:
-        for made in objects:
-            received = Received(
-                made.SOPInstanceUID, made.StudyInstanceUID, made.SOPClassUID, "MICROSCOPE"
-            )
-            self.inbox.keep(received, as_file(made))
-
-    def make_due(self) -> None:
-        """Let all pauses be over, and every study quiet."""
-        with self.inbox.database.transaction() as connection:
-            for table in ("objects", "reports", "exports"):
-                connection.execute(f"UPDATE {table} SET due = 0")
-            connection.execute("UPDATE objects SET came = 0")
-
-    def run(self) -> None:
-        self.make_due()
-        self.reader.run()
-        self.make_due()
-        self.reporter.run()
-        self.exporter.run()
-
-    @property
-    def counts(self) -> dict[tuple[str, str], int]:
-        return letters.counts(self.inbox.database)
-
-
-@pytest.fixture
-def archive() -> Iterator[Archive]:
-    with Archive() as running:
-        yield running
-
-
-@pytest.fixture
-def triton() -> Iterator[KServe]:
-    with KServe(lambda _: CELLS) as server:
-        yield server
-
-
-@pytest.fixture
-def steps(
-    settings: dict[str, Any], inbox: Inbox, archive: Archive, triton: KServe, tmp_path: Path
-) -> Iterator[Steps]:
-    settings["peer"][1]["port"] = archive.port
-    settings["export"]["cells"] = True
-    made = Steps(configuration.parse(settings, tmp_path), inbox, triton)
-    yield made
-    made.client.close()
+from tests.unit.pacs.steps import CELLS, Steps
 
 
 def test_a_study_comes_out_as_report_pictures_and_page(steps: Steps, archive: Archive) -> None:
@@ -136,6 +71,35 @@ def test_the_report_has_fields_cells_and_the_case(steps: Steps, archive: Archive
     assert value(said["LEUKOCYTES"]) == 12
     assert 0 <= value(said["SHARE_LOW"]) <= value(said["SHARE_HIGH"]) <= 1
     assert "Not a medical device" in said["121106"].TextValue
+
+
+@pytest.mark.parametrize("site", ["unstated", "bone_marrow", "blood"])
+def test_every_group_has_the_site_that_is_configured(
+    steps: Steps, archive: Archive, site: str
+) -> None:
+    export = dataclasses.replace(steps.config.export, site=site)
+    steps.reporter._config = dataclasses.replace(steps.config, export=export)
+    steps.keep(jpeg_object(1))
+    steps.run()
+    (report,) = archive.of("SR")
+    content = highdicom.sr.Comprehensive3DSR.from_dataset(report).content
+    groups = content.get_planar_roi_measurement_groups()
+    assert len(groups) > 1
+    wanted = [] if site == "unstated" else [codes.SITES[site]]
+    for group in groups:
+        assert [found.value for found in group.finding_sites] == wanted
+
+
+def test_every_snomed_code_is_in_the_dictionary() -> None:
+    known = {code for entry in concepts["SCT"].values() for code in entry}
+    used = [
+        code.value
+        for concept in vars(codes).values()
+        for code in (concept.values() if isinstance(concept, dict) else (concept,))
+        if isinstance(code, Code) and code.scheme_designator == "SCT"
+    ]
+    assert len(used) > 4
+    assert known.issuperset(used)
 
 
 def value(item: Any) -> float:
