@@ -339,7 +339,7 @@ def test_a_server_that_lives_and_does_not_work_is_noticed_and_healed(
 def test_images_that_kill_a_process_each_time_are_errors_and_the_rest_goes_on(
     tmp_path: Path, folder: Path
 ) -> None:
-    """Three of them in one batch, which cost about eight deaths in a row: one may end both
+    """Three of them in one batch, which cost eight to twelve deaths in a row: one may end both
     processes of the model before that is noticed, and the third may come in later."""
     models = tmp_path / "models"
     shutil.copytree(MODELS, models, ignore=shutil.ignore_patterns("__pycache__"))

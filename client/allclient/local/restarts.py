@@ -14,9 +14,9 @@ SHORT_LIFE: Final = 60.0
 USEFUL_LIFE: Final = 30
 """Answers. A server that gave as many begins anew, too, however short it lived."""
 
-MAX_DEATHS: Final = 10
-"""Deaths in a row, each after a short life, at which the server is given up: three such images in
-one batch are borne."""
+MAX_DEATHS: Final = 14
+"""Deaths in a row, each after a short life, at which the server is given up: three such images are
+borne, also where they come one after another and cost four deaths each."""
 
 FIRST_PAUSE: Final = 0.5
 """Seconds before the first new start; doubled each time, up to MAX_PAUSE."""
