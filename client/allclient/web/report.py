@@ -54,6 +54,8 @@ def writer(store: Store, session: Session) -> Callable[[Case, Signature], str]:
 
 def pdf(report: str) -> bytes:
     """A report as PDF. Raises ConfigurationError where WeasyPrint or its libraries are missing."""
+    from PIL import ImageFile
+
     try:
         from weasyprint import HTML
         from weasyprint.urls import URLFetcher
@@ -62,6 +64,8 @@ def pdf(report: str) -> bytes:
             "a PDF needs WeasyPrint and Pango (Debian: apt-get install libpango-1.0-0 "
             f"libpangoft2-1.0-0); the report as a page can be printed instead. {error}"
         ) from error
+    # WeasyPrint lets Pillow fill in what a torn picture lacks, for the whole process.
+    ImageFile.LOAD_TRUNCATED_IMAGES = False
     # Everything is in the file: nothing else is fetched, whatever stands in it.
     fetcher = URLFetcher(allowed_protocols=["data"], allow_redirects=False)
     made = HTML(string=report, url_fetcher=fetcher).write_pdf()

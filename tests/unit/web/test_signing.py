@@ -53,6 +53,15 @@ def test_a_report_is_a_pdf_as_well(case_id: int, anna: Visitor) -> None:
     assert answer.headers["content-type"] == "application/pdf"
 
 
+def test_torn_pictures_stay_torn_after_a_pdf() -> None:
+    """WeasyPrint sets Pillow to fill them in, for the whole process, when it is first imported."""
+    from PIL import ImageFile
+
+    pytest.importorskip("weasyprint", exc_type=(ImportError, OSError))
+    report.pdf("<p>one</p>")
+    assert not ImageFile.LOAD_TRUNCATED_IMAGES
+
+
 def test_a_pdf_fetches_nothing_whatever_stands_in_the_report(tmp_path: Path) -> None:
     try:
         import weasyprint  # noqa: F401
