@@ -51,7 +51,7 @@ MAX_BATCH: Final = 64
 """The largest batch a server accepts in one request. The client sends one image a request."""
 
 MAX_MESSAGE_BYTES: Final = 513 * 1024 * 1024
-"""Of one request; the embedded server refuses a larger one, packed or not."""
+"""Largest request, in bytes; the embedded server refuses a larger one, packed or not."""
 
 MAX_IMAGE_BYTES: Final = MAX_MESSAGE_BYTES - 1024 * 1024
 """Largest encoded file, in bytes, that the client sends."""

@@ -8,7 +8,7 @@ from typing import Final
 UTF_8_MARK: Final = codecs.BOM_UTF8
 _UTF_16_MARKS: Final = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 _ASCII_SHARE: Final = 0.5
-"""Of the characters of a text in UTF-16 without a mark, this share at least is ASCII."""
+"""Smallest share of ASCII among the characters of a text in UTF-16 without a mark."""
 
 
 def utf_16_of(start: bytes) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -52,14 +53,13 @@ def check(
     head: str | None,
 ) -> None:
     """Check the audit log's chain, and the verifications against it; say where it breaks."""
-    opened = open_store(data, database, files)
-    from allclient.store import audit, integrity
+    with closing(open_store(data, database, files)) as opened:
+        from allclient.store import audit, integrity
 
-    known = audit.Head.parse(head) if head else None
-    with opened.read() as session:
-        broken = integrity.check(session, known)
-        end = audit.head(session)
-    opened.close()
+        known = audit.Head.parse(head) if head else None
+        with opened.read() as session:
+            broken = integrity.check(session, known)
+            end = audit.head(session)
     if broken is not None:
         click.echo(f"allclient: the audit log does not hold: entry {broken}", err=True)
         ctx.exit(codes.SOME_FAILED)
@@ -78,13 +78,12 @@ def check(
 )
 def invite(data: Path | None, database: str | None, files: str | None, role: str, url: str) -> None:
     """Print a one-time link to the page that makes whoever opens it a reader or an admin."""
-    opened = open_store(data, database, files)
-    from allclient.store import SYSTEM, users
-    from allclient.store.words import Role
+    with closing(open_store(data, database, files)) as opened:
+        from allclient.store import SYSTEM, users
+        from allclient.store.words import Role
 
-    with opened.write() as session:
-        token = users.invite(session, SYSTEM, Role(role))
-    opened.close()
+        with opened.write() as session:
+            token = users.invite(session, SYSTEM, Role(role))
     click.echo(f"{url.rstrip('/')}/welcome/{token}")
 
 
@@ -107,11 +106,10 @@ everything but sessions and tokens: keep it as safe as the store itself.
 @store_options
 def backup(folder: Path, data: Path | None, database: str | None, files: str | None) -> None:
     """Write the tables and images of the store into FOLDER, also while the page runs."""
-    opened = open_store(data, database, files)
-    from allclient.store import backup as backups
+    with closing(open_store(data, database, files)) as opened:
+        from allclient.store import backup as backups
 
-    count = backups.write(opened, folder)
-    opened.close()
+        count = backups.write(opened, folder)
     click.echo(f"{folder} holds all tables and {count} images")
 
 
@@ -130,11 +128,10 @@ The new store may be of another kind: from SQLite to PostgreSQL and back.
 @store_options
 def restore(folder: Path, data: Path | None, database: str | None, files: str | None) -> None:
     """Fill an empty store from the backup in FOLDER, and check that all of it holds."""
-    opened = open_store(data, database, files)
-    from allclient.store import backup as backups
+    with closing(open_store(data, database, files)) as opened:
+        from allclient.store import backup as backups
 
-    count = backups.restore(opened, folder)
-    opened.close()
+        count = backups.restore(opened, folder)
     click.echo(f"restored all tables and {count} images; the audit log holds")
 
 
@@ -162,11 +159,12 @@ def retain(
     data: Path | None, database: str | None, files: str | None, days: int, delete: bool
 ) -> None:
     """Count the cases made more than so many days ago, or delete them with all that is in them."""
-    opened = open_store(data, database, files)
-    from allclient.store import SYSTEM, retention
+    with closing(open_store(data, database, files)) as opened:
+        from allclient.store import SYSTEM, retention
 
-    if delete:
-        click.echo(f"deleted {retention.apply(opened, SYSTEM, days)} cases")
-    else:
-        click.echo(f"{len(retention.older(opened, days))} cases are older; --delete deletes them")
-    opened.close()
+        if delete:
+            click.echo(f"deleted {retention.apply(opened, SYSTEM, days)} cases")
+        else:
+            click.echo(
+                f"{len(retention.older(opened, days))} cases are older; --delete deletes them"
+            )

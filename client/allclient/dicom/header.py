@@ -53,7 +53,7 @@ _COLOURS: Final = {
 """Photometric interpretations that are read, and their samples a pixel."""
 
 _MAX_PIXELS: Final = 150_000_000
-"""As the server's own limit: a larger frame is not unpacked to be refused there."""
+"""Largest frame, in pixels; the server refuses a larger one, which is not worth unpacking."""
 
 _MAX_FRAMES: Final = 100_000
 

@@ -12,7 +12,7 @@ from pydicom.dataset import Dataset
 from allclient.contract import BELIEVABLE_UM_PER_PIXEL
 
 _MAX_DIFFERENCE: Final = 0.01
-"""Of a pixel's height and its width, as a share of the width."""
+"""Largest difference of a pixel's height and width, as a share of the width."""
 
 
 def um_per_pixel(dataset: Dataset) -> float | None:

@@ -33,7 +33,7 @@ class Keeper:
         self._say = say
         self._lost = lost
         self._answers = 0
-        """That the last server gave."""
+        """Answers that the last server gave."""
         self._stopping = threading.Event()
         self._over = threading.Event()
         self.failure: ServerDiedError | None = None

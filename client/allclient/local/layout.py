@@ -38,8 +38,8 @@ _SHARED = "triton_model.py"
 _BYTES_TENSOR = _BACKENDS / "bytes_tensor.py"
 _SERVER = "wheel/pytriton/tritonserver/bin/tritonserver"
 _LIBRARIES = "wheel/nvidia_pytriton.libs"
-"""As they lie in the wheel, because the program looks for its libraries from where it is itself:
-first in ../lib, where there is one of ours, and then in these."""
+"""The program and its libraries lie as in the wheel: it looks for them from where it
+is, first in ../lib, where there is one of ours, and then in these."""
 
 _SPACE = "60 MB"
 

@@ -38,7 +38,7 @@ Counts = dict[str, tuple[int, int]]
 """How many requests a model has answered, and failed at, by name."""
 
 _IDLE_SHARE: Final = 0.005
-"""Of one processor; an idle server takes 0.001."""
+"""Share of one processor; an idle server takes 0.001."""
 
 _RETRY_AFTER: Final = 1.0
 _STATISTICS_TIMEOUT: Final = 5.0

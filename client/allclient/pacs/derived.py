@@ -42,7 +42,7 @@ _NEVER_ABSENT: Final = (
     "AccessionNumber",
     "ReferringPhysicianName",
 )
-"""Of type 2: there, even if empty."""
+"""Attributes of type 2, which are there even if empty."""
 
 
 def derived_object(

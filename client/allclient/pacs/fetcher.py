@@ -21,7 +21,7 @@ from allclient.pacs.sender import NotSentError
 from allclient.pacs.uids import derived
 
 MODALITIES: Final = ("GM", "SM", "XC", "OT")
-"""Of series with images; the rest of a study is left where it is."""
+"""Modalities of series with images; the rest of a study is left where it is."""
 
 _SECONDS: Final = 600.0
 """For an answer: an archive may say nothing until all is sent."""
@@ -30,7 +30,7 @@ _PENDING: Final = (0xFF00, 0xFF01)
 _WARNINGS: Final = range(0xB000, 0xC000)
 _NO_DESTINATION: Final = 0xA801
 _NOT_SENT: Final = 0xA702
-"""Of C-MOVE: the archive could send nothing; the counts say how much."""
+"""Status of C-MOVE: the archive could send nothing; the counts say how much."""
 
 
 @dataclass(frozen=True, slots=True)

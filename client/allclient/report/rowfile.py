@@ -23,7 +23,7 @@ _WRONG_NAME: Final = {
 """What no room and no right would help against: the name itself cannot be that of an output."""
 
 _NO_SYNC: Final = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP}
-"""Of files that know no fsync."""
+"""Error numbers of files that know no fsync."""
 
 
 @contextlib.contextmanager

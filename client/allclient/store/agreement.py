@@ -19,7 +19,7 @@ Pairs = Sequence[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """Of two readers, over the fields of which both said something; the latest word of each."""
+    """Agreement of two readers, by the latest word of each on the fields that both verified."""
 
     first: str
     second: str
@@ -33,7 +33,7 @@ class Agreement:
 
 
 def agreements(session: Session, case_id: int | None = None) -> list[Agreement]:
-    """Of every two readers who verified a field in common, by name."""
+    """Return the agreement of every two readers who verified a field in common, by name."""
     words = _words(session, case_id)
     readers = sorted({reader for said in words.values() for reader in said})
     found = []

@@ -87,7 +87,7 @@ class Secret(Base):
     purpose: Mapped[str]
     user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     role: Mapped[str | None]
-    """Of a one-time link: what the person who takes it becomes."""
+    """Role in a one-time link: what the person who takes it becomes."""
     name: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(default=now)
     expires_at: Mapped[datetime]
@@ -199,12 +199,12 @@ class Cell(Base):
     subtype: Mapped[str]
     """The backbones' word."""
     probability: Mapped[float]
-    """Of the label of ``subtype``."""
+    """Probability of the label of ``subtype``."""
     shown_as: Mapped[str]
     """The subtype that holds: the backbones' until a person corrects it."""
     corrected: Mapped[bool] = mapped_column(default=False)
     version: Mapped[int] = mapped_column(default=1)
-    """As a field's."""
+    """Number of changes, as a field has it."""
     field: Mapped[Field] = relationship()
     corrections: Mapped[list[Correction]] = relationship(
         back_populates="cell", order_by="Correction.id", passive_deletes=True

@@ -22,7 +22,7 @@ BELIEVABLE: Final = (0.02, 2.0)
 """The sizes that a field through a microscope can have."""
 
 MAX_DIFFERENCE: Final = 0.01
-"""Of a pixel's height and its width, as a share of the width."""
+"""Largest difference of a pixel's height and width, as a share of the width."""
 
 _MICROMETRES: Final = {
     "m": 1e6,

@@ -23,9 +23,9 @@ class Port(NamedTuple):
 
     names: frozenset[str]
     datatype: str
-    """As the runtime writes it."""
+    """The datatype as the runtime writes it."""
     shape: str
-    """The same."""
+    """The shape as the runtime writes it."""
     fits: Callable[[list[int]], bool]
     """Whether the dimensions of config.pbtxt, -1 where open, are among those that it takes."""
     batch: int | None

@@ -117,7 +117,7 @@ class FieldOut(BaseModel):
     verified_subtype: Subtype | None
     answer: AnswerOut | None
     new: bool | None = None
-    """Of an upload: false where the case has this file already."""
+    """Whether an upload is new: false where the case has this file already."""
 
     @classmethod
     def of(cls, field: FieldRow, *, answer: bool = True, new: bool | None = None) -> FieldOut:
