@@ -286,9 +286,12 @@ class TestName:
     def test_where_nobody_listens_the_reason_is_told(self, server: KServe) -> None:
         port = server.address.rpartition(":")[2]
         server.stop()
-        with Client(f"localhost:{port}", retry=Retry(seconds=0)) as client:
-            with pytest.raises(ServerUnavailableError, match=f"localhost:{port} .*refused"):
-                client.classify(b"x")
+        reason = f"localhost:{port} .*refused"
+        with (
+            Client(f"localhost:{port}", retry=Retry(seconds=0)) as client,
+            pytest.raises(ServerUnavailableError, match=reason),
+        ):
+            client.classify(b"x")
 
     def test_an_answer_reaches_the_client(self, server: KServe, connect: Any) -> None:
         port = server.address.rpartition(":")[2]
