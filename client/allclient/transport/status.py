@@ -118,6 +118,13 @@ def trouble_of(error: InferenceServerException) -> Trouble:
     return Trouble.FINAL
 
 
+def means_away(error: InferenceServerException) -> bool:
+    """Return whether the server is away, or as good as that: it gave no answer in time."""
+    if status_name(error) == "DEADLINE_EXCEEDED":
+        return True
+    return trouble_of(error) in (Trouble.AWAY, Trouble.LOST, Trouble.SICK)
+
+
 def knows_no_size(error: InferenceServerException) -> bool:
     """Return whether the server gives no size of a pixel, as those of version 0.2."""
     return bool(_NO_SIZE.search(detail_of(error)))
