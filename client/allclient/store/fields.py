@@ -141,6 +141,7 @@ def record_answer(store: Store, field_id: int, result: Result) -> bool:
         session.add(answers.row_of(field_id, result))
         session.add_all(answers.cells_of(field, result))
         field.state = FieldState.ANSWERED.value
+        field.version += 1
         field.urgency = urgency.urgency_of(result)
         field.error_code = field.error_message = None
         audit.append(
@@ -165,6 +166,7 @@ def record_failure(store: Store, field_id: int, error: AllclientError) -> bool:
         if field is None or field.state != FieldState.WAITING.value:
             return False
         field.state = FieldState.FAILED.value
+        field.version += 1
         field.urgency = urgency.FAILED
         field.error_code, field.error_message = error.code, str(error)
         audit.append(session, SYSTEM, "field.failed", f"field:{field_id}", {"code": error.code})
@@ -178,5 +180,6 @@ def try_again(session: Session, actor: Actor, field_id: int) -> Field:
     if field.state != FieldState.FAILED.value:
         raise RefusedError("only a field that failed is read again")
     field.state = FieldState.WAITING.value
+    field.version += 1
     audit.append(session, actor, "field.tried_again", f"field:{field_id}")
     return field
