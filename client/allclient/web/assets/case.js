@@ -279,6 +279,18 @@ signing.addEventListener("click", async (event) => {
     document.getElementById("signing-problem").textContent = error.message;
   }
 });
+for (const button of document.querySelectorAll("[data-deliver]")) {
+  button.addEventListener("click", async () => {
+    button.disabled = true;
+    try {
+      await ask("POST", `/cases/${root.dataset.case}/signatures/${button.dataset.deliver}/delivery`);
+      location.reload();
+    } catch (error) {
+      button.disabled = false;
+      say(error.message, true);
+    }
+  });
+}
 document.getElementById("open")?.addEventListener("click", async () => {
   try {
     await ask("POST", `/cases/${root.dataset.case}/open`);
