@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import sys
 import threading
 from collections.abc import Iterator
@@ -22,9 +23,10 @@ from allclient.cli.options import (
 from allclient.cli.serve import signals_interrupt
 from allclient.cli.stored import open_store, store_options
 from allclient.cli.tally import NOTICE
-from allclient.errors import AllclientError
+from allclient.errors import AllclientError, ConfigurationError
 
 if TYPE_CHECKING:
+    from allclient.web.verified import Pacs
     from allclient.web.worker import Worker
 
 _TIMEOUT: Final = 120.0
@@ -88,6 +90,13 @@ Exit codes: 0 when stopped by Ctrl-C, SIGTERM or SIGHUP, 2 for a wrong option,
     is_flag=True,
     help="Log requests and problems to standard error as JSON lines, without names.",
 )
+@click.option(
+    "--pacs-config",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    metavar="FILE",
+    help="The gateway's pacs.toml: who signs a case that came as DICOM objects signs its report.",
+)
+@click.option("--organization", metavar="NAME", help="For whom people sign, with --pacs-config.")
 def web(
     data: Path | None,
     database: str | None,
@@ -104,6 +113,8 @@ def web(
     https: bool,
     max_upload: int,
     json_log: bool,
+    pacs_config: Path | None,
+    organization: str | None,
     **connection: Any,
 ) -> None:
     """Run the web page until Ctrl-C, with a server of the backbones if none is named.
@@ -117,6 +128,7 @@ def web(
     check_server(server, model_repository, flavour, options)
     if root_path and not root_path.startswith("/"):
         raise click.UsageError("--root-path begins with a slash, as /smears")
+    pacs = _pacs(pacs_config, organization)
     store = open_store(data, database, files)
     from allclient.web import jsonlog, program, serving
     from allclient.web.settings import LOOPBACK, Settings
@@ -129,7 +141,7 @@ def web(
         secure_cookies=https,
         max_upload=max_upload * 1_000_000,
     )
-    page = program.Program(store, settings)
+    page = program.Program(store, settings, pacs)
     with signals_interrupt(), contextlib.suppress(KeyboardInterrupt), contextlib.ExitStack() as all:
         listening = all.enter_context(contextlib.closing(serving.listen(host, port)))
         url = serving.url_of(listening)
@@ -146,6 +158,23 @@ def web(
 
         page.server(proxy, ready).run(sockets=[listening])
     click.echo("stopped")
+
+
+def _pacs(config: Path | None, organization: str | None) -> Pacs | None:
+    """Return what signs the report of a DICOM study, if a gateway is named."""
+    if (config is None) != (organization is None):
+        raise click.UsageError("--pacs-config and --organization go together")
+    if config is None or organization is None:
+        return None
+    try:
+        from allclient.pacs import config as configuration
+        from allclient.pacs.signing import sign_case
+    except ImportError as error:
+        raise ConfigurationError(
+            f"--pacs-config needs the package {error.name!r}: pip install 'allclient[pacs]'"
+        ) from error
+    configuration.load(config)  # what is wrong with it is told now
+    return functools.partial(sign_case, config, organization=organization)
 
 
 @contextlib.contextmanager

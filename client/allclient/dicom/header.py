@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import warnings
 from typing import Any, Final
 
@@ -39,6 +40,9 @@ COMPRESSED: Final = frozenset(
 )
 READ: Final = NATIVE | COMPRESSED
 """All transfer syntaxes that are read."""
+
+_DEFLATED: Final = uid.DeflatedExplicitVRLittleEndian
+_STUDY: Final = "StudyInstanceUID"
 
 _COLOURS: Final = {
     "MONOCHROME1": 1,
@@ -173,3 +177,17 @@ def _first(value: Any) -> Any:
 def _name(text: str) -> str:
     """Return a UID's name in the standard; the UID itself if it has none."""
     return uid.UID(text[:64]).name
+
+
+def study(data: bytes) -> str:
+    """Return the Study Instance UID of a DICOM file; empty where it cannot be read."""
+    start = io.BytesIO(data)
+    try:
+        if pydicom.filereader.read_file_meta_info(start).TransferSyntaxUID == _DEFLATED:
+            return ""
+        start.seek(0)
+        dataset = pydicom.dcmread(start, stop_before_pixels=True, specific_tags=[_STUDY])
+        found = str(dataset.StudyInstanceUID)
+    except Exception:  # hostile values trip pydicom wherever they are looked at
+        return ""
+    return found if re.fullmatch(r"[0-9.]{1,64}", found) else ""
