@@ -8,6 +8,7 @@ from typing import Final
 
 from allclient.errors import ConfigurationError
 from allclient.local.ports import Ports
+from allclient.local.supervisor import SECRET, SECRET_VARIABLE
 
 RESTRICTED: Final = ("shared-memory", "model-repository", "logging", "trace")
 """What any client could change for all others, in Triton's words."""
@@ -36,8 +37,13 @@ class Access:
         """The headers of a gRPC call that is let in where others are not. They are a secret."""
         return {f"triton-grpc-protocol-{_HEADER}": self._key}
 
+    @property
+    def variables(self) -> dict[str, str]:
+        """Where the supervisor finds the key, which no command line holds."""
+        return {SECRET_VARIABLE: self._key}
+
     def options(self, address: str, ports: Ports) -> dict[str, str | int]:
-        """Return Triton's options, by name."""
+        """Return Triton's options, by name; SECRET stands for the key."""
         options: dict[str, str | int] = {
             "grpc-address": address,
             "grpc-port": ports.grpc,
@@ -53,7 +59,7 @@ class Access:
                 "metrics-port": ports.metrics,
             }
         if self._closed:
-            closed = f"{','.join(self._closed)}:{_HEADER}={self._key}"
+            closed = f"{','.join(self._closed)}:{_HEADER}={SECRET}"
             options["grpc-restricted-protocol"] = closed
             if ports.http is not None:
                 options["http-restricted-api"] = closed

@@ -28,7 +28,8 @@ _MAX_ANSWER_BYTES = 16 * 1024 * 1024
 class TlsOptions:
     """PEM files for an encrypted connection; ``cert`` and ``key`` together make it mutual TLS.
 
-    Without ``ca`` the certificate authorities that come with gRPC are trusted.
+    Without ``ca`` the certificate authorities that come with gRPC are trusted. ``server_name`` is
+    the name that the server's certificate has to be for, where it is not that of the address.
 
     Raises:
         ConfigurationError: a file is missing, unreadable or not PEM; the message names it.
@@ -37,6 +38,7 @@ class TlsOptions:
     ca: str | Path | None = None
     cert: str | Path | None = None
     key: str | Path | None = None
+    server_name: str | None = None
 
     def __post_init__(self) -> None:
         if (self.cert is None) != (self.key is None):
@@ -226,8 +228,8 @@ class Connection:
                 arguments[name] = None if path is None else str(path)
         return arguments
 
-    def _channel_args(self) -> list[tuple[str, int]]:
-        arguments = [
+    def _channel_args(self) -> list[tuple[str, int | str]]:
+        arguments: list[tuple[str, int | str]] = [
             ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
             ("grpc.max_receive_message_length", _MAX_ANSWER_BYTES),
             # A connection that a firewall forgot is noticed while work is in flight, and only
@@ -246,4 +248,6 @@ class Connection:
         ]
         if is_loopback(self.address):
             arguments.append(("grpc.enable_http_proxy", 0))
+        if self.tls is not None and self.tls.server_name is not None:
+            arguments.append(("grpc.ssl_target_name_override", self.tls.server_name))
         return arguments
