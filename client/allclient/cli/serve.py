@@ -13,6 +13,7 @@ import click
 
 from allclient.cli import codes
 from allclient.cli.tally import NOTICE
+from allclient.cli.watched import trace_option
 from allclient.local.access import RESTRICTED
 from allclient.local.restarts import MAX_DEATHS, SHORT_LIFE
 
@@ -100,6 +101,7 @@ Exit codes: 0 when stopped by Ctrl-C, SIGTERM or SIGHUP, 2 for a wrong option,
     metavar="FILE",
     help="Write Triton's log here and keep it; else it goes with the server.",
 )
+@trace_option
 @click.option(
     "--ready-timeout",
     type=click.FloatRange(min=0, min_open=True),
@@ -123,6 +125,7 @@ def serve(
     client_ca: Path | None,
     allow: tuple[str, ...],
     log_file: Path | None,
+    trace_to: str | None,
     ready_timeout: float,
 ) -> None:
     """Run Triton with the project's models until Ctrl-C.
@@ -149,6 +152,7 @@ def serve(
         log_file=log_file,
         allow=allow,
         tls=tls,
+        trace_to=trace_to,
         notify=lambda text: click.echo(printable(f"allclient: {text}"), err=True),
     )
     with signals_interrupt():

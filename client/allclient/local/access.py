@@ -17,6 +17,29 @@ _HEADER: Final = "allclient-admin"
 """Opens what is restricted; for gRPC Triton puts a prefix of its own before it."""
 
 
+_RARELY: Final = 2_000_000_000
+"""Triton traces one request of so many of its own accord."""
+
+
+def tracing(url: str | None) -> list[str]:
+    """Return Triton's options that send traces of those requests whose ``traceparent`` says so.
+
+    Raises ConfigurationError for an address that cannot be one.
+    """
+    if not url:
+        return []
+    if not url.startswith(("http://", "https://")) or not url.isprintable() or "," in url:
+        raise ConfigurationError(f"--trace-to {url!r} is no http:// or https:// address")
+    settings = (
+        "mode=opentelemetry",
+        f"opentelemetry,url={url}",
+        "opentelemetry,resource=service.name=allclient-serve",
+        "level=TIMESTAMPS",
+        f"rate={_RARELY}",
+    )
+    return [f"--trace-config={setting}" for setting in settings]
+
+
 class Access:
     """What is open to whom: ``allow`` is open to everybody, the rest of RESTRICTED by ``headers``.
 

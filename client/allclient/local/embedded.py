@@ -36,7 +36,8 @@ class LocalServer:
     With ``model``, ``all_ensemble`` or ``all_cascade``, that one is loaded and what it asks, and
     the other is not, which makes the start shorter. Without it all of the repository is.
 
-    With ``tls`` gRPC is encrypted, and clients of this process take ``client_tls``.
+    With ``tls`` gRPC is encrypted, and clients of this process take ``client_tls``. ``trace_to`` is
+    the address of an OpenTelemetry collector for the traces of requests that ask to be traced.
 
     Triton's log goes to ``log_file``, or to a private file that is removed after a good stop and
     kept when the server failed; ``log_path`` names it.
@@ -60,6 +61,7 @@ class LocalServer:
         restart: bool = True,
         notify: Callable[[str], None] | None = None,
         tls: ServerTls | None = None,
+        trace_to: str | None = None,
     ) -> None:
         self._triton = TritonServer(
             model_repository,
@@ -73,6 +75,7 @@ class LocalServer:
             model,
             allow,
             tls,
+            trace_to,
         )
         self._restart = restart
         self._notify = notify or _log.warning

@@ -19,6 +19,7 @@ from allclient.errors import (
     ServerUnavailableError,
 )
 from allclient.local import (
+    access,
     binaries,
     causes,
     flavours,
@@ -73,6 +74,7 @@ class TritonServer:
         model: str | None = None,
         allow: Iterable[str] = (),
         tls: ServerTls | None = None,
+        trace_to: str | None = None,
     ) -> None:
         self.model_repository = repository.find(model_repository)
         self.flavour = repository.check_flavour(self.model_repository, flavour)
@@ -83,6 +85,7 @@ class TritonServer:
         self._address = ports.resolve(host)
         self._asked = ports.Ports(grpc_port, http_port, metrics_port)
         self._tls = tls
+        self._trace_to = trace_to
         self._prepared: Prepared | None = None
         if tls is not None and http_port is not None and not self.is_loopback:
             raise ConfigurationError(
@@ -299,6 +302,7 @@ class TritonServer:
                 f"--{key}" if value is None else f"--{key}={value}"
                 for key, value in options.items()
             ),
+            *access.tracing(self._trace_to),
         ]
 
     def _served(self) -> list[str] | None:

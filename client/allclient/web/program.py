@@ -11,6 +11,7 @@ import uvicorn
 
 from allclient.store import SYSTEM, Store, users
 from allclient.store.words import Role
+from allclient.watching import watched_by
 from allclient.web.app import make_app
 from allclient.web.hub import Hub
 from allclient.web.serving import make_server
@@ -37,12 +38,13 @@ class Program:
     @contextlib.contextmanager
     def working(self) -> Iterator[None]:
         """Read waiting fields for as long as the block lasts."""
-        self.worker.start()
-        try:
-            yield
-        finally:
-            self.worker.stop()
-            self.store.close()
+        with watched_by(self.app.state.metrics.client):
+            self.worker.start()
+            try:
+                yield
+            finally:
+                self.worker.stop()
+                self.store.close()
 
     def server(
         self, proxies: tuple[str, ...] = (), ready: Callable[[], None] = lambda: None
