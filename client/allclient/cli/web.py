@@ -23,6 +23,7 @@ from allclient.cli.options import (
 from allclient.cli.serve import signals_interrupt
 from allclient.cli.stored import open_store, store_options
 from allclient.cli.tally import NOTICE
+from allclient.cli.watched import trace_option, traced
 from allclient.errors import AllclientError, ConfigurationError
 
 if TYPE_CHECKING:
@@ -97,6 +98,7 @@ Exit codes: 0 when stopped by Ctrl-C, SIGTERM or SIGHUP, 2 for a wrong option,
     help="The gateway's pacs.toml: who signs a case that came as DICOM objects signs its report.",
 )
 @click.option("--organization", metavar="NAME", help="For whom people sign, with --pacs-config.")
+@trace_option
 def web(
     data: Path | None,
     database: str | None,
@@ -115,6 +117,7 @@ def web(
     json_log: bool,
     pacs_config: Path | None,
     organization: str | None,
+    trace_to: str | None,
     **connection: Any,
 ) -> None:
     """Run the web page until Ctrl-C, with a server of the backbones if none is named.
@@ -145,8 +148,11 @@ def web(
     with signals_interrupt(), contextlib.suppress(KeyboardInterrupt), contextlib.ExitStack() as all:
         listening = all.enter_context(contextlib.closing(serving.listen(host, port)))
         url = serving.url_of(listening)
+        all.enter_context(traced(trace_to, "allclient-web"))
         if not no_server:
-            all.enter_context(_backbones(page.worker, server, model_repository, flavour, options))
+            all.enter_context(
+                _backbones(page.worker, server, model_repository, flavour, options, trace_to)
+            )
         all.enter_context(page.working())
 
         def ready() -> None:
@@ -184,6 +190,7 @@ def _backbones(
     model_repository: Path | None,
     flavour: str | None,
     options: ConnectionOptions,
+    trace_to: str | None,
 ) -> Iterator[None]:
     """Give the worker a server to ask; one that starts here takes its time beside the page."""
     if server:
@@ -199,7 +206,9 @@ def _backbones(
 
             worker.explain("The backbones are starting; new fields wait a moment.")
             with (
-                LocalServer(model_repository, flavour, notify=worker.explain) as started,
+                LocalServer(
+                    model_repository, flavour, notify=worker.explain, trace_to=trace_to
+                ) as started,
                 make_client(
                     started.grpc_address, options, timeout=_TIMEOUT, retry_for=_AWAY, local=True
                 ) as client,

@@ -10,6 +10,8 @@ from types import TracebackType
 from allclient.errors import ServerDiedError
 from allclient.local.keeper import Keeper
 from allclient.local.server import TritonServer
+from allclient.local.tls import ServerTls
+from allclient.transport import TlsOptions
 
 _log = logging.getLogger(__name__)
 
@@ -34,6 +36,9 @@ class LocalServer:
     With ``model``, ``all_ensemble`` or ``all_cascade``, that one is loaded and what it asks, and
     the other is not, which makes the start shorter. Without it all of the repository is.
 
+    With ``tls`` gRPC is encrypted, and clients of this process take ``client_tls``. ``trace_to`` is
+    the address of an OpenTelemetry collector for the traces of requests that ask to be traced.
+
     Triton's log goes to ``log_file``, or to a private file that is removed after a good stop and
     kept when the server failed; ``log_path`` names it.
 
@@ -55,6 +60,8 @@ class LocalServer:
         allow: Iterable[str] = (),
         restart: bool = True,
         notify: Callable[[str], None] | None = None,
+        tls: ServerTls | None = None,
+        trace_to: str | None = None,
     ) -> None:
         self._triton = TritonServer(
             model_repository,
@@ -67,6 +74,8 @@ class LocalServer:
             log_file,
             model,
             allow,
+            tls,
+            trace_to,
         )
         self._restart = restart
         self._notify = notify or _log.warning
@@ -102,6 +111,11 @@ class LocalServer:
     def admin_headers(self) -> dict[str, str]:
         """What a gRPC client sends to change what is closed to others. A secret."""
         return self._triton.admin_headers
+
+    @property
+    def client_tls(self) -> TlsOptions | None:
+        """How this program reaches a server with TLS; another one after every new start."""
+        return self._triton.client_tls
 
     @property
     def pid(self) -> int:

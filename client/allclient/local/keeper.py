@@ -116,7 +116,10 @@ class Keeper:
         models = self._server.stubs
         pids = [process.pid, *(stub.pid for stub in models)]
         server = liveness.Server(
-            self._server.grpc_address, self._server.answering, self._server.admin_headers
+            self._server.grpc_address,
+            self._server.answering,
+            self._server.admin_headers,
+            self._server.client_tls,
         )
         try:
             alive = Liveness(server, lambda: stubs.processor_seconds(pids), tick=_TICK)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import socket
 import threading
 import time
 from collections.abc import Iterable
@@ -14,12 +12,14 @@ from allclient.client import Client
 from allclient.contract import CASCADE, CLASSES, ENSEMBLE, MODELS
 from allclient.errors import (
     AllclientError,
+    ConfigurationError,
     LocalServerError,
     PortInUseError,
     ServerStartError,
     ServerUnavailableError,
 )
 from allclient.local import (
+    access,
     binaries,
     causes,
     flavours,
@@ -35,7 +35,8 @@ from allclient.local.layout import Layout
 from allclient.local.logfile import ServerLog
 from allclient.local.probe import tiny_png
 from allclient.local.process import ServerProcess
-from allclient.transport import Connection, Retry
+from allclient.local.tls import Prepared, ServerTls
+from allclient.transport import Connection, Retry, TlsOptions
 from allclient.transport.blocking import Transport
 
 _TRIES = 3
@@ -72,6 +73,8 @@ class TritonServer:
         log_file: str | Path | None = None,
         model: str | None = None,
         allow: Iterable[str] = (),
+        tls: ServerTls | None = None,
+        trace_to: str | None = None,
     ) -> None:
         self.model_repository = repository.find(model_repository)
         self.flavour = repository.check_flavour(self.model_repository, flavour)
@@ -81,6 +84,14 @@ class TritonServer:
         self._access = Access(allow)
         self._address = ports.resolve(host)
         self._asked = ports.Ports(grpc_port, http_port, metrics_port)
+        self._tls = tls
+        self._trace_to = trace_to
+        self._prepared: Prepared | None = None
+        if tls is not None and http_port is not None and not self.is_loopback:
+            raise ConfigurationError(
+                "Triton has no TLS for HTTP, so clients would go around yours: leave --http-port "
+                "out, or listen on 127.0.0.1"
+            )
         self._ready_timeout = ready_timeout
         self._binaries: binaries.Binaries | None = None
         self._layout: Layout | None = None
@@ -139,13 +150,20 @@ class TritonServer:
         return self._access.headers
 
     @property
+    def client_tls(self) -> TlsOptions | None:
+        """How this program reaches a server with TLS; another one after every new start."""
+        return None if self._prepared is None else self._prepared.client
+
+    @property
     def is_loopback(self) -> bool:
         """Whether only programs of this machine can reach it."""
         return self._address.startswith("127.")
 
     def models(self) -> dict[str, str]:
         """Return the version served of each model, by name."""
-        transport = Transport(Connection(self.grpc_address, headers=self.admin_headers))
+        transport = Transport(
+            Connection(self.grpc_address, headers=self.admin_headers, tls=self.client_tls)
+        )
         try:
             return transport.models(10.0)
         except AllclientError as error:
@@ -245,13 +263,14 @@ class TritonServer:
                 folder.path, self._binaries, self.model_repository, self._needs, self._served()
             )
             try:
+                self._prepared = None if self._tls is None else self._tls.prepare(folder.path)
                 layout.create()
                 variables = layout.variables()
                 self._oom_kills = causes.oom_kills()
                 binaries.check(layout.stub, variables)
                 self._process = ServerProcess(
                     self._command(layout, folder.shm_prefix),
-                    variables=variables,
+                    variables=variables | self._access.variables,
                     log=self._log.begin(layout.log),
                     folder=folder,
                 )
@@ -269,6 +288,7 @@ class TritonServer:
             "disable-auto-complete-config": None,
             "model-load-thread-count": 8,
             **self._access.options(self._address, self._open_ports()),
+            **({} if self._prepared is None else self._prepared.options),
             "allow-gpu-metrics": "false",
             "pinned-memory-pool-byte-size": 0,
             # Else each of its two threads keeps its last eight requests, with the files in them.
@@ -282,6 +302,7 @@ class TritonServer:
                 f"--{key}" if value is None else f"--{key}={value}"
                 for key, value in options.items()
             ),
+            *access.tracing(self._trace_to),
         ]
 
     def _served(self) -> list[str] | None:
@@ -296,7 +317,7 @@ class TritonServer:
         waiting = [port for port in self._open_ports() if port is not None]
         while waiting:
             self._check_alive(deadline, "its models did not load")
-            if _listens(ports.reachable(self._address), waiting[0]):
+            if ports.listens(self._address, waiting[0]):
                 waiting.pop(0)
             else:
                 self.wait(_POLL)
@@ -311,7 +332,11 @@ class TritonServer:
         left = max(deadline - time.monotonic(), 1.0)
         try:
             with Client(
-                self.grpc_address, model=model, timeout=left, retry=Retry(seconds=0)
+                self.grpc_address,
+                model=model,
+                timeout=left,
+                retry=Retry(seconds=0),
+                tls=self.client_tls,
             ) as client:
                 client.classify(tiny_png())
         except ServerUnavailableError:
@@ -366,9 +391,3 @@ class TritonServer:
             self._layout = None
             self._held.close()
             self._ports = None
-
-
-def _listens(address: str, port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection((address, port), timeout=1.0):
-        return True
-    return False

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from tritonclient.utils import InferenceServerException
 
+from allclient import watching
 from allclient.errors import (
     AllclientError,
     ConfigurationError,
@@ -171,7 +172,7 @@ class OneImage:
             "inputs": encode(image),
             "request_id": uuid.uuid4().hex,
             "client_timeout": connection.timeout,
-            "headers": headers,
+            "headers": watching.headers(headers),
             **self._question.arguments(),
         }
 
@@ -187,6 +188,7 @@ class OneImage:
             AllclientError: there is none.
         """
         self._check_open()  # closing a client fails the calls in flight
+        watching.call_failed()
         if self._question.with_size and knows_no_size(error):
             self._presence.answered()
             self._presence.gives_size = False

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from allclient.store import Store
 from allclient.store.schema import Case, Field, File
 from allclient.store.words import FieldState
+from allclient.watch.metrics import ClientMetrics
 from allclient.web.worker import Worker
 
 _log = logging.getLogger(__name__)
@@ -42,6 +43,8 @@ class Metrics:
             registry=self._registry,
         )
         self._registry.register(_StoreCollector(store, worker))
+        self.client = ClientMetrics(self._registry)
+        """Watches what the worker asks, while the program works."""
 
     def text(self) -> bytes:
         """All numbers in the format that Prometheus reads."""
