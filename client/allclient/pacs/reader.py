@@ -33,7 +33,9 @@ _BATCH: Final = 64
 class Classifier(Protocol):
     """What of ``allclient.Client`` is used here."""
 
-    def classify(self, source: bytes, *, cells: bool = False) -> Result:
+    def classify(
+        self, source: bytes, *, cells: bool = False, um_per_pixel: float | None = None
+    ) -> Result:
         """Return the answer for one encoded image."""
 
 
@@ -88,7 +90,10 @@ class Reader:
             try:
                 field = dicom.encoded_field(data, frame)
                 frames = field.frames
-                readings.append(Reading(frame, self._client.classify(field.data, cells=True)))
+                result = self._client.classify(
+                    field.data, cells=True, um_per_pixel=field.um_per_pixel
+                )
+                readings.append(Reading(frame, result))
             except ImageError as error:
                 readings.append(Reading(frame, None, f"{error.code}: {error}"))
             frame += 1
