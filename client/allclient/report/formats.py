@@ -77,7 +77,7 @@ OLD_CSV_COLUMNS: Final = (
 )
 """The columns of versions 0.1 and 0.2."""
 
-CSV_COLUMNS: Final = (*OLD_CSV_COLUMNS, "leukocytes", "malignant_leukocytes")
+CSV_COLUMNS: Final = (*OLD_CSV_COLUMNS, "leukocytes", "malignant_leukocytes", "release")
 
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "'")
 
@@ -112,7 +112,7 @@ class Csv:
         cells += [_number((row.probabilities or {}).get(subtype.value)) for subtype in SUBTYPES]
         cells += [(row.votes or {}).get(backbone.value, "") for backbone in BACKBONES]
         cells += [";".join(row.review or ()), _number(row.ood_score), code, message]
-        cells += [_whole(row.leukocytes), _whole(row.malignant_leukocytes)]
+        cells += [_whole(row.leukocytes), _whole(row.malignant_leukocytes), row.release or ""]
         return csv_line(guard_cell(cell) for cell in cells)
 
     def read(self, line: bytes) -> tuple[str, bool]:

@@ -27,6 +27,8 @@ class Row:
     leukocytes: int | None = None
     """None where cells were not asked for; so is the next."""
     malignant_leukocytes: int | None = None
+    release: str | None = None
+    """What answered, by name; None where that is not known."""
 
     def as_json(self) -> dict[str, Any]:
         """Return the keys of one JSON line, in order."""
@@ -43,6 +45,7 @@ class Row:
             "error": error,
             "leukocytes": self.leukocytes,
             "malignant_leukocytes": self.malignant_leukocytes,
+            "release": self.release,
         }
 
 
@@ -59,7 +62,7 @@ OLD_JSON_KEYS = (
 )
 """The keys of versions 0.1 and 0.2."""
 
-JSON_KEYS = (*OLD_JSON_KEYS, "leukocytes", "malignant_leukocytes")
+JSON_KEYS = (*OLD_JSON_KEYS, "leukocytes", "malignant_leukocytes", "release")
 
 
 def row_of(outcome: Outcome) -> Row:
@@ -82,6 +85,7 @@ def row_of(outcome: Outcome) -> Row:
         error=None,
         leukocytes=result.leukocytes,
         malignant_leukocytes=result.malignant_leukocytes,
+        release=result.release or None,
     )
 
 

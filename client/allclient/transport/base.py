@@ -23,7 +23,7 @@ from allclient.transport.options import Connection
 from allclient.transport.owned import Owned
 from allclient.transport.question import Question
 from allclient.transport.riding import Presence, Tries
-from allclient.transport.status import knows_no_size, translate, translate_local
+from allclient.transport.status import translate, translate_local, unknown_output
 
 _log = logging.getLogger(__name__)
 
@@ -140,7 +140,8 @@ class OneImage:
         presence: Presence,
         check_open: Callable[[], None],
     ) -> None:
-        self._question = dataclasses.replace(question, with_size=presence.gives_size)
+        extras = tuple(name for name in question.extras if name not in presence.lacks)
+        self._question = dataclasses.replace(question, extras=extras)
         self._connection = connection
         self._presence = presence
         self._check_open = check_open
@@ -166,10 +167,11 @@ class OneImage:
             AllclientError: there is none.
         """
         self._check_open()  # closing a client fails the calls in flight
-        if self._question.with_size and knows_no_size(error):
+        if (name := unknown_output(error)) in self._question.extras:
             self._presence.answered()
-            self._presence.gives_size = False
-            self._question = dataclasses.replace(self._question, with_size=False)
+            self._presence.lacks.add(name)
+            extras = tuple(extra for extra in self._question.extras if extra != name)
+            self._question = dataclasses.replace(self._question, extras=extras)
             self.request |= self._question.arguments()
             return 0.0
         pause = self._tries.pause_after(error)

@@ -63,6 +63,7 @@ def test_json_line() -> None:
         ("error", None),
         ("leukocytes", None),
         ("malignant_leukocytes", None),
+        ("release", None),
     ]
 
 
@@ -71,7 +72,7 @@ def test_json_line_of_a_failure() -> None:
     assert record.pop("error") == {"code": "image_truncated", "message": "ends early"}
     assert record.pop("file") == "x.jpg"
     assert set(record.values()) == {None}
-    assert len(record) == 9
+    assert len(record) == 10
 
 
 def test_csv() -> None:
@@ -96,6 +97,7 @@ def test_csv() -> None:
         "error_message": "",
         "leukocytes": "",
         "malignant_leukocytes": "",
+        "release": "",
     }
     assert (second["file"], second["error_code"], second["error_message"]) == (
         "b.jpg",
@@ -103,6 +105,12 @@ def test_csv() -> None:
         "ends early",
     )
     assert second["label"] == second["probability"] == second["ood_score"] == ""
+
+
+def test_the_release_is_named() -> None:
+    row = row_of(Outcome("a.jpg", replace(RESULT, release="3f2a9c1d44ab")))
+    assert json.loads(JsonLines().line(row))["release"] == "3f2a9c1d44ab"
+    assert Csv().line(row).decode().rstrip().endswith(",,,3f2a9c1d44ab")
 
 
 def test_leukocytes_are_counted_where_cells_were_asked_for() -> None:
