@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from allclient import release
 from allclient.contract import BACKBONES, MODELS, Backbone
 from convert import artifacts
 from convert.repository import inspection
@@ -89,6 +90,7 @@ def write(
             if (out / model).exists():
                 shutil.rmtree(out / model)
             (stage / model).rename(out / model)
+    record["release"] = release.stamp(out)
     record["complete"] = True
     record["sha256"] = {
         f"{backbone.value}/{flavour.artifact}": _hash(

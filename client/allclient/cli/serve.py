@@ -186,6 +186,7 @@ def _report(server: LocalServer, host: str, tls: ServerTls | None, seconds: floa
         *_opened("metrics", server.metrics_address, "/metrics"),
         f"  flavour   {server.flavour or 'default'}",
         f"  models    {models}",
+        f"  release   {server.release}",
         *(f"  runs on   {how}: {', '.join(who)}" for how, who in _by_provider(server).items()),
         f"  log       {server.log_path}",
         f"  process   {server.pid}",

@@ -93,6 +93,11 @@ class LocalServer:
         return self._triton.flavour
 
     @property
+    def release(self) -> str:
+        """The name of what is served, by its content (``allclient.release``)."""
+        return self._triton.release
+
+    @property
     def grpc_address(self) -> str:
         """HOST:PORT for a client on this machine; the same after every new start."""
         return self._triton.grpc_address

@@ -79,6 +79,8 @@ class TritonServer:
         self.model_repository = repository.find(model_repository)
         self.flavour = repository.check_flavour(self.model_repository, flavour)
         self._needs = flavours.needs(self.model_repository, self.flavour)
+        self.release = ""
+        """The name of what is served, from the start on."""
         self.answering = repository.answering(self.model_repository, model)
         self._model = model
         self._access = Access(allow)
@@ -258,9 +260,16 @@ class TritonServer:
         with self._changing:
             if self._stopped.is_set():
                 raise LocalServerError("the embedded server was stopped")
+            # Of every start: what lies there may have changed since the last.
+            self.release = repository.name(self.model_repository)
             folder = workfolder.create()
             layout = Layout(
-                folder.path, self._binaries, self.model_repository, self._needs, self._served()
+                folder.path,
+                self._binaries,
+                self.model_repository,
+                self._needs,
+                self._served(),
+                self.release,
             )
             try:
                 self._prepared = None if self._tls is None else self._tls.prepare(folder.path)

@@ -30,7 +30,7 @@ from allclient.transport.owned import Owned
 from allclient.transport.question import Question
 from allclient.transport.riding import Presence, Tries
 from allclient.transport.servers import Server, Servers
-from allclient.transport.status import knows_no_size, means_away, translate, translate_local
+from allclient.transport.status import means_away, translate, translate_local, unknown_output
 
 _log = logging.getLogger(__name__)
 
@@ -162,7 +162,8 @@ class OneImage:
         servers: Servers,
         check_open: Callable[[], None],
     ) -> None:
-        self._question = dataclasses.replace(question, with_size=presence.gives_size)
+        extras = tuple(name for name in question.extras if name not in presence.lacks)
+        self._question = dataclasses.replace(question, extras=extras)
         self._presence = presence
         self._servers = servers
         self._check_open = check_open
@@ -189,10 +190,11 @@ class OneImage:
         """
         self._check_open()  # closing a client fails the calls in flight
         watching.call_failed()
-        if self._question.with_size and knows_no_size(error):
+        if (name := unknown_output(error)) in self._question.extras:
             self._presence.answered()
-            self._presence.gives_size = False
-            self._question = dataclasses.replace(self._question, with_size=False)
+            self._presence.lacks.add(name)
+            extras = tuple(extra for extra in self._question.extras if extra != name)
+            self._question = dataclasses.replace(self._question, extras=extras)
             self.request |= self._question.arguments()
             return 0.0
         away = means_away(error)

@@ -45,8 +45,8 @@ class Presence:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.known = False
-        self.gives_size = True
-        """Whether the server gives the size of a pixel, as far as it is known."""
+        self.lacks: set[str] = set()
+        """Outputs that the server does not have, as far as it is known."""
         self._clock = clock
         self._away_since: float | None = None
         self._silent_since: float | None = None
@@ -59,6 +59,7 @@ class Presence:
     def lost(self) -> None:
         """Note that the server was lost at its work: it had been there, and is away anew."""
         self.known = True
+        self.lacks.clear()  # the next one may be newer
         self._away_since = None
 
     def missed(self, limit: float) -> float:
