@@ -49,7 +49,7 @@ def main() -> None:
     for backbone, (to_map, to_logits) in gaps.groupby("backbone").max().iterrows():
         print(f"\n{backbone}: {to_map:.1e} from its map, {to_logits:.1e} from LOGITS at most")
     for name in NAMES:
-        draw(cells[cells["class"] == name], options.sheets / f"{name}.png")
+        draw(cells[cells["said"] == name], options.sheets / f"{name}.png")
 
 
 def measured(
@@ -74,7 +74,7 @@ def measured(
             gaps.extend(_gaps(field, cams, logits))
     whole = pd.concat(cells, ignore_index=True)
     probabilities = whole[[f"probability_{name}" for name in NAMES]].to_numpy()
-    whole["class"] = np.array(NAMES)[probabilities.argmax(axis=1)]
+    whole["said"] = np.array(NAMES)[probabilities.argmax(axis=1)]
     whole["sure"] = probabilities.max(axis=1)
     return whole, pd.DataFrame(gaps, columns=["backbone", "to_map", "to_logits"])
 
@@ -106,10 +106,10 @@ def tables(cells: pd.DataFrame) -> Iterator[str]:
     """Yield the tables of docs/cells.md."""
     fields = cells.groupby("field")["file"].nunique()
     yield f"{len(cells):,} cells in {fields.sum()} fields that have any"
-    yield _markdown(pd.crosstab(cells["field"], cells["class"]).reindex(NAMES)[NAMES])
+    yield _markdown(pd.crosstab(cells["field"], cells["said"]).reindex(NAMES)[NAMES])
     cells = cells.assign(
-        right=cells["class"] == cells["field"],
-        side=(cells["class"] == "benign") == (cells["field"] == "benign"),
+        right=cells["said"] == cells["field"],
+        side=(cells["said"] == "benign") == (cells["field"] == "benign"),
         rim=_cut(cells),
         agreed=cells["agreement"] > 0.999,
     )
@@ -166,11 +166,11 @@ def _draw_cell(
     )
     reach = max(width, height, 24) * 0.75
     middle = x + width / 2, y + height / 2
-    window = tuple(round(m + d * reach) for d in (-1, 1) for m in middle)
-    crop = field.crop(window).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+    left, top, right, bottom = (round(m + d * reach) for d in (-1, 1) for m in middle)
+    crop = field.crop((left, top, right, bottom)).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
     sheet.paste(crop, at)
     field_class = str(cell["field"])
-    if field_class != cell["class"] and field_class in NAMES:
+    if field_class != cell["said"] and field_class in NAMES:
         colour = STYLES[SUBTYPES[NAMES.index(field_class)]].colour
         pen.rectangle((*at, at[0] + SIDE - 1, at[1] + SIDE - 1), outline=colour, width=4)
     text = f"{cell['sure']:.2f} {field_class}"
