@@ -1,10 +1,12 @@
-"""Measures all_ensemble with and without CELLS, and as it was at an earlier commit, in one run.
+"""Measures all_ensemble with and without CELLS, as it was at an earlier commit, and a peer.
 
-    python deploy/perf/cells.py --images FOLDER [--before COMMIT] [--rounds 5] [--seconds 6]
+    python deploy/perf/cells.py --images FOLDER [--before COMMIT] [--peer litserve] [--rounds 5]
+        [--seconds 6]
 
 Prints one JSON object: for 1 and 32 in flight, medians over the rounds of images a second and of
 latency in milliseconds, and the ratios to ``plain``, today's ensemble without CELLS. What is
-compared takes turns, round after round. Servers that are not asked cost nothing meanwhile.
+compared takes turns, round after round. Servers that are not asked cost nothing meanwhile. A peer
+answers without cells, by today's decoding and backbones.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from typing import Any
 
 from images import find
 from loads import Subject, measure
+from peer_servers import PEERS, peer
 from preprocess import earlier
 
 from allclient.contract import ENSEMBLE
@@ -36,6 +39,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--images", type=Path, required=True)
     parser.add_argument("--before", help="A commit whose models are measured too.")
+    parser.add_argument("--peer", choices=PEERS, help="A server to compare with.")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=6.0)
     options = parser.parse_args()
@@ -49,6 +53,11 @@ def main() -> None:
         if options.before:
             folder = stack.enter_context(earlier(options.before, REPOSITORY))
             subjects["before"] = _subject(stack, stack.enter_context(LocalServer(folder)), files)
+        if options.peer:
+            log = ROOT / "runs" / "cells" / f"{options.peer}.log"
+            masters = ROOT / "training" / "masters"
+            server = peer(options.peer, files, ROOT / REPOSITORY, masters, log)
+            subjects[options.peer] = stack.enter_context(server)
         results = {
             f"{concurrency} in flight": _compared(
                 subjects, concurrency, options.rounds, options.seconds
