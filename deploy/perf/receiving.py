@@ -2,8 +2,8 @@
 
     python deploy/perf/receiving.py [--associations 1 4] [--objects 400] [--rounds 3]
 
-It runs ``allclient pacs serve`` with a server of its own, and dcmtk's ``storescu`` as the sender, one
-association a process. Every object is synced to disk and queued before its sender hears of success.
+It runs ``allclient pacs serve`` with its own server, and dcmtk's ``storescu`` as the sender, one
+association a process. An object is synced to disk and queued before its sender hears of success.
 Prints one JSON object: objects a second by the queue's own clock, median over the rounds, and how
 many of them had been read when the last one came. The folder must be on a disk, not on a tmpfs.
 """
@@ -88,7 +88,7 @@ def measure(folder: Path, associations: int, objects: int) -> dict[str, float]:
             subprocess.Popen([*command, "127.0.0.1", str(port), str(folder / f"sent-{number}")])
             for number in range(associations)
         ]
-        if any([sender.wait() for sender in senders]):
+        if sum(sender.wait() != 0 for sender in senders):
             sys.exit("storescu did not succeed")
         return _rate(folder / "gateway" / "queue.sqlite", objects // associations * associations)
     finally:
