@@ -41,7 +41,10 @@ COMPRESSED: Final = frozenset(
 READ: Final = NATIVE | COMPRESSED
 """All transfer syntaxes that are read."""
 
-_DEFLATED: Final = uid.DeflatedExplicitVRLittleEndian
+_DEFLATED: Final = uid.DeflatedExplicitVRLittleEndian.encode()
+_FILE_META: Final = 4096
+"""Bytes at the start of a file in which its transfer syntax stands."""
+
 _STUDY: Final = "StudyInstanceUID"
 
 _COLOURS: Final = {
@@ -179,14 +182,17 @@ def _name(text: str) -> str:
     return uid.UID(text[:64]).name
 
 
+def is_deflated(data: bytes) -> bool:
+    """Return whether a DICOM file is deflated as a whole: what it unpacks to has no limit."""
+    return _DEFLATED in data[:_FILE_META]
+
+
 def study(data: bytes) -> str:
     """Return the Study Instance UID of a DICOM file; empty where it cannot be read."""
-    start = io.BytesIO(data)
+    if is_deflated(data):
+        return ""
     try:
-        if pydicom.filereader.read_file_meta_info(start).TransferSyntaxUID == _DEFLATED:
-            return ""
-        start.seek(0)
-        dataset = pydicom.dcmread(start, stop_before_pixels=True, specific_tags=[_STUDY])
+        dataset = pydicom.dcmread(io.BytesIO(data), stop_before_pixels=True, specific_tags=[_STUDY])
         found = str(dataset.StudyInstanceUID)
     except Exception:  # hostile values trip pydicom wherever they are looked at
         return ""

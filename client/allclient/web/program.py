@@ -31,9 +31,7 @@ class Program:
     With ``pacs`` the signatures of cases that came as DICOM objects are handed over.
     """
 
-    def __init__(
-        self, store: Store, settings: Settings, pacs: verified.Pacs | None = None
-    ) -> None:
+    def __init__(self, store: Store, settings: Settings, pacs: verified.Pacs | None = None) -> None:
         self.store = store
         self.pacs = pacs
         self.settings = settings

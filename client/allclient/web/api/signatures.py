@@ -108,9 +108,7 @@ def signed_report(
 
 
 @router.post("/signatures/{signature_id}/delivery")
-def deliver_again(
-    request: Request, person: Anybody, case_id: Id, signature_id: Id
-) -> SignatureOut:
+def deliver_again(request: Request, person: Anybody, case_id: Id, signature_id: Id) -> SignatureOut:
     """Have the VERIFIED DICOM report of a signature made once more, after it failed."""
     store: Store = request.app.state.store
     pacs: verified.Pacs | None = request.app.state.pacs
