@@ -183,7 +183,7 @@ def _name(text: str) -> str:
 
 
 def is_deflated(data: bytes) -> bool:
-    """Return whether a DICOM file is packed as a whole: what it unpacks to has no limit."""
+    """Return whether a DICOM file is deflated as a whole: what it unpacks to has no limit."""
     return _DEFLATED in data[:_FILE_META]
 
 
