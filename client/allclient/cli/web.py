@@ -23,7 +23,7 @@ from allclient.cli.serve import signals_interrupt
 from allclient.cli.stored import open_store, store_options
 from allclient.cli.tally import NOTICE
 from allclient.cli.watched import trace_option, traced
-from allclient.errors import AllclientError
+from allclient.errors import AllclientError, ConfigurationError
 
 if TYPE_CHECKING:
     from allclient.web.worker import Worker
@@ -89,6 +89,12 @@ Exit codes: 0 when stopped by Ctrl-C, SIGTERM or SIGHUP, 2 for a wrong option,
     is_flag=True,
     help="Log requests and problems to standard error as JSON lines, without names.",
 )
+@click.option(
+    "--drift-reference",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Measure drift against this profile, saved on the page /drift; else the release's own.",
+)
 @trace_option
 def web(
     data: Path | None,
@@ -106,6 +112,7 @@ def web(
     https: bool,
     max_upload: int,
     json_log: bool,
+    drift_reference: Path | None,
     trace_to: str | None,
     **connection: Any,
 ) -> None:
@@ -131,6 +138,7 @@ def web(
         root_path=root_path.rstrip("/"),
         secure_cookies=https,
         max_upload=max_upload * 1_000_000,
+        **_reference(drift_reference),
     )
     page = program.Program(store, settings)
     with signals_interrupt(), contextlib.suppress(KeyboardInterrupt), contextlib.ExitStack() as all:
@@ -152,6 +160,19 @@ def web(
 
         page.server(proxy, ready).run(sockets=[listening])
     click.echo("stopped")
+
+
+def _reference(path: Path | None) -> dict[str, Any]:
+    if path is None:
+        return {}
+    from allclient.drift import Profile
+
+    try:
+        return {"reference": Profile.loads(path.read_text("utf-8"))}
+    except (OSError, UnicodeDecodeError, ConfigurationError) as error:
+        raise ConfigurationError(
+            f"--drift-reference {str(path)!r} cannot be used: {error}"
+        ) from error
 
 
 @contextlib.contextmanager
