@@ -98,6 +98,12 @@ Exit codes: 0 when stopped by Ctrl-C, SIGTERM or SIGHUP, 2 for a wrong option,
     help="The gateway's pacs.toml: who signs a case that came as DICOM objects signs its report.",
 )
 @click.option("--organization", metavar="NAME", help="For whom people sign, with --pacs-config.")
+@click.option(
+    "--drift-reference",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Measure drift against this profile, saved on the page /drift; else the release's own.",
+)
 @trace_option
 def web(
     data: Path | None,
@@ -117,6 +123,7 @@ def web(
     json_log: bool,
     pacs_config: Path | None,
     organization: str | None,
+    drift_reference: Path | None,
     trace_to: str | None,
     **connection: Any,
 ) -> None:
@@ -143,6 +150,7 @@ def web(
         root_path=root_path.rstrip("/"),
         secure_cookies=https,
         max_upload=max_upload * 1_000_000,
+        **_reference(drift_reference),
     )
     page = program.Program(store, settings, pacs)
     with signals_interrupt(), contextlib.suppress(KeyboardInterrupt), contextlib.ExitStack() as all:
@@ -181,6 +189,19 @@ def _pacs(config: Path | None, organization: str | None) -> Pacs | None:
         ) from error
     configuration.load(config)  # what is wrong with it is told now
     return functools.partial(sign_case, config, organization=organization)
+
+
+def _reference(path: Path | None) -> dict[str, Any]:
+    if path is None:
+        return {}
+    from allclient.drift import Profile
+
+    try:
+        return {"reference": Profile.loads(path.read_text("utf-8"))}
+    except (OSError, UnicodeDecodeError, ConfigurationError) as error:
+        raise ConfigurationError(
+            f"--drift-reference {str(path)!r} cannot be used: {error}"
+        ) from error
 
 
 @contextlib.contextmanager
