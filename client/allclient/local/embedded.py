@@ -10,6 +10,7 @@ from types import TracebackType
 from allclient.errors import ServerDiedError
 from allclient.local.keeper import Keeper
 from allclient.local.server import TritonServer
+from allclient.local.switch import Switch
 
 _log = logging.getLogger(__name__)
 
@@ -55,6 +56,7 @@ class LocalServer:
         allow: Iterable[str] = (),
         restart: bool = True,
         notify: Callable[[str], None] | None = None,
+        reloadable: bool = False,
     ) -> None:
         self._triton = TritonServer(
             model_repository,
@@ -67,7 +69,9 @@ class LocalServer:
             log_file,
             model,
             allow,
+            reloadable,
         )
+        self._switch = Switch(self._triton)
         self._restart = restart
         self._notify = notify or _log.warning
         self._keeper: Keeper | None = None
@@ -154,6 +158,17 @@ class LocalServer:
         if self._restart:
             self._keeper = Keeper(self._triton, self._notify, self._lost)
             self._keeper.start()
+
+    def activate(self, model_repository: str | Path) -> None:
+        """Serve another release from now on; no request fails, and every answer is of one release.
+
+        It takes ``reloadable=True`` at the start. It returns when nothing asks the old one any
+        more and its models are unloaded.
+
+        Raises:
+            LocalServerError, ConfigurationError: it cannot be served. The old one is, as before.
+        """
+        self._switch.to(Path(model_repository))
 
     def stop(self) -> None:
         """End the server and all its processes, and return when they are gone.
