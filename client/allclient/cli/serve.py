@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from allclient.cli import codes
+from allclient.cli.models import RELEASES_VARIABLE
 from allclient.cli.tally import NOTICE
+from allclient.errors import ConfigurationError
 from allclient.local.access import RESTRICTED
 from allclient.local.restarts import MAX_DEATHS, SHORT_LIFE
 
@@ -48,6 +50,15 @@ Exit codes: 0 when stopped by Ctrl-C, SIGTERM or SIGHUP, 2 for a wrong option,
     type=click.Path(path_type=Path),
     metavar="DIR",
     help="What to serve; else $ALLCLIENT_MODEL_REPOSITORY, else the checkout's model_repository/.",
+)
+@click.option(
+    "--releases",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar=RELEASES_VARIABLE,
+    show_envvar=True,
+    metavar="DIR",
+    help="Serve the active release of this folder, and the next one from when it is active; see "
+    "allclient models.",
 )
 @click.option(
     "--flavour",
@@ -96,6 +107,7 @@ def serve(
     ctx: click.Context,
     /,
     model_repository: Path | None,
+    releases: Path | None,
     flavour: str | None,
     host: str,
     grpc_port: int,
@@ -112,10 +124,13 @@ def serve(
     It knows neither encryption nor passwords.
     """
     from allclient.local import LocalServer
-    from allclient.report.formats import printable
+    from allclient.local.follow import Follower
 
+    if releases is not None and model_repository is not None:
+        raise ConfigurationError("give --releases or --model-repository, not both")
+    follower = None if releases is None else Follower(releases, _say)
     server = LocalServer(
-        model_repository=model_repository,
+        model_repository=follower.repository if follower else model_repository,
         flavour=flavour,
         host=host,
         grpc_port=grpc_port,
@@ -124,7 +139,8 @@ def serve(
         ready_timeout=ready_timeout,
         log_file=log_file,
         allow=allow,
-        notify=lambda text: click.echo(printable(f"allclient: {text}"), err=True),
+        notify=_say,
+        reloadable=follower is not None,
     )
     with signals_interrupt():
         try:
@@ -135,6 +151,8 @@ def serve(
             # Not for ever at once: a signal that comes just before a wait begins does not end it.
             while server.failure is None:
                 server.wait(_MAX_WAIT)
+                if follower:
+                    follower.follow(server)
         except KeyboardInterrupt:
             click.echo("stopping ...")
         finally:
@@ -143,6 +161,12 @@ def serve(
         click.echo(f"allclient: {server.failure}", err=True)
         ctx.exit(codes.NO_SERVER)
     click.echo("stopped")
+
+
+def _say(text: str) -> None:
+    from allclient.report.formats import printable
+
+    click.echo(printable(f"allclient: {text}"), err=True)
 
 
 def _report(server: LocalServer, host: str, seconds: float) -> str:

@@ -88,6 +88,11 @@ class LocalServer:
         return self._triton.flavour
 
     @property
+    def answering(self) -> list[str]:
+        """The models that clients may ask."""
+        return self._triton.answering
+
+    @property
     def release(self) -> str:
         """The name of what is served, by its content (``allclient.release``)."""
         return self._triton.release

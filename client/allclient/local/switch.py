@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from allclient.contract import ENSEMBLE
-from allclient.errors import AllclientError, LocalServerError
+from allclient.errors import AllclientError, LocalServerError, ServerUnavailableError
 from allclient.local import repository as repositories
 from allclient.local import served, stubs
 from allclient.local.probe import tiny_png
@@ -55,6 +55,7 @@ class Switch:
 
         Raises:
             LocalServerError, ConfigurationError: it cannot be served. The old one is, as before.
+            ServerUnavailableError: the server was lost; the next start serves the old one.
         """
         with self._one_at_a_time:
             folder = repositories.find(repository)
@@ -74,6 +75,8 @@ class Switch:
             with self._transport(ENSEMBLE) as transport:
                 try:
                     self._change(transport, old, new)
+                except ServerUnavailableError:
+                    raise
                 except AllclientError as error:
                     raise LocalServerError(
                         f"{folder} is not served: {layout.readable(str(error))}"
