@@ -42,7 +42,7 @@ def another(made: Path, number: int) -> str:
 
 def test_the_way_there_and_back(folder: Releases, made: Path) -> None:
     assert folder.all() == []
-    with pytest.raises(ConfigurationError, match="no release in .* is active"):
+    with pytest.raises(ConfigurationError, match=r"no release in .* is active"):
         folder.active()
     first = folder.add(made)[0]
     with pytest.raises(ConfigurationError, match=f"has release {first} already"):
