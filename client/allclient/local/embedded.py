@@ -10,6 +10,7 @@ from types import TracebackType
 from allclient.errors import ServerDiedError
 from allclient.local.keeper import Keeper
 from allclient.local.server import TritonServer
+from allclient.local.switch import Switch
 from allclient.local.tls import ServerTls
 from allclient.transport import TlsOptions
 
@@ -62,6 +63,7 @@ class LocalServer:
         notify: Callable[[str], None] | None = None,
         tls: ServerTls | None = None,
         trace_to: str | None = None,
+        reloadable: bool = False,
     ) -> None:
         self._triton = TritonServer(
             model_repository,
@@ -76,7 +78,9 @@ class LocalServer:
             allow,
             tls,
             trace_to,
+            reloadable,
         )
+        self._switch = Switch(self._triton)
         self._restart = restart
         self._notify = notify or _log.warning
         self._keeper: Keeper | None = None
@@ -91,6 +95,11 @@ class LocalServer:
     def flavour(self) -> str | None:
         """The set of configurations that is served; None for the default."""
         return self._triton.flavour
+
+    @property
+    def answering(self) -> list[str]:
+        """The models that clients may ask."""
+        return self._triton.answering
 
     @property
     def release(self) -> str:
@@ -168,6 +177,17 @@ class LocalServer:
         if self._restart:
             self._keeper = Keeper(self._triton, self._notify, self._lost)
             self._keeper.start()
+
+    def activate(self, model_repository: str | Path) -> None:
+        """Serve another release from now on; no request fails, and every answer is of one release.
+
+        It takes ``reloadable=True`` at the start. It returns when nothing asks the old one any
+        more and its models are unloaded.
+
+        Raises:
+            LocalServerError, ConfigurationError: it cannot be served. The old one is, as before.
+        """
+        self._switch.to(Path(model_repository))
 
     def stop(self) -> None:
         """End the server and all its processes, and return when they are gone.

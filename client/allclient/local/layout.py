@@ -30,7 +30,7 @@ from pathlib import Path
 
 from allclient import heap, release
 from allclient.errors import LocalServerError
-from allclient.local import mend, numpy2
+from allclient.local import mend, numpy2, served
 from allclient.local.binaries import Binaries
 from allclient.local.flavours import Needs
 
@@ -160,18 +160,9 @@ class Layout:
             if self.served is not None and model.name not in self.served:
                 continue
             if model.name in release.STAMPED and (model / release.CONFIG).is_file():
-                self._create_stamped(model)
+                served.write_stamped(self.models, model, self.name)
             elif model.is_dir():
                 (self.models / model.name).symlink_to(model)
-
-    def _create_stamped(self, model: Path) -> None:
-        folder = self.models / model.name
-        folder.mkdir()
-        for path in model.iterdir():
-            if path.name != release.CONFIG:
-                (folder / path.name).symlink_to(path)
-        text = (model / release.CONFIG).read_text("utf-8")
-        (folder / release.CONFIG).write_text(release.stamped(text, self.name), "utf-8")
 
     def _create_python_backend(self) -> None:
         python = self.backends / "python"

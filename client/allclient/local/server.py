@@ -75,6 +75,7 @@ class TritonServer:
         allow: Iterable[str] = (),
         tls: ServerTls | None = None,
         trace_to: str | None = None,
+        reloadable: bool = False,
     ) -> None:
         self.model_repository = repository.find(model_repository)
         self.flavour = repository.check_flavour(self.model_repository, flavour)
@@ -84,6 +85,7 @@ class TritonServer:
         self.answering = repository.answering(self.model_repository, model)
         self._model = model
         self._access = Access(allow)
+        self._reloadable = reloadable
         self._address = ports.resolve(host)
         self._asked = ports.Ports(grpc_port, http_port, metrics_port)
         self._tls = tls
@@ -140,6 +142,17 @@ class TritonServer:
     def started(self) -> bool:
         """Whether it has its ports, though tritonserver may be dead."""
         return self._ports is not None
+
+    @property
+    def layout(self) -> Layout:
+        """Where the running server's files lie."""
+        if self._layout is None:
+            raise LocalServerError("the embedded server is not running")
+        return self._layout
+
+    def now_serves(self, model_repository: Path, release: str) -> None:
+        """Note that its models are those of another repository now, also for the next start."""
+        self.model_repository, self.release = model_repository, release
 
     @property
     def log_path(self) -> Path | None:
@@ -303,6 +316,8 @@ class TritonServer:
             # Else each of its two threads keeps its last eight requests, with the files in them.
             "grpc-infer-allocation-pool-size": 0,
         }
+        if self._reloadable:
+            options |= {"model-control-mode": "explicit", "load-model": "*"}
         if self.flavour is not None:
             options["model-config-name"] = self.flavour
         return [

@@ -70,6 +70,23 @@ def counts(_: Connection) -> Exchange[dict[str, tuple[int, int]]]:
     }
 
 
+def load(model: str) -> Exchange[None]:
+    """Have a model loaded, or loaded anew, from its folder in the repository."""
+    yield Ask("load_model", (model,))
+
+
+def unload(model: str) -> Exchange[None]:
+    """Have a model unloaded."""
+    yield Ask("unload_model", (model,))
+
+
+def release(model: str) -> Exchange[str]:
+    """Ask which release the configuration of a model names; empty if none."""
+    response = yield Ask("get_model_config", (model,))
+    parameter = response.config.parameters.get("release")
+    return "" if parameter is None else str(parameter.string_value)
+
+
 def health(connection: Connection) -> Exchange[Health]:
     """Ask what the server says about itself and about the model of ``connection``."""
     model = connection.model

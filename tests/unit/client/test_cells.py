@@ -115,7 +115,7 @@ def test_the_answer_names_its_release(client: Client, server: KServe) -> None:
         client.classify(b"x")
 
 
-async def test_a_server_without_size_and_release_answers_all_the_same(server: KServe) -> None:
+async def test_a_server_of_version_0_2_answers_all_the_same(server: KServe) -> None:
     del server.outputs["UM_PER_PIXEL"], server.outputs["RELEASE"]  # as a server of version 0.2
     with Client(server.address) as client:
         outcomes = list(client.classify_many([b"x"] * 40, cells=True, um_per_pixel=0.25))
