@@ -6,8 +6,8 @@
 Prints one JSON object: for 1 and 32 in flight, medians over the rounds of images a second, of
 latency in milliseconds and of the server's processor time for an image, and the ratios to
 ``plain``, today's ensemble without CELLS. Processor time is what counts where the machine has other
-work, too. What is compared takes turns, round after round. Servers that are not asked cost nothing meanwhile. A peer
-answers without cells, by today's decoding and backbones.
+work, too. What is compared takes turns, round after round. Servers that are not asked cost nothing
+meanwhile. A peer answers without cells, by today's decoding and backbones.
 """
 
 from __future__ import annotations
