@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from tritonclient.grpc import InferRequestedOutput
 
 from allclient.contract import ANSWER, SIZE
 from allclient.errors import ConfigurationError
+
+_SMALLEST: Final = 2.0**-126
+_LARGEST: Final = 2.0**127
+"""What the answer can hold in 32 bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,7 @@ class Question:
         if size is None:
             return
         number = isinstance(size, int | float) and not isinstance(size, bool)
-        if not (number and math.isfinite(size) and size > 0):
+        if not (number and _SMALLEST <= size <= _LARGEST):
             raise ConfigurationError(
                 f"um_per_pixel is the size of a pixel in micrometres, a number above 0, "
                 f"not {size!r}"
