@@ -105,7 +105,7 @@ Every answer needs a reading by a pathologist; this is not a medical device.
 @click.option("--overwrite", is_flag=True, help="Replace files that exist.")
 @click.option(
     "--um-per-pixel",
-    type=click.FloatRange(min=0, min_open=True, max=1e6),
+    type=click.FloatRange(min=0.001, max=1000),
     metavar="NUMBER",
     help="The size of a pixel in micrometres, of every image, instead of what the files say.",
 )
