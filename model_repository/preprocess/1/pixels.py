@@ -60,7 +60,7 @@ class Decoded(NamedTuple):
     pixels: npt.NDArray[np.uint8]
     """uint8 [224, 224, 3], the field as ``smear_density.render`` shows it."""
     quality: npt.NDArray[np.float32]
-    """float32 [18] in the order of ``smear_quality.QUALITY_FIELDS``."""
+    """float32 [19] in the order of ``smear_quality.QUALITY_FIELDS``."""
     nuclei: npt.NDArray[np.bool_]
     """bool [224, 224], where the nuclei of leukocytes are."""
     um_per_pixel: float = 0.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import smear_nuclei
@@ -18,6 +19,7 @@ CELL_FIELDS: Final = (
     "nuclei_density",
     "red_cell_size",
     "red_cell_aspect",
+    "leukocytes",
 )
 
 STEEPEST: Final = 0.9
@@ -28,9 +30,13 @@ _BETWEEN: Final = OUTSIDE.copy()
 _BETWEEN[[0, -1]] = False
 _BETWEEN[:, [0, -1]] = False
 
+MIN_AREA: Final = 80
+"""Pixels of a nucleus at least, of 224 x 224: less than half a red cell, as platelets, pieces of
+lobed nuclei and dirt have."""
+
 
 def describe(nuclei: smear_nuclei.Nuclei) -> npt.NDArray[np.float64]:
-    """Return float64 [6] in the order of ``CELL_FIELDS``, of what ``smear_nuclei.find`` found.
+    """Return float64 [7] in the order of ``CELL_FIELDS``, of what ``smear_nuclei.find`` found.
 
     - nuclei_share: of the field's area, 0..1.
     - nuclei_purple: share of green in the light that nuclei take out, less the same share of red
@@ -43,12 +49,13 @@ def describe(nuclei: smear_nuclei.Nuclei) -> npt.NDArray[np.float64]:
       of round cells; less where they are rings, more where they lie in rolls.
     - red_cell_aspect: width of the same as a share of its height, on average: 1 where cells are
       round. 0 for both where there is no such cell.
+    - leukocytes: how many there are, touching ones counted as one.
     """
     mask = nuclei.mask
     red_cells = nuclei.cells & ~nuclei.around
     size, aspect = _shape(red_cells)
     if not mask.any():
-        return np.array([0.0, 0.0, 1.0, 0.0, size, aspect])
+        return np.array([0.0, 0.0, 1.0, 0.0, size, aspect, 0.0])
     in_nuclei = means(nuclei.light.densities, mask)
     in_red_cells = means(nuclei.light.densities, red_cells)
     return np.array(
@@ -59,8 +66,15 @@ def describe(nuclei: smear_nuclei.Nuclei) -> npt.NDArray[np.float64]:
             in_nuclei[1] / STEPS,
             size,
             aspect,
+            _count(mask),
         ]
     )
+
+
+def _count(nuclei: npt.NDArray[np.bool_]) -> int:
+    """Return how many regions are as large as a nucleus."""
+    stats = cv2.connectedComponentsWithStats(nuclei.view(np.uint8))[2]
+    return int(np.count_nonzero(stats[1:, cv2.CC_STAT_AREA] >= MIN_AREA))
 
 
 def _green_share(densities: npt.NDArray[np.float64]) -> float:

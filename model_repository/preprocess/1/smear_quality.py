@@ -35,7 +35,7 @@ _LEVELS: Final = np.arange(256.0)
 def measure(
     pixels: npt.NDArray[np.uint8], pages: int = 1, found: Nuclei | None = None
 ) -> npt.NDArray[np.float32]:
-    """Measure the image: float32 [18] in the order of ``QUALITY_FIELDS``.
+    """Measure the image: float32 [19] in the order of ``QUALITY_FIELDS``.
 
     pixels: uint8 [224, 224, 3] RGB; everything is measured outside the scale-bar corner.
     Grey is ITU-R BT.601 luma. Sharpness is the variance of the 4-neighbour Laplacian of the grey
