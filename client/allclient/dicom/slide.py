@@ -12,7 +12,7 @@ import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -72,7 +72,7 @@ def nearest(levels: list[Dataset]) -> int | None:
     return finest if finest is not None and sizes[finest] <= MAX_UM else None
 
 
-def fields(path: Path, most: int) -> Iterator[SlideField]:
+def fields(path: Path, most: int) -> Generator[SlideField, None, None]:
     """Yield at most ``most`` fields of the level in this file. Raises ImageReadError alone."""
     child = subprocess.Popen(
         [sys.executable, "-m", "allclient.dicom.slide_child", str(path), str(most)],
