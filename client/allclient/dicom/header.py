@@ -136,7 +136,8 @@ def _check(dataset: FileDataset) -> int:
 def _check_frame(dataset: FileDataset, frame: int, frames: int) -> None:
     if is_whole_slide(dataset):
         raise unsupported(
-            "this is a whole-slide image; export the fields to be read as single pictures"
+            "this is a whole-slide image, which allclient pacs reads; "
+            "here export the fields to be read as single pictures"
         )
     if frames > _MAX_FRAMES:
         raise unsupported(f"{frames:,} frames; the most are {_MAX_FRAMES:,}")

@@ -1,7 +1,7 @@
 """Keeps what has come, what was read, what was sent: in SQLite, every commit synced.
 
-objects  one row a received SOP instance: received, then read, refused or dead; ``pixels`` is 0
-         once its pixels were removed
+objects  one row a received SOP instance: received, then read, refused or dead, or passed, a level
+         of a slide that is not read since another is; ``pixels`` is 0 once its pixels were removed
 reports  one row a report of a study: due, then built
 exports  one row an object to send: waiting, then sent, then (where asked) committed; or dead;
          or replaced, a signed result that a later one has overtaken

@@ -162,7 +162,7 @@ def test_while_the_server_is_away_nothing_is_given_up(steps: Steps, triton: KSer
         def classify(self, source: bytes, **_: Any) -> Result:
             raise ServerUnavailableError("nobody answers")
 
-    reader = Reader(steps.inbox, Away(), in_flight=2)
+    reader = Reader(steps.inbox, Away(), in_flight=2, quiet_seconds=60.0)
     steps.keep(jpeg_object())
     for _ in range(MAX_TRIES + 2):
         steps.make_due()
