@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from allclient.errors import AllclientError, ConflictError, NotFoundError, RefusedError
 from allclient.store import Store
+from allclient.store.sight import BlindError
 from allclient.web import api, pages
 from allclient.web.guard import Guard
 from allclient.web.hub import Hub
@@ -67,7 +68,7 @@ def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, AllclientError)
     status = 500
     if isinstance(error, RefusedError):
-        status = 403 if isinstance(error, ForbiddenError) else 422
+        status = 403 if isinstance(error, ForbiddenError | BlindError) else 422
     elif isinstance(error, NotFoundError):
         status = 404
     elif isinstance(error, ConflictError):
