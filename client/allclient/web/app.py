@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from allclient.errors import AllclientError, ConflictError, NotFoundError, RefusedError
 from allclient.store import Store
 from allclient.store.sight import BlindError
+from allclient.store.similar import Similar
 from allclient.web import api, pages
 from allclient.web.guard import Guard
 from allclient.web.hub import Hub
@@ -47,7 +48,7 @@ def make_app(
     )
     app.state.store, app.state.worker, app.state.hub = store, worker, hub
     app.state.settings, app.state.login = settings, Login()
-    app.state.pacs = pacs
+    app.state.pacs, app.state.similar = pacs, Similar()
     app.state.metrics = Metrics(store, worker)
     app.include_router(api.router, prefix=API)
     app.include_router(pages.router, include_in_schema=False)

@@ -54,6 +54,8 @@ CALLS = [
     ("GET", "/cases/1/signatures/1/report"),
     ("GET", "/cases/1/cells"),
     ("GET", "/cells/1/picture"),
+    ("GET", "/cells/1/similar"),
+    ("GET", "/fields/1/similar"),
     ("POST", "/cells/1/corrections"),
 ]
 
