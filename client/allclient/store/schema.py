@@ -68,10 +68,14 @@ class User(Base):
     """A person who may log in."""
 
     __tablename__ = "users"
-    __table_args__ = _NEVER_REUSED
+    # An index and no constraint: SQLite adds one to a table that is there.
+    __table_args__ = (Index("uq_users_subject", "subject", unique=True), _NEVER_REUSED)
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(unique=True)
     password_hash: Mapped[str] = mapped_column(Text)
+    """Empty for a person who has none and logs in elsewhere."""
+    subject: Mapped[str | None] = mapped_column(Text)
+    """Issuer and subject of the person at an OpenID Connect provider."""
     role: Mapped[str]
     active: Mapped[bool] = mapped_column(default=True)
     created_at: Mapped[datetime] = mapped_column(default=now)

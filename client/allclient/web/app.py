@@ -18,6 +18,7 @@ from allclient.web import api, pages
 from allclient.web.guard import Guard
 from allclient.web.hub import Hub
 from allclient.web.metrics import Meter, Metrics
+from allclient.web.oidc import Oidc
 from allclient.web.pages.layout import render
 from allclient.web.people import ForbiddenError, Login, LoginNeededError, TooManyTriesError
 from allclient.web.settings import ASSETS, Settings
@@ -54,6 +55,7 @@ def make_app(
     app.include_router(pages.router, include_in_schema=False)
     app.mount("/assets", StaticFiles(directory=ASSETS))
     app.mount("/vendor", Vendor(directory=settings.vendor, check_dir=False))
+    app.state.oidc = Oidc(app, settings.oidc, settings.secure_cookies) if settings.oidc else None
     app.add_middleware(Guard, hosts=settings.hosts, secure=settings.secure_cookies)
     app.add_middleware(Meter, metrics=app.state.metrics)
     app.add_exception_handler(AllclientError, _refused)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from allclient.contract import MAX_IMAGE_BYTES
+from allclient.web.oidc import Provider
 
 LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
 
@@ -27,4 +28,6 @@ class Settings:
     max_upload: int = MAX_IMAGE_BYTES
     max_archive: int = 4_000_000_000
     """Bytes of a ZIP archive; each file in it is held against ``max_upload``."""
+    oidc: Provider | None = None
+    """Who else says who somebody is; None for passwords alone."""
     vendor: Path = VENDOR

@@ -2,8 +2,18 @@
 
 from fastapi import APIRouter
 
-from allclient.web.pages import account, cases, cells, entry, operator, people, search, similar
+from allclient.web.pages import (
+    account,
+    cases,
+    cells,
+    entry,
+    oidc,
+    operator,
+    people,
+    search,
+    similar,
+)
 
 router = APIRouter()
-for part in (entry, cases, cells, account, people, search, similar, operator):
+for part in (entry, cases, cells, account, people, search, similar, operator, oidc):
     router.include_router(part.router)
