@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from allclient.errors import AllclientError, NotFoundError, RefusedError
@@ -13,7 +13,8 @@ from allclient.result import Result
 from allclient.store import answers, audit, cases, dicoms, media, urgency
 from allclient.store.actor import SYSTEM, Actor
 from allclient.store.files import Incoming
-from allclient.store.schema import Field, File, Verification
+from allclient.store.schema import Field, File
+from allclient.store.sight import EVERYTHING, Sight
 from allclient.store.store import Store
 from allclient.store.words import FieldState
 
@@ -98,25 +99,18 @@ def by_need(
     *,
     limit: int,
     offset: int = 0,
-    reader: int | None = None,
+    sight: Sight = EVERYTHING,
     history: bool = False,
 ) -> Sequence[Field]:
     """The fields of a case: those not verified first, and of these the most urgent first.
 
-    With ``reader``, the id of a person, those that this person has not verified come first. With
-    ``history`` they have their verifications, too.
+    With ``sight`` only verdicts that its person may see count. With ``history`` the fields have
+    their verifications, too.
     """
-    done: ColumnElement[bool] = Field.verdict != ""
-    if reader is not None:
-        done = (
-            select(Verification.id)
-            .where(Verification.field_id == Field.id, Verification.user_id == reader)
-            .exists()
-        )
     return session.scalars(
         select(Field)
         .where(Field.case_id == case_id)
-        .order_by(done, Field.urgency.desc(), Field.id)
+        .order_by(sight.verified(), Field.urgency.desc(), Field.id)
         .limit(limit)
         .offset(offset)
         .options(joinedload(Field.answer), *([selectinload(Field.verifications)] * history))

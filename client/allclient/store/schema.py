@@ -68,10 +68,14 @@ class User(Base):
     """A person who may log in."""
 
     __tablename__ = "users"
-    __table_args__ = _NEVER_REUSED
+    # An index and no constraint: SQLite adds one to a table that is there.
+    __table_args__ = (Index("uq_users_subject", "subject", unique=True), _NEVER_REUSED)
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(unique=True)
     password_hash: Mapped[str] = mapped_column(Text)
+    """Empty for a person who has none and logs in elsewhere."""
+    subject: Mapped[str | None] = mapped_column(Text)
+    """Issuer and subject of the person at an OpenID Connect provider."""
     role: Mapped[str]
     active: Mapped[bool] = mapped_column(default=True)
     created_at: Mapped[datetime] = mapped_column(default=now)
@@ -242,6 +246,8 @@ class Verification(ByAPerson, Base):
     subtype: Mapped[str | None]
     """The subtype that holds now; None for a field that is unusable."""
     comment: Mapped[str] = mapped_column(Text)
+    blind: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Whether the person could not see what others had said."""
     field: Mapped[Field] = relationship(back_populates="verifications")
 
 
@@ -275,6 +281,19 @@ class Delivery(Base):
     """Why it failed; empty otherwise."""
     report_uid: Mapped[str]
     """SOP Instance UID of the report that the gateway sends; empty before there is one."""
+
+
+class BlindReading(Base):
+    """A person who reads a case without what others said of it; gone when the reading ends."""
+
+    __tablename__ = "blind_readings"
+    case_id: Mapped[int] = mapped_column(
+        ForeignKey("cases.id", ondelete="CASCADE"), primary_key=True
+    )
+    user_id: Mapped[int] = mapped_column(
+        ForeignKey("users.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+    begun_at: Mapped[datetime] = mapped_column(default=now)
 
 
 class Entry(Base):

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
 
 from allclient.errors import NotFoundError, RefusedError
-from allclient.store import audit, cases, fields, texts
+from allclient.store import audit, blind, cases, fields, texts
 from allclient.store.actor import Actor
 from allclient.store.audit import Break
 from allclient.store.schema import Case, Entry, Field, Signature, now
@@ -32,6 +32,7 @@ def sign(
     Raises RefusedError for a case without fields, or with one that nobody verified.
     """
     case = cases.get_open(session, case_id)
+    blind.refuse(session, actor, case_id)
     unverified = session.scalar(
         select(func.count(Field.id)).where(Field.case_id == case_id, Field.verdict == "")
     )

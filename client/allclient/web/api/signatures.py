@@ -11,6 +11,7 @@ from allclient.errors import RefusedError
 from allclient.store import Store, cases, deliveries, signatures
 from allclient.store.words import Conclusion, DeliveryState
 from allclient.web import report, verified
+from allclient.web.api.cases import counted
 from allclient.web.api.models import CaseOut, Id
 from allclient.web.people import Anybody
 
@@ -73,6 +74,7 @@ def list_signatures(request: Request, person: Anybody, case_id: Id) -> list[Sign
     store: Store = request.app.state.store
     with store.read() as session:
         cases.get(session, case_id)
+        person.sight(session).require(case_id)
         return [SignatureOut.model_validate(one) for one in signatures.of_case(session, case_id)]
 
 
@@ -82,7 +84,7 @@ def open_case(request: Request, person: Anybody, case_id: Id) -> CaseOut:
     store: Store = request.app.state.store
     with store.write() as session:
         case = signatures.open_again(session, person.actor, case_id)
-        return CaseOut.of(case, cases.counts(session, [case_id])[case_id])
+        return counted(session, person, case)
 
 
 @router.get("/signatures/{signature_id}/report", response_class=Response)
@@ -92,6 +94,7 @@ def signed_report(
     """The report as it was signed: one HTML file, or a PDF made of it."""
     store: Store = request.app.state.store
     with store.read() as session:
+        person.sight(session).require(case_id)
         written = signatures.get(session, case_id, signature_id).report
     if not pdf:
         return Response(
@@ -115,6 +118,7 @@ def deliver_again(request: Request, person: Anybody, case_id: Id, signature_id: 
     if pacs is None:
         raise RefusedError("no gateway is configured here: see --pacs-config")
     with store.write() as session:
+        person.sight(session).require(case_id)
         signature = signatures.get(session, case_id, signature_id)
         deliveries.try_again(session, person.actor, signature)
     return _handed_over(store, pacs, case_id, signature_id)

@@ -72,8 +72,7 @@ async function choose(index) {
     let link = null;
     while (link !== links[target]) {
       link = links[target];
-      const blind = root.dataset.blind ? "?blind=true" : "";
-      const html = await piece(`/fields/${link.dataset.field}/panel${blind}`);
+      const html = await piece(`/fields/${link.dataset.field}/panel`);
       if (link !== links[target]) continue;
       panel.innerHTML = html;
       history.replaceState(null, "", link.href);

@@ -3,7 +3,7 @@ import { ask } from "./asked.js";
 
 const said = document.getElementById("said");
 const classes = [...document.querySelectorAll(".classes a")];
-const cells = [...document.querySelectorAll(".cells a")];
+const cells = [...document.querySelectorAll(".cells [data-cell]")];
 const shownClass = classes.find((link) => link.getAttribute("aria-current"));
 
 const problems = new Map(); // what was not saved, by cell, until it is
