@@ -64,6 +64,7 @@ class _Run:
         asking = self._asking()
         self._prepare(plan)
         if not plan.count:
+            plan.clear()
             where = self._skipped.sentence() or "the list is empty"
             click.echo(f"allclient: no image found ({where})", err=True)
             return codes.USAGE
