@@ -10,8 +10,9 @@ from allclient.bulk import cluster
 from allclient.bulk.asking import Asking
 from allclient.bulk.plan import CASES_FOLDER, Left, Plan
 from allclient.bulk.schema import CASES, parquet, row_from
+from allclient.bulk.worker import ReportingWorker, failure_of
 from allclient.cases import CaseBy, Cases
-from allclient.errors import AllclientError, LocalServerError
+from allclient.errors import LocalServerError
 from allclient.report.rows import JSON_KEYS
 
 _CPUS: Final = 1.0
@@ -47,9 +48,11 @@ def classify(
         results = _dataset(ray, plan, left.parts, asking, number)
         try:
             for row in results.iter_rows():
+                if (failure := failure_of(row)) is not None:
+                    raise failure
                 yield dict(row)
         except ray.exceptions.RayError as error:
-            raise _cause(error) from error
+            raise LocalServerError(f"a worker of the cluster ended: {error}") from error
 
 
 def write_cases(plan: Plan, by: CaseBy) -> int:
@@ -69,28 +72,16 @@ def _machines(ray: Any) -> int:
 def _dataset(ray: Any, plan: Plan, parts: Iterable[int], asking: Asking, number: int) -> Any:
     from ray import data
 
-    from allclient.bulk.worker import Worker
-
-    logging.getLogger("ray").setLevel(logging.ERROR)
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    for name in ("ray", "ray.data"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # its errors are raised as well
     context = data.DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
     # A lost machine takes its workers along; they and their parts start again elsewhere.
     rows = [{"part": part} for part in parts]
     return data.from_items(rows, override_num_blocks=len(rows)).map(
-        Worker,  # type: ignore[arg-type]  # a class of callables; Ray's types know functions alone
+        ReportingWorker,  # type: ignore[arg-type]  # a class of callables; Ray's types know functions alone
         fn_constructor_args=(plan.place.url, asking),
         compute=data.ActorPoolStrategy(size=number, max_tasks_in_flight_per_actor=1),
         num_cpus=_CPUS,
     )
-
-
-def _cause(error: BaseException) -> AllclientError:
-    """Return our own error of a worker, from below those that Ray puts around it."""
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, AllclientError):
-            return seen
-        seen = getattr(seen, "cause", None) or seen.__cause__
-    return LocalServerError(f"a worker of the cluster ended: {error}")

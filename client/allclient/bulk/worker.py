@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 from typing import Any
 
-from allclient import heap
+from allclient import errors, heap
 from allclient.bulk.asking import Asking
 from allclient.bulk.places import Place, is_url, remote
 from allclient.bulk.plan import Plan, part_name
 from allclient.bulk.schema import FIELDS, parquet, values_of
 from allclient.client import Client
 from allclient.contract import Label
+from allclient.errors import AllclientError
 from allclient.result import Outcome, Source
 
 
@@ -71,6 +73,28 @@ class Worker:
                 self._client.close()
             self._client, self._address = self._asking.client(address), address
         return self._client
+
+
+class ReportingWorker(Worker):
+    """Returns an error as a row: Ray would hand on its words alone, and not what kind it is."""
+
+    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
+        """Classify as ``Worker`` does; ``failure`` is the error in JSON, or empty."""
+        try:
+            return {**super().__call__(row), "failure": ""}
+        except AllclientError as error:
+            told = [type(error).__name__, str(error), error.code]
+            return {"part": int(row["part"]), **counts([]), "failure": json.dumps(told)}
+
+
+def failure_of(row: dict[str, Any]) -> AllclientError | None:
+    """Return the error that a row of a ``ReportingWorker`` tells, if any."""
+    if not row["failure"]:
+        return None
+    name, message, code = json.loads(row["failure"])
+    kind = getattr(errors, name, AllclientError)
+    made: AllclientError = kind(message, code=code)
+    return made
 
 
 def counts(rows: list[dict[str, Any]]) -> dict[str, int]:
