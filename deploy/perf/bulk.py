@@ -31,7 +31,7 @@ from allclient.local import LocalServer
 
 HERE = Path(__file__).parent
 FIELDS = 64
-HEIGHT = 96
+HEIGHT = 240
 IN_A_CASE = 1000
 STEP = 5.0
 """Seconds between two looks at the memory."""
