@@ -48,4 +48,4 @@ if __name__ == "__main__":
         serve.run(Classifier.bind())  # type: ignore[attr-defined]  # Ray makes a deployment of it
         signal.sigwait({signal.SIGTERM, signal.SIGINT})
         serve.shutdown()
-        ray.shutdown()
+        ray.shutdown()  # type: ignore[no-untyped-call]
