@@ -9,6 +9,7 @@ from types import TracebackType
 
 from allclient.errors import ServerDiedError
 from allclient.local.keeper import Keeper
+from allclient.local.options import Options
 from allclient.local.server import TritonServer
 from allclient.local.switch import Switch
 from allclient.local.tls import ServerTls
@@ -66,19 +67,21 @@ class LocalServer:
         reloadable: bool = False,
     ) -> None:
         self._triton = TritonServer(
-            model_repository,
-            flavour,
-            host,
-            grpc_port,
-            http_port,
-            metrics_port,
-            ready_timeout,
-            log_file,
-            model,
-            allow,
-            tls,
-            trace_to,
-            reloadable,
+            Options(
+                model_repository=model_repository,
+                flavour=flavour,
+                host=host,
+                grpc_port=grpc_port,
+                http_port=http_port,
+                metrics_port=metrics_port,
+                ready_timeout=ready_timeout,
+                log_file=log_file,
+                model=model,
+                allow=allow,
+                tls=tls,
+                trace_to=trace_to,
+                reloadable=reloadable,
+            )
         )
         self._switch = Switch(self._triton)
         self._restart = restart
