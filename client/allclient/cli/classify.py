@@ -10,6 +10,7 @@ import click
 from allclient.cli import codes
 from allclient.cli.grouped import GroupedCommand
 from allclient.cli.options import AnyPath, connection_options, embedded_options, server_option
+from allclient.cli.watched import watch_options, watching
 from allclient.contract import CASCADE, ENSEMBLE
 
 _FORMATS: Final = ["table", "csv", "jsonl"]
@@ -32,6 +33,7 @@ _GROUPS: Final = {
         "tls_key",
         "token_file",
     ),
+    "Watch the run": ("trace_to", "metrics_port", "metrics_host"),
 }
 
 
@@ -180,11 +182,15 @@ Every answer needs a reading by a pathologist; this is not a medical device.
 @click.option("--unordered", is_flag=True, help="Results as they come, not in order of the paths.")
 @embedded_options
 @connection_options
-def classify(**options: Any) -> int:
+@watch_options
+def classify(
+    trace_to: str | None, metrics_port: int | None, metrics_host: str, **options: Any
+) -> int:
     """Classify images: benign or malignant, maturation stage, and whether to review.
 
     Results go to standard output, everything else to standard error.
     """
     from allclient.cli.run import Options, run
 
-    return run(Options(**options))
+    with watching("allclient-classify", trace_to, metrics_port, metrics_host):
+        return run(Options(**options, trace_to=trace_to))

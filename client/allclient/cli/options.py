@@ -57,8 +57,9 @@ server_option = click.option(
     "--server",
     envvar=SERVER_VARIABLE,
     show_envvar=True,
-    metavar="HOST:PORT",
-    help="gRPC address of a Triton server. Without it one is started here, used and stopped.",
+    metavar="HOST:PORT,...",
+    help="gRPC address of a Triton server. Several, or a name with several addresses, share the "
+    "work. Without it one is started here, used and stopped.",
 )
 """For every command that starts a server where none is named."""
 

@@ -19,6 +19,7 @@ from allclient.cli.options import (
 )
 from allclient.cli.serve import signals_interrupt
 from allclient.cli.tally import NOTICE
+from allclient.cli.watched import watch_options, watching
 from allclient.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -82,18 +83,31 @@ nothing has come for study_quiet_seconds.
 )
 @_CONFIG
 @connection_options
-def serve(config: Path, **connection: Any) -> None:
+@watch_options
+def serve(
+    config: Path,
+    trace_to: str | None,
+    metrics_port: int | None,
+    metrics_host: str,
+    **connection: Any,
+) -> None:
     """Receive objects, classify them, and send reports to the archive."""
     with _extra():
         from allclient.pacs import config as configuration
         from allclient.pacs.gateway import Gateway
+        from allclient.pacs.metrics import GatewayCollector
     from allclient import __version__
 
     loaded = configuration.load(config)
     with signals_interrupt(), contextlib.ExitStack() as stack:
         try:
-            client = _client(loaded, ConnectionOptions(**connection), stack)  # type: ignore[typeddict-item]
+            secrets = ConnectionOptions(**connection)  # type: ignore[typeddict-item]
+            client = _client(loaded, secrets, trace_to, stack)
             gateway = stack.enter_context(Gateway(loaded, client, __version__))
+            numbers = (GatewayCollector(gateway.inbox),)
+            stack.enter_context(
+                watching("allclient-pacs", trace_to, metrics_port, metrics_host, numbers)
+            )
             click.echo(
                 f"{loaded.node.ae_title} listens on {loaded.node.address}:{gateway.receiver.port}\n"
                 f"{NOTICE}\nCtrl-C stops it."
@@ -155,6 +169,11 @@ gateway that runs sends it.
     type=click.Choice(["benign", "malignant"]),
     help="What the case is, where it is corrected.",
 )
+@click.option(
+    "--subtype",
+    type=click.Choice(["early_pre_b", "pre_b", "pro_b"]),
+    help="The maturation stage that the person saw, in a malignant case.",
+)
 @click.option("--comment", default="", metavar="TEXT", help="Goes into the signed report.")
 def sign(
     config: Path,
@@ -163,17 +182,23 @@ def sign(
     by: str,
     organization: str,
     label: str | None,
+    subtype: str | None,
     comment: str,
 ) -> None:
     """Sign the report whose key begins with REPORT, as the person who has read its images."""
     with _queue(config) as inbox:
-        from allclient.contract import Label
+        from allclient.contract import Label, Subtype
         from allclient.pacs import config as configuration
         from allclient.pacs.signing import Signature
         from allclient.pacs.signing import sign as put
 
         signature = Signature(
-            assessment, by, organization, None if label is None else Label(label), comment
+            assessment,
+            by,
+            organization,
+            None if label is None else Label(label),
+            comment,
+            None if subtype is None else Subtype(subtype),
         )
         uid = put(configuration.load(config), inbox, report, signature)
     click.echo(f"signed: {uid}")
@@ -324,7 +349,12 @@ def _queue(config: Path) -> Iterator[Inbox]:
         inbox.close()
 
 
-def _client(config: Config, connection: ConnectionOptions, stack: contextlib.ExitStack) -> Client:
+def _client(
+    config: Config,
+    connection: ConnectionOptions,
+    trace_to: str | None,
+    stack: contextlib.ExitStack,
+) -> Client:
     """Make a client of the server that the configuration names, or of one started here."""
     import os
 
@@ -338,7 +368,7 @@ def _client(config: Config, connection: ConnectionOptions, stack: contextlib.Exi
     from allclient.local import LocalServer
 
     click.echo("starting a server here (triton.address names one that runs) ...")
-    server = stack.enter_context(LocalServer(model=config.triton.model))
+    server = stack.enter_context(LocalServer(model=config.triton.model, trace_to=trace_to))
     return stack.enter_context(
         make_client(
             server.grpc_address,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import socket
 import threading
 import time
 from collections.abc import Iterable
@@ -14,12 +12,14 @@ from allclient.client import Client
 from allclient.contract import CASCADE, CLASSES, ENSEMBLE, MODELS
 from allclient.errors import (
     AllclientError,
+    ConfigurationError,
     LocalServerError,
     PortInUseError,
     ServerStartError,
     ServerUnavailableError,
 )
 from allclient.local import (
+    access,
     binaries,
     causes,
     flavours,
@@ -35,7 +35,8 @@ from allclient.local.layout import Layout
 from allclient.local.logfile import ServerLog
 from allclient.local.probe import tiny_png
 from allclient.local.process import ServerProcess
-from allclient.transport import Connection, Retry
+from allclient.local.tls import Prepared, ServerTls
+from allclient.transport import Connection, Retry, TlsOptions
 from allclient.transport.blocking import Transport
 
 _TRIES = 3
@@ -72,15 +73,29 @@ class TritonServer:
         log_file: str | Path | None = None,
         model: str | None = None,
         allow: Iterable[str] = (),
+        tls: ServerTls | None = None,
+        trace_to: str | None = None,
+        reloadable: bool = False,
     ) -> None:
         self.model_repository = repository.find(model_repository)
         self.flavour = repository.check_flavour(self.model_repository, flavour)
         self._needs = flavours.needs(self.model_repository, self.flavour)
+        self.release = ""
+        """The name of what is served, from the start on."""
         self.answering = repository.answering(self.model_repository, model)
         self._model = model
         self._access = Access(allow)
+        self._reloadable = reloadable
         self._address = ports.resolve(host)
         self._asked = ports.Ports(grpc_port, http_port, metrics_port)
+        self._tls = tls
+        self._trace_to = trace_to
+        self._prepared: Prepared | None = None
+        if tls is not None and http_port is not None and not self.is_loopback:
+            raise ConfigurationError(
+                "Triton has no TLS for HTTP, so clients would go around yours: leave --http-port "
+                "out, or listen on 127.0.0.1"
+            )
         self._ready_timeout = ready_timeout
         self._binaries: binaries.Binaries | None = None
         self._layout: Layout | None = None
@@ -129,6 +144,17 @@ class TritonServer:
         return self._ports is not None
 
     @property
+    def layout(self) -> Layout:
+        """Where the running server's files lie."""
+        if self._layout is None:
+            raise LocalServerError("the embedded server is not running")
+        return self._layout
+
+    def now_serves(self, model_repository: Path, release: str) -> None:
+        """Note that its models are those of another repository now, also for the next start."""
+        self.model_repository, self.release = model_repository, release
+
+    @property
     def log_path(self) -> Path | None:
         """The file of Triton's log; None while there is none."""
         return self._log.path
@@ -139,13 +165,20 @@ class TritonServer:
         return self._access.headers
 
     @property
+    def client_tls(self) -> TlsOptions | None:
+        """How this program reaches a server with TLS; another one after every new start."""
+        return None if self._prepared is None else self._prepared.client
+
+    @property
     def is_loopback(self) -> bool:
         """Whether only programs of this machine can reach it."""
         return self._address.startswith("127.")
 
     def models(self) -> dict[str, str]:
         """Return the version served of each model, by name."""
-        transport = Transport(Connection(self.grpc_address, headers=self.admin_headers))
+        transport = Transport(
+            Connection(self.grpc_address, headers=self.admin_headers, tls=self.client_tls)
+        )
         try:
             return transport.models(10.0)
         except AllclientError as error:
@@ -240,18 +273,26 @@ class TritonServer:
         with self._changing:
             if self._stopped.is_set():
                 raise LocalServerError("the embedded server was stopped")
+            # Of every start: what lies there may have changed since the last.
+            self.release = repository.name(self.model_repository)
             folder = workfolder.create()
             layout = Layout(
-                folder.path, self._binaries, self.model_repository, self._needs, self._served()
+                folder.path,
+                self._binaries,
+                self.model_repository,
+                self._needs,
+                self._served(),
+                self.release,
             )
             try:
+                self._prepared = None if self._tls is None else self._tls.prepare(folder.path)
                 layout.create()
                 variables = layout.variables()
                 self._oom_kills = causes.oom_kills()
                 binaries.check(layout.stub, variables)
                 self._process = ServerProcess(
                     self._command(layout, folder.shm_prefix),
-                    variables=variables,
+                    variables=variables | self._access.variables,
                     log=self._log.begin(layout.log),
                     folder=folder,
                 )
@@ -269,11 +310,14 @@ class TritonServer:
             "disable-auto-complete-config": None,
             "model-load-thread-count": 8,
             **self._access.options(self._address, self._open_ports()),
+            **({} if self._prepared is None else self._prepared.options),
             "allow-gpu-metrics": "false",
             "pinned-memory-pool-byte-size": 0,
             # Else each of its two threads keeps its last eight requests, with the files in them.
             "grpc-infer-allocation-pool-size": 0,
         }
+        if self._reloadable:
+            options |= {"model-control-mode": "explicit", "load-model": "*"}
         if self.flavour is not None:
             options["model-config-name"] = self.flavour
         return [
@@ -282,6 +326,7 @@ class TritonServer:
                 f"--{key}" if value is None else f"--{key}={value}"
                 for key, value in options.items()
             ),
+            *access.tracing(self._trace_to),
         ]
 
     def _served(self) -> list[str] | None:
@@ -296,7 +341,7 @@ class TritonServer:
         waiting = [port for port in self._open_ports() if port is not None]
         while waiting:
             self._check_alive(deadline, "its models did not load")
-            if _listens(ports.reachable(self._address), waiting[0]):
+            if ports.listens(self._address, waiting[0]):
                 waiting.pop(0)
             else:
                 self.wait(_POLL)
@@ -311,7 +356,11 @@ class TritonServer:
         left = max(deadline - time.monotonic(), 1.0)
         try:
             with Client(
-                self.grpc_address, model=model, timeout=left, retry=Retry(seconds=0)
+                self.grpc_address,
+                model=model,
+                timeout=left,
+                retry=Retry(seconds=0),
+                tls=self.client_tls,
             ) as client:
                 client.classify(tiny_png())
         except ServerUnavailableError:
@@ -366,9 +415,3 @@ class TritonServer:
             self._layout = None
             self._held.close()
             self._ports = None
-
-
-def _listens(address: str, port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection((address, port), timeout=1.0):
-        return True
-    return False

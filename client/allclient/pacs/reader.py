@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Protocol
 
-from allclient import dicom
+from allclient import dicom, watching
 from allclient.contract import ImageErrorCode
 from allclient.errors import ImageError, ServerError
 from allclient.pacs import answers
@@ -65,7 +65,8 @@ class Reader:
 
     def _read(self, row: sqlite3.Row) -> bool:
         try:
-            readings = self._readings(row["key"])
+            with watching.step("pacs: read an object"):
+                readings = self._readings(row["key"])
         except ServerError as error:
             self._again(row, f"{error.code}: {error}", counted=error.code not in _AWAY)
             return False

@@ -77,7 +77,13 @@ OLD_CSV_COLUMNS: Final = (
 )
 """The columns of versions 0.1 and 0.2."""
 
-CSV_COLUMNS: Final = (*OLD_CSV_COLUMNS, "leukocytes", "malignant_leukocytes", "um_per_pixel")
+CSV_COLUMNS: Final = (
+    *OLD_CSV_COLUMNS,
+    "leukocytes",
+    "malignant_leukocytes",
+    "um_per_pixel",
+    "release",
+)
 
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "'")
 
@@ -113,7 +119,7 @@ class Csv:
         cells += [(row.votes or {}).get(backbone.value, "") for backbone in BACKBONES]
         cells += [";".join(row.review or ()), _number(row.ood_score), code, message]
         cells += [_plain(row.leukocytes), _plain(row.malignant_leukocytes)]
-        cells += [_plain(row.um_per_pixel)]
+        cells += [_plain(row.um_per_pixel), row.release or ""]
         return csv_line(guard_cell(cell) for cell in cells)
 
     def read(self, line: bytes) -> tuple[str, bool]:

@@ -21,16 +21,21 @@ _LONGEST_NAME = 150
 
 
 def accept(
-    store: Store, actor: Actor, case_id: int, name: str, incoming: Incoming
+    store: Store,
+    actor: Actor,
+    case_id: int,
+    name: str,
+    incoming: Incoming,
+    study_uid: str | None = None,
 ) -> tuple[Field, bool]:
     """Return the field of a finished file in a case, and whether it is new there.
 
     Once this returns, the file and its field are on the disk and survive a crash. Of a DICOM object
-    only its picture is taken.
+    only its picture is taken, and the number of its study, by which a signature finds its way back.
     """
     if incoming.media_type == media.DICOM:
-        with dicoms.picture_of(store.files, incoming) as picture:
-            return accept(store, actor, case_id, name, picture)
+        with dicoms.picture_of(store.files, incoming) as (picture, study):
+            return accept(store, actor, case_id, name, picture, study)
     store.files.keep(incoming)
     with store.write() as session:
         cases.get_open(session, case_id)
@@ -38,6 +43,7 @@ def accept(
             select(Field).where(Field.case_id == case_id, Field.digest == incoming.digest)
         )
         if present is not None:
+            present.study_uid = present.study_uid or study_uid
             return present, False
         store.files.keep(incoming)  # a deletion may have come between
         if session.get(File, incoming.digest) is None:
@@ -49,6 +55,7 @@ def accept(
             case_id=case_id,
             digest=incoming.digest,
             name=shown_name(name),
+            study_uid=study_uid,
             state=FieldState.WAITING.value,
             created_by=actor.name,
         )
@@ -141,6 +148,7 @@ def record_answer(store: Store, field_id: int, result: Result) -> bool:
         session.add(answers.row_of(field_id, result))
         session.add_all(answers.cells_of(field, result))
         field.state = FieldState.ANSWERED.value
+        field.version += 1
         field.urgency = urgency.urgency_of(result)
         field.error_code = field.error_message = None
         audit.append(
@@ -165,6 +173,7 @@ def record_failure(store: Store, field_id: int, error: AllclientError) -> bool:
         if field is None or field.state != FieldState.WAITING.value:
             return False
         field.state = FieldState.FAILED.value
+        field.version += 1
         field.urgency = urgency.FAILED
         field.error_code, field.error_message = error.code, str(error)
         audit.append(session, SYSTEM, "field.failed", f"field:{field_id}", {"code": error.code})
@@ -178,5 +187,6 @@ def try_again(session: Session, actor: Actor, field_id: int) -> Field:
     if field.state != FieldState.FAILED.value:
         raise RefusedError("only a field that failed is read again")
     field.state = FieldState.WAITING.value
+    field.version += 1
     audit.append(session, actor, "field.tried_again", f"field:{field_id}")
     return field

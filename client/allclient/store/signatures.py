@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
 from allclient.errors import NotFoundError, RefusedError
 from allclient.store import audit, cases, fields, texts
@@ -69,7 +69,10 @@ def open_again(session: Session, actor: Actor, case_id: int) -> Case:
 def of_case(session: Session, case_id: int) -> Sequence[Signature]:
     """All signatures of a case, the latest first."""
     return session.scalars(
-        select(Signature).where(Signature.case_id == case_id).order_by(Signature.id.desc())
+        select(Signature)
+        .where(Signature.case_id == case_id)
+        .order_by(Signature.id.desc())
+        .options(joinedload(Signature.delivery))
     ).all()
 
 

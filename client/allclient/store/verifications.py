@@ -98,7 +98,10 @@ def _subtype(field: Field, verdict: Verdict, subtype: Subtype | None) -> str | N
 
 def _conflict(field: Field) -> str:
     # It does not tell the verdict: whoever is refused may be reading blind.
-    who = field.verifications[-1].user_name if field.verifications else "somebody"
+    last = field.verifications[-1] if field.verifications else None
+    who = last.user_name if last else "Somebody"
+    if field.answer and (last is None or field.answer.created_at > last.created_at):
+        who = "The backbones"
     return (
         f"{who} changed this field while you looked at it. "
         "Nothing of yours was saved; look again and decide"

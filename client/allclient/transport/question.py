@@ -7,12 +7,15 @@ from typing import Any, Final
 
 from tritonclient.grpc import InferRequestedOutput
 
-from allclient.contract import ANSWER, SIZE
+from allclient.contract import ANSWER, RELEASE, SIZE
 from allclient.errors import ConfigurationError
 
 _SMALLEST: Final = 2.0**-126
 _LARGEST: Final = 2.0**127
 """What the answer can hold in 32 bits."""
+
+EXTRAS: Final = (SIZE, RELEASE)
+"""Outputs that are asked about every image, and that servers of older versions do not have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +28,8 @@ class Question:
 
     cells: bool = False
     um_per_pixel: float | None = None
-    with_size: bool = True
-    """Whether the size of a pixel is asked for, which servers of version 0.2 do not know."""
+    extras: tuple[str, ...] = EXTRAS
+    """Those of EXTRAS that are asked for."""
 
     def __post_init__(self) -> None:
         size = self.um_per_pixel
@@ -44,7 +47,7 @@ class Question:
 
         Every output is named, since a server computes all that it has for who names none.
         """
-        names = [*ANSWER, *(["CELLS"] if self.cells else []), *([SIZE] if self.with_size else [])]
+        names = [*ANSWER, *(["CELLS"] if self.cells else []), *self.extras]
         told: dict[str, Any] = {"outputs": [InferRequestedOutput(name) for name in names]}
         if self.um_per_pixel is not None:
             told["parameters"] = {"um_per_pixel": repr(float(self.um_per_pixel))}

@@ -19,6 +19,7 @@ from allclient.web.metrics import Meter, Metrics
 from allclient.web.pages.layout import render
 from allclient.web.people import ForbiddenError, Login, LoginNeededError, TooManyTriesError
 from allclient.web.settings import ASSETS, Settings
+from allclient.web.verified import Pacs
 from allclient.web.worker import Worker
 
 API: Final = "/api/v1"
@@ -31,7 +32,9 @@ class Vendor(StaticFiles):
         """Accept a folder that is not there; every file in it is a plain 404 then."""
 
 
-def make_app(store: Store, worker: Worker, hub: Hub, settings: Settings) -> FastAPI:
+def make_app(
+    store: Store, worker: Worker, hub: Hub, settings: Settings, pacs: Pacs | None = None
+) -> FastAPI:
     """Make the page and its HTTP interface over one store."""
     app = FastAPI(
         title="allclient",
@@ -43,7 +46,8 @@ def make_app(store: Store, worker: Worker, hub: Hub, settings: Settings) -> Fast
     )
     app.state.store, app.state.worker, app.state.hub = store, worker, hub
     app.state.settings, app.state.login = settings, Login()
-    app.state.metrics = Metrics(store, worker)
+    app.state.pacs = pacs
+    app.state.metrics = Metrics(store, worker, settings.reference)
     app.include_router(api.router, prefix=API)
     app.include_router(pages.router, include_in_schema=False)
     app.mount("/assets", StaticFiles(directory=ASSETS))

@@ -77,7 +77,7 @@ class Field(NamedTuple):
     suspect: bool = False
     """Whether a part of it seems to be overwritten or filled in, which cannot be told for sure."""
     um_per_pixel: float = 0.0
-    """As ``Decoded`` has it."""
+    """Micrometres a pixel, the same as in ``Decoded``; 0 where nobody says."""
 
 
 def decode(data: bytes) -> Decoded:

@@ -64,6 +64,7 @@ def test_json_line() -> None:
         ("leukocytes", None),
         ("malignant_leukocytes", None),
         ("um_per_pixel", None),
+        ("release", None),
     ]
 
 
@@ -72,7 +73,7 @@ def test_json_line_of_a_failure() -> None:
     assert record.pop("error") == {"code": "image_truncated", "message": "ends early"}
     assert record.pop("file") == "x.jpg"
     assert set(record.values()) == {None}
-    assert len(record) == 10
+    assert len(record) == 11
 
 
 def test_csv() -> None:
@@ -98,6 +99,7 @@ def test_csv() -> None:
         "leukocytes": "",
         "malignant_leukocytes": "",
         "um_per_pixel": "",
+        "release": "",
     }
     assert (second["file"], second["error_code"], second["error_message"]) == (
         "b.jpg",
@@ -105,6 +107,12 @@ def test_csv() -> None:
         "ends early",
     )
     assert second["label"] == second["probability"] == second["ood_score"] == ""
+
+
+def test_the_release_is_named() -> None:
+    row = row_of(Outcome("a.jpg", replace(RESULT, release="3f2a9c1d44ab")))
+    assert json.loads(JsonLines().line(row))["release"] == "3f2a9c1d44ab"
+    assert Csv().line(row).decode().rstrip().endswith(",,,3f2a9c1d44ab")
 
 
 def test_leukocytes_are_counted_where_cells_were_asked_for() -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import click
 import pytest
 
+import allclient
 from allclient import heap
 from allclient.cli.group import cli
 from allclient.local import access
@@ -221,6 +222,13 @@ def test_image_and_compose_say_the_same(services: dict[str, Any]) -> None:
         assert "USER 1000:1000" in stage
         (command,) = re.findall(r"\nCMD (\[.*?\])", stage)
         assert json.loads(command) == services[name]["command"][: len(json.loads(command))]
+
+
+def test_our_images_bear_the_version_of_the_package(services: dict[str, Any]) -> None:
+    for name, service in services.items():
+        repository, _, tag = service.get("image", "").partition(":")
+        if repository.startswith("allclient"):
+            assert tag.split("-")[0] == allclient.__version__, name
 
 
 def test_images_are_pinned_by_tag() -> None:

@@ -141,7 +141,7 @@ def test_a_blind_reader_sees_nothing_that_another_said(
     case_id = anna.case()
     field_id = anna.read(case_id, picture())
     path = f"/fields/{field_id}/verifications"
-    said = {"seen": 1, "verdict": "corrected", "subtype": "benign", "comment": "small cells"}
+    said = {"seen": 2, "verdict": "corrected", "subtype": "benign", "comment": "small cells"}
     assert anna.ask("POST", path, json=said).status_code == 201
     for page in (f"/cases/{case_id}", f"/fields/{field_id}/panel"):
         assert "small cells" in bert.get(page).text
@@ -150,7 +150,7 @@ def test_a_blind_reader_sees_nothing_that_another_said(
         assert "corrected: " not in blind
         assert "Anna, <time" not in blind
         assert "small cells" in anna.get(page, params={"blind": "true"}).text
-    said = {"seen": 2, "verdict": "confirmed"}
+    said = {"seen": 3, "verdict": "confirmed"}
     assert bert.ask("POST", path, json=said).status_code == 201
     assert "confirmed" in bert.get(f"/cases/{case_id}", params={"blind": "true"}).text
     agreement = anna.get("/agreement").text
@@ -189,7 +189,7 @@ def test_the_summary_names_what_to_look_at_first_until_it_has_a_verdict(
         "benign 0.png benign 97.0%",
         "benign 1.png benign 97.0%",
     ]
-    said = {"seen": 1, "verdict": "confirmed"}
+    said = {"seen": 2, "verdict": "confirmed"}
     assert anna.ask("POST", f"/fields/{unsure}/verifications", json=said).status_code == 201
     assert "unsure.png" not in " ".join(looked_at_first(anna, case_id))
     # Whoever reads blind has said nothing of it, and is not told that Anna has.

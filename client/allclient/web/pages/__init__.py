@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from allclient.web.pages import account, cases, cells, entry, operator, people, search
+from allclient.web.pages import account, cases, cells, drift, entry, operator, people, search
 
 router = APIRouter()
-for part in (entry, cases, cells, account, people, search, operator):
+for part in (entry, cases, cells, account, people, search, operator, drift):
     router.include_router(part.router)

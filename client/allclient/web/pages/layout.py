@@ -56,6 +56,7 @@ def render(
         "base": state.settings.root_path,
         "visitor": visitor,
         "worker": state.worker,
+        "has_pacs": state.pacs is not None,
         "viewer": VIEWER,
         "has_viewer": (state.settings.vendor / VIEWER).is_file(),
     }
