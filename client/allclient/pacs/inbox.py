@@ -12,6 +12,7 @@ from typing import Final
 
 from allclient.errors import ConfigurationError
 from allclient.pacs import disk
+from allclient.pacs.config import Config
 from allclient.pacs.database import Database
 from allclient.pacs.uids import key_of
 
@@ -55,6 +56,11 @@ class Inbox:
         self._queue = _Queue(self.database)
         self._lock: int | None = None
         self._turns = [threading.Lock() for _ in range(16)]
+
+    @classmethod
+    def of(cls, config: Config) -> Inbox:
+        """Return the inbox of a configuration, with all that it says of objects that come."""
+        return cls(config.node.folder, min_free_mb=config.node.min_free_mb)
 
     def lock(self) -> None:
         """Take the folder, and clear what a crash left. Raises ConfigurationError if it is taken.
