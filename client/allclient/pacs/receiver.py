@@ -18,9 +18,11 @@ from allclient.errors import ConfigurationError
 from allclient.pacs import network
 from allclient.pacs.classes import STORED, TRANSFER_SYNTAXES
 from allclient.pacs.config import Config
+from allclient.pacs.deidentify import IdentifiedError
 from allclient.pacs.disk import DiskFullError
 from allclient.pacs.faults import place
-from allclient.pacs.inbox import MEGABYTE, Inbox, Received
+from allclient.pacs.inbox import MEGABYTE, Inbox
+from allclient.pacs.received import Received
 from allclient.pacs.uids import is_uid, key_of
 
 _LOG: Final = logging.getLogger(__name__)
@@ -158,6 +160,9 @@ class Receiver:
             return MISMATCH
         try:
             new = self._inbox.keep(received, data)
+        except IdentifiedError as error:
+            _LOG.warning("refused an object of %s: not de-identified, %s", peer, error)
+            return NOT_UNDERSTOOD
         except DiskFullError:
             _LOG.error("refused an object of %s: the disk is full", peer)
             return OUT_OF_RESOURCES

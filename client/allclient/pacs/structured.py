@@ -15,6 +15,7 @@ from allclient.cases import Case
 from allclient.cell import Cell
 from allclient.contract import SUBTYPES, Label
 from allclient.pacs import codes
+from allclient.pacs.derived import IDENTITY_REMOVED
 from allclient.pacs.study import NOTICE, Field, StudyReading
 from allclient.pacs.uids import derived
 from allclient.result import Result
@@ -89,6 +90,9 @@ def build(
         is_verified=False,
         series_description="allclient: for a pathologist, not a medical device",
     )
+    for name in IDENTITY_REMOVED:
+        if name in reading.images[0].header:
+            made[name] = reading.images[0].header[name]
     made.ManufacturerModelName = "allclient"
     made.SoftwareVersions = algorithm.version
     return made

@@ -10,10 +10,12 @@ from pydicom.dataset import Dataset
 
 from allclient.pacs.classes import STORED
 from allclient.pacs.config import Config
+from allclient.pacs.deidentify import IdentifiedError
 from allclient.pacs.dicomweb import DicomWeb
 from allclient.pacs.disk import DiskFullError
 from allclient.pacs.fetcher import MODALITIES, Fetched, checked
-from allclient.pacs.inbox import Inbox, Received
+from allclient.pacs.inbox import Inbox
+from allclient.pacs.received import Received
 from allclient.pacs.sender import NotSentError
 from allclient.pacs.uids import derived, is_uid, key_of
 
@@ -58,6 +60,9 @@ def _keep(inbox: Inbox, web: DicomWeb, names: tuple[str, str, str]) -> bool:
         return False
     try:
         inbox.keep(Received(instance, study, sop_class, PEER), _encoded(made))
+    except IdentifiedError as error:
+        _LOG.warning("%s was not de-identified: %s", key_of(instance)[:12], error)
+        return False
     except DiskFullError as error:
         raise NotSentError("the disk is full, or has less free than node.min_free_mb") from error
     return True

@@ -25,8 +25,8 @@ from allclient.cli.group import run
 from allclient.errors import ServerUnavailableError
 from allclient.pacs import answers, codes, letters, picture
 from allclient.pacs.config import Config
-from allclient.pacs.inbox import Received
 from allclient.pacs.reader import MAX_TRIES, Reader
+from allclient.pacs.received import Received
 from allclient.pacs.retention import Retention
 from allclient.pacs.study import Field, Image
 from allclient.pacs.uids import derived, is_uid, key_of, report_uid

@@ -23,7 +23,8 @@ from allclient.pacs import config as configuration
 from allclient.pacs import disk
 from allclient.pacs import inbox as inboxes
 from allclient.pacs.config import Config
-from allclient.pacs.inbox import Inbox, Received
+from allclient.pacs.inbox import Inbox
+from allclient.pacs.received import Received
 from allclient.pacs.uids import key_of
 from tests.unit.dicom.objects import (
     ACCESSION,
