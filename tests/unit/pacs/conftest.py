@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ def inbox(config: Config) -> Iterator[Inbox]:
 
 @pytest.fixture
 def archive() -> Iterator[Archive]:
-    with Archive() as running:
+    with closing(Archive()) as running:
         yield running
 
 
