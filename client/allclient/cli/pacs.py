@@ -19,6 +19,7 @@ from allclient.cli.options import (
 )
 from allclient.cli.serve import signals_interrupt
 from allclient.cli.tally import NOTICE
+from allclient.cli.watched import watch_options, watching
 from allclient.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -83,18 +84,31 @@ nothing has come for study_quiet_seconds.
 )
 @_CONFIG
 @connection_options
-def serve(config: Path, **connection: Any) -> None:
+@watch_options
+def serve(
+    config: Path,
+    trace_to: str | None,
+    metrics_port: int | None,
+    metrics_host: str,
+    **connection: Any,
+) -> None:
     """Receive objects, classify them, and send reports to the archive."""
     with _extra():
         from allclient.pacs import config as configuration
         from allclient.pacs.gateway import Gateway
+        from allclient.pacs.metrics import GatewayCollector
     from allclient import __version__
 
     loaded = configuration.load(config)
     with signals_interrupt(), contextlib.ExitStack() as stack:
         try:
-            client = _client(loaded, ConnectionOptions(**connection), stack)  # type: ignore[typeddict-item]
+            secrets = ConnectionOptions(**connection)  # type: ignore[typeddict-item]
+            client = _client(loaded, secrets, trace_to, stack)
             gateway = stack.enter_context(Gateway(loaded, client, __version__))
+            numbers = (GatewayCollector(gateway.inbox),)
+            stack.enter_context(
+                watching("allclient-pacs", trace_to, metrics_port, metrics_host, numbers)
+            )
             click.echo(
                 f"{loaded.node.ae_title} listens on {loaded.node.address}:{gateway.receiver.port}\n"
                 f"{NOTICE}\nCtrl-C stops it."
@@ -360,7 +374,12 @@ def _queue(config: Path) -> Iterator[Inbox]:
         inbox.close()
 
 
-def _client(config: Config, connection: ConnectionOptions, stack: contextlib.ExitStack) -> Client:
+def _client(
+    config: Config,
+    connection: ConnectionOptions,
+    trace_to: str | None,
+    stack: contextlib.ExitStack,
+) -> Client:
     """Make a client of the server that the configuration names, or of one started here."""
     import os
 
@@ -374,7 +393,7 @@ def _client(config: Config, connection: ConnectionOptions, stack: contextlib.Exi
     from allclient.local import LocalServer
 
     click.echo("starting a server here (triton.address names one that runs) ...")
-    server = stack.enter_context(LocalServer(model=config.triton.model))
+    server = stack.enter_context(LocalServer(model=config.triton.model, trace_to=trace_to))
     return stack.enter_context(
         make_client(
             server.grpc_address,

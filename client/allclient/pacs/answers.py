@@ -54,6 +54,7 @@ def _as_json(reading: Reading) -> dict[str, Any]:
         "heatmap": result.heatmap.tolist(),
         "model_version": result.model_version,
         "cells": [_cell_as_json(cell) for cell in result.cells or ()],
+        "um_per_pixel": result.um_per_pixel,
     }
 
 
@@ -96,6 +97,7 @@ def _of_json(value: dict[str, Any]) -> Reading:
         heatmap=np.array(value["heatmap"], np.float32),
         model_version=value["model_version"],
         cells=tuple(_cell_of_json(cell) for cell in value["cells"]),
+        um_per_pixel=value.get("um_per_pixel"),  # older entries have none
     )
     region = value.get("region")  # a queue of an earlier version has none
     return Reading(value["frame"], result, region=None if region is None else Region(*region))

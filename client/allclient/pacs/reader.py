@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Protocol
 
-from allclient import dicom
+from allclient import dicom, watching
 from allclient.contract import ImageErrorCode
 from allclient.errors import ImageError, ServerError
 from allclient.pacs import answers, slides
@@ -42,7 +42,9 @@ SELECT * FROM objects this WHERE state = 'received' AND due <= ? AND (
 class Classifier(Protocol):
     """What of ``allclient.Client`` is used here."""
 
-    def classify(self, source: bytes, *, cells: bool = False) -> Result:
+    def classify(
+        self, source: bytes, *, cells: bool = False, um_per_pixel: float | None = None
+    ) -> Result:
         """Return the answer for one encoded image."""
 
 
@@ -73,10 +75,12 @@ class Reader:
 
     def _read(self, row: sqlite3.Row) -> bool:
         try:
-            if slides.is_slide(row) and (why := slides.passed_over(self._inbox, row)):
+            is_slide = slides.is_slide(row)
+            if is_slide and (why := slides.passed_over(self._inbox, row)):
                 self._settle(row, "passed", why, None)
                 return True
-            readings = self._slide(row) if slides.is_slide(row) else self._readings(row["key"])
+            with watching.step("pacs: read an object"):
+                readings = self._slide(row) if is_slide else self._readings(row["key"])
         except ImageError as error:
             readings = [Reading(0, None, f"{error.code}: {error}")]
         except ServerError as error:
@@ -108,7 +112,10 @@ class Reader:
             try:
                 field = dicom.encoded_field(data, frame)
                 frames = field.frames
-                readings.append(Reading(frame, self._client.classify(field.data, cells=True)))
+                result = self._client.classify(
+                    field.data, cells=True, um_per_pixel=field.um_per_pixel
+                )
+                readings.append(Reading(frame, result))
             except ImageError as error:
                 readings.append(Reading(frame, None, f"{error.code}: {error}"))
             frame += 1

@@ -10,6 +10,7 @@ import logging
 import threading
 from typing import Any, Final, Protocol
 
+from allclient import watching
 from allclient.errors import (
     ImageError,
     InferenceError,
@@ -132,7 +133,8 @@ class Worker:
     def _read(self, classifier: Classifier, field: Field) -> None:
         away = False
         try:
-            self._settle(classifier, field)
+            with watching.step("web: read a field"):
+                self._settle(classifier, field)
         except ServerError as error:
             away = True
             self.explain(f"The backbones do not answer; new fields wait. {error}")

@@ -20,13 +20,14 @@ def test_only_grpc_is_open_and_nothing_can_be_changed() -> None:
     key = access.headers[header]
     assert header == "triton-grpc-protocol-allclient-admin"
     assert len(key) == 32
+    assert access.variables == {"ALLCLIENT_ADMIN_KEY": key}
     assert options == {
         "grpc-address": "127.0.0.1",
         "grpc-port": 9001,
         "allow-http": "false",
         "allow-metrics": "false",
         "grpc-restricted-protocol": (
-            f"shared-memory,model-repository,logging,trace:allclient-admin={key}"
+            "shared-memory,model-repository,logging,trace:allclient-admin=<secret>"
         ),
     }
     assert Access().headers != access.headers

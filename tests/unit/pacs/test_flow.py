@@ -55,6 +55,16 @@ def test_a_study_comes_out_as_report_pictures_and_page(steps: Steps, archive: Ar
     assert len(archive.stored) == 4
 
 
+def test_the_server_is_told_the_size_of_a_pixel(steps: Steps, triton: KServe) -> None:
+    steps.keep(jpeg_object(1, instance=1, PixelSpacing=[0.00025, 0.00025]))
+    steps.keep(jpeg_object(2, instance=2))
+    steps.run()
+    rows = steps.inbox.database.rows("SELECT answer FROM objects")
+    read = [reading.result for row in rows for reading in answers.loads(row["answer"])]
+    assert {result.um_per_pixel for result in read if result} == {0.25, None}
+    assert sorted(map(str, triton.parameters)) == ["{'um_per_pixel': '0.25'}", "{}"]
+
+
 def test_the_report_has_fields_cells_and_the_case(steps: Steps, archive: Archive) -> None:
     steps.keep(*(jpeg_object(1, instance=number) for number in range(1, 7)))
     steps.run()
@@ -149,7 +159,7 @@ def test_refused_pictures_are_counted_and_named(
 
 def test_while_the_server_is_away_nothing_is_given_up(steps: Steps, triton: KServe) -> None:
     class Away:
-        def classify(self, source: bytes, *, cells: bool = False) -> Result:
+        def classify(self, source: bytes, **_: Any) -> Result:
             raise ServerUnavailableError("nobody answers")
 
     reader = Reader(steps.inbox, Away(), in_flight=2, quiet_seconds=60.0)
