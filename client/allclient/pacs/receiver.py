@@ -10,10 +10,12 @@ from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 import pydicom
+from pydicom import uid
 from pynetdicom import AE, evt
 from pynetdicom.association import Association
 from pynetdicom.sop_class import StorageCommitmentPushModel, Verification  # type: ignore[attr-defined]
 
+from allclient.dicom import header
 from allclient.errors import ConfigurationError
 from allclient.pacs import network
 from allclient.pacs.classes import STORED, TRANSFER_SYNTAXES
@@ -142,6 +144,9 @@ class Receiver:
     def _store(self, event: evt.Event) -> int:
         peer = event.assoc.requestor.ae_title
         self._taken[event.assoc] = 0
+        if not self._is_small(event):
+            _LOG.warning("refused an object of %s: it unpacks to too much", peer)
+            return NOT_UNDERSTOOD
         try:
             data = event.encoded_dataset()
             received = _named(data, peer)
@@ -174,6 +179,14 @@ class Receiver:
             self._kept()
         return SUCCESS
 
+    def _is_small(self, event: evt.Event) -> bool:
+        """Return whether a deflated object unpacks to no more than an object may have."""
+        if event.context.transfer_syntax != uid.DeflatedExplicitVRLittleEndian:
+            return True
+        request: Any = event.request
+        limit = self._config.node.max_object_mb * MEGABYTE
+        return header.inflates_within(request.DataSet.getvalue(), limit)
+
     def _event_report(self, event: evt.Event) -> tuple[int, None]:
         try:
             information = event.event_information
@@ -187,13 +200,13 @@ class Receiver:
 
 
 def _named(data: bytes, peer: str) -> Received | None:
-    header = pydicom.dcmread(io.BytesIO(data), stop_before_pixels=True, specific_tags=_NAMES)
-    if not all(name in header for name in _NAMES):
+    names = pydicom.dcmread(io.BytesIO(data), stop_before_pixels=True, specific_tags=_NAMES)
+    if not all(name in names for name in _NAMES):
         return None
     return Received(
-        instance=str(header.SOPInstanceUID),
-        study=str(header.StudyInstanceUID),
-        sop_class=str(header.SOPClassUID),
+        instance=str(names.SOPInstanceUID),
+        study=str(names.StudyInstanceUID),
+        sop_class=str(names.SOPClassUID),
         peer=peer,
     )
 

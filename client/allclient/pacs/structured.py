@@ -24,6 +24,9 @@ _INSET: Final = 0.2
 """The outline of a field is drawn this share of its sides inside: OHIF writes the values to its
 right, and they would fall off the screen."""
 
+UNKNOWN: Final = "unknown"
+"""What the report says where the server does not name its release."""
+
 _CONTAINS: Final = sr.RelationshipTypeValues.CONTAINS
 
 
@@ -162,7 +165,11 @@ def _field_group(
         algorithm_id=sr.AlgorithmIdentification(
             name=f"allclient {algorithm.model}",
             version=algorithm.version,
-            parameters=[*algorithm.parameters, f"model version {result.model_version}"],
+            parameters=[
+                *algorithm.parameters,
+                f"model version {result.model_version}",
+                f"release {result.release or UNKNOWN}",
+            ],
             family=codes.ARTIFICIAL_INTELLIGENCE,
             manufacturer="allclient",
         ),

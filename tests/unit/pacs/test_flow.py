@@ -99,6 +99,19 @@ def test_every_group_has_the_site_that_is_configured(
         assert [found.value for found in group.finding_sites] == wanted
 
 
+@pytest.mark.parametrize("release", ["", "0123456789ab"])
+def test_the_report_names_the_release_that_answered(
+    steps: Steps, archive: Archive, triton: KServe, release: str
+) -> None:
+    answer = dataclasses.replace(CELLS, release=release)
+    triton.respond = lambda _: answer
+    steps.keep(jpeg_object(1))
+    steps.run()
+    (report,) = archive.of("SR")
+    said = [element.value for element in report.iterall() if element.keyword == "TextValue"]
+    assert f"release {release or 'unknown'}" in said
+
+
 def test_every_snomed_code_is_in_the_dictionary() -> None:
     known = {code for entry in concepts["SCT"].values() for code in entry}
     used = [
