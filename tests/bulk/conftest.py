@@ -73,7 +73,7 @@ def cluster(s3: Any) -> Iterator[Any]:
 
 def _add(cluster: Any, **options: Any) -> None:
     """Add a node; on a busy machine it may take longer than the 30 seconds that Ray waits."""
-    for last in (False, False, True):
+    for last in (False, False, False, True):
         try:
             cluster.add_node(**options)
         except Exception:

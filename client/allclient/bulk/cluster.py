@@ -23,7 +23,7 @@ from allclient.errors import ConfigurationError, LocalServerError
 _MIN_CPUS: Final = 4
 """Logical processors: with fewer, Ray Data can wait for ever without a word."""
 
-_TRIES: Final = 3
+_TRIES: Final = 4
 """Starts: Ray gives up after 30 seconds, which a busy machine may take."""
 
 _OBJECTS: Final = 200_000_000
