@@ -32,7 +32,7 @@ from tests.collector import Collector, Span
 
 ROOT = Path(__file__).resolve().parents[2]
 MONITORING = ROOT / "deploy" / "monitoring"
-_TRIES = 8
+_TRIES = 6
 STEPS = {"preprocess", *(backbone.value for backbone in BACKBONES), "vote"}
 FIELD = render.encoded(count=1, seed=1)[0]
 
