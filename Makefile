@@ -16,7 +16,8 @@ WEB := client/allclient/web
 SCRIPTS := $(WEB)/node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help demo web test lint docs package types-tensorrt unit models convert report bench sbom audit clean
+.PHONY: help demo web test lint docs package types-tensorrt unit models convert report bench torture \
+  sbom audit clean
 
 help:
 	@echo "make demo   set up, draw sample smears and classify them with the embedded server;"
@@ -32,6 +33,8 @@ help:
 	@echo "              DATA=FOLDER takes real images (with split.csv), else fields are drawn"
 	@echo "make report   build the evaluation's page, docs/evaluation/report.html, from its predictions"
 	@echo "make bench  measure the speed, peers beside it, into docs/benchmarks (hours; IMAGES=FOLDER)"
+	@echo "make torture  kill, cut, fill up and load a server, and count what is lost (minutes;"
+	@echo "              TORTURE= for the long form, of hours, TORTURE='--only kills' for one fault)"
 	@echo "make docs   build the documentation site into build/docs"
 	@echo "make sbom   list all installed parts, as CycloneDX, in build/sbom.json"
 	@echo "make audit  look for faults in the Kubernetes manifests (checkov)"
@@ -105,6 +108,11 @@ report: $(VENV)/.ready-convert
 # All in one run; BENCH='--only server,peers' and the like run parts of it.
 bench: $(VENV)/.ready-test
 	@$(BIN)/python deploy/perf/bench.py $(if $(IMAGES),--images $(IMAGES)) $(BENCH)
+
+# The short form; docs/reliability.md has the figures of the long one.
+TORTURE ?= --short
+torture: $(VENV)/.ready-test
+	@$(BIN)/python deploy/torture $(TORTURE)
 
 # The folder is its own stamp: a file in it would be counted as skipped.
 $(SAMPLES): $(wildcard samples/*.py) | $(VENV)/.ready-demo

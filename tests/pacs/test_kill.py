@@ -21,6 +21,7 @@ from pydicom import dcmread, uid
 from pynetdicom import AE
 
 from allclient.pacs import config as configuration
+from allclient.pacs.checkpoint import keep_answers
 from allclient.pacs.classes import STORED
 from tests.pacs.conftest import DICOM_PORT, GATEWAY_PORT, Orthanc, wait_for
 from tests.unit.client.kserve import MALIGNANT_ANSWER, KServe
@@ -82,6 +83,7 @@ def send_all(until: Callable[[], bool], seen: list[str]) -> None:
         if not association.is_established:
             threading.Event().wait(0.1)
             continue
+        keep_answers(association)
         try:
             while left and association.is_established:
                 status: Any = association.send_c_store(left[0])

@@ -169,6 +169,11 @@ gateway that runs sends it.
     type=click.Choice(["benign", "malignant"]),
     help="What the case is, where it is corrected.",
 )
+@click.option(
+    "--subtype",
+    type=click.Choice(["early_pre_b", "pre_b", "pro_b"]),
+    help="The maturation stage that the person saw, in a malignant case.",
+)
 @click.option("--comment", default="", metavar="TEXT", help="Goes into the signed report.")
 def sign(
     config: Path,
@@ -177,17 +182,23 @@ def sign(
     by: str,
     organization: str,
     label: str | None,
+    subtype: str | None,
     comment: str,
 ) -> None:
     """Sign the report whose key begins with REPORT, as the person who has read its images."""
     with _queue(config) as inbox:
-        from allclient.contract import Label
+        from allclient.contract import Label, Subtype
         from allclient.pacs import config as configuration
         from allclient.pacs.signing import Signature
         from allclient.pacs.signing import sign as put
 
         signature = Signature(
-            assessment, by, organization, None if label is None else Label(label), comment
+            assessment,
+            by,
+            organization,
+            None if label is None else Label(label),
+            comment,
+            None if subtype is None else Subtype(subtype),
         )
         uid = put(configuration.load(config), inbox, report, signature)
     click.echo(f"signed: {uid}")

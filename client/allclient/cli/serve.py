@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from allclient.cli import codes
+from allclient.cli.models import RELEASES_VARIABLE
 from allclient.cli.tally import NOTICE
 from allclient.cli.watched import trace_option
+from allclient.errors import ConfigurationError
 from allclient.local.access import RESTRICTED
 from allclient.local.restarts import MAX_DEATHS, SHORT_LIFE
 
@@ -53,6 +55,15 @@ Exit codes: 0 when stopped by Ctrl-C, SIGTERM or SIGHUP, 2 for a wrong option,
     type=click.Path(path_type=Path),
     metavar="DIR",
     help="What to serve; else $ALLCLIENT_MODEL_REPOSITORY, else the checkout's model_repository/.",
+)
+@click.option(
+    "--releases",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar=RELEASES_VARIABLE,
+    show_envvar=True,
+    metavar="DIR",
+    help="Serve the active release of this folder, and the next one from when it is active; see "
+    "allclient models.",
 )
 @click.option(
     "--flavour",
@@ -115,6 +126,7 @@ def serve(
     ctx: click.Context,
     /,
     model_repository: Path | None,
+    releases: Path | None,
     flavour: str | None,
     host: str,
     grpc_port: int,
@@ -135,14 +147,17 @@ def serve(
     It knows no passwords, and encrypts nothing without --tls-cert.
     """
     from allclient.local import LocalServer
+    from allclient.local.follow import Follower
     from allclient.local.tls import ServerTls
-    from allclient.report.formats import printable
 
     if (tls_cert is None) != (tls_key is None) or (client_ca is not None and tls_cert is None):
         raise click.UsageError("TLS needs --tls-cert and --tls-key, mutual TLS --client-ca as well")
     tls = None if tls_cert is None or tls_key is None else ServerTls(tls_cert, tls_key, client_ca)
+    if releases is not None and model_repository is not None:
+        raise ConfigurationError("give --releases or --model-repository, not both")
+    follower = None if releases is None else Follower(releases, _say)
     server = LocalServer(
-        model_repository=model_repository,
+        model_repository=follower.repository if follower else model_repository,
         flavour=flavour,
         host=host,
         grpc_port=grpc_port,
@@ -153,7 +168,8 @@ def serve(
         allow=allow,
         tls=tls,
         trace_to=trace_to,
-        notify=lambda text: click.echo(printable(f"allclient: {text}"), err=True),
+        notify=_say,
+        reloadable=follower is not None,
     )
     with signals_interrupt():
         try:
@@ -164,6 +180,8 @@ def serve(
             # Not for ever at once: a signal that comes just before a wait begins does not end it.
             while server.failure is None:
                 server.wait(_MAX_WAIT)
+                if follower:
+                    follower.follow(server)
         except KeyboardInterrupt:
             click.echo("stopping ...")
         finally:
@@ -172,6 +190,12 @@ def serve(
         click.echo(f"allclient: {server.failure}", err=True)
         ctx.exit(codes.NO_SERVER)
     click.echo("stopped")
+
+
+def _say(text: str) -> None:
+    from allclient.report.formats import printable
+
+    click.echo(printable(f"allclient: {text}"), err=True)
 
 
 def _report(server: LocalServer, host: str, tls: ServerTls | None, seconds: float) -> str:
@@ -186,6 +210,7 @@ def _report(server: LocalServer, host: str, tls: ServerTls | None, seconds: floa
         *_opened("metrics", server.metrics_address, "/metrics"),
         f"  flavour   {server.flavour or 'default'}",
         f"  models    {models}",
+        f"  release   {server.release}",
         *(f"  runs on   {how}: {', '.join(who)}" for how, who in _by_provider(server).items()),
         f"  log       {server.log_path}",
         f"  process   {server.pid}",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import os
 import sys
 import threading
 from collections.abc import Iterator
@@ -26,6 +28,8 @@ from allclient.cli.watched import trace_option, traced
 from allclient.errors import AllclientError, ConfigurationError
 
 if TYPE_CHECKING:
+    from allclient.web.oidc import Provider
+    from allclient.web.verified import Pacs
     from allclient.web.worker import Worker
 
 _TIMEOUT: Final = 120.0
@@ -90,6 +94,21 @@ Exit codes: 0 when stopped by Ctrl-C, SIGTERM or SIGHUP, 2 for a wrong option,
     help="Log requests and problems to standard error as JSON lines, without names.",
 )
 @click.option(
+    "--oidc-issuer",
+    metavar="URL",
+    help="An OpenID Connect provider by which people log in as well. Its secret for the page is in "
+    "the environment variable ALLCLIENT_OIDC_SECRET.",
+)
+@click.option("--oidc-client-id", metavar="ID", help="What the provider calls the page.")
+@click.option("--oidc-title", metavar="TEXT", help="What the button to the provider says.")
+@click.option(
+    "--pacs-config",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    metavar="FILE",
+    help="The gateway's pacs.toml: who signs a case that came as DICOM objects signs its report.",
+)
+@click.option("--organization", metavar="NAME", help="For whom people sign, with --pacs-config.")
+@click.option(
     "--drift-reference",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
@@ -112,8 +131,13 @@ def web(
     https: bool,
     max_upload: int,
     json_log: bool,
+    pacs_config: Path | None,
+    organization: str | None,
     drift_reference: Path | None,
     trace_to: str | None,
+    oidc_issuer: str | None,
+    oidc_client_id: str | None,
+    oidc_title: str | None,
     **connection: Any,
 ) -> None:
     """Run the web page until Ctrl-C, with a server of the backbones if none is named.
@@ -127,6 +151,7 @@ def web(
     check_server(server, model_repository, flavour, options)
     if root_path and not root_path.startswith("/"):
         raise click.UsageError("--root-path begins with a slash, as /smears")
+    pacs = _pacs(pacs_config, organization)
     store = open_store(data, database, files)
     from allclient.web import jsonlog, program, serving
     from allclient.web.settings import LOOPBACK, Settings
@@ -139,8 +164,9 @@ def web(
         secure_cookies=https,
         max_upload=max_upload * 1_000_000,
         **_reference(drift_reference),
+        oidc=_oidc(oidc_issuer, oidc_client_id, oidc_title),
     )
-    page = program.Program(store, settings)
+    page = program.Program(store, settings, pacs)
     with signals_interrupt(), contextlib.suppress(KeyboardInterrupt), contextlib.ExitStack() as all:
         listening = all.enter_context(contextlib.closing(serving.listen(host, port)))
         url = serving.url_of(listening)
@@ -160,6 +186,39 @@ def web(
 
         page.server(proxy, ready).run(sockets=[listening])
     click.echo("stopped")
+
+
+def _oidc(issuer: str | None, client_id: str | None, title: str | None) -> Provider | None:
+    """Return the provider by which people log in, if one is named."""
+    from allclient.web.oidc import SECRET_VARIABLE, Provider
+
+    if not issuer and not client_id:
+        return None
+    secret = os.environ.get(SECRET_VARIABLE, "")
+    if not (issuer and client_id and secret):
+        raise click.UsageError(
+            f"--oidc-issuer, --oidc-client-id and the variable {SECRET_VARIABLE} go together"
+        )
+    if not issuer.startswith(("https://", "http://127.0.0.1", "http://localhost")):
+        raise click.UsageError("--oidc-issuer is an https:// address")
+    return Provider(issuer, client_id, secret, title or "OpenID Connect")
+
+
+def _pacs(config: Path | None, organization: str | None) -> Pacs | None:
+    """Return what signs the report of a DICOM study, if a gateway is named."""
+    if (config is None) != (organization is None):
+        raise click.UsageError("--pacs-config and --organization go together")
+    if config is None or organization is None:
+        return None
+    try:
+        from allclient.pacs import config as configuration
+        from allclient.pacs.signing import sign_case
+    except ImportError as error:
+        raise ConfigurationError(
+            f"--pacs-config needs the package {error.name!r}: pip install 'allclient[pacs]'"
+        ) from error
+    configuration.load(config)  # what is wrong with it is told now
+    return functools.partial(sign_case, config, organization=organization)
 
 
 def _reference(path: Path | None) -> dict[str, Any]:

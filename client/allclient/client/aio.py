@@ -71,7 +71,7 @@ class AsyncClient(Owned):
 
     @property
     def address(self) -> str:
-        """HOST:PORT of the server."""
+        """HOST:PORT of the server; of several, with commas between."""
         return self._transport.connection.address
 
     async def classify(

@@ -30,6 +30,11 @@ def resolve(host: str) -> str:
     return str(addresses[0][4][0])
 
 
+def is_loopback(address: str) -> bool:
+    """Return whether only programs of this machine can reach an address of IPv4."""
+    return address.startswith("127.")
+
+
 def reachable(address: str) -> str:
     """Return where a client on this machine finds a server that listens on ``address``."""
     return "127.0.0.1" if address == "0.0.0.0" else address  # noqa: S104  compared, not bound

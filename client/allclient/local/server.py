@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -12,7 +11,6 @@ from allclient.client import Client
 from allclient.contract import CASCADE, CLASSES, ENSEMBLE, MODELS
 from allclient.errors import (
     AllclientError,
-    ConfigurationError,
     LocalServerError,
     PortInUseError,
     ServerStartError,
@@ -33,9 +31,10 @@ from allclient.local import (
 from allclient.local.access import Access
 from allclient.local.layout import Layout
 from allclient.local.logfile import ServerLog
+from allclient.local.options import Options
 from allclient.local.probe import tiny_png
 from allclient.local.process import ServerProcess
-from allclient.local.tls import Prepared, ServerTls
+from allclient.local.tls import Prepared
 from allclient.transport import Connection, Retry, TlsOptions
 from allclient.transport.blocking import Transport
 
@@ -61,38 +60,17 @@ class TritonServer:
     is restricted stay the same until ``stop()``. See ``LocalServer`` for the options.
     """
 
-    def __init__(
-        self,
-        model_repository: str | Path | None = None,
-        flavour: str | None = None,
-        host: str = "127.0.0.1",
-        grpc_port: int = 0,
-        http_port: int | None = None,
-        metrics_port: int | None = None,
-        ready_timeout: float = 120.0,
-        log_file: str | Path | None = None,
-        model: str | None = None,
-        allow: Iterable[str] = (),
-        tls: ServerTls | None = None,
-        trace_to: str | None = None,
-    ) -> None:
-        self.model_repository = repository.find(model_repository)
-        self.flavour = repository.check_flavour(self.model_repository, flavour)
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self.model_repository = repository.find(options.model_repository)
+        self.flavour = repository.check_flavour(self.model_repository, options.flavour)
         self._needs = flavours.needs(self.model_repository, self.flavour)
-        self.answering = repository.answering(self.model_repository, model)
-        self._model = model
-        self._access = Access(allow)
-        self._address = ports.resolve(host)
-        self._asked = ports.Ports(grpc_port, http_port, metrics_port)
-        self._tls = tls
-        self._trace_to = trace_to
+        self.release = ""
+        """The name of what is served, from the start on."""
+        self.answering = repository.answering(self.model_repository, options.model)
+        self._access = Access(options.allow)
+        self._address = ports.resolve(options.host)
         self._prepared: Prepared | None = None
-        if tls is not None and http_port is not None and not self.is_loopback:
-            raise ConfigurationError(
-                "Triton has no TLS for HTTP, so clients would go around yours: leave --http-port "
-                "out, or listen on 127.0.0.1"
-            )
-        self._ready_timeout = ready_timeout
         self._binaries: binaries.Binaries | None = None
         self._layout: Layout | None = None
         self._ports: ports.Ports | None = None
@@ -103,6 +81,7 @@ class TritonServer:
         """The processes of the models, from the time when clients can reach them."""
         self._changing = threading.Lock()
         self._stopped = threading.Event()
+        log_file = options.log_file
         self._log = ServerLog(None if log_file is None else Path(log_file).absolute())
 
     @property
@@ -140,6 +119,17 @@ class TritonServer:
         return self._ports is not None
 
     @property
+    def layout(self) -> Layout:
+        """Where the running server's files lie."""
+        if self._layout is None:
+            raise LocalServerError("the embedded server is not running")
+        return self._layout
+
+    def now_serves(self, model_repository: Path, release: str) -> None:
+        """Note that its models are those of another repository now, also for the next start."""
+        self.model_repository, self.release = model_repository, release
+
+    @property
     def log_path(self) -> Path | None:
         """The file of Triton's log; None while there is none."""
         return self._log.path
@@ -157,7 +147,7 @@ class TritonServer:
     @property
     def is_loopback(self) -> bool:
         """Whether only programs of this machine can reach it."""
-        return self._address.startswith("127.")
+        return ports.is_loopback(self._address)
 
     def models(self) -> dict[str, str]:
         """Return the version served of each model, by name."""
@@ -191,7 +181,7 @@ class TritonServer:
         sharedmemory.check()
         self._stopped.clear()
         for last in (*[False] * (_TRIES - 1), True):
-            self._ports = ports.choose(self._address, self._asked)
+            self._ports = ports.choose(self._address, self._options.asked_ports)
             try:
                 self._held = ports.hold(self._address, self._ports)
                 self._launch()
@@ -258,12 +248,20 @@ class TritonServer:
         with self._changing:
             if self._stopped.is_set():
                 raise LocalServerError("the embedded server was stopped")
+            # Of every start: what lies there may have changed since the last.
+            self.release = repository.name(self.model_repository)
             folder = workfolder.create()
             layout = Layout(
-                folder.path, self._binaries, self.model_repository, self._needs, self._served()
+                folder.path,
+                self._binaries,
+                self.model_repository,
+                self._needs,
+                self._served(),
+                self.release,
             )
             try:
-                self._prepared = None if self._tls is None else self._tls.prepare(folder.path)
+                tls = self._options.tls
+                self._prepared = None if tls is None else tls.prepare(folder.path)
                 layout.create()
                 variables = layout.variables()
                 self._oom_kills = causes.oom_kills()
@@ -294,6 +292,8 @@ class TritonServer:
             # Else each of its two threads keeps its last eight requests, with the files in them.
             "grpc-infer-allocation-pool-size": 0,
         }
+        if self._options.reloadable:
+            options |= {"model-control-mode": "explicit", "load-model": "*"}
         if self.flavour is not None:
             options["model-config-name"] = self.flavour
         return [
@@ -302,18 +302,18 @@ class TritonServer:
                 f"--{key}" if value is None else f"--{key}={value}"
                 for key, value in options.items()
             ),
-            *access.tracing(self._trace_to),
+            *access.tracing(self._options.trace_to),
         ]
 
     def _served(self) -> list[str] | None:
         """Return the model asked for and what it asks; None for all of the repository."""
-        if self._model is None:
+        if self._options.model is None:
             return None
-        others = {ENSEMBLE, CASCADE, CLASSES} - {self._model}
+        others = {ENSEMBLE, CASCADE, CLASSES} - {self._options.model}
         return [name for name in MODELS if name not in others]
 
     def _wait_until_ready(self) -> None:
-        deadline = time.monotonic() + self._ready_timeout
+        deadline = time.monotonic() + self._options.ready_timeout
         waiting = [port for port in self._open_ports() if port is not None]
         while waiting:
             self._check_alive(deadline, "its models did not load")
@@ -363,7 +363,7 @@ class TritonServer:
                 why = causes.of("tritonserver", status, oom_kills_before=self._oom_kills, log=log)
             raise self._failure(why or triton_log.last_words(log), kind or ServerStartError)
         if time.monotonic() > deadline:
-            late = f"{otherwise} within {self._ready_timeout:g} s"
+            late = f"{otherwise} within {self._options.ready_timeout:g} s"
             raise self._failure(late, NotReadyInTimeError)
 
     def _lost_stub(self) -> str | None:

@@ -31,7 +31,12 @@ class Gateway:
         self._stopping = threading.Event()
         self._work = threading.Condition()
         self._came = 0
-        reader = Reader(self.inbox, client, in_flight=config.triton.in_flight)
+        reader = Reader(
+            self.inbox,
+            client,
+            in_flight=config.triton.in_flight,
+            quiet_seconds=config.node.study_quiet_seconds,
+        )
         reporter = Reporter(config, self.inbox, version)
         exporter = Exporter(config, self.inbox)
         retention = Retention(config, self.inbox)

@@ -17,6 +17,11 @@ from allclient.pacs.uids import key_of
 
 MEGABYTE: Final = 1024 * 1024
 
+_INSERT: Final = """
+INSERT OR IGNORE INTO objects (key, instance, study, sop_class, peer, came)
+VALUES (?, ?, ?, ?, ?, ?)
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Received:
@@ -47,6 +52,7 @@ class Inbox:
                 f"node.folder {str(folder)!r} cannot be made: {error.strerror}"
             ) from error
         self.database = Database(folder / "queue.sqlite")
+        self._queue = _Queue(self.database)
         self._lock: int | None = None
         self._turns = [threading.Lock() for _ in range(16)]
 
@@ -103,20 +109,51 @@ class Inbox:
             disk.sync(self.objects)
         disk.write(path, data)
         try:
-            with self.database.transaction() as connection:
-                connection.execute(
-                    "INSERT OR IGNORE INTO objects (key, instance, study, sop_class, peer, came) "
-                    "VALUES (?, ?, ?, ?, ?, ?)",
-                    (
-                        key,
-                        received.instance,
-                        received.study,
-                        received.sop_class,
-                        received.peer,
-                        time.time(),
-                    ),
-                )
+            self._queue.add(key, received)
         except disk.DiskFullError:
             path.unlink(missing_ok=True)
             raise
         return True
+
+
+class _Queue:
+    """Puts objects into the queue; one sync to disk serves all that wait for one."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._adding = threading.Lock()
+        self._turn = threading.Lock()
+        self._waiting: list[_Entry] = []
+
+    def add(self, key: str, received: Received) -> None:
+        """Return once the object is in the queue. Raises what keeps it out."""
+        names = (received.instance, received.study, received.sop_class, received.peer)
+        entry = _Entry((key, *names, time.time()))
+        with self._adding:
+            self._waiting.append(entry)
+        with self._turn:
+            if not entry.settled:  # by whoever had the turn before
+                self._add_all()
+        if entry.error is not None:
+            raise entry.error
+
+    def _add_all(self) -> None:
+        with self._adding:
+            entries, self._waiting = self._waiting, []
+        error: Exception | None = None
+        try:
+            with self._database.transaction() as connection:
+                connection.executemany(_INSERT, [entry.values for entry in entries])
+        except Exception as caught:
+            error = caught
+        for entry in entries:
+            entry.settled, entry.error = True, error
+
+
+@dataclass(slots=True)
+class _Entry:
+    """A row that waits, and what became of it."""
+
+    values: tuple[str | float, ...]
+    settled: bool = False
+    error: Exception | None = None

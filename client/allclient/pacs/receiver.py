@@ -55,7 +55,7 @@ class Receiver:
         self._server: Any = None
         self._taken: WeakKeyDictionary[Association, int] = WeakKeyDictionary()
         self._ae = AE(ae_title=config.node.ae_title)
-        self._ae.maximum_pdu_size = MEGABYTE
+        self._ae.maximum_pdu_size = network.MAX_PDU
         self._ae.maximum_associations = config.node.max_associations
         self._ae.require_called_aet = True
         self._ae.require_calling_aet = [peer.ae_title for peer in config.peers]
@@ -75,7 +75,7 @@ class Receiver:
         kind = type("PeerServer", (network.PeerServer,), {"peers": self._config.peers})
         handlers: list[Any] = [
             (evt.EVT_CONN_OPEN, network.send_at_once),
-            (evt.EVT_DATA_RECV, network.acknowledge_at_once),
+            (evt.EVT_CONN_OPEN, network.read_at_once),
             (evt.EVT_PDU_RECV, self._count),
             (evt.EVT_REQUESTED, self._requested),
             (evt.EVT_C_ECHO, self._echo),

@@ -12,6 +12,7 @@ import uvicorn
 from allclient.store import SYSTEM, Store, users
 from allclient.store.words import Role
 from allclient.watching import watched_by
+from allclient.web import verified
 from allclient.web.app import make_app
 from allclient.web.hub import Hub
 from allclient.web.serving import make_server
@@ -26,20 +27,26 @@ def default_folder() -> Path:
 
 
 class Program:
-    """The page over one store; ``worker`` gets its classifier from outside, or none."""
+    """The page over one store; ``worker`` gets its classifier from outside, or none.
 
-    def __init__(self, store: Store, settings: Settings) -> None:
+    With ``pacs`` the signatures of cases that came as DICOM objects are handed over.
+    """
+
+    def __init__(self, store: Store, settings: Settings, pacs: verified.Pacs | None = None) -> None:
         self.store = store
+        self.pacs = pacs
         self.settings = settings
         self.hub = Hub()
         self.worker = Worker(store, self.hub)
-        self.app = make_app(store, self.worker, self.hub, settings)
+        self.app = make_app(store, self.worker, self.hub, settings, pacs)
 
     @contextlib.contextmanager
     def working(self) -> Iterator[None]:
         """Read waiting fields for as long as the block lasts."""
         with watched_by(self.app.state.metrics.client):
             self.worker.start()
+            if self.pacs is not None:
+                verified.hand_over_all(self.store, self.pacs)
             try:
                 yield
             finally:

@@ -14,6 +14,7 @@ import trustme
 
 from allclient.cli.group import cli
 from allclient.errors import ConfigurationError
+from allclient.local.options import Options
 from allclient.local.server import TritonServer
 from allclient.local.tls import ServerTls
 from allclient.transport import TlsOptions
@@ -125,9 +126,9 @@ def test_what_cannot_work_is_refused_before_the_start(
 def test_http_is_no_way_around_tls(authority: trustme.CA, tmp_path: Path) -> None:
     tls = ServerTls(*files(authority.issue_cert("triton.example"), tmp_path))
     with pytest.raises(ConfigurationError, match="no TLS for HTTP"):
-        TritonServer(MODELS, host="0.0.0.0", http_port=0, tls=tls)
-    TritonServer(MODELS, host="127.0.0.1", http_port=0, tls=tls)
-    TritonServer(MODELS, host="0.0.0.0", metrics_port=0, tls=tls)
+        TritonServer(Options(MODELS, host="0.0.0.0", http_port=0, tls=tls))
+    TritonServer(Options(MODELS, host="127.0.0.1", http_port=0, tls=tls))
+    TritonServer(Options(MODELS, host="0.0.0.0", metrics_port=0, tls=tls))
 
 
 @pytest.mark.parametrize(

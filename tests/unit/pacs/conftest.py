@@ -15,6 +15,7 @@ from pynetdicom import AE, evt
 
 from allclient.pacs import config as configuration
 from allclient.pacs import network
+from allclient.pacs.checkpoint import keep_answers
 from allclient.pacs.classes import STORED
 from allclient.pacs.config import Config
 from allclient.pacs.inbox import Inbox
@@ -93,13 +94,15 @@ class Running:
         for sop_class in (*STORED, uid.CTImageStorage):
             for syntax in (uid.ExplicitVRLittleEndian, uid.JPEGBaseline8Bit):
                 ae.add_requested_context(sop_class, syntax)
-        return ae.associate(
+        association = ae.associate(
             "127.0.0.1",
             self.receiver.port,
             ae_title=called,
             evt_handlers=[(evt.EVT_CONN_OPEN, network.send_at_once)],
             **more,
         )
+        keep_answers(association)
+        return association
 
     def send(self, *objects: Dataset) -> list[int]:
         association = self.associate()

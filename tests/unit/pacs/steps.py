@@ -25,7 +25,7 @@ class Steps:
         self.config = config
         self.inbox = inbox
         self.client = Client(server.address)
-        self.reader = Reader(inbox, self.client, in_flight=4)
+        self.reader = Reader(inbox, self.client, in_flight=4, quiet_seconds=60.0)
         self.reporter = Reporter(config, inbox, "1.2.3")
         self.reporter._begun = 0.0
         self.exporter = Exporter(config, inbox)

@@ -87,12 +87,7 @@ def visit(page: Program) -> Callable[..., Visitor]:
     """A browser of somebody: ``visit("Anna", Role.ADMIN)``; of a stranger without a name."""
 
     def make(name: str = "", role: Role = Role.READER, **options: Any) -> Visitor:
-        visitor = Visitor(page, **options)
-        if name:
-            with page.store.write() as session:
-                users.add(session, SYSTEM, name, users.hash_password(PASSWORD), role)
-            assert visitor.log_in(name, PASSWORD).status_code == 303
-        return visitor
+        return Visitor.of(page, name, role, **options)
 
     return make
 
@@ -111,6 +106,16 @@ class Visitor(TestClient):
         super().__init__(page.app, follow_redirects=False, root_path=under, **options)
         self.headers["accept"] = "text/html"
         self.csrf = ""
+
+    @classmethod
+    def of(cls, page: Program, name: str = "", role: Role = Role.READER, **options: Any) -> Visitor:
+        """The browser of a new person who is logged in; of a stranger without a name."""
+        visitor = cls(page, **options)
+        if name:
+            with page.store.write() as session:
+                users.add(session, SYSTEM, name, users.hash_password(PASSWORD), role)
+            assert visitor.log_in(name, PASSWORD).status_code == 303
+        return visitor
 
     def log_in(self, name: str, password: str) -> Any:
         answer = self.post("/login", data={"name": name, "password": password})
