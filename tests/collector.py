@@ -73,6 +73,18 @@ class Collector:
             ), [span.name for span in self.spans]
             return list(self.spans)
 
+    def whole_trace(self, names: set[str], seconds: float) -> list[Span]:
+        """Return the spans of a trace that has all of these names; none if none comes in time."""
+
+        def found() -> list[Span]:
+            traces = {span.trace for span in self.spans}
+            each = [[one for one in self.spans if one.trace == trace] for trace in traces]
+            return next((spans for spans in each if names <= {one.name for one in spans}), [])
+
+        with self._came:
+            self._came.wait_for(found, seconds)
+            return found()
+
     def _keep(self, kind: str, body: bytes) -> None:
         with self._came:
             self.bodies.append(body)

@@ -170,7 +170,10 @@ ROWS: Final[dict[str, tuple[Panel, ...]]] = {
         Panel(
             "Drift",
             "none",
-            (Line("allclient_drift", "{{instance}} {{quantity}}"),),
+            (
+                Line("allclient_drift", "{{instance}} {{quantity}}"),
+                Line("allclient_client_drift", "{{job}} {{instance}} {{quantity}}, latest"),
+            ),
             "0: as the reference. From 0.1 look why; from 0.25 the alert comes.",
         ),
         Panel(

@@ -32,6 +32,7 @@ from tests.collector import Collector, Span
 
 ROOT = Path(__file__).resolve().parents[2]
 MONITORING = ROOT / "deploy" / "monitoring"
+_TRIES = 6
 STEPS = {"preprocess", *(backbone.value for backbone in BACKBONES), "vote"}
 FIELD = render.encoded(count=1, seed=1)[0]
 
@@ -53,14 +54,18 @@ def traced(collector: Collector) -> Iterator[LocalServer]:
 def test_a_field_is_traced_from_the_client_through_every_step(
     traced: LocalServer, collector: Collector
 ) -> None:
+    whole = {"read a field", "ask", "InferRequest", ENSEMBLE, *STEPS}
     tracing = Tracing(collector.url, "test-client", "1")
     with Client(traced.grpc_address) as client:
         client.classify(FIELD)  # nobody asks for its trace, so there is none
-        with watched_by(tracing), step("read a field"):
-            client.classify(FIELD)
+        for _ in range(_TRIES):  # on a busy machine Triton's exporter drops what it cannot send
+            with watched_by(tracing), step("read a field"):
+                client.classify(FIELD)
+            if spans := collector.whole_trace(whole, seconds=30):
+                break
     tracing.close()
-    spans = collector.wait_for({"read a field", "ask", "InferRequest", ENSEMBLE, *STEPS})
-    assert len({span.trace for span in spans}) == 1
+    asked = {span.trace for span in collector.spans if span.name == "ask"}
+    assert {span.trace for span in collector.spans} == asked
     by_id = {span.id: span for span in spans}
 
     def above(span: Span) -> list[str]:
@@ -99,7 +104,8 @@ def test_alerts_and_dashboard_ask_for_metrics_and_labels_that_there_are(
     labels: dict[str, set[str]] = {"up": {"job", "instance"}}
     for line in "\n".join(scraped).splitlines():
         if found := re.match(r"(\w+)(?:\{(.*)\})? ", line):  # as Prometheus keeps it
-            labels.setdefault(found[1], set()).update(re.findall(r'(\w+)="', found[2] or ""))
+            labels.setdefault(found[1], {"job", "instance"})  # which Prometheus adds
+            labels[found[1]].update(re.findall(r'(\w+)="', found[2] or ""))
     asked = expressions()
     names = {name for one in asked for name in re.findall(r"\b(?:nv|allclient)_\w+", one)}
     assert len(names) > 20

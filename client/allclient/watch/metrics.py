@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, star
 from prometheus_client.registry import Collector
 
 from allclient.errors import AllclientError, ConfigurationError
+from allclient.watch.drift import LatestAnswers
 from allclient.watching import Asked, watched_by
 
 _SECONDS: Final = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
@@ -59,6 +60,8 @@ class ClientMetrics:
             buckets=_SCORES,
             registry=registry,
         )
+        self._latest = LatestAnswers()
+        registry.register(self._latest)
 
     @contextmanager
     def asking(self, asked: Asked) -> Iterator[None]:
@@ -83,6 +86,7 @@ class ClientMetrics:
                 review = str(asked.result.needs_review).lower()
                 self._answers.labels(asked.result.subtype.value, review).inc()
                 self._scores.observe(asked.result.ood_score)
+                self._latest.add(asked.result)
                 for reason in asked.result.review:
                     self._reviews.labels(reason.value).inc()
 

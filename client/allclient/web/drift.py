@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from allclient.drift import Drift, Profile, compare
 from allclient.store import Store
 from allclient.store.drift import Where, profiles, together
+from allclient.watch.drift import drift_metrics
 
 DAYS: Final = 7
 """Days of answers that are held against the reference as one."""
@@ -76,18 +77,4 @@ class DriftCollector(Collector):
                 self._drifts = view(self._store, self._reference, DAYS).drifts
                 self._at = time.monotonic()
             drifts = self._drifts
-        index = GaugeMetricFamily(
-            "allclient_drift",
-            f"Population stability index of the last {DAYS} days' answers against the reference.",
-            labels=["quantity"],
-        )
-        behind = GaugeMetricFamily(
-            "allclient_drift_answers",
-            "Answers (for cell_size, cells) behind allclient_drift.",
-            labels=["quantity"],
-        )
-        for drift in drifts:
-            index.add_metric([drift.quantity], drift.index)
-            behind.add_metric([drift.quantity], drift.answers)
-        yield index
-        yield behind
+        yield from drift_metrics("allclient_drift", f"the last {DAYS} days' answers", drifts)
