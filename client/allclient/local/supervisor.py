@@ -86,16 +86,16 @@ def _start(command: Sequence[str], secret: str, end: int) -> Server:
 
     if not hidden:
         return popen(words)
+    server = None
     try:
         server = popen(command, env=os.environ | hidden, preexec_fn=_let_trace)
-    except subprocess.SubprocessError:
-        print("this system forbids ptrace: ps shows the key", file=sys.stderr)  # noqa: T201
-        return popen(words)
-    try:
         _give_secret(server.pid, hidden)
-    except BaseException:
-        os.killpg(server.pid, signal.SIGKILL)
-        raise
+    except (subprocess.SubprocessError, OSError) as error:
+        if server is not None:
+            server.kill()
+            server.wait()
+        print(f"ps shows the key: this system forbids to hide it ({error})", file=sys.stderr)  # noqa: T201
+        return popen(words)
     return server
 
 
