@@ -24,6 +24,7 @@ from allclient.cli.options import (
 from allclient.cli.serve import signals_interrupt
 from allclient.cli.stored import open_store, store_options
 from allclient.cli.tally import NOTICE
+from allclient.cli.watched import trace_option, traced
 from allclient.errors import AllclientError, ConfigurationError
 
 if TYPE_CHECKING:
@@ -107,6 +108,13 @@ Exit codes: 0 when stopped by Ctrl-C, SIGTERM or SIGHUP, 2 for a wrong option,
     help="The gateway's pacs.toml: who signs a case that came as DICOM objects signs its report.",
 )
 @click.option("--organization", metavar="NAME", help="For whom people sign, with --pacs-config.")
+@click.option(
+    "--drift-reference",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Measure drift against this profile, saved on the page /drift; else the release's own.",
+)
+@trace_option
 def web(
     data: Path | None,
     database: str | None,
@@ -125,6 +133,8 @@ def web(
     json_log: bool,
     pacs_config: Path | None,
     organization: str | None,
+    drift_reference: Path | None,
+    trace_to: str | None,
     oidc_issuer: str | None,
     oidc_client_id: str | None,
     oidc_title: str | None,
@@ -153,14 +163,18 @@ def web(
         root_path=root_path.rstrip("/"),
         secure_cookies=https,
         max_upload=max_upload * 1_000_000,
+        **_reference(drift_reference),
         oidc=_oidc(oidc_issuer, oidc_client_id, oidc_title),
     )
     page = program.Program(store, settings, pacs)
     with signals_interrupt(), contextlib.suppress(KeyboardInterrupt), contextlib.ExitStack() as all:
         listening = all.enter_context(contextlib.closing(serving.listen(host, port)))
         url = serving.url_of(listening)
+        all.enter_context(traced(trace_to, "allclient-web"))
         if not no_server:
-            all.enter_context(_backbones(page.worker, server, model_repository, flavour, options))
+            all.enter_context(
+                _backbones(page.worker, server, model_repository, flavour, options, trace_to)
+            )
         all.enter_context(page.working())
 
         def ready() -> None:
@@ -207,6 +221,19 @@ def _pacs(config: Path | None, organization: str | None) -> Pacs | None:
     return functools.partial(sign_case, config, organization=organization)
 
 
+def _reference(path: Path | None) -> dict[str, Any]:
+    if path is None:
+        return {}
+    from allclient.drift import Profile
+
+    try:
+        return {"reference": Profile.loads(path.read_text("utf-8"))}
+    except (OSError, UnicodeDecodeError, ConfigurationError) as error:
+        raise ConfigurationError(
+            f"--drift-reference {str(path)!r} cannot be used: {error}"
+        ) from error
+
+
 @contextlib.contextmanager
 def _backbones(
     worker: Worker,
@@ -214,6 +241,7 @@ def _backbones(
     model_repository: Path | None,
     flavour: str | None,
     options: ConnectionOptions,
+    trace_to: str | None,
 ) -> Iterator[None]:
     """Give the worker a server to ask; one that starts here takes its time beside the page."""
     if server:
@@ -229,7 +257,9 @@ def _backbones(
 
             worker.explain("The backbones are starting; new fields wait a moment.")
             with (
-                LocalServer(model_repository, flavour, notify=worker.explain) as started,
+                LocalServer(
+                    model_repository, flavour, notify=worker.explain, trace_to=trace_to
+                ) as started,
                 make_client(
                     started.grpc_address, options, timeout=_TIMEOUT, retry_for=_AWAY, local=True
                 ) as client,

@@ -50,7 +50,7 @@ def make_app(
     app.state.store, app.state.worker, app.state.hub = store, worker, hub
     app.state.settings, app.state.login = settings, Login()
     app.state.pacs, app.state.similar = pacs, Similar()
-    app.state.metrics = Metrics(store, worker)
+    app.state.metrics = Metrics(store, worker, settings.reference)
     app.include_router(api.router, prefix=API)
     app.include_router(pages.router, include_in_schema=False)
     app.mount("/assets", StaticFiles(directory=ASSETS))

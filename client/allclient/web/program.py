@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from allclient.store import SYSTEM, Store, users
 from allclient.store.similar import Similar
 from allclient.store.words import Role
+from allclient.watching import watched_by
 from allclient.web import verified
 from allclient.web.app import make_app
 from allclient.web.hub import Hub
@@ -49,21 +50,22 @@ class Program:
     @contextlib.contextmanager
     def working(self) -> Iterator[None]:
         """Read waiting fields for as long as the block lasts."""
-        self.worker.start()
-        if self.pacs is not None:
-            verified.hand_over_all(self.store, self.pacs)
-        over = threading.Event()
-        reading = threading.Thread(
-            target=self._read_vectors, args=(over,), name="allclient-web-similar"
-        )
-        reading.start()
-        try:
-            yield
-        finally:
-            over.set()
-            reading.join()
-            self.worker.stop()
-            self.store.close()
+        with watched_by(self.app.state.metrics.client):
+            self.worker.start()
+            if self.pacs is not None:
+                verified.hand_over_all(self.store, self.pacs)
+            over = threading.Event()
+            reading = threading.Thread(
+                target=self._read_vectors, args=(over,), name="allclient-web-similar"
+            )
+            reading.start()
+            try:
+                yield
+            finally:
+                over.set()
+                reading.join()
+                self.worker.stop()
+                self.store.close()
 
     def _read_vectors(self, over: threading.Event) -> None:
         similar: Similar = self.app.state.similar

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from allclient.contract import MAX_IMAGE_BYTES
+from allclient.drift import Profile, reference
 from allclient.web.oidc import Provider
 
 LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
@@ -31,3 +32,5 @@ class Settings:
     oidc: Provider | None = None
     """Who else says who somebody is; None for passwords alone."""
     vendor: Path = VENDOR
+    reference: Profile = field(default_factory=reference)
+    """What the drift of answers is measured against."""

@@ -25,8 +25,8 @@ from allclient.cli.group import run
 from allclient.errors import ServerUnavailableError
 from allclient.pacs import answers, codes, letters, picture
 from allclient.pacs.config import Config
-from allclient.pacs.inbox import Received
 from allclient.pacs.reader import MAX_TRIES, Reader
+from allclient.pacs.received import Received
 from allclient.pacs.retention import Retention
 from allclient.pacs.study import Field, Image
 from allclient.pacs.uids import derived, is_uid, key_of, report_uid
@@ -53,6 +53,16 @@ def test_a_study_comes_out_as_report_pictures_and_page(steps: Steps, archive: Ar
     }
     steps.run()
     assert len(archive.stored) == 4
+
+
+def test_the_server_is_told_the_size_of_a_pixel(steps: Steps, triton: KServe) -> None:
+    steps.keep(jpeg_object(1, instance=1, PixelSpacing=[0.00025, 0.00025]))
+    steps.keep(jpeg_object(2, instance=2))
+    steps.run()
+    rows = steps.inbox.database.rows("SELECT answer FROM objects")
+    read = [reading.result for row in rows for reading in answers.loads(row["answer"])]
+    assert {result.um_per_pixel for result in read if result} == {0.25, None}
+    assert sorted(map(str, triton.parameters)) == ["{'um_per_pixel': '0.25'}", "{}"]
 
 
 def test_the_report_has_fields_cells_and_the_case(steps: Steps, archive: Archive) -> None:
@@ -87,6 +97,19 @@ def test_every_group_has_the_site_that_is_configured(
     wanted = [] if site == "unstated" else [codes.SITES[site]]
     for group in groups:
         assert [found.value for found in group.finding_sites] == wanted
+
+
+@pytest.mark.parametrize("release", ["", "0123456789ab"])
+def test_the_report_names_the_release_that_answered(
+    steps: Steps, archive: Archive, triton: KServe, release: str
+) -> None:
+    answer = dataclasses.replace(CELLS, release=release)
+    triton.respond = lambda _: answer
+    steps.keep(jpeg_object(1))
+    steps.run()
+    (report,) = archive.of("SR")
+    said = [element.value for element in report.iterall() if element.keyword == "TextValue"]
+    assert f"release {release or 'unknown'}" in said
 
 
 def test_every_snomed_code_is_in_the_dictionary() -> None:
@@ -149,10 +172,10 @@ def test_refused_pictures_are_counted_and_named(
 
 def test_while_the_server_is_away_nothing_is_given_up(steps: Steps, triton: KServe) -> None:
     class Away:
-        def classify(self, source: bytes, *, cells: bool = False) -> Result:
+        def classify(self, source: bytes, **_: Any) -> Result:
             raise ServerUnavailableError("nobody answers")
 
-    reader = Reader(steps.inbox, Away(), in_flight=2)
+    reader = Reader(steps.inbox, Away(), in_flight=2, quiet_seconds=60.0)
     steps.keep(jpeg_object())
     for _ in range(MAX_TRIES + 2):
         steps.make_due()

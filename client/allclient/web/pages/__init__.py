@@ -6,6 +6,7 @@ from allclient.web.pages import (
     account,
     cases,
     cells,
+    drift,
     entry,
     oidc,
     operator,
@@ -15,5 +16,5 @@ from allclient.web.pages import (
 )
 
 router = APIRouter()
-for part in (entry, cases, cells, account, people, search, similar, operator, oidc):
+for part in (entry, cases, cells, account, people, search, similar, operator, drift, oidc):
     router.include_router(part.router)
