@@ -43,6 +43,8 @@ class Result:
     """The leukocytes that were found; None where they were not asked for."""
     um_per_pixel: float | None = None
     """The size of a pixel of the file in micrometres, as the user or the file says; else None."""
+    release: str = ""
+    """The name of what answered, by its content (``allclient.release``); empty if not known."""
 
     @property
     def leukocytes(self) -> int | None:

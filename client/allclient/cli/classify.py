@@ -10,6 +10,7 @@ import click
 from allclient.cli import codes
 from allclient.cli.grouped import GroupedCommand
 from allclient.cli.options import AnyPath, connection_options, embedded_options, server_option
+from allclient.cli.watched import watch_options, watching
 from allclient.contract import CASCADE, ENSEMBLE
 
 _FORMATS: Final = ["table", "csv", "jsonl"]
@@ -33,6 +34,7 @@ _GROUPS: Final = {
         "tls_key",
         "token_file",
     ),
+    "Watch the run": ("trace_to", "metrics_port", "metrics_host"),
 }
 
 
@@ -106,7 +108,7 @@ Every answer needs a reading by a pathologist; this is not a medical device.
 @click.option("--overwrite", is_flag=True, help="Replace files that exist.")
 @click.option(
     "--um-per-pixel",
-    type=click.FloatRange(min=0, min_open=True, max=1e6),
+    type=click.FloatRange(min=0.001, max=1000),
     metavar="NUMBER",
     help="The size of a pixel in micrometres, of every image, instead of what the files say.",
 )
@@ -208,19 +210,23 @@ Every answer needs a reading by a pathologist; this is not a medical device.
 @click.option("--unordered", is_flag=True, help="Results as they come, not in order of the paths.")
 @embedded_options
 @connection_options
-def classify(**options: Any) -> int:
+@watch_options
+def classify(
+    trace_to: str | None, metrics_port: int | None, metrics_host: str, **options: Any
+) -> int:
     """Classify images: benign or malignant, maturation stage, and whether to review.
 
     Results go to standard output, everything else to standard error.
     """
-    if options["engine"] == "ray":
-        from allclient.cli import bulk
+    with watching("allclient-classify", trace_to, metrics_port, metrics_host):
+        if options["engine"] == "ray":
+            from allclient.cli import bulk
 
-        return bulk.run(options)
-    from allclient.cli.run import Options, run
+            return bulk.run(options)
+        from allclient.cli.run import Options, run
 
-    for name in ("engine", "address", "workers", "part_size"):
-        if options.pop(name) is not None and name in ("address", "workers"):
-            raise click.UsageError(f"--{name} is for --engine ray")
-    output = options["output"]
-    return run(Options(**options | {"output": None if output is None else Path(output)}))
+        for name in ("engine", "address", "workers", "part_size"):
+            if options.pop(name) is not None and name in ("address", "workers"):
+                raise click.UsageError(f"--{name} is for --engine ray")
+        output = None if options["output"] is None else Path(options["output"])
+        return run(Options(**options | {"output": output, "trace_to": trace_to}))

@@ -15,6 +15,7 @@ from allclient.transport.blocking import Transport
 from allclient.transport.cancellation import Cancellation
 from allclient.transport.owned import Owned
 from allclient.transport.question import Question
+from allclient.watching import watched
 
 IN_FLIGHT = 32
 """Images at the server at once: enough for its dynamic batcher to fill batches."""
@@ -108,6 +109,7 @@ class Client(Owned):
         infer = partial(self._infer, question=Question(cells, um_per_pixel))
         return Stream(sources, infer, ordered=ordered, in_flight=in_flight)
 
+    @watched
     def _infer(
         self, field: EncodedField, cancellation: Cancellation | None = None, *, question: Question
     ) -> Result:

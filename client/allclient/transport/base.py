@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from tritonclient.utils import InferenceServerException
 
+from allclient import watching
 from allclient.errors import (
     AllclientError,
     ConfigurationError,
@@ -29,7 +30,7 @@ from allclient.transport.owned import Owned
 from allclient.transport.question import Question
 from allclient.transport.riding import Presence, Tries
 from allclient.transport.servers import Server, Servers
-from allclient.transport.status import knows_no_size, means_away, translate, translate_local
+from allclient.transport.status import means_away, translate, translate_local, unknown_output
 
 _log = logging.getLogger(__name__)
 
@@ -67,6 +68,23 @@ def counts(_: Connection) -> Exchange[dict[str, tuple[int, int]]]:
         model.name: (model.inference_stats.success.count, model.inference_stats.fail.count)
         for model in statistics.model_stats
     }
+
+
+def load(model: str) -> Exchange[None]:
+    """Have a model loaded, or loaded anew, from its folder in the repository."""
+    yield Ask("load_model", (model,))
+
+
+def unload(model: str) -> Exchange[None]:
+    """Have a model unloaded."""
+    yield Ask("unload_model", (model,))
+
+
+def release(model: str) -> Exchange[str]:
+    """Ask which release the configuration of a model names; empty if none."""
+    response = yield Ask("get_model_config", (model,))
+    parameter = response.config.parameters.get("release")
+    return "" if parameter is None else str(parameter.string_value)
 
 
 def health(connection: Connection) -> Exchange[Health]:
@@ -161,7 +179,8 @@ class OneImage:
         servers: Servers,
         check_open: Callable[[], None],
     ) -> None:
-        self._question = dataclasses.replace(question, with_size=presence.gives_size)
+        extras = tuple(name for name in question.extras if name not in presence.lacks)
+        self._question = dataclasses.replace(question, extras=extras)
         self._presence = presence
         self._servers = servers
         self._check_open = check_open
@@ -171,7 +190,7 @@ class OneImage:
             "inputs": encode(image),
             "request_id": uuid.uuid4().hex,
             "client_timeout": connection.timeout,
-            "headers": headers,
+            "headers": watching.headers(headers),
             **self._question.arguments(),
         }
 
@@ -187,10 +206,12 @@ class OneImage:
             AllclientError: there is none.
         """
         self._check_open()  # closing a client fails the calls in flight
-        if self._question.with_size and knows_no_size(error):
+        watching.call_failed()
+        if (name := unknown_output(error)) in self._question.extras:
             self._presence.answered()
-            self._presence.gives_size = False
-            self._question = dataclasses.replace(self._question, with_size=False)
+            self._presence.lacks.add(name)
+            extras = tuple(extra for extra in self._question.extras if extra != name)
+            self._question = dataclasses.replace(self._question, extras=extras)
             self.request |= self._question.arguments()
             return 0.0
         away = means_away(error)

@@ -96,6 +96,21 @@ class Transport(BaseTransport):
         """Return how many requests each model has answered and failed at, by name."""
         return self._answer(base.counts, timeout)
 
+    def load_model(self, model: str, timeout: float) -> None:
+        """Have a model loaded, or loaded anew, by a server that lets its models be changed."""
+        self._answer(lambda _: base.load(model), timeout)
+
+    def unload_model(self, model: str, timeout: float) -> None:
+        """Have a model unloaded by a server that lets its models be changed."""
+        self._answer(lambda _: base.unload(model), timeout)
+
+    def release(self, timeout: float) -> str:
+        """Return the release that the model's configuration names; empty if it names none.
+
+        Of several servers the first that answers says it.
+        """
+        return self._answer(lambda _: base.release(self.connection.model), timeout)
+
     def health(self, timeout: float) -> Health:
         """Return what the server says about itself; of several, ``worst`` says of which.
 

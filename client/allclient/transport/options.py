@@ -32,7 +32,8 @@ _EVERY_ADDRESS = json.dumps({"loadBalancingConfig": [{"round_robin": {}}]})
 class TlsOptions:
     """PEM files for an encrypted connection; ``cert`` and ``key`` together make it mutual TLS.
 
-    Without ``ca`` the certificate authorities that come with gRPC are trusted.
+    Without ``ca`` the certificate authorities that come with gRPC are trusted. ``server_name`` is
+    the name that the server's certificate has to be for, where it is not that of the address.
 
     Raises:
         ConfigurationError: a file is missing, unreadable or not PEM; the message names it.
@@ -41,6 +42,7 @@ class TlsOptions:
     ca: str | Path | None = None
     cert: str | Path | None = None
     key: str | Path | None = None
+    server_name: str | None = None
 
     def __post_init__(self) -> None:
         if (self.cert is None) != (self.key is None):
@@ -278,4 +280,6 @@ class Connection:
             arguments.append(("grpc.enable_http_proxy", 0))
         if not _is_ip(_host(self.address)):
             arguments.append(("grpc.service_config", _EVERY_ADDRESS))
+        if self.tls is not None and self.tls.server_name is not None:
+            arguments.append(("grpc.ssl_target_name_override", self.tls.server_name))
         return arguments
