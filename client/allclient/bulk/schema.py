@@ -47,6 +47,7 @@ FIELDS: Final = pa.schema(
         ("error", pa.struct([("code", _TEXT), ("message", _TEXT)])),
         ("leukocytes", pa.int32()),
         ("malignant_leukocytes", pa.int32()),
+        ("release", _TEXT),
         ("cells", pa.list_(CELL)),
         ("um_per_pixel", _NUMBER),
         ("model_version", _TEXT),

@@ -30,6 +30,7 @@ from allclient.errors import (
     OutputError,
     ServerUnavailableError,
 )
+from allclient.report.rows import JSON_KEYS
 from tests.unit.client.kserve import KServe
 
 ASKED = {"paths": ["in"], "model": "all_ensemble"}
@@ -101,6 +102,11 @@ def test_the_table_says_what_it_is(place: Place, server: KServe, write: Any) -> 
     assert schema.equals(FIELDS)
     assert b"never replace" in schema.metadata[b"notice"]
     assert plan.left() == dataclasses.replace(plan.left(), parts=(), classified=1)
+
+
+def test_the_table_has_the_keys_of_json_lines_in_their_order() -> None:
+    assert FIELDS.names[: len(JSON_KEYS)] == list(JSON_KEYS)
+    assert FIELDS.names[len(JSON_KEYS) :] == ["cells", "um_per_pixel", "model_version"]
 
 
 def test_a_part_that_is_done_asks_nothing(place: Place, server: KServe, write: Any) -> None:
