@@ -106,7 +106,7 @@ def test_the_table_says_what_it_is(place: Place, server: KServe, write: Any) -> 
 
 def test_the_table_has_the_keys_of_json_lines_in_their_order() -> None:
     assert FIELDS.names[: len(JSON_KEYS)] == list(JSON_KEYS)
-    assert FIELDS.names[len(JSON_KEYS) :] == ["cells", "um_per_pixel", "model_version"]
+    assert FIELDS.names[len(JSON_KEYS) :] == ["cells", "model_version"]
 
 
 def test_a_part_that_is_done_asks_nothing(place: Place, server: KServe, write: Any) -> None:
