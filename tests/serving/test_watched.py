@@ -46,7 +46,11 @@ def collector() -> Iterator[Collector]:
 @pytest.fixture(scope="module")
 def traced(collector: Collector) -> Iterator[LocalServer]:
     with LocalServer(
-        ROOT / "model_repository", model=ENSEMBLE, metrics_port=0, trace_to=collector.url
+        ROOT / "model_repository",
+        model=ENSEMBLE,
+        metrics_port=0,
+        trace_to=collector.url,
+        ready_timeout=250,
     ) as server:
         yield server
 
