@@ -105,9 +105,10 @@ def link(top: Path, images: list[bytes], count: int) -> None:
 
 
 @contextmanager
-def stand_in(answers: Path) -> Iterator[str]:
-    """Start a stand-in; yield its address."""
+def stand_in(answers: Path, limit: float | None = None) -> Iterator[str]:
+    """Start a stand-in that gives at most ``limit`` answers a second; yield its address."""
     command = [sys.executable, str(HERE / "cached_server.py"), str(answers)]
+    command += [] if limit is None else [str(limit)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None

@@ -3,9 +3,10 @@
 It speaks the same gRPC and knows each image by its bytes. It measures what is around a server, and
 says nothing about the speed of the models.
 
-    python deploy/perf/cached_server.py FOLDER
+    python deploy/perf/cached_server.py FOLDER [ANSWERS_A_SECOND]
 
-FOLDER has a file for each answer, named by the image's digest.
+FOLDER has a file for each answer, named by the image's digest. With a number it waits before each
+answer, as a server does that can give so many a second and no more.
 """
 
 from __future__ import annotations
@@ -36,8 +37,10 @@ def answers_in(folder: Path) -> dict[str, bytes]:
 
 
 class _Answers(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
-    def __init__(self, answers: dict[str, bytes]) -> None:
+    def __init__(self, answers: dict[str, bytes], pause: float) -> None:
         self._answers = answers
+        self._pause = pause
+        self._turn = asyncio.Lock()
 
     def service(self, details: Any) -> Any:
         if details.method != INFER:
@@ -50,14 +53,17 @@ class _Answers(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no typ
         if answer is None:
             await context.abort(grpc.StatusCode.NOT_FOUND, "this image was never answered")
             raise AssertionError("abort raises")
+        if self._pause:
+            async with self._turn:
+                await asyncio.sleep(self._pause)
         # A message is its fields one after the other, so the id is put behind: nothing is parsed.
         named: bytes = service_pb2.ModelInferResponse(id=asked.id).SerializeToString()
         return answer + named
 
 
-async def _serve(answers: dict[str, bytes]) -> None:
+async def _serve(answers: dict[str, bytes], pause: float) -> None:
     server = grpc.aio.server(options=[("grpc.max_receive_message_length", _MAX)])
-    server.add_generic_rpc_handlers([_Answers(answers)])
+    server.add_generic_rpc_handlers([_Answers(answers, pause)])
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     print(port, flush=True)
@@ -65,4 +71,5 @@ async def _serve(answers: dict[str, bytes]) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve(answers_in(Path(sys.argv[1]))))
+    limit = float(sys.argv[2]) if len(sys.argv) > 2 else 0.0
+    asyncio.run(_serve(answers_in(Path(sys.argv[1])), 1 / limit if limit else 0.0))

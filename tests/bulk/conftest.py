@@ -61,10 +61,23 @@ def cluster(s3: Any) -> Iterator[Any]:
         from ray.cluster_utils import Cluster
 
         node = {"num_cpus": 4, "object_store_memory": 100_000_000}
-        made = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
+        made = Cluster(initialize_head=False)
         try:
-            made.add_node(**node)
+            _add(made, **node, include_dashboard=False)
+            _add(made, **node)
             made.wait_for_nodes()
             yield made
         finally:
             made.shutdown()
+
+
+def _add(cluster: Any, **options: Any) -> None:
+    """Add a node; on a busy machine it may take longer than the 30 seconds that Ray waits."""
+    for last in (False, False, False, True):
+        try:
+            cluster.add_node(**options)
+        except Exception:
+            if last:
+                raise
+        else:
+            return

@@ -18,10 +18,13 @@ import threading
 from collections.abc import Iterator
 from typing import Any, Final
 
-from allclient.errors import ConfigurationError
+from allclient.errors import ConfigurationError, LocalServerError
 
 _MIN_CPUS: Final = 4
 """Logical processors: with fewer, Ray Data can wait for ever without a word."""
+
+_TRIES: Final = 4
+"""Starts: Ray gives up after 30 seconds, which a busy machine may take."""
 
 _OBJECTS: Final = 200_000_000
 """Bytes of shared memory for Ray's objects: the rows that pass through it are small."""
@@ -45,7 +48,8 @@ def connected(address: str | None) -> Iterator[Any]:
     """Connect to the cluster at ``address``; start one here if it is None. Yields ``ray``.
 
     Raises:
-        ConfigurationError: there is no cluster.
+        ConfigurationError: there is no cluster at ``address``.
+        LocalServerError: none can be started here.
     """
     _set(QUIET)
     if address is None:
@@ -53,31 +57,42 @@ def connected(address: str | None) -> Iterator[Any]:
     import ray
 
     with contextlib.ExitStack() as stack:
-        try:
-            with _handlers_kept():
-                if address is None:
-                    _start(ray, stack)
-                else:
-                    ray.init(address=address, **_said())
-        except (ConnectionError, ValueError, RuntimeError) as error:
-            where = "here" if address is None else f"at {address}"
-            raise ConfigurationError(f"there is no Ray cluster {where}: {error}") from error
+        with _handlers_kept():
+            if address is None:
+                _start(ray, stack)
+            else:
+                _join(ray, address)
         stack.callback(ray.shutdown)
         yield ray
+
+
+def _join(ray: Any, address: str) -> None:
+    try:
+        ray.init(address=address, **_said())
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        raise ConfigurationError(f"there is no Ray cluster at {address}: {error}") from error
 
 
 def _start(ray: Any, stack: contextlib.ExitStack) -> None:
     # A short path: Ray makes sockets below it, whose names have a limit of 107 bytes.
     folder = tempfile.mkdtemp(prefix="allclient-ray-")
     stack.callback(shutil.rmtree, folder, ignore_errors=True)
-    ray.init(
-        address="local",
-        num_cpus=max(os.cpu_count() or 1, _MIN_CPUS),
-        include_dashboard=False,
-        object_store_memory=_OBJECTS,
-        _temp_dir=folder,
-        **_said(),
-    )
+    for last in (*[False] * (_TRIES - 1), True):
+        try:
+            ray.init(
+                address="local",
+                num_cpus=max(os.cpu_count() or 1, _MIN_CPUS),
+                include_dashboard=False,
+                object_store_memory=_OBJECTS,
+                _temp_dir=folder,
+                **_said(),
+            )
+        except Exception as error:  # it has no class of its own for a start that takes too long
+            ray.shutdown()
+            if last:
+                raise LocalServerError(f"Ray does not start on this machine: {error}") from error
+        else:
+            return
 
 
 def _said() -> dict[str, Any]:

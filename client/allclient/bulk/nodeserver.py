@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import Any
 
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from allclient.bulk.asking import Asking
-from allclient.errors import AllclientError
+from allclient.errors import AllclientError, LocalServerError
 from allclient.local import LocalServer
 
 _NAME = "allclient-server"
@@ -43,21 +42,44 @@ class NodeServer:
             self._server = server
         return self._server.grpc_address
 
-    def stop(self) -> None:
-        """End the server."""
-        if self._server is not None:
-            self._server.stop()
 
+class ServerHere:
+    """Finds the server of this machine for one worker, and starts it where there is none.
 
-def address_here(asking: Asking) -> str:
-    """Return HOST:PORT of the server of this machine, which is started if there is none.
-
-    Raises:
-        LocalServerError: it does not start, or was given up.
+    The actor ends with the worker that made it, since Ray ends an actor that nobody holds. The
+    other workers of the machine then make another one.
     """
-    node = ray.get_runtime_context().get_node_id()
-    for last in (False, True):
-        actor: Any = (
+
+    def __init__(self, asking: Asking) -> None:
+        self._asking = asking
+        self._actor: Any = None
+
+    def address(self) -> str:
+        """Return HOST:PORT of the server.
+
+        Raises:
+            LocalServerError: it does not start, or was given up.
+        """
+        for last in (False, True):
+            if self._actor is None:
+                self._actor = self._found()
+            try:
+                return str(ray.get(self._actor.address.remote()))
+            except ray.exceptions.RayTaskError as error:
+                if isinstance(error.cause, AllclientError):
+                    raise error.cause from error
+                raise
+            except ray.exceptions.RayActorError as error:
+                self._actor = None
+                if last:
+                    raise LocalServerError(
+                        f"the server of a machine cannot be kept running: {error}"
+                    ) from error
+        raise AssertionError("the loop returns or raises")
+
+    def _found(self) -> Any:
+        node = ray.get_runtime_context().get_node_id()
+        return (
             ray.remote(NodeServer)
             .options(
                 name=f"{_NAME}-{node}",
@@ -65,22 +87,5 @@ def address_here(asking: Asking) -> str:
                 num_cpus=0,
                 scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False),
             )
-            .remote(asking)
+            .remote(self._asking)
         )
-        try:
-            return str(ray.get(actor.address.remote()))
-        except ray.exceptions.RayTaskError as error:
-            if isinstance(error.cause, AllclientError):
-                raise error.cause from error
-            raise
-        except ray.exceptions.RayActorError:  # it went with the worker that had made it
-            if last:
-                raise
-    raise AssertionError("the loop returns or raises")
-
-
-def stop_here() -> None:
-    """End the server of this machine, if one was started, and wait for its end."""
-    node = ray.get_runtime_context().get_node_id()
-    with contextlib.suppress(ValueError, ray.exceptions.RayError):
-        ray.get(ray.get_actor(f"{_NAME}-{node}").stop.remote())

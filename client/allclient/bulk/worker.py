@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from allclient import errors, heap
 from allclient.bulk.asking import Asking
@@ -13,8 +13,11 @@ from allclient.bulk.plan import Plan, part_name
 from allclient.bulk.schema import FIELDS, parquet, values_of
 from allclient.client import Client
 from allclient.contract import Label
-from allclient.errors import AllclientError
+from allclient.errors import AllclientError, ServerUnavailableError
 from allclient.result import Outcome, Source
+
+if TYPE_CHECKING:
+    from allclient.bulk.nodeserver import ServerHere
 
 
 class Worker:
@@ -26,6 +29,7 @@ class Worker:
         self._asking = asking
         self._client: Client | None = None
         self._address = ""
+        self._here: ServerHere | None = None
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         """Classify what is left of a part, write it and return its counts."""
@@ -36,11 +40,20 @@ class Worker:
             rows = [{"error": True} for _ in files]
         left = [index for index, row in enumerate(rows) if row["error"] is not None]
         if left:
-            answered = self._classify([files[index] for index in left])
+            answered = self._classify_again([files[index] for index in left])
             for index, values in zip(left, answered, strict=True):
                 rows[index] = values
             self._plan.place.write(part_name(part), parquet(rows, FIELDS))
         return {"part": part, **counts([rows[index] for index in left])}
+
+    def _classify_again(self, files: list[str]) -> list[dict[str, Any]]:
+        """Classify, and once more where the server of this machine was lost for good."""
+        try:
+            return self._classify(files)
+        except ServerUnavailableError:
+            if self._asking.server is not None:
+                raise
+            return self._classify(files)  # whose first step is to find the server again
 
     def _classify(self, files: list[str]) -> list[dict[str, Any]]:
         asking = self._asking
@@ -63,16 +76,19 @@ class Worker:
 
     def _connected(self) -> Client:
         """Return a client of the server, which may have moved since the last part."""
-        address = self._asking.server
-        if address is None:
-            from allclient.bulk.nodeserver import address_here
-
-            address = address_here(self._asking)
+        address = self._asking.server or self._address_here()
         if self._client is None or address != self._address:
             if self._client is not None:
                 self._client.close()
             self._client, self._address = self._asking.client(address), address
         return self._client
+
+    def _address_here(self) -> str:
+        if self._here is None:
+            from allclient.bulk.nodeserver import ServerHere
+
+            self._here = ServerHere(self._asking)
+        return self._here.address()
 
 
 class ReportingWorker(Worker):

@@ -25,6 +25,7 @@ from allclient.errors import ConfigurationError
 if TYPE_CHECKING:
     from allclient.client import Client
     from allclient.pacs.config import Config
+    from allclient.pacs.fetcher import Fetched
     from allclient.pacs.inbox import Inbox
 
 _CONFIG: Final = click.argument("config", metavar="CONFIG", type=click.Path(path_type=Path))
@@ -210,34 +211,58 @@ def sign(
 Examples:
   allclient pacs fetch pacs.toml ACC-4242
   allclient pacs fetch pacs.toml ACC-4242 --from ARCHIVE
+  allclient pacs fetch pacs.toml ACC-4242 --dicomweb
 
-A gateway with this configuration has to run: the images are sent to it, and it
-reads them like any others. Exit codes: 0 when all came, 1 when not.
+A gateway with this configuration has to run: a peer sends the images to it, and
+it reads them like any others. With --dicomweb this command asks the service of
+export.dicomweb (QIDO, WADO) and puts them into the queue itself. Exit codes: 0
+when all came, 1 when not.
 """,
 )
 @_CONFIG
 @click.argument("accession")
 @click.option("--from", "title", metavar="AE_TITLE", help="The peer that has them [export.peer].")
+@click.option("--dicomweb", is_flag=True, help="Ask the service of export.dicomweb.")
 @click.pass_context
-def fetch(ctx: click.Context, config: Path, accession: str, title: str | None) -> None:
-    """Let the archive send the images with the number ACCESSION to the gateway."""
+def fetch(
+    ctx: click.Context, config: Path, accession: str, title: str | None, dicomweb: bool
+) -> None:
+    """Bring the images with the number ACCESSION from the archive to the gateway."""
     with _extra():
         from allclient.pacs import config as configuration
-        from allclient.pacs.fetcher import fetch as ask
         from allclient.pacs.sender import NotSentError
 
     loaded = configuration.load(config)
-    peer = loaded.export.peer if title is None else loaded.peer(title)
-    if peer is None or peer.port is None:
-        raise ConfigurationError("--from must be the AE title of a [[peer]] with a port")
     try:
-        fetched = ask(loaded, peer, accession)
+        if dicomweb:
+            fetched = _fetch_by_dicomweb(loaded, accession)
+        else:
+            fetched = _fetch_from_peer(loaded, accession, title)
     except NotSentError as error:
         click.echo(f"not fetched: {error}", err=True)
         ctx.exit(codes.SOME_FAILED)
     click.echo(f"{fetched.series} series, {fetched.came} objects came, {fetched.failed} did not")
     if fetched.failed or not fetched.came:
         ctx.exit(codes.SOME_FAILED)
+
+
+def _fetch_from_peer(config: Config, accession: str, title: str | None) -> Fetched:
+    from allclient.pacs.fetcher import fetch
+
+    peer = config.export.peer if title is None else config.peer(title)
+    if peer is None or peer.port is None:
+        raise ConfigurationError("--from must be the AE title of a [[peer]] with a port")
+    return fetch(config, peer, accession)
+
+
+def _fetch_by_dicomweb(config: Config, accession: str) -> Fetched:
+    from allclient.pacs.inbox import Inbox
+    from allclient.pacs.webfetcher import fetch
+
+    if config.export.dicomweb is None:
+        raise ConfigurationError("--dicomweb needs export.dicomweb in the configuration")
+    with contextlib.closing(Inbox.of(config)) as inbox:
+        return fetch(config, inbox, accession)
 
 
 @pacs.group(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import warnings
+import zlib
 from typing import Any, Final
 
 import pydicom
@@ -44,6 +45,9 @@ READ: Final = NATIVE | COMPRESSED
 _DEFLATED: Final = uid.DeflatedExplicitVRLittleEndian.encode()
 _FILE_META: Final = 4096
 """Bytes at the start of a file in which its transfer syntax stands."""
+
+_PART: Final = 1024 * 1024
+"""Bytes that are unpacked at a time."""
 
 _STUDY: Final = "StudyInstanceUID"
 
@@ -186,6 +190,21 @@ def _name(text: str) -> str:
 def is_deflated(data: bytes) -> bool:
     """Return whether a DICOM file is deflated as a whole: what it unpacks to has no limit."""
     return _DEFLATED in data[:_FILE_META]
+
+
+def inflates_within(deflated: bytes, limit: int) -> bool:
+    """Return whether a deflated dataset unpacks to at most ``limit`` bytes, and to its end."""
+    unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
+    size, left = 0, deflated
+    try:
+        while not unpacker.eof:
+            part = unpacker.decompress(left, _PART)
+            size, left = size + len(part), unpacker.unconsumed_tail
+            if size > limit or not (part or left):
+                return False
+    except zlib.error:
+        return False
+    return True
 
 
 def study(data: bytes) -> str:

@@ -18,7 +18,7 @@ what any client may do:
   taken; one that came in many pieces is put together before it is looked at.
 - **A request of up to 2 GB**, which a megabyte of gzip can be, took four times as much memory, and
   a quarter of that stayed. One above ``contract.MAX_MESSAGE_BYTES`` is RESOURCE_EXHAUSTED. A body
-  over HTTP had no limit, and has the same.
+  over HTTP had no limit, and has the same; so has what it unpacks to.
 
 Its Python backend, too, fails a whole batch, other clients' requests among it, when the length of
 one text in it goes beyond the end. That check is left to ``backends/bytes_tensor.py``, which
@@ -50,7 +50,9 @@ _ENDPOINTS: Final = bytes.fromhex(
     "80bd6001000000 7453 418b442420 85c0 7405 83f803 7545"
     "83bd5001000009 743c c7855001000009000000 4c89ff e81eb160ff 41837c242003 7517"
     "498b7c2450 e8dcca60ff 4885c0 7408 4889c7 e8bfb460ff 41bd01000000 e98ea174ff e9bfa174ff"
-    "498b442410 4531ed 83b85001000009 410f95c5 e971a174ff"
+    "498b442410 4531ed 83b85001000009 410f95c5 e971a174ff 00000000000000"
+    # DataCompressor::DecompressData
+    "4881bd18ffffff 00001020 0f87377785ff 4c89fa 4c89e6 4889df e90b7685ff"
 )
 
 _ENSEMBLES: Final = bytes.fromhex(
@@ -96,6 +98,8 @@ SERVER: Final = Program(
         code(0x1D0394, "4154 55 53 4881ec20010000", "e9c5888d00 660f1f440000"),
         code(0x99B79E, "488b4070 4885c0 7410", "b800001020 0f1f4000"),
         code(0x999795, "0f848d000000", "e98e000000 90"),
+        # DataCompressor::DecompressData: what a body over HTTP unpacks to
+        code(0x300371, "4c89fa 4c89e6 4889df", "e9da897a00 0f1f4000"),
         Change(0xAA8C30, bytes(len(_ENDPOINTS)), _ENDPOINTS),
     ),
 )

@@ -39,6 +39,8 @@ SECRET = "<secret>"  # noqa: S105  it stands for one
 SECRET_VARIABLE = "ALLCLIENT_ADMIN_KEY"  # noqa: S105
 PTRACE_TRACEME = 0
 PTRACE_DETACH = 17
+OFFERED = 500
+"""Points of 1,000 beside the share of memory, by which the kernel chooses whom to end."""
 CONNECTIONS = 65_536
 """Descriptors that the server may open, where the system lets it: each connection takes one, and
 with the usual 1,024 one client that opens as many shuts out all others."""
@@ -54,6 +56,7 @@ def supervise(command: list[str], client: int) -> None:
     end, held = os.pipe()
     server = _start(command, os.environ.pop(SECRET_VARIABLE, ""), end)
     _leash(server.pid, end)
+    _offer(server.pid)
     say(pid=server.pid)
     try:
         while True:
@@ -83,16 +86,16 @@ def _start(command: Sequence[str], secret: str, end: int) -> Server:
 
     if not hidden:
         return popen(words)
+    server = None
     try:
         server = popen(command, env=os.environ | hidden, preexec_fn=_let_trace)
-    except subprocess.SubprocessError:
-        print("this system forbids ptrace: ps shows the key", file=sys.stderr)  # noqa: T201
-        return popen(words)
-    try:
         _give_secret(server.pid, hidden)
-    except BaseException:
-        os.killpg(server.pid, signal.SIGKILL)
-        raise
+    except (subprocess.SubprocessError, OSError) as error:
+        if server is not None:
+            server.kill()
+            server.wait()
+        print(f"ps shows the key: this system forbids to hide it ({error})", file=sys.stderr)  # noqa: T201
+        return popen(words)
     return server
 
 
@@ -139,6 +142,17 @@ def _raise_limit() -> None:
     wanted = CONNECTIONS if hard == resource.RLIM_INFINITY else min(hard, CONNECTIONS)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _offer(pid: int) -> None:
+    """Have the kernel end the server first where memory runs out: it is started again.
+
+    Models are processes of their own, which take this over.
+    """
+    # Not where this process is offered even more, which an ordinary user may not take back.
+    with contextlib.suppress(OSError):
+        path = Path(f"/proc/{pid}/oom_score_adj")
+        path.write_text(str(max(int(path.read_text()), OFFERED)))
 
 
 def _receive_signals() -> int:

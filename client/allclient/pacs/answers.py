@@ -55,6 +55,7 @@ def _as_json(reading: Reading) -> dict[str, Any]:
         "model_version": result.model_version,
         "cells": [_cell_as_json(cell) for cell in result.cells or ()],
         "um_per_pixel": result.um_per_pixel,
+        "release": result.release,
     }
 
 
@@ -98,6 +99,7 @@ def _of_json(value: dict[str, Any]) -> Reading:
         model_version=value["model_version"],
         cells=tuple(_cell_of_json(cell) for cell in value["cells"]),
         um_per_pixel=value.get("um_per_pixel"),  # older entries have none
+        release=value.get("release", ""),
     )
     region = value.get("region")  # a queue of an earlier version has none
     return Reading(value["frame"], result, region=None if region is None else Region(*region))

@@ -27,7 +27,7 @@ class Gateway:
     """Runs from ``start`` to ``stop``; what it had begun goes on at the next start."""
 
     def __init__(self, config: Config, client: Classifier, version: str) -> None:
-        self.inbox = Inbox(config.node.folder, min_free_mb=config.node.min_free_mb)
+        self.inbox = Inbox.of(config)
         self._stopping = threading.Event()
         self._work = threading.Condition()
         self._came = 0

@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import Final
 
 from allclient.errors import ConfigurationError
-from allclient.pacs import disk
+from allclient.pacs import config, disk
+from allclient.pacs.config import Config
 from allclient.pacs.database import Database
+from allclient.pacs.deidentify import Deidentifier
+from allclient.pacs.received import Received
 from allclient.pacs.uids import key_of
 
 MEGABYTE: Final = 1024 * 1024
@@ -23,23 +26,15 @@ VALUES (?, ?, ?, ?, ?, ?)
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
-    """What names one object: its UIDs, and who sent it."""
-
-    instance: str
-    study: str
-    sop_class: str
-    peer: str
-
-
 class Inbox:
     """The folder of the gateway: ``objects/``, ``results/`` and ``queue.sqlite``.
 
     Only one gateway may work on a folder: ``lock`` makes sure.
     """
 
-    def __init__(self, folder: Path, *, min_free_mb: int = 1) -> None:
+    def __init__(
+        self, folder: Path, *, min_free_mb: int = 1, deidentify: str = config.IDENTIFIED
+    ) -> None:
         self.folder = folder
         self.objects = folder / "objects"
         self.results = folder / "results"
@@ -52,9 +47,18 @@ class Inbox:
                 f"node.folder {str(folder)!r} cannot be made: {error.strerror}"
             ) from error
         self.database = Database(folder / "queue.sqlite")
+        self._deidentify: Deidentifier | None = None
+        if deidentify != config.IDENTIFIED:
+            self._deidentify = Deidentifier(folder, keep_uids=deidentify == config.KEEP_UIDS)
         self._queue = _Queue(self.database)
         self._lock: int | None = None
         self._turns = [threading.Lock() for _ in range(16)]
+
+    @classmethod
+    def of(cls, settings: Config) -> Inbox:
+        """Return the inbox of a configuration, with all that it says of objects that come."""
+        node = settings.node
+        return cls(node.folder, min_free_mb=node.min_free_mb, deidentify=node.deidentify)
 
     def lock(self) -> None:
         """Take the folder, and clear what a crash left. Raises ConfigurationError if it is taken.
@@ -92,9 +96,11 @@ class Inbox:
     def keep(self, received: Received, data: bytes) -> bool:
         """Keep an object; return False if this SOP instance has come before.
 
-        It is on disk and in the queue when this returns. Raises DiskFullError and OSError; then
-        nothing of it is left.
+        It is on disk and in the queue when this returns, de-identified if that is configured.
+        Raises DiskFullError, OSError and IdentifiedError; then nothing of it is left.
         """
+        if self._deidentify is not None:
+            received, data = self._deidentify(received, data)
         key = key_of(received.instance)
         with self._turns[int(key[:1], 16)]:  # the same object may come on two associations at once
             return self._keep(key, received, data)

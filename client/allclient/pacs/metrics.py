@@ -14,7 +14,7 @@ from allclient.pacs.inbox import Inbox
 from allclient.pacs.letters import counts
 
 _STATES: Final = {
-    "objects": ("received", "read", "refused", "dead"),
+    "objects": ("received", "read", "passed", "refused", "dead"),
     "reports": ("due", "built", "dead"),
     "exports": ("waiting", "sent", "committed", "replaced", "dead"),
 }

@@ -96,8 +96,8 @@ class Reader:
         return True
 
     def _slide(self, row: sqlite3.Row) -> list[Reading]:
-        def classify(field: bytes) -> Result:
-            return self._client.classify(field, cells=True)
+        def classify(field: bytes, um_per_pixel: float | None) -> Result:
+            return self._client.classify(field, cells=True, um_per_pixel=um_per_pixel)
 
         return slides.readings(self._inbox, row, classify, in_flight=self._in_flight)
 

@@ -15,6 +15,7 @@ from pydicom.dataset import Dataset
 from allclient.dicom import slide
 from allclient.dicom.header import unsupported
 from allclient.dicom.slide import SlideField
+from allclient.dicom.spacing import um_per_pixel
 from allclient.errors import ImageError
 from allclient.pacs.answers import Reading
 from allclient.pacs.classes import SLIDES
@@ -64,11 +65,16 @@ def passed_over(inbox: Inbox, row: Any) -> str:
 
 
 def readings(
-    inbox: Inbox, row: Any, classify: Callable[[bytes], Result], *, in_flight: int
+    inbox: Inbox, row: Any, classify: Callable[[bytes, float | None], Result], *, in_flight: int
 ) -> list[Reading]:
     """Return what was read of the fields of a level, in rows. Raises ImageReadError."""
+    size = um_per_pixel(_header(inbox, row))
+
+    def ask(field: bytes) -> Result:
+        return classify(field, size)
+
     with _ONE, closing(slide.fields(inbox.path(row["key"]), MAX_FIELDS)) as fields:
-        found = list(_classified(fields, classify, in_flight))
+        found = list(_classified(fields, ask, in_flight))
     if not found:
         raise unsupported("the slide has no field with cells; it is empty glass")
     return sorted(found, key=lambda reading: reading.region[1::-1] if reading.region else ())

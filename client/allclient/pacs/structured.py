@@ -15,6 +15,7 @@ from allclient.cases import Case
 from allclient.cell import Cell
 from allclient.contract import SUBTYPES, Label
 from allclient.pacs import codes
+from allclient.pacs.derived import IDENTITY_REMOVED
 from allclient.pacs.study import NOTICE, Field, StudyReading
 from allclient.pacs.uids import derived
 from allclient.result import Result
@@ -22,6 +23,9 @@ from allclient.result import Result
 _INSET: Final = 0.2
 """The outline of a field is drawn this share of its sides inside: OHIF writes the values to its
 right, and they would fall off the screen."""
+
+UNKNOWN: Final = "unknown"
+"""What the report says where the server does not name its release."""
 
 _CONTAINS: Final = sr.RelationshipTypeValues.CONTAINS
 
@@ -89,6 +93,9 @@ def build(
         is_verified=False,
         series_description="allclient: for a pathologist, not a medical device",
     )
+    for name in IDENTITY_REMOVED:
+        if name in reading.images[0].header:
+            made[name] = reading.images[0].header[name]
     made.ManufacturerModelName = "allclient"
     made.SoftwareVersions = algorithm.version
     return made
@@ -158,7 +165,11 @@ def _field_group(
         algorithm_id=sr.AlgorithmIdentification(
             name=f"allclient {algorithm.model}",
             version=algorithm.version,
-            parameters=[*algorithm.parameters, f"model version {result.model_version}"],
+            parameters=[
+                *algorithm.parameters,
+                f"model version {result.model_version}",
+                f"release {result.release or UNKNOWN}",
+            ],
             family=codes.ARTIFICIAL_INTELLIGENCE,
             manufacturer="allclient",
         ),

@@ -17,10 +17,12 @@ _AT_ONCE: Final = threading.BoundedSemaphore(2)
 
 
 @contextlib.contextmanager
-def picture_of(files: Files, incoming: Incoming) -> Iterator[tuple[Incoming, str | None]]:
-    """Yield the picture of a DICOM object as a finished file, and the UID of its study.
+def picture_of(
+    files: Files, incoming: Incoming
+) -> Iterator[tuple[Incoming, str | None, float | None]]:
+    """Yield the picture of a DICOM object as a finished file, its study, and a pixel's size.
 
-    The picture has the same pixels.
+    The picture has the same pixels. The study is a UID, the size is in micrometres.
 
     Raises:
         RefusedError: the object has no picture that can be read here, or more than one, or the
@@ -42,4 +44,4 @@ def picture_of(files: Files, incoming: Incoming) -> Iterator[tuple[Incoming, str
             del data
             picture.write(field.data)
         picture.finish()
-        yield picture, study
+        yield picture, study, field.um_per_pixel

@@ -28,15 +28,17 @@ def accept(
     name: str,
     incoming: Incoming,
     study_uid: str | None = None,
+    um_per_pixel: float | None = None,
 ) -> tuple[Field, bool]:
     """Return the field of a finished file in a case, and whether it is new there.
 
     Once this returns, the file and its field are on the disk and survive a crash. Of a DICOM object
-    only its picture is taken, and the number of its study, by which a signature finds its way back.
+    only its picture is taken, the number of its study, by which a signature finds its way back, and
+    the size of a pixel.
     """
     if incoming.media_type == media.DICOM:
-        with dicoms.picture_of(store.files, incoming) as (picture, study):
-            return accept(store, actor, case_id, name, picture, study)
+        with dicoms.picture_of(store.files, incoming) as (picture, study, size):
+            return accept(store, actor, case_id, name, picture, study, size)
     store.files.keep(incoming)
     with store.write() as session:
         cases.get_open(session, case_id)
@@ -45,6 +47,7 @@ def accept(
         )
         if present is not None:
             present.study_uid = present.study_uid or study_uid
+            present.um_per_pixel = present.um_per_pixel or um_per_pixel
             return present, False
         store.files.keep(incoming)  # a deletion may have come between
         if session.get(File, incoming.digest) is None:
@@ -57,6 +60,7 @@ def accept(
             digest=incoming.digest,
             name=shown_name(name),
             study_uid=study_uid,
+            um_per_pixel=um_per_pixel,
             state=FieldState.WAITING.value,
             created_by=actor.name,
         )

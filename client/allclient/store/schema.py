@@ -137,6 +137,8 @@ class Field(Base):
     name: Mapped[str]
     study_uid: Mapped[str | None]
     """Study Instance UID of the DICOM object that it was uploaded as."""
+    um_per_pixel: Mapped[float | None]
+    """The size of a pixel in micrometres that the DICOM object said."""
     state: Mapped[str]
     error_code: Mapped[str | None]
     error_message: Mapped[str | None] = mapped_column(Text)

@@ -61,8 +61,16 @@ class Vectors:
         order = np.argsort(distances, kind="stable")[: _TRIED + 1]
         return [(int(ids[i]), float(distances[i])) for i in order if ids[i] != row_id]
 
-    def _update(self, session: Session) -> None:
-        while found := session.execute(self._rows, {"last": self._last, "most": _BATCH}).all():
+    def read(self, session: Session, stop: Callable[[], bool]) -> None:
+        """Read what is there already, so that who asks first need not wait for it."""
+        with self._lock:
+            self._update(session, stop)
+
+    def _update(self, session: Session, stop: Callable[[], bool] = lambda: False) -> None:
+        most = {"most": _BATCH}
+        while not stop() and (
+            found := session.execute(self._rows, {"last": self._last, **most}).all()
+        ):
             new = _odds([self._vector(row) for row in found])
             self._vectors = np.concatenate([self._vectors, new]) if self._ids.size else new
             self._ids = np.concatenate([self._ids, [row.id for row in found]])
@@ -91,6 +99,11 @@ class Similar:
                 row.height,
             ],
         )
+
+    def read(self, session: Session, stop: Callable[[], bool]) -> None:
+        """Read the vectors of everything that is there already, until ``stop`` says so."""
+        self._fields.read(session, stop)
+        self._cells.read(session, stop)
 
     def fields(
         self, session: Session, sight: Sight, field_id: int, limit: int

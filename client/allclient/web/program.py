@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import gc
+import logging
 import os
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import uvicorn
+from sqlalchemy.exc import SQLAlchemyError
 
 from allclient.store import SYSTEM, Store, users
+from allclient.store.similar import Similar
 from allclient.store.words import Role
 from allclient.watching import watched_by
 from allclient.web import verified
@@ -18,6 +23,8 @@ from allclient.web.hub import Hub
 from allclient.web.serving import make_server
 from allclient.web.settings import Settings
 from allclient.web.worker import Worker
+
+_log = logging.getLogger(__name__)
 
 
 def default_folder() -> Path:
@@ -47,16 +54,35 @@ class Program:
             self.worker.start()
             if self.pacs is not None:
                 verified.hand_over_all(self.store, self.pacs)
+            over = threading.Event()
+            reading = threading.Thread(
+                target=self._read_vectors, args=(over,), name="allclient-web-similar"
+            )
+            reading.start()
             try:
                 yield
             finally:
+                over.set()
+                reading.join()
                 self.worker.stop()
                 self.store.close()
+
+    def _read_vectors(self, over: threading.Event) -> None:
+        similar: Similar = self.app.state.similar
+        try:
+            with self.store.read() as session:
+                similar.read(session, over.is_set)
+        except SQLAlchemyError:  # a database that is away: who asks for similar fields is told
+            _log.exception("the vectors of fields and cells cannot be read")
 
     def server(
         self, proxies: tuple[str, ...] = (), ready: Callable[[], None] = lambda: None
     ) -> uvicorn.Server:
         """Return what answers browsers; its ``run`` takes a socket of ``serving.listen``."""
+        # What stays for good need not be looked through each time that garbage is collected, which
+        # makes a request wait for a quarter of a second now and then.
+        gc.collect()
+        gc.freeze()
         return make_server(
             self.app,
             self.hub,

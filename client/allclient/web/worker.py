@@ -43,7 +43,7 @@ _LAST: Final = 5.0
 class Classifier(Protocol):
     """What reads one encoded image; ``allclient.Client`` is one."""
 
-    def classify(self, source: bytes, /, *, cells: bool) -> Result:
+    def classify(self, source: bytes, /, *, cells: bool, um_per_pixel: float | None) -> Result:
         """Return the answer for one encoded image."""
 
 
@@ -150,7 +150,8 @@ class Worker:
 
     def _settle(self, classifier: Classifier, field: Field) -> None:
         try:
-            result = classifier.classify(self._store.files.read(field.digest), cells=True)
+            data = self._store.files.read(field.digest)
+            result = classifier.classify(data, cells=True, um_per_pixel=field.um_per_pixel)
         except NotFoundError:
             return  # deleted in the meantime
         except (ImageError, ServerLostError, InferenceError, StoreError) as error:

@@ -6,6 +6,7 @@ import codecs
 import csv
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -133,9 +134,10 @@ def test_wrong_line_of_json_lines_is_named(tmp_path: Path) -> None:
 
 def test_numbers_keep_their_digits(tmp_path: Path) -> None:
     path = tmp_path / "answers.csv"
-    rows = written(path, Csv()).decode().splitlines()
-    rows[1] = rows[1].removesuffix(",") + ",0.25"
-    path.write_bytes((MARK + as_excel("\n".join(rows).encode() + b"\n", ";", ",")).encode())
+    output = FileOutput(path, Csv())
+    output.write(replace(good("a.jpg"), um_per_pixel=0.25))
+    output.finish()
+    path.write_bytes((MARK + as_excel(path.read_bytes(), ";", ",")).encode())
     FileOutput(path, Csv(), resume=True).finish()
     first = next(csv.DictReader(path.open(newline="", encoding="utf-8")))
     assert list(first) == list(CSV_COLUMNS)

@@ -70,10 +70,9 @@ def level(
         FrameOfReferenceUID=root(77),
         PositionReferenceIndicator="SLIDE_CORNER",
         VolumetricProperties="VOLUME",
-        SpecimenLabelInImage="NO",
         FocusMethod="AUTO",
         ExtendedDepthOfField="NO",
-        **values,
+        **{"SpecimenLabelInImage": "NO", **values},
     )
     if compressed:
         made.PixelData = encapsulate([_jpeg(each) for each in tiles])

@@ -49,3 +49,15 @@ def test_where_ptrace_is_forbidden_it_starts_and_says_so(
     got, shown = told(tmp_path)
     assert got == shown == ["--first=a:b=k3y", "--plain", "--second=k3y"]
     assert "ps shows the key" in capsys.readouterr().err
+
+
+def test_where_its_memory_cannot_be_written_it_starts_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def forbidden(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(supervisor, "_give_secret", forbidden)
+    got, _ = told(tmp_path)
+    assert got == ["--first=a:b=k3y", "--plain", "--second=k3y"]
+    assert "ps shows the key" in capsys.readouterr().err

@@ -9,8 +9,9 @@ from allclient import Client
 from allclient.pacs import letters
 from allclient.pacs.config import Config
 from allclient.pacs.exporter import Exporter
-from allclient.pacs.inbox import Inbox, Received
+from allclient.pacs.inbox import Inbox
 from allclient.pacs.reader import Reader
+from allclient.pacs.received import Received
 from allclient.pacs.reporter import Reporter
 from tests.unit.client.kserve import MALIGNANT_ANSWER, TWO_CELLS, KServe
 from tests.unit.dicom.objects import as_file

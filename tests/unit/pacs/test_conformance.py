@@ -13,7 +13,18 @@ from pydicom.sr.coding import Code
 from pydicom.uid import UID
 
 from allclient.dicom import header, slide
-from allclient.pacs import classes, codes, fetcher, fhir, reader, receiver, sender, slides, verdict
+from allclient.pacs import (
+    classes,
+    codes,
+    deidentify,
+    fetcher,
+    fhir,
+    reader,
+    receiver,
+    sender,
+    slides,
+    verdict,
+)
 
 TEXT = (Path(__file__).parents[3] / "docs" / "conformance.md").read_text("utf-8")
 
@@ -101,6 +112,13 @@ def test_what_is_fetched() -> None:
     assert said == {model: UID(model).name for model in models}
     *most, last = fetcher.MODALITIES
     assert f"{', '.join(most)} or {last}" in text
+
+
+def test_the_profiles_of_deidentification() -> None:
+    text = section("## 6 Security")
+    for code in (deidentify.coded(value) for value in deidentify.CODES):
+        assert f"{code.CodeValue} {code.CodeMeaning}" in text
+    assert f"edition {deidentify.TABLES}" in text
 
 
 def test_the_sites() -> None:

@@ -25,8 +25,8 @@ from allclient.cli.group import run
 from allclient.errors import ServerUnavailableError
 from allclient.pacs import answers, codes, letters, picture
 from allclient.pacs.config import Config
-from allclient.pacs.inbox import Received
 from allclient.pacs.reader import MAX_TRIES, Reader
+from allclient.pacs.received import Received
 from allclient.pacs.retention import Retention
 from allclient.pacs.study import Field, Image
 from allclient.pacs.uids import derived, is_uid, key_of, report_uid
@@ -97,6 +97,19 @@ def test_every_group_has_the_site_that_is_configured(
     wanted = [] if site == "unstated" else [codes.SITES[site]]
     for group in groups:
         assert [found.value for found in group.finding_sites] == wanted
+
+
+@pytest.mark.parametrize("release", ["", "0123456789ab"])
+def test_the_report_names_the_release_that_answered(
+    steps: Steps, archive: Archive, triton: KServe, release: str
+) -> None:
+    answer = dataclasses.replace(CELLS, release=release)
+    triton.respond = lambda _: answer
+    steps.keep(jpeg_object(1))
+    steps.run()
+    (report,) = archive.of("SR")
+    said = [element.value for element in report.iterall() if element.keyword == "TextValue"]
+    assert f"release {release or 'unknown'}" in said
 
 
 def test_every_snomed_code_is_in_the_dictionary() -> None:

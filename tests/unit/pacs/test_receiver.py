@@ -8,6 +8,7 @@ import logging
 import socket
 import sqlite3
 import threading
+import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,11 +20,13 @@ pytest.importorskip("pynetdicom", reason="the extra pacs is not installed")
 
 from pydicom import dcmread, uid
 
+from allclient.dicom import header
 from allclient.pacs import config as configuration
 from allclient.pacs import disk
 from allclient.pacs import inbox as inboxes
 from allclient.pacs.config import Config
-from allclient.pacs.inbox import Inbox, Received
+from allclient.pacs.inbox import Inbox
+from allclient.pacs.received import Received
 from allclient.pacs.uids import key_of
 from tests.unit.dicom.objects import (
     ACCESSION,
@@ -202,6 +205,32 @@ def test_a_pdu_that_is_longer_than_announced_ends_its_connection(
         while peer.recv(4096):
             pass
     assert running.send(jpeg_object()) == [0]
+
+
+def test_a_deflated_object_that_unpacks_to_too_much_is_refused(
+    config: Config, inbox: Inbox, start: Any
+) -> None:
+    node = dataclasses.replace(config.node, max_object_mb=1)
+    running = start(dataclasses.replace(config, node=node), inbox)
+    small = rgb_object(syntax=uid.DeflatedExplicitVRLittleEndian)
+    bomb = rgb_object(
+        syntax=uid.DeflatedExplicitVRLittleEndian, instance=2, TextValue="0" * 2_000_000
+    )
+    association = running.associate(syntaxes=[uid.DeflatedExplicitVRLittleEndian])
+    statuses = [association.send_c_store(made).Status for made in (small, bomb)]
+    association.release()
+    assert statuses == [0, NOT_UNDERSTOOD]
+    (kept,) = inbox.objects.rglob("*.dcm")
+    assert dcmread(kept).SOPInstanceUID == small.SOPInstanceUID
+
+
+@pytest.mark.parametrize("rest", [b"", b"\xff" * 9])
+def test_a_deflated_object_that_is_cut_or_broken_does_not_hang(rest: bytes) -> None:
+    whole = zlib.compress(bytes(100_000), wbits=-15)
+    assert header.inflates_within(whole, 100_000)
+    assert not header.inflates_within(whole, 99_999)
+    assert not header.inflates_within(whole[:-4] + rest, 10**9)
+    assert not header.inflates_within(rest, 10**9)
 
 
 def test_one_sync_serves_all_that_wait(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,14 +37,14 @@ class Double:
         self.asked = 0
         self.says = result(Subtype.PRE_B)
 
-    def classify(self, source: bytes, /, *, cells: bool) -> Result:
+    def classify(self, source: bytes, /, *, cells: bool, um_per_pixel: float | None) -> Result:
         assert cells
         self.asked += 1
         if self.away:
             raise ServerUnavailableError("nobody answers at 127.0.0.1:1")
         if b"broken" in source:
             raise ImageRejectedError("the file ends too early", code="image_truncated")
-        return self.says
+        return replace(self.says, um_per_pixel=um_per_pixel)
 
 
 @pytest.fixture(autouse=True)

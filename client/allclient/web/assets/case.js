@@ -101,6 +101,10 @@ async function count() {
   for (const shownCount of document.querySelectorAll("[data-count]")) {
     shownCount.textContent = counts[shownCount.dataset.count];
   }
+  const first = document.getElementById("look-first");
+  if (!first) return;
+  const html = await piece(`/cases/${root.dataset.case}/first`);
+  if (asked === counted) first.innerHTML = html;
 }
 
 // The verdict names the field on the screen, and the version of it that is shown.

@@ -134,6 +134,16 @@ def _chosen(asked: int | None, found: Sequence[Field]) -> int | None:
     return asked if asked in ids else next(iter(ids), None)
 
 
+@router.get("/cases/{case_id}/first")
+def look_first(request: Request, person: Anybody, case_id: Id) -> Response:
+    """What to look at first in a case, as a piece of a page."""
+    store: Store = request.app.state.store
+    with store.read() as session:
+        cases.get(session, case_id)
+        first = _look_first(session, case_id, person.sight(session))
+    return render(request, "first.html", person, look_first=first)
+
+
 @router.get("/fields/{field_id}/panel")
 def field_panel(request: Request, person: Anybody, field_id: Id) -> Response:
     """What stands beside the picture of a field, as a piece of a page."""
