@@ -112,6 +112,8 @@ class ReviewReason(str, Enum):
     """Blurred, blank, too dark or too bright; or a part of it seems damaged or filled in."""
     NO_LEUKOCYTES = "no_leukocytes"
     """No nucleus of a white cell was found: there is nothing in the field to answer about."""
+    FEW_LEUKOCYTES = "few_leukocytes"
+    """Too few leukocytes lie in the field to rest an answer on; touching ones count as one."""
     SCALE = "scale"
     """Red cells are far smaller or larger than in the fields that the backbones learned from."""
     FIRST_PAGE_ONLY = "first_page_only"
@@ -152,6 +154,7 @@ QUALITY_FIELDS: Final = (
     "nuclei_density",
     "red_cell_size",
     "red_cell_aspect",
+    "leukocytes",
 )
 """What the QUALITY tensor holds, in order; ``model_repository/preprocess/1/smear_quality.py`` and
 ``smear_cells.py`` say how each is measured."""

@@ -15,10 +15,11 @@ pytest.importorskip("playwright.sync_api", reason="Playwright is of the extra de
 from playwright.sync_api import Browser, expect, sync_playwright
 
 from allclient.store import Store
-from allclient.web import program, serving
+from allclient.web import serving
 from allclient.web.program import Program
 from allclient.web.settings import VENDOR, Settings
-from tests.unit.web.conftest import Double
+from tests.unit.web.conftest import PASSWORD, Double
+from tests.web.person import Person, Served
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 AXE = VENDOR / "axe-core" / "axe.min.js"
@@ -35,16 +36,6 @@ def browser() -> Iterator[Browser]:
         running = playwright.chromium.launch(**options)  # type: ignore[arg-type]
         yield running
         running.close()
-
-
-class Served:
-    """The page at ``url``; ``link`` makes the first admin."""
-
-    def __init__(self, page: Program, double: Double, url: str) -> None:
-        self.page = page
-        self.double = double
-        self.url = url
-        self.link = str(program.first_link(page.store, url))
 
 
 @pytest.fixture
@@ -64,3 +55,17 @@ def served(tmp_path: Path) -> Iterator[Served]:
         yield Served(page, double, serving.url_of(listening))
         server.should_exit = True
         thread.join()
+
+
+@pytest.fixture
+def anna(browser: Browser, served: Served) -> Iterator[Person]:
+    person = Person(browser, served)
+    person.page.goto(served.link)
+    person.page.get_by_label("Name").fill("Anna")
+    person.page.get_by_label("Password, 12").fill(PASSWORD)
+    person.page.get_by_label("The password again").fill(PASSWORD)
+    person.page.get_by_role("button", name="Begin").click()
+    expect(person.page.get_by_role("heading", name="Cases")).to_be_visible()
+    yield person
+    person.context.close()
+    assert person.complaints == []

@@ -1,4 +1,4 @@
-"""The protocols for cells: laboratories left out, and new groups of known laboratories.
+"""The protocols for cells: laboratories left out, new groups of known ones, and easier ones.
 
 No protocol ever trains on a source that is evaluate only. Those are tested beside what is left out,
 because no training saw them.
@@ -14,7 +14,7 @@ import numpy.typing as npt
 from training.data.pictures import refuse_evaluate_only
 from training.laboratories.table import Bools, Cells
 
-PROTOCOLS = ("laboratories", "groups")
+PROTOCOLS = ("laboratories", "groups", "known", "random")
 FOLDS = 6
 MIN_SHARE = 0.25
 """Without a group, this share of its class in its laboratory must be left to learn from."""
@@ -42,6 +42,10 @@ def folds(cells: Cells, protocol: str) -> list[Fold]:
     groups        ``FOLDS`` folds; each leaves out a sixth of the groups of every class of every
                   laboratory with both classes, so that each group is tested once. A group that
                   holds too much of its class is always trained on.
+    known         one fold: new fields of known slides, by the parts train and test of a source
+                  that has them.
+    random        ``FOLDS`` folds over single pictures of every laboratory with both classes,
+                  whatever group they belong to: what many published figures stand on.
 
     Raises:
         ValueError: no such protocol.
@@ -60,6 +64,17 @@ def folds(cells: Cells, protocol: str) -> list[Fold]:
         place = group_folds(cells, usable)
         return [
             Fold(f"groups-{number}", usable & (place != number), usable & (place == number))
+            for number in range(FOLDS)
+        ]
+    if protocol == "known":
+        part, guard = cells.column(lambda each: each.part), cells.column(lambda each: each.guard)
+        test = usable & (part == "test")
+        held_out = (part == "val") | (part == "test") | guard
+        return [Fold("known", usable & ~held_out, test)] if test.any() else []
+    if protocol == "random":
+        place = random_folds(cells, usable)
+        return [
+            Fold(f"random-{number}", usable & (place != number), usable & (place == number))
             for number in range(FOLDS)
         ]
     raise ValueError(f"no protocol {protocol!r}; there are {', '.join(PROTOCOLS)}")
@@ -87,4 +102,16 @@ def group_folds(cells: Cells, rows: Bools) -> npt.NDArray[np.int64]:
                 fold = int(np.argmin(load))
                 load[fold] += sizes[index]
                 place[members & (group == names[index])] = fold
+    return place
+
+
+def random_folds(cells: Cells, rows: Bools, seed: int = 0) -> npt.NDArray[np.int64]:
+    """Return the fold of each cell [n] by its picture alone; -1 is tested in none."""
+    drawn = np.random.default_rng(seed).permutation(len(cells.pictures)) % FOLDS
+    place = np.full(len(cells), -1)
+    laboratory, malignant = cells.laboratory, cells.malignant
+    for name in np.unique(laboratory[rows]):
+        members = rows & (laboratory == name)
+        if len(np.unique(malignant[members])) > 1:
+            place[members] = drawn[cells.crops.of[members]]
     return place

@@ -10,10 +10,12 @@ import numpy.typing as npt
 from scipy.special import expit, logit
 
 from training.laboratories.table import Bools, Cells
-from training.metrics import curves, intervals
+from training.metrics import calibration, curves, intervals
 from training.metrics.classification import Floats
 
 TINY = 1e-12
+MANY, FEWER_RESAMPLES = 5000, 200
+"""Of so many units fewer resamples are drawn, which take long."""
 
 
 @dataclass(frozen=True)
@@ -41,12 +43,37 @@ def fields(cells: Cells, logits: Floats, rows: Bools) -> Units:
     )
 
 
+def single(cells: Cells, logits: Floats, rows: Bools) -> Units:
+    """Every cell in ``rows`` [m] by itself, with the label of its picture."""
+    return Units(logits[rows], cells.malignant[rows], cells.group[rows])
+
+
+def together(cells: Cells, logits: Floats, rows: Bools, count: int, seed: int = 0) -> Units:
+    """Every ``count`` cells in ``rows`` [m] of one group and label, by their mean probability.
+
+    So single-cell pictures are read as the cells of a field are. What is left over of a group is
+    not judged.
+    """
+    rng = np.random.default_rng(seed)
+    group, malignant = cells.group, cells.malignant
+    found: list[tuple[float, int, str]] = []
+    for name, label in sorted({*zip(group[rows].tolist(), malignant[rows].tolist(), strict=True)}):
+        members = rng.permutation(np.flatnonzero(rows & (group == name) & (malignant == label)))
+        for bag in members[: len(members) // count * count].reshape(-1, count):
+            found.append((float(expit(logits[bag]).mean()), label, name))
+    share = np.array([each[0] for each in found]).clip(TINY, 1 - TINY)
+    return Units(
+        logit(share), np.array([each[1] for each in found]), np.array([each[2] for each in found])
+    )
+
+
 def judged(units: Units) -> dict[str, Any]:
-    """Return AUROC, balanced accuracy and the share called malignant, each with its interval.
+    """Return AUROC, balanced accuracy, ECE and the share called malignant, with intervals.
 
     A score that needs both labels is None where there is one.
     """
-    draws = intervals.resample(units.group, units.malignant)
+    count = intervals.RESAMPLES if len(units.logits) < MANY else FEWER_RESAMPLES
+    draws = intervals.resample(units.group, units.malignant, count=count)
     called = units.logits > 0
     found: dict[str, Any] = {
         "pictures": len(called),
@@ -55,6 +82,7 @@ def judged(units: Units) -> dict[str, Any]:
         "called_malignant": _with(float(called.mean()), draws.interval(draws.means(called))),
         "auroc": None,
         "balanced_accuracy": None,
+        "ece": _with(*_ece(units, draws)),
     }
     if 0 < units.malignant.sum() < len(called):
         curve = curves.roc(units.malignant, units.logits)
@@ -66,6 +94,16 @@ def judged(units: Units) -> dict[str, Any]:
         found["balanced_accuracy"] = _with(sum(usual) / 2, draws.interval(np.mean(sides, axis=0)))
         found["sensitivity"], found["specificity"] = usual[1], usual[0]
     return found
+
+
+def _ece(units: Units, draws: intervals.Resamples) -> tuple[float, list[float] | None]:
+    """Return how far confidence is from being right, on average over its bins."""
+    probability = expit(units.logits)
+    right = (units.logits > 0) == (units.malignant == 1)
+    bins = calibration.equal_mass(np.maximum(probability, 1 - probability), right)
+    columns = bins.columns()
+    drawn = calibration.ece(draws.sums(columns))
+    return float(calibration.ece(columns.sum(0))), draws.interval(drawn)
 
 
 def _with(value: float | None, interval: list[float] | None) -> dict[str, Any]:

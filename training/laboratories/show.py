@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-HEAD = ("idea", "source", "tested", "AUROC", "balanced", "called malignant")
+HEAD = ("idea", "source", "tested", "AUROC", "balanced", "called malignant", "ECE")
 DOUBT_HEAD = ("idea", "may be wrong", "left out", "without review", "wrong")
 
 
@@ -22,6 +22,7 @@ def rows(study: Mapping[str, Any], protocol: str) -> list[Sequence[str]]:
                     figure(found["auroc"]),
                     figure(found["balanced_accuracy"]),
                     figure(found["called_malignant"]),
+                    figure(found["ece"]),
                 )
             )
     return table

@@ -16,6 +16,8 @@ from training.metrics.classification import Floats
 
 TOGETHER = "outside"
 """The row of all evaluate-only sources together."""
+BAG = 10
+"""So many single cells of one group are also read together, as a field is."""
 
 
 def run(cells: Cells, descriptions: Mapping[str, Floats]) -> dict[str, Any]:
@@ -89,11 +91,19 @@ def _scored(cells: Cells, protocol: str, logits: Floats) -> dict[str, Any]:
     rows = {str(name): tested & (cells.source == name) for name in np.unique(cells.source[tested])}
     if protocol == "laboratories":
         rows[TOGETHER] = tested & cells.evaluate_only
-    return {
-        name: scores.judged(scores.fields(cells, logits, here))
-        for name, here in rows.items()
-        if here.any()
-    }
+    found = {}
+    one_cell = cells.column(lambda picture: picture.single)
+    for name, here in rows.items():
+        if not here.any():
+            continue
+        found[name] = scores.judged(scores.fields(cells, logits, here))
+        if not one_cell[here].any():
+            found[f"{name}, cells"] = scores.judged(scores.single(cells, logits, here))
+        elif one_cell[here].all():
+            bags = scores.together(cells, logits, here, BAG)
+            if len(bags.logits):
+                found[f"{name}, {BAG} cells"] = scores.judged(bags)
+    return found
 
 
 def _without_review(cells: Cells, logits: Floats) -> dict[str, Any]:

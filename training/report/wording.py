@@ -52,6 +52,7 @@ REASONS: Final = {
     "out_of_distribution": "unlike the training images",
     "poor_quality": "poor image quality",
     "no_leukocytes": "no nucleus of a white cell found",
+    "few_leukocytes": "too few leukocytes",
     "scale": "red cells of another size",
     "first_page_only": "only the first page was read",
 }

@@ -48,6 +48,7 @@ def policy(
         },
         "leukocytes": quality_limits.leukocytes(both),
         "quality": quality_limits.quality(both),
+        "few": quality_limits.few(),
     }
     if limits := quality_limits.scale(both):
         fitted["scale"] = limits

@@ -9,8 +9,11 @@ from types import TracebackType
 
 from allclient.errors import ServerDiedError
 from allclient.local.keeper import Keeper
+from allclient.local.options import Options
 from allclient.local.server import TritonServer
 from allclient.local.switch import Switch
+from allclient.local.tls import ServerTls
+from allclient.transport import TlsOptions
 
 _log = logging.getLogger(__name__)
 
@@ -35,6 +38,9 @@ class LocalServer:
     With ``model``, ``all_ensemble`` or ``all_cascade``, that one is loaded and what it asks, and
     the other is not, which makes the start shorter. Without it all of the repository is.
 
+    With ``tls`` gRPC is encrypted, and clients of this process take ``client_tls``. ``trace_to`` is
+    the address of an OpenTelemetry collector for the traces of requests that ask to be traced.
+
     Triton's log goes to ``log_file``, or to a private file that is removed after a good stop and
     kept when the server failed; ``log_path`` names it.
 
@@ -56,20 +62,26 @@ class LocalServer:
         allow: Iterable[str] = (),
         restart: bool = True,
         notify: Callable[[str], None] | None = None,
+        tls: ServerTls | None = None,
+        trace_to: str | None = None,
         reloadable: bool = False,
     ) -> None:
         self._triton = TritonServer(
-            model_repository,
-            flavour,
-            host,
-            grpc_port,
-            http_port,
-            metrics_port,
-            ready_timeout,
-            log_file,
-            model,
-            allow,
-            reloadable,
+            Options(
+                model_repository=model_repository,
+                flavour=flavour,
+                host=host,
+                grpc_port=grpc_port,
+                http_port=http_port,
+                metrics_port=metrics_port,
+                ready_timeout=ready_timeout,
+                log_file=log_file,
+                model=model,
+                allow=allow,
+                tls=tls,
+                trace_to=trace_to,
+                reloadable=reloadable,
+            )
         )
         self._switch = Switch(self._triton)
         self._restart = restart
@@ -116,6 +128,11 @@ class LocalServer:
     def admin_headers(self) -> dict[str, str]:
         """What a gRPC client sends to change what is closed to others. A secret."""
         return self._triton.admin_headers
+
+    @property
+    def client_tls(self) -> TlsOptions | None:
+        """How this program reaches a server with TLS; another one after every new start."""
+        return self._triton.client_tls
 
     @property
     def pid(self) -> int:

@@ -114,7 +114,10 @@ class Keeper:
         process = self._server.process
         oom_kills = causes.oom_kills()
         server = liveness.Server(
-            self._server.grpc_address, self._server.answering, self._server.admin_headers
+            self._server.grpc_address,
+            self._server.answering,
+            self._server.admin_headers,
+            self._server.client_tls,
         )
         try:
             alive = Liveness(server, self._processor_seconds, tick=_TICK)

@@ -120,6 +120,7 @@ class Switch:
             timeout=_LOADING,
             retry=Retry(seconds=0),
             headers=self._server.admin_headers,
+            tls=self._server.client_tls,
         )
         transport = Transport(connection)
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -13,6 +12,10 @@ from allclient.errors import ConfigurationError
 
 EXTRAS: Final = (SIZE, RELEASE)
 """Outputs that are asked about every image, and that servers of older versions do not have."""
+
+_SMALLEST: Final = 2.0**-126
+_LARGEST: Final = 2.0**127
+"""What the answer can hold in 32 bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,7 @@ class Question:
         if size is None:
             return
         number = isinstance(size, int | float) and not isinstance(size, bool)
-        if not (number and math.isfinite(size) and size > 0):
+        if not (number and _SMALLEST <= size <= _LARGEST):
             raise ConfigurationError(
                 f"um_per_pixel is the size of a pixel in micrometres, a number above 0, "
                 f"not {size!r}"

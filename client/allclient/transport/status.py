@@ -118,6 +118,13 @@ def trouble_of(error: InferenceServerException) -> Trouble:
     return Trouble.FINAL
 
 
+def means_away(error: InferenceServerException) -> bool:
+    """Return whether the server is away, or as good as that: it gave no answer in time."""
+    if status_name(error) == "DEADLINE_EXCEEDED":
+        return True
+    return trouble_of(error) in (Trouble.AWAY, Trouble.LOST, Trouble.SICK)
+
+
 def unknown_output(error: InferenceServerException) -> str | None:
     """Return the output that a server of an older version does not have, if that is the error."""
     match = _UNKNOWN.search(detail_of(error))

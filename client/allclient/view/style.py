@@ -53,6 +53,7 @@ REASONS: Final = {
         "The field is blurred, blank, too dark or too bright, or may be damaged."
     ),
     ReviewReason.NO_LEUKOCYTES: "No nucleus of a white cell was found.",
+    ReviewReason.FEW_LEUKOCYTES: "There are too few leukocytes to rest an answer on.",
     ReviewReason.SCALE: (
         "Red cells are far smaller or larger than in the fields that the models know: take whole "
         "fields at 100x."

@@ -17,6 +17,7 @@ REASONS: Final = {
     ReviewReason.OUT_OF_DISTRIBUTION: "The field looks unlike those the backbones learned from.",
     ReviewReason.POOR_QUALITY: "The picture is blurred, blank, too dark, too bright or damaged.",
     ReviewReason.NO_LEUKOCYTES: "No leukocyte was found in the field.",
+    ReviewReason.FEW_LEUKOCYTES: "There are too few leukocytes to rest an answer on.",
     ReviewReason.SCALE: (
         "Red cells are far smaller or larger than in the fields the backbones learned from. "
         "Send whole fields at 100x."

@@ -35,7 +35,7 @@ _LEVELS: Final = np.arange(256.0)
 def measure(
     pixels: npt.NDArray[np.uint8], pages: int = 1, found: Nuclei | None = None
 ) -> npt.NDArray[np.float32]:
-    """Measure the image: float32 [18] in the order of ``QUALITY_FIELDS``.
+    """Measure the image: float32 [19] in the order of ``QUALITY_FIELDS``.
 
     pixels: uint8 [224, 224, 3] RGB; everything is measured outside the scale-bar corner.
     Grey is ITU-R BT.601 luma. Sharpness is the variance of the 4-neighbour Laplacian of the grey
@@ -51,9 +51,9 @@ def measure(
     (brightness,) = means([grey], OUTSIDE)
     squares = cv2.norm(grey, cv2.NORM_L2SQR, OUTSIDE.view(np.uint8)) / OUTSIDE_COUNT
     contrast = np.sqrt(max(0, squares - brightness**2))
-    whole = found.levels @ _LEVELS / OUTSIDE_COUNT
-    planes = cv2.split(pixels)
-    bright = (planes[1] > otsu(found.levels[1])) & OUTSIDE
+    whole = found.light.levels @ _LEVELS / OUTSIDE_COUNT
+    planes = found.light.planes
+    bright = (planes[1] > otsu(found.light.levels[1])) & OUTSIDE
     part = _share(bright)
     background = means(planes, bright) if part else whole
     cells = (whole - part * background) / (1 - part) if part < 1 else whole

@@ -76,6 +76,7 @@ LOW_CONFIDENCE: Final = "low_confidence"
 OUT_OF_DISTRIBUTION: Final = "out_of_distribution"
 POOR_QUALITY: Final = "poor_quality"
 NO_LEUKOCYTES: Final = "no_leukocytes"
+FEW_LEUKOCYTES: Final = "few_leukocytes"
 SCALE: Final = "scale"
 FIRST_PAGE_ONLY: Final = "first_page_only"
 REVIEW_REASONS: Final = (
@@ -84,6 +85,7 @@ REVIEW_REASONS: Final = (
     OUT_OF_DISTRIBUTION,
     POOR_QUALITY,
     NO_LEUKOCYTES,
+    FEW_LEUKOCYTES,
     SCALE,
     FIRST_PAGE_ONLY,
 )
@@ -128,7 +130,7 @@ def decide(
             benign/malignant.
         logits: [len(ran), 4].
         cams: as many class activation maps [h, w, 4], or none for a caller who wants no heat map.
-        quality: [18] in the order of QUALITY_FIELDS.
+        quality: [19] in the order of QUALITY_FIELDS.
 
     Raises:
         BackboneError: a number is missing or not finite, or two disagree: such an image gets no
@@ -157,6 +159,7 @@ def decide(
         OUT_OF_DISTRIBUTION: ood > policy.ood_review_above[label],
         POOR_QUALITY: _beyond(quality, policy.quality_limits),
         NO_LEUKOCYTES: _beyond(quality, policy.leukocyte_limits),
+        FEW_LEUKOCYTES: _beyond(quality, policy.few_limits),
         # A size of 0 means that there was nothing to be measured.
         SCALE: _beyond(quality, [one for one in policy.scale_limits if quality[one.at] > 0]),
         FIRST_PAGE_ONLY: quality[0] > 1,
@@ -184,7 +187,7 @@ def decide_each(
     cams: Sequence[Array] = (),
     ran: Sequence[str] = BACKBONES,
 ) -> list[Decision]:
-    """Decide on n images: logits [len(ran), n, 4], quality [n, 18], a policy for each image.
+    """Decide on n images: logits [len(ran), n, 4], quality [n, 19], a policy for each image.
 
     ``cams`` are [n, h, w, 4] of each backbone; without them no heat map is made.
     """

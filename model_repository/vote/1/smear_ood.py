@@ -20,7 +20,7 @@ def energy(logits: Array) -> float:
 
 
 def distance(quality: Array, appearance: Appearance) -> float:
-    """Return how far quality values [18] are from the nearest known field of any slide.
+    """Return how far quality values [19] are from the nearest known field of any slide.
 
     Nearest, not from the middle of all: between two known stains lies one that nobody has seen.
     """

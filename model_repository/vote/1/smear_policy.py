@@ -37,6 +37,7 @@ QUALITY_FIELDS: Final = (
     "nuclei_density",
     "red_cell_size",
     "red_cell_aspect",
+    "leukocytes",
 )
 QUANTILES: Final = 101
 
@@ -91,6 +92,8 @@ class Policy:
     scale_limits: tuple[Limit, ...] = ()
     """Beyond these cells have another size than those that the backbones learned from. Policies
     that were fitted before this reason have none."""
+    few_limits: tuple[Limit, ...] = ()
+    """Beyond these there are too few leukocytes to answer by. Optional as well."""
 
     @classmethod
     def load(cls, path: str | Path) -> Policy:
@@ -123,7 +126,7 @@ class Policy:
         if version != POLICY_VERSION:
             raise PolicyError(f"the policy has version {version!r}, needed is {POLICY_VERSION}")
         names = ("fitted_on", "temperature", "confidence", "ood", "leukocytes", "quality")
-        top = _fields(policy, "the policy", ("version", *names), optional=("scale",))
+        top = _fields(policy, "the policy", ("version", *names), optional=("scale", "few"))
         temperature = _fields(top["temperature"], "temperature", BACKBONES)
         confidence = _fields(top["confidence"], "confidence", (*LABELS, "subtype"))
         ood = _fields(top["ood"], "ood", ("review_above", "energy_quantiles", "look"))
@@ -145,6 +148,7 @@ class Policy:
             leukocyte_limits=_limits(top["leukocytes"], "leukocytes"),
             quality_limits=_limits(top["quality"], "quality"),
             scale_limits=_limits(top["scale"], "scale") if "scale" in top else (),
+            few_limits=_limits(top["few"], "few") if "few" in top else (),
         )
 
 

@@ -130,7 +130,7 @@ async def test_a_server_of_version_0_2_answers_all_the_same(server: KServe) -> N
         assert server.asked == before + 4
 
 
-@pytest.mark.parametrize("size", [0, -1, float("nan"), float("inf"), "0.25", True])
+@pytest.mark.parametrize("size", [0, -1, 1e-50, 1e50, float("nan"), float("inf"), "0.25", True])
 def test_a_size_that_is_none_is_refused(client: Client, server: KServe, size: Any) -> None:
     for call in (client.classify, lambda *_, **options: client.classify_many([], **options)):
         with pytest.raises(ConfigurationError, match="um_per_pixel is the size of a pixel"):

@@ -13,7 +13,7 @@ STAIN = [0.9, 0.9, 0.9, 0.6, 0.5, 0.8]
 OTHER_STAIN = [0.8, 0.9, 0.8, 0.4, 0.3, 0.6]
 FIELDS = list(served.majority.QUALITY_FIELDS[6:12])
 GOOD_QUALITY = np.array(
-    [1, 100, 0.8, 0.1, 0, 0.1, *STAIN, 0.05, 0.2, 0.4, 0.3, 12, 0.8], dtype=np.float32
+    [1, 100, 0.8, 0.1, 0, 0.1, *STAIN, 0.05, 0.2, 0.4, 0.3, 12, 0.8, 9], dtype=np.float32
 )
 
 POLICY: dict[str, Any] = {

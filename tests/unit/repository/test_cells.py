@@ -34,6 +34,7 @@ def named(image: Image.Image) -> dict[str, float]:
 def test_painted_cells_are_measured() -> None:
     cells = named(painted())
     assert cells["nuclei_share"] == pytest.approx(6 * np.pi * 14.5**2 / (224**2 - 36**2), rel=0.03)
+    assert cells["leukocytes"] == 6
     assert cells["nuclei_density"] == pytest.approx(np.log10(235 / 60), abs=0.01)
     assert cells["red_cell_size"] == pytest.approx(17, rel=0.15)
     assert named(painted(red_cell=12))["red_cell_size"] > cells["red_cell_size"] + 5

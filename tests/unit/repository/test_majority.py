@@ -221,6 +221,18 @@ def test_cells_of_another_size(size: float) -> None:
     assert decide(voting((2, 2, 2)), quality=quality).review == (), "an earlier policy has none"
 
 
+def test_one_leukocyte_is_too_few() -> None:
+    at = majority.QUALITY_FIELDS.index("leukocytes")
+    quality = GOOD_QUALITY.copy()
+    limits = {"leukocytes": {"min": 2}}
+    for votes in ((0, 0, 0), (2, 2, 2)):
+        for count, expected in ((1, ("few_leukocytes",)), (2, ()), (30, ())):
+            quality[at] = count
+            assert decide(voting(votes), quality=quality, few=limits).review == expected
+    quality[at] = 1
+    assert decide(voting((2, 2, 2)), quality=quality).review == (), "an earlier policy has none"
+
+
 def test_first_page_only() -> None:
     quality = GOOD_QUALITY.copy()
     quality[0] = 2
@@ -230,8 +242,8 @@ def test_first_page_only() -> None:
 def test_every_reason_that_holds_is_given_in_order() -> None:
     quality = GOOD_QUALITY.copy()
     quality[[0, 1, 6, 12]] = (5, 0, 0, 0)
-    limits = {"red_cell_size": {"min": 20}}
-    decision = decide(np.eye(4)[:3] * 2, quality=quality, scale=limits)
+    size, count = {"red_cell_size": {"min": 20}}, {"leukocytes": {"min": 10}}
+    decision = decide(np.eye(4)[:3] * 2, quality=quality, scale=size, few=count)
     assert decision.review == majority.REVIEW_REASONS
 
 
@@ -358,7 +370,9 @@ FINITE = {"allow_nan": False, "allow_infinity": False, "width": 32}
             for side in (7, 7, 5)
         )
     ),
-    quality=hnp.arrays(np.float32, 18, elements=st.floats(0, 1e4, **FINITE)),
+    quality=hnp.arrays(
+        np.float32, len(majority.QUALITY_FIELDS), elements=st.floats(0, 1e4, **FINITE)
+    ),
 )
 def test_whatever_the_numbers_the_answer_keeps_its_bounds(
     logits: np.ndarray, cams: tuple[np.ndarray, ...], quality: np.ndarray

@@ -66,6 +66,30 @@ def test_groups_are_tested_once_and_stand_on_one_side() -> None:
         assert {0, 1} <= set(table.malignant[fold.test])
 
 
+def test_random_pictures_are_tested_once_and_share_groups_with_training() -> None:
+    table = cells([picture("one", n % 2 == 0, f"g{n % 4}", n) for n in range(48)], each=3)
+    found = protocols.folds(table, "random")
+    assert np.array_equal(np.sum([fold.test for fold in found], axis=0), np.ones(len(table)))
+    for fold in found:
+        assert not set(table.crops.of[fold.test]) & set(table.crops.of[fold.train])
+        assert set(table.group[fold.test]) & set(table.group[fold.train])
+
+
+def test_known_slides_are_tested_by_their_own_parts() -> None:
+    parts = ("train", "val", "test")
+    pictures = [
+        dataclasses.replace(picture("one", n % 2 == 0, f"s{n % 2}", n), part=parts[n % 3])
+        for n in range(12)
+    ]
+    pictures[0] = dataclasses.replace(pictures[0], guard=True)
+    pictures += [picture("two", True, "x"), picture("lisc", False, "l", evaluate_only=True)]
+    table = cells(pictures)
+    (fold,) = protocols.folds(table, "known")
+    assert np.flatnonzero(fold.test).tolist() == [2, 5, 8, 11]
+    assert np.flatnonzero(fold.train).tolist() == [3, 6, 9, 12]
+    assert protocols.folds(_three_laboratories(), "known") == []
+
+
 def test_a_group_that_is_most_of_its_class_is_always_trained_on() -> None:
     pictures = [picture("one", True, "large", number) for number in range(9)]
     pictures += [picture("one", True, "small"), picture("one", False, "x"),

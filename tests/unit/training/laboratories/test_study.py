@@ -115,6 +115,25 @@ def test_a_field_is_judged_by_the_mean_probability_of_its_cells() -> None:
     assert found["called_malignant"]["value"] == 0.5
 
 
+def test_single_cells_of_a_group_are_read_together() -> None:
+    """Seven cells of a group make two bags of three; bags never mix groups or labels."""
+    groups = [("a", True), ("b", True), ("c", False)]
+    table = cells([picture("one", label, name) for name, label in groups], each=7)
+    logits = np.repeat([2.0, -1.0, -2.0], 7)
+    units = scores.together(table, logits, np.ones(21, bool), 3)
+    assert units.group.tolist() == ["one/a"] * 2 + ["one/b"] * 2 + ["one/c"] * 2
+    assert units.malignant.tolist() == [1, 1, 1, 1, 0, 0]
+    assert units.logits == pytest.approx([2, 2, -1, -1, -2, -2])
+    assert len(scores.together(table, logits, np.ones(21, bool), 8).logits) == 0
+
+
+def test_calibration_error_is_confidence_less_what_is_right() -> None:
+    units = scores.Units(
+        np.zeros(10) + np.log(4), np.array([1] * 6 + [0] * 4), np.arange(10).astype(str)
+    )
+    assert scores.judged(units)["ece"]["value"] == pytest.approx(0.8 - 0.6)
+
+
 def test_a_figure_is_shown_with_its_interval() -> None:
     assert show.figure({"value": 0.81234, "interval": [0.7, 0.9]}) == "0.812 (0.70 to 0.90)"
     assert show.figure({"value": 0.5, "interval": None}) == "0.500"
@@ -125,7 +144,9 @@ def test_every_row_of_the_table_is_shown(table: Cells, described: dict[str, np.n
     found = study.run(table, {"size": described["size"]})
     rows = show.rows(found, "laboratories")
     assert [row[:2] for row in rows] == [
-        ("size", name) for name in (*sorted((*SOURCES, "leukemia-attri", "lisc")), "outside")
+        ("size", name)
+        for source in (*sorted((*SOURCES, "leukemia-attri", "lisc")), "outside")
+        for name in (source, f"{source}, cells")
     ]
     assert all(len(row) == len(show.HEAD) for row in rows)
 

@@ -53,7 +53,9 @@ def protocol(
     common = rng.normal(0, 1.0, (len(rows), len(SUBTYPES)))
     quality = np.full((len(rows), len(QUALITY_FIELDS)), 0.5)
     quality[:, QUALITY_FIELDS.index("pages")] = 1
-    quality += rng.normal(0, 0.02, quality.shape) * (np.arange(quality.shape[1]) > 0)
+    count = QUALITY_FIELDS.index("leukocytes")
+    quality[:, 1:count] += rng.normal(0, 0.02, (len(rows), count))[:, 1:]
+    quality[:, count] = 6
     chosen = np.flatnonzero(parts == "test")[::2]
     for place, backbone in enumerate(NAMES):
         logits = common + rng.normal(0, 1.2, common.shape)

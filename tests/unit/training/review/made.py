@@ -24,7 +24,9 @@ def drawn(temperature: float, count: int = 4000, seed: int = 3) -> tuple[np.ndar
 def quality(count: int, seed: int = 0, stain: float = 0.45) -> np.ndarray:
     """Fields of one slide: everything varies a little; ``stain`` says how much red they have."""
     rng = np.random.default_rng(seed)
-    values = rng.normal(0.45, 0.02, (count, len(QUALITY_FIELDS)))
+    values = np.zeros((count, len(QUALITY_FIELDS)))
+    values[:, : AT["leukocytes"]] = rng.normal(0.45, 0.02, (count, AT["leukocytes"]))
+    values[:, AT["leukocytes"]] = 6
     for name in ("background_red", "cells_red", "cells_green"):
         values[:, AT[name]] += stain - 0.45
     values[:, AT["pages"]] = 1

@@ -45,6 +45,12 @@ def test_a_field_needs_nuclei_in_their_own_colour(name: str) -> None:
     assert 0 < found[name]["min"] < lowest
 
 
+def test_an_answer_needs_more_than_one_leukocyte() -> None:
+    found = quality_limits.few()
+    assert beyond(named(0, leukocytes=1.0), found) == ["leukocytes"]
+    assert beyond(named(0, leukocytes=2.0), found) == []
+
+
 def test_red_cells_have_a_size_from_both_sides() -> None:
     sizes = KNOWN[:, AT["red_cell_size"]]
     found = quality_limits.scale(KNOWN)
