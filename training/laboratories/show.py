@@ -9,6 +9,12 @@ HEAD = ("idea", "source", "tested", "AUROC", "balanced", "called malignant", "EC
 DOUBT_HEAD = ("idea", "may be wrong", "left out", "without review", "wrong")
 
 
+def together_rows(study: Mapping[str, Any]) -> list[Sequence[str]]:
+    """Return the cells of the table of several cells read together, as text."""
+    parts = {title: {"laboratories": of["laboratories"]} for title, of in study["together"].items()}
+    return rows({"evaluated": parts}, "laboratories")
+
+
 def rows(study: Mapping[str, Any], protocol: str) -> list[Sequence[str]]:
     """Return the cells of the table of one protocol, as text."""
     table: list[Sequence[str]] = []
