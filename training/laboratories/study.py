@@ -89,8 +89,8 @@ def together(cells: Cells, descriptions: Mapping[str, Floats]) -> dict[str, Any]
     for fold in protocols.folds(cells, "laboratories"):
         tested = np.array([bool(fold.test[rows].all()) for rows in units.members])
         outside |= tested if fold.name == protocols.OUTSIDE else False
-        for title, found in several.answers(units, described, fold).items():
-            logits[title][tested] = found[tested]
+        for title, said in several.answers(units, described, fold).items():
+            logits[title][tested] = said[tested]
     answered_units = ~np.isnan(logits["size"])
     if not answered_units.any():
         return {}
@@ -103,7 +103,7 @@ def together(cells: Cells, descriptions: Mapping[str, Floats]) -> dict[str, Any]
     unseen = {name: here for name, here in rows.items() if outside[here].all()}
     if outside.any():
         rows[TOGETHER] = outside & answered_units
-    found = {}
+    found: dict[str, Any] = {}
     for title, of_all in logits.items():
         known = {name: units.units(of_all, here) for name, here in places.items()}
         others = {name: units.units(of_all, here) for name, here in unseen.items()}
