@@ -28,10 +28,11 @@ BAG = 10
 def run(
     cells: Cells, descriptions: Mapping[str, Floats], logits: Answers | None = None
 ) -> dict[str, Any]:
-    """Return the scores by idea, protocol and source, with the record of what was learned from.
+    """Return what was learned from and what came of it.
 
-    Under "together" stands the same of several cells at once. Under "doubt" stands, by the level
-    of ``review_limits.LEVELS``, what goes without review.
+    Under "evaluated", "pictures" stand the scores by idea, protocol and source, and under "doubt"
+    what goes without review, by the level of ``review_limits.LEVELS``. Under "together" stands the
+    same of several cells at once.
 
     Args:
         descriptions: features [n, k] of the cells by name, see ``votes.IDEAS``.
@@ -44,13 +45,18 @@ def run(
     logits = answered(cells, descriptions) if logits is None else logits
     content = record.stamped(
         learned_from=learned_from(cells),
-        together=together(cells, descriptions) if set(descriptions) >= NEEDED else {},
         evaluated={
-            title: {
-                **{name: _scored(cells, name, logits[title][name]) for name in protocols.PROTOCOLS},
-                "doubt": _without_review(cells, logits[title]["laboratories"]),
-            }
-            for title in ideas
+            "pictures": {
+                title: {
+                    **{
+                        name: _scored(cells, name, logits[title][name])
+                        for name in protocols.PROTOCOLS
+                    },
+                    "doubt": _without_review(cells, logits[title]["laboratories"]),
+                }
+                for title in ideas
+            },
+            "together": together(cells, descriptions) if set(descriptions) >= NEEDED else {},
         },
     )
     provenance.check(content, "the study")

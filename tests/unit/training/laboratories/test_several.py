@@ -64,7 +64,7 @@ def test_variety_travels_where_means_are_the_stain(table: Cells) -> None:
         assert 0.1 < auroc["texture"] < 0.9
     assert found["variety of texture"]["laboratories"]["lisc"]["called_malignant"]["value"] < 0.2
     assert set(found["size"]["doubt"]["0.05"]) == {"one", "two", "three", "lisc"}
-    rows = show.together_rows({"together": found})
+    rows = show.together_rows({"evaluated": {"together": found}})
     assert len(rows) == 5 * len(several.IDEAS)
     assert all(len(row) == len(show.HEAD) for row in rows)
 
