@@ -8,6 +8,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 # The wheel whose tritonserver the embedded server runs; see `local` in pyproject.toml.
 TRITON_WHEEL := nvidia-pytriton==0.7.0
+TOOLS := build/tools
 SAMPLES := samples/out
 DEMO_REPORT := build/demo.html
 # The scripts of others that the web page shows pictures with; git ignores them.
@@ -15,7 +16,8 @@ WEB := client/allclient/web
 SCRIPTS := $(WEB)/node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help demo web test lint docs package types-tensorrt unit models convert report bench clean
+.PHONY: help demo web test lint docs package types-tensorrt unit models convert report bench torture \
+  sbom audit clean
 
 help:
 	@echo "make demo   set up, draw sample smears and classify them with the embedded server;"
@@ -31,7 +33,11 @@ help:
 	@echo "              DATA=FOLDER takes real images (with split.csv), else fields are drawn"
 	@echo "make report   build the evaluation's page, docs/evaluation/report.html, from its predictions"
 	@echo "make bench  measure the speed, peers beside it, into docs/benchmarks (hours; IMAGES=FOLDER)"
+	@echo "make torture  kill, cut, fill up and load a server, and count what is lost (minutes;"
+	@echo "              TORTURE= for the long form, of hours, TORTURE='--only kills' for one fault)"
 	@echo "make docs   build the documentation site into build/docs"
+	@echo "make sbom   list all installed parts, as CycloneDX, in build/sbom.json"
+	@echo "make audit  look for faults in the Kubernetes manifests (checkov)"
 	@echo "make clean  remove .venv and what the targets made"
 
 demo: $(VENV)/.ready-demo $(SAMPLES)
@@ -103,6 +109,11 @@ report: $(VENV)/.ready-convert
 bench: $(VENV)/.ready-test
 	@$(BIN)/python deploy/perf/bench.py $(if $(IMAGES),--images $(IMAGES)) $(BENCH)
 
+# The short form; docs/reliability.md has the figures of the long one.
+TORTURE ?= --short
+torture: $(VENV)/.ready-test
+	@$(BIN)/python deploy/torture $(TORTURE)
+
 # The folder is its own stamp: a file in it would be counted as skipped.
 $(SAMPLES): $(wildcard samples/*.py) | $(VENV)/.ready-demo
 	@$(BIN)/python -m samples render --out $(SAMPLES) && touch $@
@@ -147,6 +158,25 @@ $(VENV)/.ready-test: pyproject.toml $(VENV)/.ready-demo | $(BIN)/python
 	@echo "Setting up the tests: TensorFlow, OpenVINO and the checkers; this takes a few minutes once."
 	@$(PIP) -e '.[dev]'
 	@touch $@
+
+# In an environment of their own: they pin many packages that we use, too.
+$(TOOLS)/.ready: | $(BIN)/python
+	@$(BIN)/python -m venv $(TOOLS)
+	@$(TOOLS)/bin/python -m pip --disable-pip-version-check install --quiet \
+	  'checkov>=3.2,<4' 'cyclonedx-bom>=6,<8'
+	@touch $@
+
+sbom: $(VENV)/.ready-demo $(TOOLS)/.ready
+	@mkdir -p build
+	@$(TOOLS)/bin/cyclonedx-py environment --pyproject pyproject.toml --mc-type application \
+	  --output-format JSON --output-file build/sbom.json $(BIN)/python
+	@echo "build/sbom.json"
+
+audit: $(TOOLS)/.ready
+	@mkdir -p build/kubernetes
+	@set -e; for overlay in cpu gpu web pacs; do \
+	  kubectl kustomize deploy/kubernetes/overlays/$$overlay > build/kubernetes/$$overlay.yaml; done
+	@$(TOOLS)/bin/checkov --config-file deploy/kubernetes/checkov.yaml --directory build/kubernetes
 
 clean:
 	rm -rf $(VENV) $(SAMPLES) $(WEB)/node_modules build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

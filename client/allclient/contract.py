@@ -28,6 +28,9 @@ UM_PER_PIXEL is the size of a pixel of the file in micrometres, and 0 where it i
 what the request parameter ``um_per_pixel`` says (text or a number, for all images of the request),
 or what a TIFF says of itself, if a microscope can have that. Ask for it by name, as for CELLS.
 
+RELEASE names what made the answer, weights, policy and code, as ``release.digest`` does. It is
+empty where the server does not know it. Ask for it by name as well.
+
 ``all_classes`` is ``all_ensemble`` with PROBABILITIES as its one output, for clients that ask every
 output for its classes.
 """
@@ -218,6 +221,11 @@ BELIEVABLE_UM_PER_PIXEL: Final = (0.02, 2.0)
 """The sizes of a pixel that are believed where a file says them: what a microscope can have."""
 
 _SIZE: Final = {SIZE: UM_PER_PIXEL}
+RELEASE: Final = "RELEASE"
+"""What a client asks for to learn which release answered; version 0.2 does not have it."""
+
+RELEASE_NAME: Final = Tensor("BYTES", (1,))
+_RELEASE: Final = {RELEASE: RELEASE_NAME}
 ANSWER: Final = {
     "LABEL": Tensor("BYTES", (1,)),
     "SUBTYPE": Tensor("BYTES", (1,)),
@@ -251,12 +259,12 @@ def _of_backbones(*names: str) -> dict[str, Tensor]:
 
 
 MODELS: Final[dict[str, ModelContract]] = {
-    ENSEMBLE: ModelContract(_IMAGE, {**ANSWER, **_CELLS, **_SIZE}),
-    CASCADE: ModelContract(_IMAGE, {**ANSWER, **_CELLS, **_SIZE}),
+    ENSEMBLE: ModelContract(_IMAGE, {**ANSWER, **_CELLS, **_SIZE, **_RELEASE}),
+    CASCADE: ModelContract(_IMAGE, {**ANSWER, **_CELLS, **_SIZE, **_RELEASE}),
     CLASSES: ModelContract(_IMAGE, {"PROBABILITIES": ANSWER["PROBABILITIES"]}),
     "preprocess": ModelContract(_IMAGE, {**_PIXELS, **_QUALITY, **_NUCLEI, **_SIZE}),
     **{backbone.value: _backbone(backbone) for backbone in BACKBONES},
-    "vote": ModelContract({**_QUALITY, **_of_backbones("LOGITS", "CAM")}, ANSWER),
+    "vote": ModelContract({**_QUALITY, **_of_backbones("LOGITS", "CAM")}, {**ANSWER, **_RELEASE}),
     "cells": ModelContract({**_PIXELS, **_NUCLEI, **_of_backbones("CAM")}, _CELLS),
 }
 """Inputs and outputs of every model in the repository, by model name."""

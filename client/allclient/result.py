@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,8 @@ class Result:
     """The leukocytes that were found; None where they were not asked for."""
     um_per_pixel: float | None = None
     """The size of a pixel of the file in micrometres, as the user or the file says; else None."""
+    release: str = ""
+    """The name of what answered, by its content (``allclient.release``); empty if not known."""
 
     @property
     def leukocytes(self) -> int | None:
@@ -79,6 +82,22 @@ class Pipe(str):
     """
 
     __slots__ = ()
+
+
+class Remote(str):
+    """The name of an image that is no file of this machine, such as a URL.
+
+    ``fetch`` returns its bytes; what it raises is an ImageReadError.
+    """
+
+    __slots__ = ("fetch",)
+    fetch: Callable[[], bytes]
+
+    def __new__(cls, name: str, fetch: Callable[[], bytes]) -> Remote:
+        """Make the name and keep what fetches its bytes."""
+        made = super().__new__(cls, name)
+        made.fetch = fetch
+        return made
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,7 @@ def expand(
     sources = _arguments(arguments, search, listed, null)
     if len(arguments) == 1 and arguments[0] != "-":
         return sources  # one search meets no path twice; a million paths need no memory
-    return _once(sources, search.skipped)
+    return once(sources, search.skipped)
 
 
 def _arguments(
@@ -130,7 +130,7 @@ class _Search:
                     levels.append((path, iter(listing)))
             elif name == dicomdir.NAME:
                 yield from dicomdir.images(path)
-            elif name.startswith(".") or not _is_image_name(name):
+            elif name.startswith(".") or not is_image_name(name):
                 self.skipped.other_files += 1
             else:
                 yield path
@@ -151,7 +151,8 @@ class _Search:
         return sorted(listing, key=lambda entry: os.fsencode(entry[0]))
 
 
-def _once(paths: Iterator[str], skipped: Skipped) -> Iterator[str]:
+def once(paths: Iterable[str], skipped: Skipped) -> Iterator[str]:
+    """Yield each path once, compared by its spelling; count what comes again."""
     seen: set[bytes] = set()
     for path in paths:
         # Only the spelling is compared (a/b, ./a/b): two links to one file are two names.
@@ -187,7 +188,8 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _is_image_name(name: str) -> bool:
+def is_image_name(name: str) -> bool:
+    """Return whether a file is an image by its ending."""
     suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122  no Path per file
     return suffix in IMAGE_SUFFIXES or suffix in DICOM_SUFFIXES
 

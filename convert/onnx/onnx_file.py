@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     import onnxruntime
 
 OPSET: Final = 18
-"""Of ONNX 1.13; read by ONNX Runtime since 1.14, by TensorRT since 8.6 and by OpenVINO."""
+"""The operator set of ONNX 1.13, which ONNX Runtime since 1.14, TensorRT since 8.6 and OpenVINO
+read."""
 
 IR_VERSION: Final = 8
 """The file format that came with OPSET, whatever the installed onnx would write."""

@@ -12,7 +12,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from allclient import release
 from allclient.contract import BACKBONES, MODELS, Backbone
+from allclient.local import golden
 from convert import artifacts
 from convert.repository import inspection
 from convert.repository.flavours import DEFAULT, FLAVOURS, Flavour, config
@@ -29,6 +31,10 @@ VERSION = "1"
 PLAN_PRECISION = "fp16"
 """Precision of the engines that are served."""
 
+GOLDEN = 6
+"""Drawn fields whose answers a checked repository carries."""
+
+_GOLDEN_HEIGHT = 300
 _GPU_DEVICES = ("/dev/nvidiactl", "/dev/dxg")
 """What the driver makes on Linux, and in a Linux of Windows."""
 
@@ -74,6 +80,7 @@ def write(
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "complete": False,
     }
+    (out / golden.FILE).unlink(missing_ok=True)
     _write_record(out, record)
     with _staging(out) as stage:
         for model in MODELS:
@@ -89,6 +96,7 @@ def write(
             if (out / model).exists():
                 shutil.rmtree(out / model)
             (stage / model).rename(out / model)
+    record["release"] = release.stamp(out)
     record["complete"] = True
     record["sha256"] = {
         f"{backbone.value}/{flavour.artifact}": _hash(
@@ -100,7 +108,7 @@ def write(
 
 
 def check(out: Path, flavour: Flavour) -> str:
-    """Load a written repository in the embedded server and classify a drawn image.
+    """Load a written repository in the embedded server, and write its golden answers.
 
     Returns:
         A sentence on what was tried, and what this machine cannot try.
@@ -122,8 +130,17 @@ def check(out: Path, flavour: Flavour) -> str:
                 "not tried, because there is no NVIDIA GPU here"
             )
     with LocalServer(out, flavour.name) as server:
+        golden.record(out, server.grpc_address, drawn_fields())
         providers = "".join(f"; {name}: {how}" for name, how in server.providers().items())
-        return f"{flavour.name}: loaded and answered an image{providers}"
+        return f"{flavour.name}: loaded and answered {GOLDEN} fields ({golden.FILE}){providers}"
+
+
+def drawn_fields() -> dict[str, bytes]:
+    """Return small drawn fields by name: those of the golden answers."""
+    from samples import render
+
+    drawn = render.images(count=GOLDEN, height=_GOLDEN_HEIGHT)
+    return {one.name: render.encode(one.image) for one in drawn}
 
 
 @contextmanager

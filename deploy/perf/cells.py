@@ -1,10 +1,13 @@
-"""Measures all_ensemble with and without CELLS, and as it was at an earlier commit, in one run.
+"""Measures all_ensemble with and without CELLS, as it was at an earlier commit, and a peer.
 
-    python deploy/perf/cells.py --images FOLDER [--before COMMIT] [--rounds 5] [--seconds 6]
+    python deploy/perf/cells.py --images FOLDER [--before COMMIT] [--peer litserve] [--rounds 5]
+        [--seconds 6]
 
-Prints one JSON object: for 1 and 32 in flight, medians over the rounds of images a second and of
-latency in milliseconds, and the ratios to ``plain``, today's ensemble without CELLS. What is
-compared takes turns, round after round. Servers that are not asked cost nothing meanwhile.
+Prints one JSON object: for 1 and 32 in flight, medians over the rounds of images a second, of
+latency in milliseconds and of the server's processor time for an image, and the ratios to
+``plain``, today's ensemble without CELLS. Processor time is what counts where the machine has other
+work, too. What is compared takes turns, round after round. Servers that are not asked cost nothing
+meanwhile. A peer answers without cells, by today's decoding and backbones.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from typing import Any
 
 from images import find
 from loads import Subject, measure
+from peer_servers import PEERS, peer
 from preprocess import earlier
 
 from allclient.contract import ENSEMBLE
@@ -28,7 +32,7 @@ from allclient.transport.raw import RawCalls
 ROOT = Path(__file__).resolve().parents[2]
 REPOSITORY = "model_repository"
 IN_FLIGHT = (1, 32)
-FIGURES = ("images_per_second", "p50_ms", "p99_ms", "server_cpu")
+FIGURES = ("images_per_second", "p50_ms", "cpu_ms", "p99_ms")
 
 
 def main() -> None:
@@ -36,6 +40,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--images", type=Path, required=True)
     parser.add_argument("--before", help="A commit whose models are measured too.")
+    parser.add_argument("--peer", choices=PEERS, help="A server to compare with.")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=6.0)
     options = parser.parse_args()
@@ -49,6 +54,11 @@ def main() -> None:
         if options.before:
             folder = stack.enter_context(earlier(options.before, REPOSITORY))
             subjects["before"] = _subject(stack, stack.enter_context(LocalServer(folder)), files)
+        if options.peer:
+            log = ROOT / "runs" / "cells" / f"{options.peer}.log"
+            masters = ROOT / "training" / "masters"
+            server = peer(options.peer, files, ROOT / REPOSITORY, masters, log)
+            subjects[options.peer] = stack.enter_context(server)
         results = {
             f"{concurrency} in flight": _compared(
                 subjects, concurrency, options.rounds, options.seconds
@@ -73,11 +83,11 @@ def _compared(
     loads: dict[str, list[dict[str, Any]]] = {name: [] for name in subjects}
     for _ in range(rounds):
         for name, subject in subjects.items():
-            loads[name].append(
-                measure(subject, concurrency=concurrency, seconds=seconds, warmup=1.0)
-            )
+            load = measure(subject, concurrency=concurrency, seconds=seconds, warmup=1.0)
+            load["cpu_ms"] = 1000 * load["server_cpu"] / load["images_per_second"]
+            loads[name].append(load)
     medians = {
-        name: {figure: median(load[figure] for load in each) for figure in FIGURES}
+        name: {figure: round(median(load[figure] for load in each), 3) for figure in FIGURES}
         for name, each in loads.items()
     }
     plain = medians["plain"]
@@ -86,7 +96,7 @@ def _compared(
             **each,
             **{
                 f"{figure} / plain": round(each[figure] / plain[figure], 3)
-                for figure in FIGURES[:2]
+                for figure in FIGURES[:3]
             },
         }
         for name, each in medians.items()

@@ -19,7 +19,7 @@ from samples import render
 
 FORMATS: Final = ("JPEG", "PNG", "BMP", "TIFF")
 HEIGHTS: Final = (120, 180, 240, 360)
-"""Of the small files, in pixels."""
+"""Heights of the small files, in pixels."""
 
 MAX_HEIGHT: Final = 1930
 """Height of the largest files, in pixels: 15 MB without compression."""

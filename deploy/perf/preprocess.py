@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -77,15 +78,20 @@ class Version:
 
     def steps(self, data: bytes) -> Iterator[tuple[str, Callable[[], Any]]]:
         """Yield name and call of each step, and at last of all together."""
-        pixels, nuclei, quality = (
-            self._modules[name] for name in ("pixels", "smear_nuclei", "smear_quality")
+        pixels, nuclei, quality, density = (
+            self._modules[name]
+            for name in ("pixels", "smear_nuclei", "smear_quality", "smear_density")
         )
         seen = pixels.field(data)
         nuclei_found = nuclei.find(seen.rgb)
+        if hasattr(density, "show"):
+            render = partial(density.show, nuclei_found.light, nuclei_found.around)
+        else:  # as it was before the light of a field was measured once
+            render = partial(density.render, seen.rgb, nuclei_found.mask, nuclei_found.levels)
         yield "decode and squash", lambda: pixels.field(data)
         yield "nuclei", lambda: nuclei.find(seen.rgb)
         yield "quality", lambda: quality.measure(seen.rgb, seen.pages, nuclei_found)
-        yield "rendering", lambda: pixels.render(seen.rgb, nuclei_found.mask, nuclei_found.levels)
+        yield "rendering", render
         yield "all", lambda: pixels.decode(data)
 
     def decoded(self, data: bytes) -> tuple[Any, Any]:

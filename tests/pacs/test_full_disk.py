@@ -14,7 +14,8 @@ pytest.importorskip("pynetdicom", reason="the extra pacs is not installed")
 from pydicom import dcmread
 
 from allclient.pacs import disk
-from allclient.pacs.inbox import Inbox, Received
+from allclient.pacs.inbox import Inbox
+from allclient.pacs.received import Received
 from tests.unit.dicom.objects import as_file, jpeg_object
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import random
 import signal
 import subprocess
@@ -21,13 +22,15 @@ from pydicom import dcmread, uid
 from pynetdicom import AE
 
 from allclient.pacs import config as configuration
+from allclient.pacs.checkpoint import keep_answers
 from allclient.pacs.classes import STORED
 from tests.pacs.conftest import DICOM_PORT, GATEWAY_PORT, Orthanc, wait_for
 from tests.unit.client.kserve import MALIGNANT_ANSWER, KServe
 from tests.unit.dicom.objects import jpeg_object
 
-IMAGES = 40
-KILLS = 3
+IMAGES = int(os.environ.get("KILL_IMAGES", "40"))
+KILLS = int(os.environ.get("KILLS", "3"))
+"""``KILL_IMAGES=200 KILLS=10 python -m pytest tests/pacs/test_kill.py`` is the whole of it."""
 
 CONFIG = """
 [node]
@@ -82,6 +85,7 @@ def send_all(until: Callable[[], bool], seen: list[str]) -> None:
         if not association.is_established:
             threading.Event().wait(0.1)
             continue
+        keep_answers(association)
         try:
             while left and association.is_established:
                 status: Any = association.send_c_store(left[0])
@@ -95,6 +99,7 @@ def send_all(until: Callable[[], bool], seen: list[str]) -> None:
             association.abort()
 
 
+@pytest.mark.timeout(900)
 def test_killed_under_load_every_image_has_exactly_one_report(
     orthanc: Orthanc, tmp_path: Path
 ) -> None:
@@ -110,9 +115,9 @@ def test_killed_under_load_every_image_has_exactly_one_report(
                 threading.Event().wait(pauses.uniform(0.1, 1.5))
                 gateway.kill()
                 gateway.start()
-            sender.join(120)
+            sender.join(240)
             assert len(answered) == IMAGES
-            wait_for(lambda: reported(orthanc) >= Counter(answered), "all reports", seconds=120)
+            wait_for(lambda: reported(orthanc) >= Counter(answered), "all reports", seconds=240)
             gateway.kill()  # once more, after all is sent
             gateway.start()
             threading.Event().wait(4)

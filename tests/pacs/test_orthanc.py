@@ -23,6 +23,7 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 
 from allclient import Client
+from allclient.pacs import fetcher, webfetcher
 from allclient.pacs.config import Config
 from allclient.pacs.gateway import Gateway
 from allclient.pacs.letters import counts
@@ -300,6 +301,38 @@ def test_the_archive_sends_and_gets(
     orthanc.send_all("gateway")
     (report,) = results(orthanc, "SR")
     assert report.StudyInstanceUID == root(1)
+
+
+@pytest.mark.parametrize("dicomweb", [False, True])
+def test_what_the_archive_has_is_fetched_by_its_accession_number(
+    orthanc: Orthanc,
+    make_config: Callable[..., Config],
+    start: Callable[[Config], Gateway],
+    dicomweb: bool,
+) -> None:
+    """C-FIND and C-MOVE, or QIDO and WADO; other numbers and what is no image stay there."""
+    from dicomweb_client.api import DICOMwebClient
+
+    service = {"dicomweb": f"{HTTP}/dicom-web"} if dicomweb else {}
+    config = make_config(picture=False, pdf=False, **service)
+    gateway = start(config)
+    wanted = [jpeg_object(number, instance=number) for number in (3, 4)]
+    other = jpeg_object(5, study=2, AccessionNumber="OTHER")
+    DICOMwebClient(f"{HTTP}/dicom-web").store_instances([*wanted, other])
+    assert config.export.peer is not None
+    for _ in range(2):
+        if dicomweb:
+            fetched = webfetcher.fetch(config, gateway.inbox, ACCESSION)
+        else:
+            fetched = fetcher.fetch(config, config.export.peer, ACCESSION)
+        assert fetched == fetcher.Fetched(series=1, came=2, failed=0)
+    rows = gateway.inbox.database.rows("SELECT key, instance FROM objects")
+    assert {row["instance"] for row in rows} == {made.SOPInstanceUID for made in wanted}
+    for made in wanted:
+        kept = dcmread(gateway.inbox.path(key_of(made.SOPInstanceUID)))
+        assert kept.file_meta.TransferSyntaxUID == made.file_meta.TransferSyntaxUID
+        assert kept.PixelData == made.PixelData
+    results(orthanc, "SR")
 
 
 def test_echo_and_strangers(

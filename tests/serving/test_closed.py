@@ -139,7 +139,7 @@ def test_no_call_of_the_protocol_was_forgotten() -> None:
 def test_nobody_loads_or_unloads_a_model_not_even_with_the_key(
     server: LocalServer, client: triton.InferenceServerClient
 ) -> None:
-    """The key can be seen in the list of processes of the machine; code must not come that way."""
+    """The key changes settings; code must not come that way."""
     for call in CALLS["model-repository"][1:]:
         with pytest.raises(triton.InferenceServerException, match="explicit model load"):
             call(client, headers=server.admin_headers)

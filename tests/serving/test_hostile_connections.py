@@ -144,7 +144,7 @@ def test_frames_made_up_at_random(server: LocalServer) -> None:
 
 
 def test_a_message_larger_than_any_client_sends(server: LocalServer) -> None:
-    """Of half a gigabyte; as Triton is, it takes up to 2."""
+    """The message has half a gigabyte; Triton by itself takes up to 2."""
     with new_channel(server.grpc_address) as channel:
         ask = channel.unary_unary(http2.INFER.decode())
         with pytest.raises(grpc.RpcError) as refused:

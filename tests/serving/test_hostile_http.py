@@ -13,6 +13,7 @@ import random
 import socket
 import struct
 import time
+import zlib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -218,6 +219,25 @@ BOMB = gzip.compress(bytes(200_000_000), 9)
 @pytest.mark.parametrize("body", [b"not packed", BOMB[:1000], BOMB], ids=["text", "cut", "bomb"])
 def test_packed_bodies(address: tuple[str, int], body: bytes, encoding: str) -> None:
     assert post(address, INFER, body, f"Content-Encoding: {encoding}")[0] in (400, 500, 501)
+
+
+def endless(size: int) -> bytes:
+    """Return gzip that unpacks to so many bytes at least, and has no end."""
+    packer, block = zlib.compressobj(9, zlib.DEFLATED, 31), bytes(1 << 24)
+    first = packer.compress(block) + packer.flush(zlib.Z_FULL_FLUSH)
+    again = packer.compress(block) + packer.flush(zlib.Z_FULL_FLUSH)
+    return first + again * (size // len(block))
+
+
+def test_a_body_that_unpacks_to_more_than_any_client_sends(
+    address: tuple[str, int], image: bytes
+) -> None:
+    """As Triton is, it unpacks what there is memory for; here it is refused at the limit."""
+    bomb = endless(3 * MAX_MESSAGE_BYTES)
+    status, said = post(address, INFER, bomb, "Content-Encoding: gzip")
+    assert (status, b"inconsistent stream state" in said) == (500, True)
+    body, header = infer_body(image)
+    assert post(address, INFER, gzip.compress(body), header, "Content-Encoding: gzip")[0] == 200
 
 
 HEADS = {

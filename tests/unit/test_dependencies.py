@@ -16,7 +16,7 @@ MODULES = {"pillow": "PIL", "opencv-python-headless": "cv2", "grpcio": "grpc"}
 """The module that a package installs, where it has another name."""
 
 MODELS = sorted((ROOT / "model_repository").glob("*/1/*.py"))
-EXTRAS = ("local", "pacs", "dicom", "store", "view", "web", "bulk")
+EXTRAS = ("local", "pacs", "dicom", "store", "view", "watch", "web", "bulk")
 """Folders of the client that need an extra: of the same name, ``report`` for ``view``, ``pacs`` for
 ``dicom``, and ``web`` for ``store``."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,10 +16,11 @@ pytest.importorskip("playwright.sync_api", reason="Playwright is of the extra de
 from playwright.sync_api import Browser, expect, sync_playwright
 
 from allclient.store import Store
-from allclient.web import program, serving
+from allclient.web import serving
 from allclient.web.program import Program
 from allclient.web.settings import VENDOR, Settings
 from tests.unit.web.conftest import Double
+from tests.web.person import Person, Served
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 AXE = VENDOR / "axe-core" / "axe.min.js"
@@ -37,26 +39,17 @@ def browser() -> Iterator[Browser]:
         running.close()
 
 
-class Served:
-    """The page at ``url``; ``link`` makes the first admin."""
-
-    def __init__(self, page: Program, double: Double, url: str) -> None:
-        self.page = page
-        self.double = double
-        self.url = url
-        self.link = str(program.first_link(page.store, url))
-
-
-@pytest.fixture
-def served(tmp_path: Path) -> Iterator[Served]:
-    if not (AXE.is_file() and VIEWER.is_dir()):
-        pytest.skip("no viewer and no axe here: npm ci --prefix client/allclient/web")
-    page = Program(Store(tmp_path / "data"), Settings())
+@contextmanager
+def serving_page(
+    store: Store, settings: Settings, proxies: tuple[str, ...] = ()
+) -> Iterator[Served]:
+    """The page on a free port of this machine."""
+    page = Program(store, settings)
     double = Double()
     page.worker.use(double)
     listening = serving.listen("127.0.0.1", 0)
     started = threading.Event()
-    server = page.server(ready=started.set)
+    server = page.server(proxies, ready=started.set)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     with page.working():
         thread.start()
@@ -64,3 +57,20 @@ def served(tmp_path: Path) -> Iterator[Served]:
         yield Served(page, double, serving.url_of(listening))
         server.should_exit = True
         thread.join()
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    if not (AXE.is_file() and VIEWER.is_dir()):
+        pytest.skip("no viewer and no axe here: npm ci --prefix client/allclient/web")
+    with serving_page(Store(tmp_path / "data"), Settings()) as page:
+        yield page
+
+
+@pytest.fixture
+def anna(browser: Browser, served: Served) -> Iterator[Person]:
+    person = Person(browser, served)
+    person.begin(served.link)
+    yield person
+    person.context.close()
+    assert person.complaints == []

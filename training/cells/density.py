@@ -16,7 +16,7 @@ BLACK = 12
 """A pixel of a cell cut out on black is part of the cell if a channel is above this level."""
 
 MIN_BLACK = 0.2
-"""Of a picture that counts as a cell on black: this share of its pixels is black."""
+"""Least share of black pixels in a picture that counts as a cell on black."""
 
 
 def on_black(rgb: Rgb) -> bool:

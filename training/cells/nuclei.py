@@ -41,7 +41,7 @@ NECK = 0.1
 """Two cells are parted where the neck between them is narrower, on either side, by this."""
 
 CYTOPLASM = 0.72
-"""Of a cell on black: what is less dense than this share of its median is no nucleus."""
+"""In a cell on black, what is less dense than this share of its median is no nucleus."""
 
 MIN_AREA = 0.35
 """Squared diameters of a red cell: nuclei below are platelets, dirt, or rims at the border."""

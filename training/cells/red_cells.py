@@ -20,7 +20,7 @@ SOLID = 0.93
 """Share of its convex hull that a cell fills which lies alone."""
 
 MIN_DIAMETER = 0.4
-"""Of the usual diameter; what is smaller is a platelet or dirt."""
+"""Share of the usual diameter below which a find is a platelet or dirt."""
 
 
 class RedCells(NamedTuple):

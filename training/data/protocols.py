@@ -24,7 +24,7 @@ MIN_LEFT = 0.25
 """Without the slide, this share of its class must be left to learn from, or the fold would test
 the lack of images and not the change of slide."""
 VAL_SHARE = 0.15
-"""Of a class that lost its validation images with the slide, so much of the rest takes over."""
+"""Share of the rest that validates a class whose validation images left with the slide."""
 
 
 @dataclass(frozen=True)

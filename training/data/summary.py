@@ -21,7 +21,7 @@ class Contents:
     """kaggle, classes or cnmc; "other" where only split.csv says what the images are."""
     samples: list[Sample]
     level: str
-    """Of split.csv; empty without one."""
+    """What split.csv keeps apart; empty without one."""
     passed_over: dict[str, int]
     """Folders with images that are no class's."""
     unlisted: list[str]

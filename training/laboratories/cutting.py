@@ -32,9 +32,9 @@ SCALE = 28.0
 SIDE = 80
 """Height and width of a crop."""
 MAX_CELLS = 30
-"""Of a crowded field so many are kept, drawn by the picture's name."""
+"""Cells kept of a crowded field, drawn by the picture's name."""
 MAX_CUT_OFF = 4
-"""Of a field without a whole nucleus so many that touch the border are kept."""
+"""Cells at the border kept of a field that has no whole nucleus."""
 MIDDLE = 0.22
 """The cell that a single-cell picture means lies so near its centre, as a share of the side."""
 SHARD = 100

@@ -105,7 +105,7 @@ def steps(o: Options) -> Iterator[Step]:
     yield Step(
         "repository",
         "write the model repository",
-        command("convert repository", flavour="default", out=models, **parts),
+        command("convert repository", flavour="default", out=models, check=True, **parts),
         (*trained, converted, policy, served.MODEL_REPOSITORY),
         (models,),
     )

@@ -10,6 +10,7 @@ import click
 from allclient.cli import codes
 from allclient.cli.grouped import GroupedCommand
 from allclient.cli.options import AnyPath, connection_options, embedded_options, server_option
+from allclient.cli.watched import watch_options, watching
 from allclient.contract import CASCADE, ENSEMBLE
 
 _FORMATS: Final = ["table", "csv", "jsonl"]
@@ -18,6 +19,7 @@ _GROUPS: Final = {
     "Which images": ("recursive", "null", "um_per_pixel"),
     "Results": ("form", "output", "resume", "overwrite", "unordered"),
     "Cells, cases and pictures": ("cells", "annotate", "case_by", "cases", "report"),
+    "Many machines": ("engine", "address", "workers", "part_size"),
     "Server": (
         "server",
         "model",
@@ -32,6 +34,7 @@ _GROUPS: Final = {
         "tls_key",
         "token_file",
     ),
+    "Watch the run": ("trace_to", "metrics_port", "metrics_host"),
 }
 
 
@@ -55,6 +58,8 @@ Examples:
   allclient classify scans/ --case-by "{{case}}_*" --cases cases.csv
   allclient classify slides/ --model all_cascade
   allclient classify slides/ --server triton.example:8001 --tls-ca ca.pem
+  allclient classify slides/ --server triton-1:8001,triton-2:8001
+  allclient classify s3://bucket/slides/ -r --engine ray -o s3://bucket/answers
 
 \b
 PATH is one or more of:
@@ -90,9 +95,9 @@ Every answer needs a reading by a pathologist; this is not a medical device.
     "-o",
     "--output",
     type=AnyPath(),
-    callback=_path,
     metavar="FILE",
-    help="Write to FILE, whole or not at all; a run that stops early leaves FILE.partial.",
+    help="Write to FILE, whole or not at all; a run that stops early leaves FILE.partial. With "
+    "--engine ray: to a folder, here or at a URL.",
 )
 @click.option(
     "--resume",
@@ -103,7 +108,7 @@ Every answer needs a reading by a pathologist; this is not a medical device.
 @click.option("--overwrite", is_flag=True, help="Replace files that exist.")
 @click.option(
     "--um-per-pixel",
-    type=click.FloatRange(min=0, min_open=True, max=1e6),
+    type=click.FloatRange(min=0.001, max=1000),
     metavar="NUMBER",
     help="The size of a pixel in micrometres, of every image, instead of what the files say.",
 )
@@ -177,14 +182,51 @@ Every answer needs a reading by a pathologist; this is not a medical device.
     "the run ends; its images are sent again. One started here is waited for until it is given up. "
     "0: the run ends at once.",
 )
+@click.option(
+    "--engine",
+    type=click.Choice(["ray"]),
+    help="Classify on a Ray cluster into a folder of Parquet (docs/howto/bulk.md). A PATH may then "
+    "be a URL (s3://...) too, or a Parquet file with a column of paths. Needs the extra bulk.",
+)
+@click.option(
+    "--address",
+    metavar="HOST:PORT",
+    help="The Ray cluster. Without it Ray is started here, for this machine alone.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Clients on the cluster, each with --in-flight images. Default: one a machine.",
+)
+@click.option(
+    "--part-size",
+    type=click.IntRange(1, 100_000),
+    default=512,
+    show_default=True,
+    metavar="N",
+    help="Files in a part, which is one task and one Parquet file.",
+)
 @click.option("--unordered", is_flag=True, help="Results as they come, not in order of the paths.")
 @embedded_options
 @connection_options
-def classify(**options: Any) -> int:
+@watch_options
+def classify(
+    trace_to: str | None, metrics_port: int | None, metrics_host: str, **options: Any
+) -> int:
     """Classify images: benign or malignant, maturation stage, and whether to review.
 
     Results go to standard output, everything else to standard error.
     """
-    from allclient.cli.run import Options, run
+    with watching("allclient-classify", trace_to, metrics_port, metrics_host):
+        if options["engine"] == "ray":
+            from allclient.cli import bulk
 
-    return run(Options(**options))
+            return bulk.run(options)
+        from allclient.cli.run import Options, run
+
+        for name in ("engine", "address", "workers", "part_size"):
+            if options.pop(name) is not None and name in ("address", "workers"):
+                raise click.UsageError(f"--{name} is for --engine ray")
+        output = None if options["output"] is None else Path(options["output"])
+        return run(Options(**options | {"output": output, "trace_to": trace_to}))

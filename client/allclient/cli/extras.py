@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
-from allclient.cases import Case, CaseBy, Cases, case_csv, case_json, case_table
+from allclient.cases import NO_CASE, Case, CaseBy, Cases, case_csv, case_json, case_table
 from allclient.cli.wanted import Wanted, form_of, partial_of
 from allclient.errors import ConfigurationError, ImageError
 from allclient.report import (
@@ -133,8 +133,18 @@ class Extras:
 
     def table(self) -> str | None:
         """Return the cases for a terminal; None if nobody asked for cases."""
-        wanted = self._wanted
-        return case_table(self.cases()) if wanted.case_by or wanted.cases else None
+        if not (self._wanted.case_by or self._wanted.cases):
+            return None
+        cases = self.cases()
+        files = {case.name: case.fields + case.failed for case in cases}
+        table = case_table(cases)
+        if NO_CASE in files:
+            table += (
+                f"\nallclient: --case-by {self._wanted.case_by!r} does not fit the paths of "
+                f"{files[NO_CASE]} of {sum(files.values())} files; they are {NO_CASE} above "
+                "(a pattern is compared with the end of a path)"
+            )
+        return table
 
     def _open_journal(self, overwrite: bool, done: Done | None) -> Journal | None:
         if not self._targets:

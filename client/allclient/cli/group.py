@@ -25,6 +25,7 @@ COMMANDS: Final = {
     "classify": "allclient.cli.classify:classify",
     "completion": "allclient.cli.completion:completion",
     "health": "allclient.cli.health:health",
+    "models": "allclient.cli.models:models",
     "pacs": "allclient.cli.pacs:pacs",
     "serve": "allclient.cli.serve:serve",
     "store": "allclient.cli.store:store",

@@ -16,6 +16,7 @@ from allclient.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from allclient.client import Client
     from allclient.transport import Health
 
 
@@ -25,10 +26,14 @@ if TYPE_CHECKING:
 Examples:
   allclient health
   allclient health --server triton.example:8001 --tls-ca ca.pem
+  allclient health --server triton-1:8001,triton-2:8001
   allclient health --format json | jq .ok
   allclient health --infer
 
-Exit codes: 0 when images can be classified, 3 when not, 2 for a wrong option.
+Of several servers each is asked. JSON has one object in a line for each.
+
+Exit codes: 0 when images can be classified, by each server that is named,
+3 when not, 2 for a wrong option.
 {codes.OTHERS}
 """,
 )
@@ -38,8 +43,8 @@ Exit codes: 0 when images can be classified, 3 when not, 2 for a wrong option.
     default="127.0.0.1:8001",
     show_default=True,
     show_envvar=True,
-    metavar="HOST:PORT",
-    help="gRPC address of the Triton server.",
+    metavar="HOST:PORT,...",
+    help="gRPC address of the Triton server, or of several.",
 )
 @click.option(
     "--timeout",
@@ -55,7 +60,7 @@ Exit codes: 0 when images can be classified, 3 when not, 2 for a wrong option.
     type=click.Choice(["table", "json"]),
     default="table",
     show_default=True,
-    help="Lines for people or one JSON object.",
+    help="Lines for people or JSON.",
 )
 @click.option(
     "--infer",
@@ -71,27 +76,36 @@ def health(
 
     Nothing is started, and without --infer no image is sent.
     """
-    from allclient.errors import AllclientError, ServerError
+    from allclient.transport.options import parse_addresses
 
     connection: ConnectionOptions = options  # type: ignore[assignment]
-    with make_client(server, connection, timeout=timeout) as client:
-        try:
-            state = client.health(timeout=timeout)
-        except ServerError as error:
-            report = _unreachable(client.address, str(error))
-        else:
-            report = _report(state)
-            if infer and state.ok:
-                from allclient.local.probe import tiny_png
-
-                try:
-                    client.classify(tiny_png())
-                except AllclientError as error:
-                    report["problems"].append(f"a drawn image was not classified: {error}")
-                report["ok"] = report["inferred"] = not report["problems"]
-    click.echo(json.dumps(report) if form == "json" else _lines(report))
-    if not report["ok"]:
+    reports = []
+    for address in parse_addresses(server):
+        with make_client(address, connection, timeout=timeout) as client:
+            report = _asked(client, timeout, infer)
+        click.echo(json.dumps(report) if form == "json" else _lines(report))
+        reports.append(report)
+    if not all(report["ok"] for report in reports):
         ctx.exit(codes.NO_SERVER)
+
+
+def _asked(client: Client, timeout: float, infer: bool) -> dict[str, Any]:
+    from allclient.errors import AllclientError, ServerError
+
+    try:
+        state = client.health(timeout=timeout)
+    except ServerError as error:
+        return _unreachable(client.address, str(error))
+    report = _report(state)
+    if infer and state.ok:
+        from allclient.local.probe import tiny_png
+
+        try:
+            client.classify(tiny_png())
+        except AllclientError as error:
+            report["problems"].append(f"a drawn image was not classified: {error}")
+        report["ok"] = report["inferred"] = not report["problems"]
+    return report
 
 
 def _report(state: Health) -> dict[str, Any]:

@@ -57,8 +57,9 @@ server_option = click.option(
     "--server",
     envvar=SERVER_VARIABLE,
     show_envvar=True,
-    metavar="HOST:PORT",
-    help="gRPC address of a Triton server. Without it one is started here, used and stopped.",
+    metavar="HOST:PORT,...",
+    help="gRPC address of a Triton server. Several, or a name with several addresses, share the "
+    "work. Without it one is started here, used and stopped.",
 )
 """For every command that starts a server where none is named."""
 
@@ -153,7 +154,7 @@ def make_client(
     retry = Retry(retry_for)
     if local and retry_for > 0:
         retry = Retry(_EMBEDDED_MAY_BE_AWAY, first_contact=_EMBEDDED_MAY_BE_AWAY)
-    return Client(address, model=model, timeout=timeout, retry=retry, **_secrets(options, local))
+    return Client(address, model=model, timeout=timeout, retry=retry, **secrets_of(options, local))
 
 
 def make_connection(
@@ -162,22 +163,25 @@ def make_connection(
     """Make a connection as ``make_client`` does, for what needs no client."""
     from allclient.transport import Connection
 
-    return Connection(address, model=model, timeout=timeout, **_secrets(options, local))
+    return Connection(address, model=model, timeout=timeout, **secrets_of(options, local))
 
 
-class _Secrets(TypedDict):
+class Secrets(TypedDict):
+    """What makes a connection private."""
+
     tls: TlsOptions | None
     token: str | None
 
 
-def _secrets(options: ConnectionOptions, local: bool) -> _Secrets:
+def secrets_of(options: ConnectionOptions, local: bool) -> Secrets:
+    """Return the files and the token that the options name; a server started here gets none."""
     from allclient.transport import TlsOptions
 
     if local:
-        return _Secrets(tls=None, token=None)
+        return Secrets(tls=None, token=None)
     files = (options["tls_ca"], options["tls_cert"], options["tls_key"])
     encrypted = options["tls"] or any(file is not None for file in files)
-    return _Secrets(
+    return Secrets(
         tls=TlsOptions(*files) if encrypted else None, token=_token(options["token_file"])
     )
 

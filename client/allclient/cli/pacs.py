@@ -19,11 +19,13 @@ from allclient.cli.options import (
 )
 from allclient.cli.serve import signals_interrupt
 from allclient.cli.tally import NOTICE
+from allclient.cli.watched import watch_options, watching
 from allclient.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from allclient.client import Client
     from allclient.pacs.config import Config
+    from allclient.pacs.fetcher import Fetched
     from allclient.pacs.inbox import Inbox
 
 _CONFIG: Final = click.argument("config", metavar="CONFIG", type=click.Path(path_type=Path))
@@ -82,18 +84,31 @@ nothing has come for study_quiet_seconds.
 )
 @_CONFIG
 @connection_options
-def serve(config: Path, **connection: Any) -> None:
+@watch_options
+def serve(
+    config: Path,
+    trace_to: str | None,
+    metrics_port: int | None,
+    metrics_host: str,
+    **connection: Any,
+) -> None:
     """Receive objects, classify them, and send reports to the archive."""
     with _extra():
         from allclient.pacs import config as configuration
         from allclient.pacs.gateway import Gateway
+        from allclient.pacs.metrics import GatewayCollector
     from allclient import __version__
 
     loaded = configuration.load(config)
     with signals_interrupt(), contextlib.ExitStack() as stack:
         try:
-            client = _client(loaded, ConnectionOptions(**connection), stack)  # type: ignore[typeddict-item]
+            secrets = ConnectionOptions(**connection)  # type: ignore[typeddict-item]
+            client = _client(loaded, secrets, trace_to, stack)
             gateway = stack.enter_context(Gateway(loaded, client, __version__))
+            numbers = (GatewayCollector(gateway.inbox),)
+            stack.enter_context(
+                watching("allclient-pacs", trace_to, metrics_port, metrics_host, numbers)
+            )
             click.echo(
                 f"{loaded.node.ae_title} listens on {loaded.node.address}:{gateway.receiver.port}\n"
                 f"{NOTICE}\nCtrl-C stops it."
@@ -155,6 +170,11 @@ gateway that runs sends it.
     type=click.Choice(["benign", "malignant"]),
     help="What the case is, where it is corrected.",
 )
+@click.option(
+    "--subtype",
+    type=click.Choice(["early_pre_b", "pre_b", "pro_b"]),
+    help="The maturation stage that the person saw, in a malignant case.",
+)
 @click.option("--comment", default="", metavar="TEXT", help="Goes into the signed report.")
 def sign(
     config: Path,
@@ -163,17 +183,23 @@ def sign(
     by: str,
     organization: str,
     label: str | None,
+    subtype: str | None,
     comment: str,
 ) -> None:
     """Sign the report whose key begins with REPORT, as the person who has read its images."""
     with _queue(config) as inbox:
-        from allclient.contract import Label
+        from allclient.contract import Label, Subtype
         from allclient.pacs import config as configuration
         from allclient.pacs.signing import Signature
         from allclient.pacs.signing import sign as put
 
         signature = Signature(
-            assessment, by, organization, None if label is None else Label(label), comment
+            assessment,
+            by,
+            organization,
+            None if label is None else Label(label),
+            comment,
+            None if subtype is None else Subtype(subtype),
         )
         uid = put(configuration.load(config), inbox, report, signature)
     click.echo(f"signed: {uid}")
@@ -185,34 +211,58 @@ def sign(
 Examples:
   allclient pacs fetch pacs.toml ACC-4242
   allclient pacs fetch pacs.toml ACC-4242 --from ARCHIVE
+  allclient pacs fetch pacs.toml ACC-4242 --dicomweb
 
-A gateway with this configuration has to run: the images are sent to it, and it
-reads them like any others. Exit codes: 0 when all came, 1 when not.
+A gateway with this configuration has to run: a peer sends the images to it, and
+it reads them like any others. With --dicomweb this command asks the service of
+export.dicomweb (QIDO, WADO) and puts them into the queue itself. Exit codes: 0
+when all came, 1 when not.
 """,
 )
 @_CONFIG
 @click.argument("accession")
 @click.option("--from", "title", metavar="AE_TITLE", help="The peer that has them [export.peer].")
+@click.option("--dicomweb", is_flag=True, help="Ask the service of export.dicomweb.")
 @click.pass_context
-def fetch(ctx: click.Context, config: Path, accession: str, title: str | None) -> None:
-    """Let the archive send the images with the number ACCESSION to the gateway."""
+def fetch(
+    ctx: click.Context, config: Path, accession: str, title: str | None, dicomweb: bool
+) -> None:
+    """Bring the images with the number ACCESSION from the archive to the gateway."""
     with _extra():
         from allclient.pacs import config as configuration
-        from allclient.pacs.fetcher import fetch as ask
         from allclient.pacs.sender import NotSentError
 
     loaded = configuration.load(config)
-    peer = loaded.export.peer if title is None else loaded.peer(title)
-    if peer is None or peer.port is None:
-        raise ConfigurationError("--from must be the AE title of a [[peer]] with a port")
     try:
-        fetched = ask(loaded, peer, accession)
+        if dicomweb:
+            fetched = _fetch_by_dicomweb(loaded, accession)
+        else:
+            fetched = _fetch_from_peer(loaded, accession, title)
     except NotSentError as error:
         click.echo(f"not fetched: {error}", err=True)
         ctx.exit(codes.SOME_FAILED)
     click.echo(f"{fetched.series} series, {fetched.came} objects came, {fetched.failed} did not")
     if fetched.failed or not fetched.came:
         ctx.exit(codes.SOME_FAILED)
+
+
+def _fetch_from_peer(config: Config, accession: str, title: str | None) -> Fetched:
+    from allclient.pacs.fetcher import fetch
+
+    peer = config.export.peer if title is None else config.peer(title)
+    if peer is None or peer.port is None:
+        raise ConfigurationError("--from must be the AE title of a [[peer]] with a port")
+    return fetch(config, peer, accession)
+
+
+def _fetch_by_dicomweb(config: Config, accession: str) -> Fetched:
+    from allclient.pacs.inbox import Inbox
+    from allclient.pacs.webfetcher import fetch
+
+    if config.export.dicomweb is None:
+        raise ConfigurationError("--dicomweb needs export.dicomweb in the configuration")
+    with contextlib.closing(Inbox.of(config)) as inbox:
+        return fetch(config, inbox, accession)
 
 
 @pacs.group(
@@ -324,7 +374,12 @@ def _queue(config: Path) -> Iterator[Inbox]:
         inbox.close()
 
 
-def _client(config: Config, connection: ConnectionOptions, stack: contextlib.ExitStack) -> Client:
+def _client(
+    config: Config,
+    connection: ConnectionOptions,
+    trace_to: str | None,
+    stack: contextlib.ExitStack,
+) -> Client:
     """Make a client of the server that the configuration names, or of one started here."""
     import os
 
@@ -338,7 +393,7 @@ def _client(config: Config, connection: ConnectionOptions, stack: contextlib.Exi
     from allclient.local import LocalServer
 
     click.echo("starting a server here (triton.address names one that runs) ...")
-    server = stack.enter_context(LocalServer(model=config.triton.model))
+    server = stack.enter_context(LocalServer(model=config.triton.model, trace_to=trace_to))
     return stack.enter_context(
         make_client(
             server.grpc_address,

@@ -64,6 +64,7 @@ class Options:
     case_by: str | None
     cases: Path | None
     report: Path | None
+    trace_to: str | None = None
 
     @property
     def wanted(self) -> Wanted:
@@ -305,6 +306,7 @@ def _start_server(options: Options, stack: ExitStack, screen: Screen) -> LocalSe
             model_repository=options.model_repository,
             flavour=options.flavour,
             model=options.model,
+            trace_to=options.trace_to,
             notify=lambda text: screen.say(printable(f"allclient: {text}")),
         )
     )

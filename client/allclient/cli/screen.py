@@ -51,10 +51,10 @@ class Screen:
         with contextlib.suppress(RuntimeError):  # no thread is left: no total then
             threading.Thread(target=find_total, daemon=True).start()
 
-    def advance(self) -> None:
-        """Move the bar by one image."""
+    def advance(self, images: int = 1) -> None:
+        """Move the bar by so many images."""
         if self._progress is not None and self._task is not None:
-            self._progress.advance(self._task)
+            self._progress.advance(self._task, images)
 
     def say(self, text: str) -> None:
         """Print a line on standard error, above the bar if there is one."""

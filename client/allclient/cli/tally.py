@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 
 from allclient.contract import Label
 from allclient.report import Row
@@ -40,6 +41,20 @@ class Tally:
         else:
             self.benign += 1
         self.review += bool(row.review)
+
+    def add(self, part: Mapping[str, int]) -> None:
+        """Count many rows that were counted elsewhere."""
+        self.benign += part["benign"]
+        self.malignant += part["malignant"]
+        self.review += part["review"]
+        self.failed += part["failed"]
+
+    def progress(self, todo: int) -> str:
+        """Return how far a long run is, of ``todo`` images, in a line."""
+        images = self.classified + self.failed
+        speed = images / max(time.monotonic() - self._since, 1e-9)
+        left = f", {(todo - images) / speed / 60:.0f} min left" if speed else ""
+        return f"{images:,} of {todo:,}, {speed:.1f} images/s{left}"
 
     def sentence(self, *, before: int) -> str:
         """Return the summary; ``before`` is how many images an earlier run classified."""

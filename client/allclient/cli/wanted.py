@@ -84,6 +84,8 @@ class Wanted:
             UsageError: an option cannot be as it is given.
             ConfigurationError: the extra ``report`` is missing.
         """
+        if self.cells in ("", "-"):
+            raise click.UsageError(f"--cells {self.cells!r} is no name of a file or folder")
         folder = self.cells_folder
         named = str(self.cells).endswith(("/", os.sep)) or (folder is not None and folder.is_dir())
         if folder is not None and folder.suffix and not named:

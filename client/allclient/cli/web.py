@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import os
 import sys
 import threading
 from collections.abc import Iterator
@@ -22,9 +24,12 @@ from allclient.cli.options import (
 from allclient.cli.serve import signals_interrupt
 from allclient.cli.stored import open_store, store_options
 from allclient.cli.tally import NOTICE
-from allclient.errors import AllclientError
+from allclient.cli.watched import trace_option, traced
+from allclient.errors import AllclientError, ConfigurationError
 
 if TYPE_CHECKING:
+    from allclient.web.oidc import Provider
+    from allclient.web.verified import Pacs
     from allclient.web.worker import Worker
 
 _TIMEOUT: Final = 120.0
@@ -88,6 +93,28 @@ Exit codes: 0 when stopped by Ctrl-C, SIGTERM or SIGHUP, 2 for a wrong option,
     is_flag=True,
     help="Log requests and problems to standard error as JSON lines, without names.",
 )
+@click.option(
+    "--oidc-issuer",
+    metavar="URL",
+    help="An OpenID Connect provider by which people log in as well. Its secret for the page is in "
+    "the environment variable ALLCLIENT_OIDC_SECRET.",
+)
+@click.option("--oidc-client-id", metavar="ID", help="What the provider calls the page.")
+@click.option("--oidc-title", metavar="TEXT", help="What the button to the provider says.")
+@click.option(
+    "--pacs-config",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    metavar="FILE",
+    help="The gateway's pacs.toml: who signs a case that came as DICOM objects signs its report.",
+)
+@click.option("--organization", metavar="NAME", help="For whom people sign, with --pacs-config.")
+@click.option(
+    "--drift-reference",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Measure drift against this profile, saved on the page /drift; else the release's own.",
+)
+@trace_option
 def web(
     data: Path | None,
     database: str | None,
@@ -104,6 +131,13 @@ def web(
     https: bool,
     max_upload: int,
     json_log: bool,
+    pacs_config: Path | None,
+    organization: str | None,
+    drift_reference: Path | None,
+    trace_to: str | None,
+    oidc_issuer: str | None,
+    oidc_client_id: str | None,
+    oidc_title: str | None,
     **connection: Any,
 ) -> None:
     """Run the web page until Ctrl-C, with a server of the backbones if none is named.
@@ -117,6 +151,7 @@ def web(
     check_server(server, model_repository, flavour, options)
     if root_path and not root_path.startswith("/"):
         raise click.UsageError("--root-path begins with a slash, as /smears")
+    pacs = _pacs(pacs_config, organization)
     store = open_store(data, database, files)
     from allclient.web import jsonlog, program, serving
     from allclient.web.settings import LOOPBACK, Settings
@@ -128,13 +163,18 @@ def web(
         root_path=root_path.rstrip("/"),
         secure_cookies=https,
         max_upload=max_upload * 1_000_000,
+        **_reference(drift_reference),
+        oidc=_oidc(oidc_issuer, oidc_client_id, oidc_title),
     )
-    page = program.Program(store, settings)
+    page = program.Program(store, settings, pacs)
     with signals_interrupt(), contextlib.suppress(KeyboardInterrupt), contextlib.ExitStack() as all:
         listening = all.enter_context(contextlib.closing(serving.listen(host, port)))
         url = serving.url_of(listening)
+        all.enter_context(traced(trace_to, "allclient-web"))
         if not no_server:
-            all.enter_context(_backbones(page.worker, server, model_repository, flavour, options))
+            all.enter_context(
+                _backbones(page.worker, server, model_repository, flavour, options, trace_to)
+            )
         all.enter_context(page.working())
 
         def ready() -> None:
@@ -148,6 +188,52 @@ def web(
     click.echo("stopped")
 
 
+def _oidc(issuer: str | None, client_id: str | None, title: str | None) -> Provider | None:
+    """Return the provider by which people log in, if one is named."""
+    from allclient.web.oidc import SECRET_VARIABLE, Provider
+
+    if not issuer and not client_id:
+        return None
+    secret = os.environ.get(SECRET_VARIABLE, "")
+    if not (issuer and client_id and secret):
+        raise click.UsageError(
+            f"--oidc-issuer, --oidc-client-id and the variable {SECRET_VARIABLE} go together"
+        )
+    if not issuer.startswith(("https://", "http://127.0.0.1", "http://localhost")):
+        raise click.UsageError("--oidc-issuer is an https:// address")
+    return Provider(issuer, client_id, secret, title or "OpenID Connect")
+
+
+def _pacs(config: Path | None, organization: str | None) -> Pacs | None:
+    """Return what signs the report of a DICOM study, if a gateway is named."""
+    if (config is None) != (organization is None):
+        raise click.UsageError("--pacs-config and --organization go together")
+    if config is None or organization is None:
+        return None
+    try:
+        from allclient.pacs import config as configuration
+        from allclient.pacs.signing import sign_case
+    except ImportError as error:
+        raise ConfigurationError(
+            f"--pacs-config needs the package {error.name!r}: pip install 'allclient[pacs]'"
+        ) from error
+    configuration.load(config)  # what is wrong with it is told now
+    return functools.partial(sign_case, config, organization=organization)
+
+
+def _reference(path: Path | None) -> dict[str, Any]:
+    if path is None:
+        return {}
+    from allclient.drift import Profile
+
+    try:
+        return {"reference": Profile.loads(path.read_text("utf-8"))}
+    except (OSError, UnicodeDecodeError, ConfigurationError) as error:
+        raise ConfigurationError(
+            f"--drift-reference {str(path)!r} cannot be used: {error}"
+        ) from error
+
+
 @contextlib.contextmanager
 def _backbones(
     worker: Worker,
@@ -155,6 +241,7 @@ def _backbones(
     model_repository: Path | None,
     flavour: str | None,
     options: ConnectionOptions,
+    trace_to: str | None,
 ) -> Iterator[None]:
     """Give the worker a server to ask; one that starts here takes its time beside the page."""
     if server:
@@ -170,7 +257,9 @@ def _backbones(
 
             worker.explain("The backbones are starting; new fields wait a moment.")
             with (
-                LocalServer(model_repository, flavour, notify=worker.explain) as started,
+                LocalServer(
+                    model_repository, flavour, notify=worker.explain, trace_to=trace_to
+                ) as started,
                 make_client(
                     started.grpc_address, options, timeout=_TIMEOUT, retry_for=_AWAY, local=True
                 ) as client,

@@ -28,6 +28,7 @@ from allclient.transport import Connection, Health, Retry, ServerMetadata, TlsOp
 from allclient.transport.aio import AsyncTransport
 from allclient.transport.owned import Owned
 from allclient.transport.question import Question
+from allclient.watching import watched_async
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -70,7 +71,7 @@ class AsyncClient(Owned):
 
     @property
     def address(self) -> str:
-        """HOST:PORT of the server."""
+        """HOST:PORT of the server; of several, with commas between."""
         return self._transport.connection.address
 
     async def classify(
@@ -114,6 +115,7 @@ class AsyncClient(Owned):
                 worker.cancel()
             await asyncio.gather(*workers, return_exceptions=True)
 
+    @watched_async
     async def _infer(self, field: EncodedField, *, question: Question) -> Result:
         question = question.about(field.um_per_pixel)
         return told(field, await self._transport.infer(field.data, question))

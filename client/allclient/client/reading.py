@@ -16,7 +16,7 @@ from allclient import dicom
 from allclient.contract import MAX_IMAGE_BYTES, ImageErrorCode, ReviewReason
 from allclient.dicom import EncodedField
 from allclient.errors import ConfigurationError, ImageReadError
-from allclient.result import Result, Source
+from allclient.result import Remote, Result, Source
 
 _OPEN: Final = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _AT_ONCE: Final = _OPEN | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
@@ -59,7 +59,7 @@ def read_field(source: Source, *, pipes: bool = True) -> EncodedField:
     ``dicom.encoded_field`` raises; ConfigurationError when this process may open no file.
     """
     try:
-        data = bytes(source) if isinstance(source, bytes) else _read_file(path_of(source), pipes)
+        data = _data(source, pipes)
     except MemoryError as error:
         raise ImageReadError(
             "there is not enough memory to read it", code=ImageErrorCode.TOO_LARGE.value
@@ -71,6 +71,12 @@ def read_field(source: Source, *, pipes: bool = True) -> EncodedField:
     if dicom.is_dicom(data):
         return dicom.encoded_field(data)
     return EncodedField(data, 1)
+
+
+def _data(source: Source, pipes: bool) -> bytes:
+    if isinstance(source, Remote):
+        return source.fetch()
+    return bytes(source) if isinstance(source, bytes) else _read_file(path_of(source), pipes)
 
 
 def iterate(sources: Iterable[Source]) -> Iterator[Source]:
@@ -107,6 +113,8 @@ def size_of(source: Source) -> int:
     """Return the bytes that reading ``source`` will take; 0 if nobody can tell before."""
     if isinstance(source, bytes):
         return len(source)
+    if isinstance(source, Remote):
+        return 0
     try:
         return Path(path_of(source)).stat().st_size
     except (OSError, ValueError, ImageReadError):
@@ -181,6 +189,8 @@ def _read_up_to(descriptor: int, limit: int, expected: int) -> bytes:
 
 
 def _not_found(path: str) -> str:
+    if "://" in path:
+        return "no such file; a URL is read with --engine ray"
     what = "no file matches the pattern" if glob.has_magic(path) else "no such file"
     if "\\" in path and os.sep == "/":
         return f"{what}; on this system folders are parted by /, not by a backslash"

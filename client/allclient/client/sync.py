@@ -15,6 +15,7 @@ from allclient.transport.blocking import Transport
 from allclient.transport.cancellation import Cancellation
 from allclient.transport.owned import Owned
 from allclient.transport.question import Question
+from allclient.watching import watched
 
 IN_FLIGHT = 32
 """Images at the server at once: enough for its dynamic batcher to fill batches."""
@@ -29,7 +30,9 @@ class Client(Owned):
     ...     result = client.classify("field.jpg")
     ...     print(result.label.value, result.probability, result.needs_review)
 
-    ``address`` is host:port of Triton's gRPC endpoint. ``timeout`` is the most seconds to wait for
+    ``address`` is host:port of Triton's gRPC endpoint. Several with commas between share the work,
+    and so do the addresses of one DNS name; what one of them does not answer goes to another.
+    ``timeout`` is the most seconds to wait for
     one answer. ``retry`` says how long a server that has answered may be away, as when it is
     restarted; images that it had are sent again. ``tls`` encrypts, and with a client
     certificate is mutual TLS. ``headers`` go with every request; ``token`` as a bearer token,
@@ -59,7 +62,7 @@ class Client(Owned):
 
     @property
     def address(self) -> str:
-        """HOST:PORT of the server."""
+        """HOST:PORT of the server; of several, with commas between."""
         return self._transport.connection.address
 
     def classify(
@@ -106,6 +109,7 @@ class Client(Owned):
         infer = partial(self._infer, question=Question(cells, um_per_pixel))
         return Stream(sources, infer, ordered=ordered, in_flight=in_flight)
 
+    @watched
     def _infer(
         self, field: EncodedField, cancellation: Cancellation | None = None, *, question: Question
     ) -> Result:
@@ -114,6 +118,8 @@ class Client(Owned):
 
     def health(self, *, timeout: float = HEALTH_TIMEOUT) -> Health:
         """Return whether the server is live and serves the model as the contract says.
+
+        Of several servers it is the first with a problem, as long as one of them answers.
 
         Raises ServerUnavailableError or ServerTimeoutError when nobody answers.
         """

@@ -49,3 +49,15 @@ def encoded_field(data: bytes, frame: int = 0) -> EncodedField:
             code=ImageErrorCode.UNSUPPORTED.value,
         ) from error
     return encode(data, frame)
+
+
+def study_uid(data: bytes) -> str:
+    """Return the Study Instance UID of a DICOM file; empty where it cannot be read.
+
+    A deflated object is not opened for it: what it unpacks to has no limit.
+    """
+    try:
+        from allclient.dicom.header import study
+    except ImportError:
+        return ""
+    return study(data)

@@ -67,20 +67,21 @@ def _broken(message: str) -> ImageReadError:
     return ImageReadError(message, code=ImageErrorCode.CORRUPT.value)
 
 
-def _limit() -> None:
+def limit(memory: int, seconds: int) -> None:
+    """Limit this process: bytes of address space, seconds of processor time, no files."""
     try:
         import resource
     except ImportError:  # Windows has no such limits
         return
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 
 
 def main() -> None:
     """Encode one frame from standard input to standard output: the child itself."""
-    _limit()
+    limit(MEMORY, SECONDS)
     from allclient.dicom import header, samples, spacing
 
     output = sys.stdout.buffer

@@ -21,10 +21,6 @@ from allclient.errors import ImageReadError
 _PASSED_ON: Final = frozenset({"MONOCHROME2", "RGB", "YBR_FULL", "YBR_FULL_422"})
 """Photometric interpretations of a JPEG stream that a JPEG file can say."""
 
-_DEFLATED: Final = uid.DeflatedExplicitVRLittleEndian.encode()
-_FILE_META: Final = 4096
-"""Bytes at the start of a file in which its transfer syntax stands."""
-
 
 def encode(data: bytes, frame: int) -> EncodedField:
     """Encode frame number ``frame`` (from 0) of a DICOM file; raise ImageReadError alone."""
@@ -37,7 +33,7 @@ def encode(data: bytes, frame: int) -> EncodedField:
 
 
 def _encode(data: bytes, frame: int) -> EncodedField:
-    if _DEFLATED in data[:_FILE_META]:  # what it unpacks to has no limit
+    if header.is_deflated(data):
         return child.encode(data, frame)
     dataset = header.parse(data)
     frames = header.check(dataset, frame)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import re
 import warnings
+import zlib
 from typing import Any, Final
 
 import pydicom
@@ -39,6 +41,15 @@ COMPRESSED: Final = frozenset(
 )
 READ: Final = NATIVE | COMPRESSED
 """All transfer syntaxes that are read."""
+
+_DEFLATED: Final = uid.DeflatedExplicitVRLittleEndian.encode()
+_FILE_META: Final = 4096
+"""Bytes at the start of a file in which its transfer syntax stands."""
+
+_PART: Final = 1024 * 1024
+"""Bytes that are unpacked at a time."""
+
+_STUDY: Final = "StudyInstanceUID"
 
 _COLOURS: Final = {
     "MONOCHROME1": 1,
@@ -129,7 +140,8 @@ def _check(dataset: FileDataset) -> int:
 def _check_frame(dataset: FileDataset, frame: int, frames: int) -> None:
     if is_whole_slide(dataset):
         raise unsupported(
-            "this is a whole-slide image; export the fields to be read as single pictures"
+            "this is a whole-slide image, which allclient pacs reads; "
+            "here export the fields to be read as single pictures"
         )
     if frames > _MAX_FRAMES:
         raise unsupported(f"{frames:,} frames; the most are {_MAX_FRAMES:,}")
@@ -173,3 +185,35 @@ def _first(value: Any) -> Any:
 def _name(text: str) -> str:
     """Return a UID's name in the standard; the UID itself if it has none."""
     return uid.UID(text[:64]).name
+
+
+def is_deflated(data: bytes) -> bool:
+    """Return whether a DICOM file is deflated as a whole: what it unpacks to has no limit."""
+    return _DEFLATED in data[:_FILE_META]
+
+
+def inflates_within(deflated: bytes, limit: int) -> bool:
+    """Return whether a deflated dataset unpacks to at most ``limit`` bytes, and to its end."""
+    unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
+    size, left = 0, deflated
+    try:
+        while not unpacker.eof:
+            part = unpacker.decompress(left, _PART)
+            size, left = size + len(part), unpacker.unconsumed_tail
+            if size > limit or not (part or left):
+                return False
+    except zlib.error:
+        return False
+    return True
+
+
+def study(data: bytes) -> str:
+    """Return the Study Instance UID of a DICOM file; empty where it cannot be read."""
+    if is_deflated(data):
+        return ""
+    try:
+        dataset = pydicom.dcmread(io.BytesIO(data), stop_before_pixels=True, specific_tags=[_STUDY])
+        found = str(dataset.StudyInstanceUID)
+    except Exception:  # hostile values trip pydicom wherever they are looked at
+        return ""
+    return found if re.fullmatch(r"[0-9.]{1,64}", found) else ""

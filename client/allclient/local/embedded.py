@@ -9,7 +9,11 @@ from types import TracebackType
 
 from allclient.errors import ServerDiedError
 from allclient.local.keeper import Keeper
+from allclient.local.options import Options
 from allclient.local.server import TritonServer
+from allclient.local.switch import Switch
+from allclient.local.tls import ServerTls
+from allclient.transport import TlsOptions
 
 _log = logging.getLogger(__name__)
 
@@ -34,6 +38,9 @@ class LocalServer:
     With ``model``, ``all_ensemble`` or ``all_cascade``, that one is loaded and what it asks, and
     the other is not, which makes the start shorter. Without it all of the repository is.
 
+    With ``tls`` gRPC is encrypted, and clients of this process take ``client_tls``. ``trace_to`` is
+    the address of an OpenTelemetry collector for the traces of requests that ask to be traced.
+
     Triton's log goes to ``log_file``, or to a private file that is removed after a good stop and
     kept when the server failed; ``log_path`` names it.
 
@@ -55,19 +62,28 @@ class LocalServer:
         allow: Iterable[str] = (),
         restart: bool = True,
         notify: Callable[[str], None] | None = None,
+        tls: ServerTls | None = None,
+        trace_to: str | None = None,
+        reloadable: bool = False,
     ) -> None:
         self._triton = TritonServer(
-            model_repository,
-            flavour,
-            host,
-            grpc_port,
-            http_port,
-            metrics_port,
-            ready_timeout,
-            log_file,
-            model,
-            allow,
+            Options(
+                model_repository=model_repository,
+                flavour=flavour,
+                host=host,
+                grpc_port=grpc_port,
+                http_port=http_port,
+                metrics_port=metrics_port,
+                ready_timeout=ready_timeout,
+                log_file=log_file,
+                model=model,
+                allow=allow,
+                tls=tls,
+                trace_to=trace_to,
+                reloadable=reloadable,
+            )
         )
+        self._switch = Switch(self._triton)
         self._restart = restart
         self._notify = notify or _log.warning
         self._keeper: Keeper | None = None
@@ -82,6 +98,16 @@ class LocalServer:
     def flavour(self) -> str | None:
         """The set of configurations that is served; None for the default."""
         return self._triton.flavour
+
+    @property
+    def answering(self) -> list[str]:
+        """The models that clients may ask."""
+        return self._triton.answering
+
+    @property
+    def release(self) -> str:
+        """The name of what is served, by its content (``allclient.release``)."""
+        return self._triton.release
 
     @property
     def grpc_address(self) -> str:
@@ -102,6 +128,11 @@ class LocalServer:
     def admin_headers(self) -> dict[str, str]:
         """What a gRPC client sends to change what is closed to others. A secret."""
         return self._triton.admin_headers
+
+    @property
+    def client_tls(self) -> TlsOptions | None:
+        """How this program reaches a server with TLS; another one after every new start."""
+        return self._triton.client_tls
 
     @property
     def pid(self) -> int:
@@ -149,6 +180,17 @@ class LocalServer:
         if self._restart:
             self._keeper = Keeper(self._triton, self._notify, self._lost)
             self._keeper.start()
+
+    def activate(self, model_repository: str | Path) -> None:
+        """Serve another release from now on; no request fails, and every answer is of one release.
+
+        It takes ``reloadable=True`` at the start. It returns when nothing asks the old one any
+        more and its models are unloaded.
+
+        Raises:
+            LocalServerError, ConfigurationError: it cannot be served. The old one is, as before.
+        """
+        self._switch.to(Path(model_repository))
 
     def stop(self) -> None:
         """End the server and all its processes, and return when they are gone.

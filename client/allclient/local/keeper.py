@@ -113,13 +113,14 @@ class Keeper:
         """Wait for trouble, and return it in words; None if it is to stop."""
         process = self._server.process
         oom_kills = causes.oom_kills()
-        models = self._server.stubs
-        pids = [process.pid, *(stub.pid for stub in models)]
         server = liveness.Server(
-            self._server.grpc_address, self._server.answering, self._server.admin_headers
+            self._server.grpc_address,
+            self._server.answering,
+            self._server.admin_headers,
+            self._server.client_tls,
         )
         try:
-            alive = Liveness(server, lambda: stubs.processor_seconds(pids), tick=_TICK)
+            alive = Liveness(server, self._processor_seconds, tick=_TICK)
             stopped: Counter[stubs.Stub] = Counter()
             while not self._stopping.is_set():
                 status = process.wait(_TICK)
@@ -130,7 +131,7 @@ class Keeper:
                     self._answers = alive.answers()
                     log = self._server.log_text()
                     return causes.of("tritonserver", status, oom_kills_before=oom_kills, log=log)
-                for stub in models:
+                for stub in self._server.stubs:  # others, after a change of release
                     # One that leaves with status 0 was told to, by a server that stops.
                     if status := stub.exit_status():
                         self.last_status = status
@@ -146,3 +147,7 @@ class Keeper:
             return None
         finally:
             server.close()
+
+    def _processor_seconds(self) -> float:
+        pids = [self._server.pid, *(stub.pid for stub in self._server.stubs)]
+        return stubs.processor_seconds(pids)

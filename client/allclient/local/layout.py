@@ -9,7 +9,8 @@
     │   └── onnxruntime/   the same, where the flavour needs it
     ├── environment/       a virtual environment with the client's packages
     ├── lib/               libpython of this Python, where the wheel has none
-    ├── models             link to the model repository, or to those of its models that are served
+    ├── models/            a link to each model that is served; those whose configurations carry the
+    │                      name of the release are folders of links, with that beside them
     ├── wheel/             mended copies of tritonserver and its library, a link to all the others
     └── server.log
 
@@ -27,9 +28,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from allclient import heap
+from allclient import heap, release
 from allclient.errors import LocalServerError
-from allclient.local import mend, numpy2
+from allclient.local import mend, numpy2, served
 from allclient.local.binaries import Binaries
 from allclient.local.flavours import Needs
 
@@ -54,6 +55,8 @@ class Layout:
     needs: Needs
     served: Sequence[str] | None = None
     """The models to serve; None for all of the repository."""
+    name: str = ""
+    """The name of the release that the repository holds; see ``release.digest``."""
 
     @property
     def backends(self) -> Path:
@@ -151,14 +154,15 @@ class Layout:
         server.chmod(0o700)
 
     def _create_models(self) -> None:
-        if self.served is None:
-            self.models.symlink_to(self.repository)
-            return
         # Not Triton's own choice of models at the start: that lets clients load more.
         self.models.mkdir()
-        for name in self.served:
-            if (self.repository / name).is_dir():
-                (self.models / name).symlink_to(self.repository / name)
+        for model in sorted(self.repository.iterdir()):
+            if self.served is not None and model.name not in self.served:
+                continue
+            if model.name in release.STAMPED and (model / release.CONFIG).is_file():
+                served.write_stamped(self.models, model, self.name)
+            elif model.is_dir():
+                (self.models / model.name).symlink_to(model)
 
     def _create_python_backend(self) -> None:
         python = self.backends / "python"

@@ -16,7 +16,7 @@ from typing import Final
 
 from allclient.errors import AllclientError
 from allclient.local.probe import tiny_png
-from allclient.transport import Connection, Retry
+from allclient.transport import Connection, Retry, TlsOptions
 from allclient.transport.blocking import Transport
 
 CHECK_EVERY: Final = 2.0
@@ -48,7 +48,13 @@ _PROBE_TIMEOUT: Final = 3600.0
 class Server:
     """A server to ask over connections that stay open: a hanging one makes no new ones."""
 
-    def __init__(self, address: str, models: Sequence[str], headers: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        address: str,
+        models: Sequence[str],
+        headers: Mapping[str, str],
+        tls: TlsOptions | None = None,
+    ) -> None:
         self.models = models
         self._transports = {
             model: Transport(
@@ -58,6 +64,7 @@ class Server:
                     timeout=_PROBE_TIMEOUT,
                     retry=Retry(seconds=0),
                     headers=headers,
+                    tls=tls,
                 )
             )
             for model in models

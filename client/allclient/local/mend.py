@@ -18,11 +18,17 @@ what any client may do:
   taken; one that came in many pieces is put together before it is looked at.
 - **A request of up to 2 GB**, which a megabyte of gzip can be, took four times as much memory, and
   a quarter of that stayed. One above ``contract.MAX_MESSAGE_BYTES`` is RESOURCE_EXHAUSTED. A body
-  over HTTP had no limit, and has the same.
+  over HTTP had no limit, and has the same; so has what it unpacks to.
 
 Its Python backend, too, fails a whole batch, other clients' requests among it, when the length of
 one text in it goes beyond the end. That check is left to ``backends/bytes_tensor.py``, which
 concerns one request alone.
+
+And it gives up a request, with "Stub process is not healthy", when the model's process shows no
+life for a second: on a machine with far too much to do, when that process or the whole machine was
+suspended, when the clock is set forward. It frees the memory that both share, while the process
+goes on with it: then either crashes, or a later request gets the answer of an earlier one. Now it
+waits. A process that has died is seen by ``keeper.py``, which starts the server anew.
 
 Every change keeps its length, so no address moves; what needs more room stands in the unused end of
 the last page of code. ``tests/unit/local/mended.s`` has all of it in assembly language, and a test
@@ -50,7 +56,9 @@ _ENDPOINTS: Final = bytes.fromhex(
     "80bd6001000000 7453 418b442420 85c0 7405 83f803 7545"
     "83bd5001000009 743c c7855001000009000000 4c89ff e81eb160ff 41837c242003 7517"
     "498b7c2450 e8dcca60ff 4885c0 7408 4889c7 e8bfb460ff 41bd01000000 e98ea174ff e9bfa174ff"
-    "498b442410 4531ed 83b85001000009 410f95c5 e971a174ff"
+    "498b442410 4531ed 83b85001000009 410f95c5 e971a174ff 00000000000000"
+    # DataCompressor::DecompressData
+    "4881bd18ffffff 00001020 0f87377785ff 4c89fa 4c89e6 4889df e90b7685ff"
 )
 
 _ENSEMBLES: Final = bytes.fromhex(
@@ -96,6 +104,8 @@ SERVER: Final = Program(
         code(0x1D0394, "4154 55 53 4881ec20010000", "e9c5888d00 660f1f440000"),
         code(0x99B79E, "488b4070 4885c0 7410", "b800001020 0f1f4000"),
         code(0x999795, "0f848d000000", "e98e000000 90"),
+        # DataCompressor::DecompressData: what a body over HTTP unpacks to
+        code(0x300371, "4c89fa 4c89e6 4889df", "e9da897a00 0f1f4000"),
         Change(0xAA8C30, bytes(len(_ENDPOINTS)), _ENDPOINTS),
     ),
 )
@@ -125,8 +135,14 @@ LIBRARY_NAME: Final = "libtritonserver-717102f0.so"
 BACKEND: Final = Program(
     0x14F030,
     bytes.fromhex("d4c11c7dfb7e5f054acf67ed7c433122c62126ce"),
-    # GetInputTensor
-    (code(0x3E94D, "e89e890700", "31c0 0f1f00"),),
+    (
+        # GetInputTensor
+        code(0x3E94D, "e89e890700", "31c0 0f1f00"),
+        # SendMessageAndReceiveResponse and ProcessRequests, each after ReceiveMessageFromStub
+        code(0x46C2A, "7524", "75ec"),
+        code(0x47476, "4989c4 4885c0 7461", "e985bf0800 0f1f00"),
+        Change(0xD3400, bytes(17), bytes.fromhex("4989c4 4885c0 0f84d340f7ff e95240f7ff")),
+    ),
 )
 """backends/python/libtriton_python.so"""
 

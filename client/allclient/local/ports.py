@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import socket
 from contextlib import ExitStack
@@ -29,9 +30,24 @@ def resolve(host: str) -> str:
     return str(addresses[0][4][0])
 
 
+def is_loopback(address: str) -> bool:
+    """Return whether only programs of this machine can reach an address of IPv4."""
+    return address.startswith("127.")
+
+
 def reachable(address: str) -> str:
     """Return where a client on this machine finds a server that listens on ``address``."""
     return "127.0.0.1" if address == "0.0.0.0" else address  # noqa: S104  compared, not bound
+
+
+def listens(address: str, port: int) -> bool:
+    """Return whether a program of this machine takes connections there."""
+    with (
+        contextlib.suppress(OSError),
+        socket.create_connection((reachable(address), port), timeout=1.0),
+    ):
+        return True
+    return False
 
 
 def choose(address: str, wanted: Ports) -> Ports:

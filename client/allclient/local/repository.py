@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from allclient import release
 from allclient.contract import CASCADE, ENSEMBLE
 from allclient.errors import ConfigurationError
 
@@ -67,6 +68,20 @@ def answering(repository: Path, model: str | None) -> list[str]:
             f"{repository} has no model {model!r} to ask; it has {', '.join(present)}"
         )
     return [model]
+
+
+def name(repository: Path) -> str:
+    """Return the name of the release in a repository; see ``release.digest``.
+
+    Raises:
+        ConfigurationError: a file of it cannot be read.
+    """
+    try:
+        return release.digest(repository)
+    except OSError as error:
+        raise ConfigurationError(
+            f"the model repository {repository} cannot be read: {error}"
+        ) from error
 
 
 def _checked(folder: Path, source: str) -> Path:

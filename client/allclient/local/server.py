@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import socket
 import threading
 import time
-from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -20,6 +17,7 @@ from allclient.errors import (
     ServerUnavailableError,
 )
 from allclient.local import (
+    access,
     binaries,
     causes,
     flavours,
@@ -33,9 +31,11 @@ from allclient.local import (
 from allclient.local.access import Access
 from allclient.local.layout import Layout
 from allclient.local.logfile import ServerLog
+from allclient.local.options import Options
 from allclient.local.probe import tiny_png
 from allclient.local.process import ServerProcess
-from allclient.transport import Connection, Retry
+from allclient.local.tls import Prepared
+from allclient.transport import Connection, Retry, TlsOptions
 from allclient.transport.blocking import Transport
 
 _TRIES = 3
@@ -60,28 +60,17 @@ class TritonServer:
     is restricted stay the same until ``stop()``. See ``LocalServer`` for the options.
     """
 
-    def __init__(
-        self,
-        model_repository: str | Path | None = None,
-        flavour: str | None = None,
-        host: str = "127.0.0.1",
-        grpc_port: int = 0,
-        http_port: int | None = None,
-        metrics_port: int | None = None,
-        ready_timeout: float = 120.0,
-        log_file: str | Path | None = None,
-        model: str | None = None,
-        allow: Iterable[str] = (),
-    ) -> None:
-        self.model_repository = repository.find(model_repository)
-        self.flavour = repository.check_flavour(self.model_repository, flavour)
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self.model_repository = repository.find(options.model_repository)
+        self.flavour = repository.check_flavour(self.model_repository, options.flavour)
         self._needs = flavours.needs(self.model_repository, self.flavour)
-        self.answering = repository.answering(self.model_repository, model)
-        self._model = model
-        self._access = Access(allow)
-        self._address = ports.resolve(host)
-        self._asked = ports.Ports(grpc_port, http_port, metrics_port)
-        self._ready_timeout = ready_timeout
+        self.release = ""
+        """The name of what is served, from the start on."""
+        self.answering = repository.answering(self.model_repository, options.model)
+        self._access = Access(options.allow)
+        self._address = ports.resolve(options.host)
+        self._prepared: Prepared | None = None
         self._binaries: binaries.Binaries | None = None
         self._layout: Layout | None = None
         self._ports: ports.Ports | None = None
@@ -92,6 +81,7 @@ class TritonServer:
         """The processes of the models, from the time when clients can reach them."""
         self._changing = threading.Lock()
         self._stopped = threading.Event()
+        log_file = options.log_file
         self._log = ServerLog(None if log_file is None else Path(log_file).absolute())
 
     @property
@@ -129,6 +119,17 @@ class TritonServer:
         return self._ports is not None
 
     @property
+    def layout(self) -> Layout:
+        """Where the running server's files lie."""
+        if self._layout is None:
+            raise LocalServerError("the embedded server is not running")
+        return self._layout
+
+    def now_serves(self, model_repository: Path, release: str) -> None:
+        """Note that its models are those of another repository now, also for the next start."""
+        self.model_repository, self.release = model_repository, release
+
+    @property
     def log_path(self) -> Path | None:
         """The file of Triton's log; None while there is none."""
         return self._log.path
@@ -139,13 +140,20 @@ class TritonServer:
         return self._access.headers
 
     @property
+    def client_tls(self) -> TlsOptions | None:
+        """How this program reaches a server with TLS; another one after every new start."""
+        return None if self._prepared is None else self._prepared.client
+
+    @property
     def is_loopback(self) -> bool:
         """Whether only programs of this machine can reach it."""
-        return self._address.startswith("127.")
+        return ports.is_loopback(self._address)
 
     def models(self) -> dict[str, str]:
         """Return the version served of each model, by name."""
-        transport = Transport(Connection(self.grpc_address, headers=self.admin_headers))
+        transport = Transport(
+            Connection(self.grpc_address, headers=self.admin_headers, tls=self.client_tls)
+        )
         try:
             return transport.models(10.0)
         except AllclientError as error:
@@ -173,7 +181,7 @@ class TritonServer:
         sharedmemory.check()
         self._stopped.clear()
         for last in (*[False] * (_TRIES - 1), True):
-            self._ports = ports.choose(self._address, self._asked)
+            self._ports = ports.choose(self._address, self._options.asked_ports)
             try:
                 self._held = ports.hold(self._address, self._ports)
                 self._launch()
@@ -240,18 +248,27 @@ class TritonServer:
         with self._changing:
             if self._stopped.is_set():
                 raise LocalServerError("the embedded server was stopped")
+            # Of every start: what lies there may have changed since the last.
+            self.release = repository.name(self.model_repository)
             folder = workfolder.create()
             layout = Layout(
-                folder.path, self._binaries, self.model_repository, self._needs, self._served()
+                folder.path,
+                self._binaries,
+                self.model_repository,
+                self._needs,
+                self._served(),
+                self.release,
             )
             try:
+                tls = self._options.tls
+                self._prepared = None if tls is None else tls.prepare(folder.path)
                 layout.create()
                 variables = layout.variables()
                 self._oom_kills = causes.oom_kills()
                 binaries.check(layout.stub, variables)
                 self._process = ServerProcess(
                     self._command(layout, folder.shm_prefix),
-                    variables=variables,
+                    variables=variables | self._access.variables,
                     log=self._log.begin(layout.log),
                     folder=folder,
                 )
@@ -269,11 +286,14 @@ class TritonServer:
             "disable-auto-complete-config": None,
             "model-load-thread-count": 8,
             **self._access.options(self._address, self._open_ports()),
+            **({} if self._prepared is None else self._prepared.options),
             "allow-gpu-metrics": "false",
             "pinned-memory-pool-byte-size": 0,
             # Else each of its two threads keeps its last eight requests, with the files in them.
             "grpc-infer-allocation-pool-size": 0,
         }
+        if self._options.reloadable:
+            options |= {"model-control-mode": "explicit", "load-model": "*"}
         if self.flavour is not None:
             options["model-config-name"] = self.flavour
         return [
@@ -282,21 +302,22 @@ class TritonServer:
                 f"--{key}" if value is None else f"--{key}={value}"
                 for key, value in options.items()
             ),
+            *access.tracing(self._options.trace_to),
         ]
 
     def _served(self) -> list[str] | None:
         """Return the model asked for and what it asks; None for all of the repository."""
-        if self._model is None:
+        if self._options.model is None:
             return None
-        others = {ENSEMBLE, CASCADE, CLASSES} - {self._model}
+        others = {ENSEMBLE, CASCADE, CLASSES} - {self._options.model}
         return [name for name in MODELS if name not in others]
 
     def _wait_until_ready(self) -> None:
-        deadline = time.monotonic() + self._ready_timeout
+        deadline = time.monotonic() + self._options.ready_timeout
         waiting = [port for port in self._open_ports() if port is not None]
         while waiting:
             self._check_alive(deadline, "its models did not load")
-            if _listens(ports.reachable(self._address), waiting[0]):
+            if ports.listens(self._address, waiting[0]):
                 waiting.pop(0)
             else:
                 self.wait(_POLL)
@@ -311,7 +332,11 @@ class TritonServer:
         left = max(deadline - time.monotonic(), 1.0)
         try:
             with Client(
-                self.grpc_address, model=model, timeout=left, retry=Retry(seconds=0)
+                self.grpc_address,
+                model=model,
+                timeout=left,
+                retry=Retry(seconds=0),
+                tls=self.client_tls,
             ) as client:
                 client.classify(tiny_png())
         except ServerUnavailableError:
@@ -338,7 +363,7 @@ class TritonServer:
                 why = causes.of("tritonserver", status, oom_kills_before=self._oom_kills, log=log)
             raise self._failure(why or triton_log.last_words(log), kind or ServerStartError)
         if time.monotonic() > deadline:
-            late = f"{otherwise} within {self._ready_timeout:g} s"
+            late = f"{otherwise} within {self._options.ready_timeout:g} s"
             raise self._failure(late, NotReadyInTimeError)
 
     def _lost_stub(self) -> str | None:
@@ -366,9 +391,3 @@ class TritonServer:
             self._layout = None
             self._held.close()
             self._ports = None
-
-
-def _listens(address: str, port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection((address, port), timeout=1.0):
-        return True
-    return False

@@ -11,6 +11,10 @@ tritonserver in one process group with its stubs and ends the whole group when
 On standard output it says, in JSON lines, ``{"pid": N}`` after the start and ``{"exit": STATUS}``
 when tritonserver has ended; standard error is the log. At last it removes what Triton left in
 /dev/shm, and the work folder. If it is itself killed, the kernel kills the group (``_leash``).
+
+Triton takes the key of what is restricted from its command line alone, which every user of the
+machine can list. So the key comes here in the environment, the command says SECRET in its place,
+and ``_give_secret`` puts it before the eyes of tritonserver alone.
 """
 
 from __future__ import annotations
@@ -24,12 +28,19 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 PR_SET_CHILD_SUBREAPER = 36
 Server: TypeAlias = "subprocess.Popen[bytes]"
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108
+SECRET = "<secret>"  # noqa: S105  it stands for one
+SECRET_VARIABLE = "ALLCLIENT_ADMIN_KEY"  # noqa: S105
+PTRACE_TRACEME = 0
+PTRACE_DETACH = 17
+OFFERED = 500
+"""Points of 1,000 beside the share of memory, by which the kernel chooses whom to end."""
 CONNECTIONS = 65_536
 """Descriptors that the server may open, where the system lets it: each connection takes one, and
 with the usual 1,024 one client that opens as many shuts out all others."""
@@ -43,14 +54,9 @@ def supervise(command: list[str], client: int) -> None:
     reasons_to_end = [0, *_open_process(client)]
     _raise_limit()
     end, held = os.pipe()
-    server = subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=2,  # the log
-        process_group=0,
-        pass_fds=[end],
-    )
+    server = _start(command, os.environ.pop(SECRET_VARIABLE, ""), end)
     _leash(server.pid, end)
+    _offer(server.pid)
     say(pid=server.pid)
     try:
         while True:
@@ -65,6 +71,70 @@ def supervise(command: list[str], client: int) -> None:
         os.close(held)
 
 
+def _start(command: Sequence[str], secret: str, end: int) -> Server:
+    words = [word.replace(SECRET, secret) for word in command]
+    hidden = {
+        f"{SECRET_VARIABLE}_{place}": word
+        for place, word in enumerate(words)
+        if word != command[place]
+    }
+
+    def popen(argv: Sequence[str], **options: Any) -> Server:
+        return subprocess.Popen(
+            argv, stdin=subprocess.DEVNULL, stdout=2, process_group=0, pass_fds=[end], **options
+        )
+
+    if not hidden:
+        return popen(words)
+    server = None
+    try:
+        server = popen(command, env=os.environ | hidden, preexec_fn=_let_trace)
+        _give_secret(server.pid, hidden)
+    except (subprocess.SubprocessError, OSError) as error:
+        if server is not None:
+            server.kill()
+            server.wait()
+        print(f"ps shows the key: this system forbids to hide it ({error})", file=sys.stderr)  # noqa: T201
+        return popen(words)
+    return server
+
+
+def _let_trace() -> None:
+    """Have the kernel stop this process at the first instruction of its next program."""
+    if ctypes.CDLL(None, use_errno=True).ptrace(PTRACE_TRACEME, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "ptrace")
+
+
+def _give_secret(pid: int, hidden: dict[str, str]) -> None:
+    """Point the arguments of a process that has not begun at words in its environment.
+
+    A list of processes shows the memory where arguments were put at first; the environment is for
+    the process's user alone. At the start the stack holds the number of arguments, the address of
+    each, zero, and the addresses of the environment.
+    """
+    os.waitpid(pid, 0)  # until it is stopped
+    stack = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[25])
+    with Path(f"/proc/{pid}/mem").open("r+b", buffering=0) as memory:
+
+        def number(at: int) -> int:
+            memory.seek(at)
+            return int.from_bytes(memory.read(8), "little")
+
+        argv = stack + 8
+        variable = argv + 8 * (number(stack) + 1)
+        while address := number(variable):
+            memory.seek(address)
+            name = memory.read(64).partition(b"=")[0].decode("ascii", "replace")
+            if name in hidden:
+                memory.seek(argv + 8 * int(name.rpartition("_")[2]))
+                memory.write((address + len(name) + 1).to_bytes(8, "little"))
+            variable += 8
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p]
+    if libc.ptrace(PTRACE_DETACH, pid, None, None) != 0:
+        raise OSError(ctypes.get_errno(), "ptrace")
+
+
 def _raise_limit() -> None:
     import resource  # here, because the client imports this module also where there is none
 
@@ -72,6 +142,17 @@ def _raise_limit() -> None:
     wanted = CONNECTIONS if hard == resource.RLIM_INFINITY else min(hard, CONNECTIONS)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _offer(pid: int) -> None:
+    """Have the kernel end the server first where memory runs out: it is started again.
+
+    Models are processes of their own, which take this over.
+    """
+    # Not where this process is offered even more, which an ordinary user may not take back.
+    with contextlib.suppress(OSError):
+        path = Path(f"/proc/{pid}/oom_score_adj")
+        path.write_text(str(max(int(path.read_text()), OFFERED)))
 
 
 def _receive_signals() -> int:

@@ -10,16 +10,21 @@ import numpy as np
 
 from allclient.cell import Cell
 from allclient.contract import Backbone, Label, ReviewReason, Subtype
+from allclient.dicom.slide import Region
 from allclient.result import Result
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The reading of one frame (from 0): either a result, or why there is none."""
+    """The reading of one frame (from 0): either a result, or why there is none.
+
+    Of a slide it is the reading of a ``region``, in pixels of the level's whole picture.
+    """
 
     frame: int
     result: Result | None
     reason: str = ""
+    region: Region | None = None
 
 
 def dumps(readings: list[Reading]) -> str:
@@ -38,6 +43,7 @@ def _as_json(reading: Reading) -> dict[str, Any]:
         return {"frame": reading.frame, "reason": reading.reason}
     return {
         "frame": reading.frame,
+        "region": reading.region,
         "label": result.label,
         "subtype": result.subtype,
         "probabilities": result.probabilities,
@@ -48,6 +54,8 @@ def _as_json(reading: Reading) -> dict[str, Any]:
         "heatmap": result.heatmap.tolist(),
         "model_version": result.model_version,
         "cells": [_cell_as_json(cell) for cell in result.cells or ()],
+        "um_per_pixel": result.um_per_pixel,
+        "release": result.release,
     }
 
 
@@ -90,8 +98,11 @@ def _of_json(value: dict[str, Any]) -> Reading:
         heatmap=np.array(value["heatmap"], np.float32),
         model_version=value["model_version"],
         cells=tuple(_cell_of_json(cell) for cell in value["cells"]),
+        um_per_pixel=value.get("um_per_pixel"),  # older entries have none
+        release=value.get("release", ""),
     )
-    return Reading(value["frame"], result)
+    region = value.get("region")  # a queue of an earlier version has none
+    return Reading(value["frame"], result, region=None if region is None else Region(*region))
 
 
 def _by_subtype(row: dict[str, float]) -> dict[Subtype, float]:

@@ -21,7 +21,10 @@ FLAGGED: Final = (
 )
 """Accepted, and flagged in the report: nothing says that they are fields of a smear."""
 
-STORED: Final = FIELDS + FLAGGED
+SLIDES: Final = (header.WHOLE_SLIDE,)
+"""Levels of whole-slide images: of each slide one level is cut into fields."""
+
+STORED: Final = FIELDS + SLIDES + FLAGGED
 
 # The sender picks; the first that it offers is taken.
 TRANSFER_SYNTAXES: Final = tuple(

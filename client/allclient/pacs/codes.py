@@ -102,3 +102,4 @@ ASSESSMENTS: Final = {
     "rejected": _private("REJECTED", "Rejected"),
 }
 CORRECTED_LABEL: Final = _private("CORRECTED_LABEL", "Label of the case by a person")
+PERSON_SUBTYPE: Final = _private("PERSON_SUBTYPE", "Maturation stage by a person")

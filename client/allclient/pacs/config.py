@@ -12,6 +12,9 @@ from allclient.errors import ConfigurationError
 from allclient.pacs.settings import Settings
 from allclient.textfile import decoded
 
+IDENTIFIED, KEEP_UIDS = "no", "keep_uids"
+"""Settings of ``node.deidentify`` besides ``profile``."""
+
 EXAMPLE: Final = """\
 # The gateway itself. Everything else has a default.
 [node]
@@ -23,6 +26,7 @@ folder = "/var/lib/allclient-pacs"      # received objects and the queue; keep i
 #max_object_mb = 256
 #min_free_mb = 256                      # with less free disk an object is refused
 #study_quiet_seconds = 60               # a study is reported when nothing came for so long
+#deidentify = "no"                      # or "profile", or "keep_uids": see docs/howto/pacs.md
 #keep_pixels_days = 7                   # received objects are removed so long after the report
 
 # TLS: callers must show a certificate of this authority.
@@ -105,6 +109,7 @@ class Node:
     max_object_mb: int
     min_free_mb: int
     study_quiet_seconds: float
+    deidentify: str
     keep_pixels_days: float
     tls: Tls | None
 
@@ -206,6 +211,10 @@ def parse(content: dict[str, Any], folder: Path) -> Config:
         triton=_triton(root.table("triton")),
     )
     root.finish()
+    if node.deidentify != IDENTIFIED and (config.hl7 or config.fhir):
+        raise ConfigurationError(
+            "node.deidentify does not go with [hl7] or [fhir]: their results name a patient"
+        )
     return config
 
 
@@ -220,6 +229,7 @@ def _node(table: Settings) -> Node:
         max_object_mb=table.integer("max_object_mb", 256, least=1, most=512),
         min_free_mb=table.integer("min_free_mb", 256, least=1),
         study_quiet_seconds=table.number("study_quiet_seconds", 60.0, least=0.1),
+        deidentify=table.choice("deidentify", (IDENTIFIED, "profile", KEEP_UIDS)),
         keep_pixels_days=table.number("keep_pixels_days", 7.0, least=0.0),
         tls=Tls(tls.file("cert"), tls.file("key"), tls.file("ca")) if tls.given else None,
     )

@@ -1,7 +1,7 @@
 """Keeps what has come, what was read, what was sent: in SQLite, every commit synced.
 
-objects  one row a received SOP instance: received, then read, refused or dead; ``pixels`` is 0
-         once its pixels were removed
+objects  one row a received SOP instance: received, then read, refused or dead, or passed, a level
+         of a slide that is not read since another is; ``pixels`` is 0 once its pixels were removed
 reports  one row a report of a study: due, then built
 exports  one row an object to send: waiting, then sent, then (where asked) committed; or dead;
          or replaced, a signed result that a later one has overtaken
@@ -69,18 +69,20 @@ CREATE INDEX exports_by_state ON exports (state, due);
 
 
 class Database:
-    """One connection, shared by all threads; each transaction is on disk when it has ended."""
+    """Two connections, shared by all threads; each transaction is on disk when it has ended.
+
+    One writes and one reads, so that no query waits for a write to be synced.
+    """
 
     def __init__(self, path: Path) -> None:
-        self._lock = threading.RLock()
+        self._lock = threading.Lock()
+        self._reading = threading.Lock()
         try:
-            self._connection = sqlite3.connect(
-                path, check_same_thread=False, isolation_level=None, timeout=30
-            )
-            self._connection.row_factory = sqlite3.Row
+            self._connection = _connect(path)
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = FULL")
             self._prepare(path)
+            self._reader = _connect(path)
         except sqlite3.Error as error:
             raise ConfigurationError(f"the queue {str(path)!r} cannot be used: {error}") from error
 
@@ -114,11 +116,19 @@ class Database:
                 raise
 
     def rows(self, query: str, *values: Any) -> list[sqlite3.Row]:
-        """Return the rows of a query."""
-        with self._lock:
-            return self._connection.execute(query, values).fetchall()
+        """Return the rows of a query over all that is on disk."""
+        with self._reading:
+            return self._reader.execute(query, values).fetchall()
 
     def close(self) -> None:
-        """Close the connection."""
+        """Close both connections."""
+        with self._reading:
+            self._reader.close()
         with self._lock:
             self._connection.close()
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=30)
+    connection.row_factory = sqlite3.Row
+    return connection

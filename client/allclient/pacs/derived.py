@@ -8,6 +8,13 @@ from typing import Final
 from pydicom import uid
 from pydicom.dataset import Dataset, FileMetaDataset
 
+IDENTITY_REMOVED: Final = (
+    "PatientIdentityRemoved",
+    "DeidentificationMethod",
+    "DeidentificationMethodCodeSequence",
+)
+"""What an object says that was de-identified; what is made from it says so as well."""
+
 _COPIED: Final = (
     # Patient
     "PatientName",
@@ -20,6 +27,7 @@ _COPIED: Final = (
     "PatientWeight",
     "OtherPatientIDsSequence",
     "EthnicGroup",
+    *IDENTITY_REMOVED,
     # Study
     "StudyInstanceUID",
     "StudyID",

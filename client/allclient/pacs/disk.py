@@ -20,7 +20,8 @@ class DiskFullError(Exception):
 
 def write(path: Path, data: bytes) -> None:
     """Write ``.part``, sync it, rename it, sync the folder. Raises DiskFullError, OSError."""
-    part = path.with_name(path.name + PART)  # two writers of one name take turns
+    # Two threads that write one name take turns; two processes do not know of each other.
+    part = path.with_name(f"{path.name}.{os.getpid()}{PART}")
     try:
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try:

@@ -10,7 +10,7 @@ from pydicom.dataset import Dataset
 
 from allclient.cases import CASE_REASONS, Case, CaseLabel
 from allclient.pacs.derived import derived_object
-from allclient.pacs.structured import Algorithm, Identity
+from allclient.pacs.structured import UNKNOWN, Algorithm, Identity
 from allclient.pacs.study import NOTICE, StudyReading
 from allclient.pacs.uids import derived
 
@@ -54,7 +54,9 @@ def pdf(reading: StudyReading, algorithm: Algorithm) -> bytes:
     page.ln(2)
     for line in case_lines(reading.case):
         _say(page, line)
-    _say(page, f"{algorithm.model}, version {algorithm.version}.")
+    releases = {field.result.release or UNKNOWN for field in reading.fields}
+    names = ", ".join(sorted(releases))
+    _say(page, f"{algorithm.model}, version {algorithm.version}, release {names}.")
     page.ln(2)
     page.set_font("helvetica", size=9)
     with page.table(col_widths=(26, 20, 22, 20, 60), text_align="LEFT") as table:

@@ -47,8 +47,7 @@ def fetch(config: Config, peer: Peer, accession: str) -> Fetched:
 
     Raises ConfigurationError for what is no accession number, and NotSentError.
     """
-    if not 1 <= len(accession.strip()) <= 16 or set(accession) & set("*?\\"):
-        raise ConfigurationError("an accession number has 1 to 16 characters, none of * ? \\")
+    number = checked(accession)
     contexts = [
         build_context(StudyRootQueryRetrieveInformationModelFind),
         build_context(StudyRootQueryRetrieveInformationModelMove),
@@ -57,12 +56,20 @@ def fetch(config: Config, peer: Peer, accession: str) -> Fetched:
         opened.dimse_timeout = _SECONDS
         series = [
             pair
-            for study in _studies(opened, accession.strip())
+            for study in _studies(opened, number)
             for pair in _series(opened, study, config.node.ae_title)
         ]
         counts = [_move(opened, config.node.ae_title, *pair) for pair in series]
     came, failed = (sum(column) for column in zip(*counts, strict=True)) if counts else (0, 0)
     return Fetched(len(series), came, failed)
+
+
+def checked(accession: str) -> str:
+    """Return an accession number. Raises ConfigurationError for what is none or matches more."""
+    number = accession.strip()
+    if not 1 <= len(number) <= 16 or set(number) & set("*?\\"):
+        raise ConfigurationError("an accession number has 1 to 16 characters, none of * ? \\")
+    return number
 
 
 def _studies(opened: Association, accession: str) -> list[str]:

@@ -27,11 +27,16 @@ class Gateway:
     """Runs from ``start`` to ``stop``; what it had begun goes on at the next start."""
 
     def __init__(self, config: Config, client: Classifier, version: str) -> None:
-        self.inbox = Inbox(config.node.folder, min_free_mb=config.node.min_free_mb)
+        self.inbox = Inbox.of(config)
         self._stopping = threading.Event()
         self._work = threading.Condition()
         self._came = 0
-        reader = Reader(self.inbox, client, in_flight=config.triton.in_flight)
+        reader = Reader(
+            self.inbox,
+            client,
+            in_flight=config.triton.in_flight,
+            quiet_seconds=config.node.study_quiet_seconds,
+        )
         reporter = Reporter(config, self.inbox, version)
         exporter = Exporter(config, self.inbox)
         retention = Retention(config, self.inbox)

@@ -11,21 +11,19 @@ from pathlib import Path
 from typing import Final
 
 from allclient.errors import ConfigurationError
-from allclient.pacs import disk
+from allclient.pacs import config, disk
+from allclient.pacs.config import Config
 from allclient.pacs.database import Database
+from allclient.pacs.deidentify import Deidentifier
+from allclient.pacs.received import Received
 from allclient.pacs.uids import key_of
 
 MEGABYTE: Final = 1024 * 1024
 
-
-@dataclass(frozen=True, slots=True)
-class Received:
-    """What names one object: its UIDs, and who sent it."""
-
-    instance: str
-    study: str
-    sop_class: str
-    peer: str
+_INSERT: Final = """
+INSERT OR IGNORE INTO objects (key, instance, study, sop_class, peer, came)
+VALUES (?, ?, ?, ?, ?, ?)
+"""
 
 
 class Inbox:
@@ -34,7 +32,9 @@ class Inbox:
     Only one gateway may work on a folder: ``lock`` makes sure.
     """
 
-    def __init__(self, folder: Path, *, min_free_mb: int = 1) -> None:
+    def __init__(
+        self, folder: Path, *, min_free_mb: int = 1, deidentify: str = config.IDENTIFIED
+    ) -> None:
         self.folder = folder
         self.objects = folder / "objects"
         self.results = folder / "results"
@@ -47,8 +47,18 @@ class Inbox:
                 f"node.folder {str(folder)!r} cannot be made: {error.strerror}"
             ) from error
         self.database = Database(folder / "queue.sqlite")
+        self._deidentify: Deidentifier | None = None
+        if deidentify != config.IDENTIFIED:
+            self._deidentify = Deidentifier(folder, keep_uids=deidentify == config.KEEP_UIDS)
+        self._queue = _Queue(self.database)
         self._lock: int | None = None
         self._turns = [threading.Lock() for _ in range(16)]
+
+    @classmethod
+    def of(cls, settings: Config) -> Inbox:
+        """Return the inbox of a configuration, with all that it says of objects that come."""
+        node = settings.node
+        return cls(node.folder, min_free_mb=node.min_free_mb, deidentify=node.deidentify)
 
     def lock(self) -> None:
         """Take the folder, and clear what a crash left. Raises ConfigurationError if it is taken.
@@ -86,9 +96,11 @@ class Inbox:
     def keep(self, received: Received, data: bytes) -> bool:
         """Keep an object; return False if this SOP instance has come before.
 
-        It is on disk and in the queue when this returns. Raises DiskFullError and OSError; then
-        nothing of it is left.
+        It is on disk and in the queue when this returns, de-identified if that is configured.
+        Raises DiskFullError, OSError and IdentifiedError; then nothing of it is left.
         """
+        if self._deidentify is not None:
+            received, data = self._deidentify(received, data)
         key = key_of(received.instance)
         with self._turns[int(key[:1], 16)]:  # the same object may come on two associations at once
             return self._keep(key, received, data)
@@ -103,20 +115,51 @@ class Inbox:
             disk.sync(self.objects)
         disk.write(path, data)
         try:
-            with self.database.transaction() as connection:
-                connection.execute(
-                    "INSERT OR IGNORE INTO objects (key, instance, study, sop_class, peer, came) "
-                    "VALUES (?, ?, ?, ?, ?, ?)",
-                    (
-                        key,
-                        received.instance,
-                        received.study,
-                        received.sop_class,
-                        received.peer,
-                        time.time(),
-                    ),
-                )
+            self._queue.add(key, received)
         except disk.DiskFullError:
             path.unlink(missing_ok=True)
             raise
         return True
+
+
+class _Queue:
+    """Puts objects into the queue; one sync to disk serves all that wait for one."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._adding = threading.Lock()
+        self._turn = threading.Lock()
+        self._waiting: list[_Entry] = []
+
+    def add(self, key: str, received: Received) -> None:
+        """Return once the object is in the queue. Raises what keeps it out."""
+        names = (received.instance, received.study, received.sop_class, received.peer)
+        entry = _Entry((key, *names, time.time()))
+        with self._adding:
+            self._waiting.append(entry)
+        with self._turn:
+            if not entry.settled:  # by whoever had the turn before
+                self._add_all()
+        if entry.error is not None:
+            raise entry.error
+
+    def _add_all(self) -> None:
+        with self._adding:
+            entries, self._waiting = self._waiting, []
+        error: Exception | None = None
+        try:
+            with self._database.transaction() as connection:
+                connection.executemany(_INSERT, [entry.values for entry in entries])
+        except Exception as caught:
+            error = caught
+        for entry in entries:
+            entry.settled, entry.error = True, error
+
+
+@dataclass(slots=True)
+class _Entry:
+    """A row that waits, and what became of it."""
+
+    values: tuple[str | float, ...]
+    settled: bool = False
+    error: Exception | None = None

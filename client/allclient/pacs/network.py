@@ -8,15 +8,22 @@ import socket
 import socketserver
 import ssl
 from collections.abc import Iterable
+from functools import partial
 from typing import Any, Final
 
 from pynetdicom import evt
-from pynetdicom.transport import ThreadedAssociationServer
+from pynetdicom.transport import AssociationSocket, ThreadedAssociationServer
 
 from allclient.errors import ConfigurationError
 from allclient.pacs.config import Peer, Tls
 
 _LOG: Final = logging.getLogger(__name__)
+
+MAX_PDU: Final = 1024 * 1024
+"""Bytes of the longest PDU that peers are asked to send."""
+
+_PDU_HEADS: Final = 1024
+"""What a peer may count to a PDU besides its content."""
 
 _QUICKACK: Final = getattr(socket, "TCP_QUICKACK", None)
 
@@ -87,12 +94,36 @@ def _context(protocol: int, tls: Tls) -> ssl.SSLContext:
     return context
 
 
-def acknowledge_at_once(event: evt.Event) -> None:
-    """Handle EVT_DATA_RECV: the peer's next packet waits for this acknowledgement."""
-    sock = getattr(event.assoc.dul.socket, "socket", None)
-    if _QUICKACK is not None and sock is not None:
-        with contextlib.suppress(OSError):  # closed meanwhile
+def read_at_once(event: evt.Event) -> None:
+    """Handle EVT_CONN_OPEN: each packet is acknowledged at once, for the next one waits for that.
+
+    pynetdicom reads a PDU in parts, and a sender may write its head and its content apart (dcmtk
+    does): the acknowledgement of every part counts.
+    """
+    reader = event.assoc.dul.socket
+    if reader is not None:
+        reader.recv = partial(_receive, reader)  # type: ignore[method-assign]
+
+
+def _receive(reader: AssociationSocket, count: int) -> bytearray:
+    """Return ``count`` bytes, or fewer where the peer has ended the connection.
+
+    Raises OSError for a PDU that is longer than the gateway has announced.
+    """
+    if count > MAX_PDU + _PDU_HEADS:
+        raise OSError(f"a PDU of {count} bytes")
+    sock: Any = reader.socket
+    data = bytearray(count)
+    view, done = memoryview(data), 0
+    while done < count:
+        taken = sock.recv_into(view[done:])
+        if not taken:
+            break
+        done += taken
+        if _QUICKACK is not None:
             sock.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
+    view.release()
+    return data[:done] if done < count else data
 
 
 def send_at_once(event: evt.Event) -> None:

@@ -13,7 +13,7 @@ from allclient.pacs import codes
 from allclient.pacs.config import Hl7
 from allclient.pacs.study import NOTICE
 from allclient.pacs.uids import derived, key_of
-from allclient.pacs.verdict import Finding, Verdict, text_of
+from allclient.pacs.verdict import CODED, Finding, Verdict, text_of
 
 _ESCAPES: Final = str.maketrans(
     dict.fromkeys((*range(32), 127), " ")  # control characters would end the block
@@ -107,7 +107,7 @@ def _request(verdict: Verdict, ae_title: str, status: str) -> _Fields:
 
 def _observation(number: int, finding: Finding, verdict: Verdict, status: str) -> _Fields:
     value = finding.value
-    coded = finding.code in (codes.ASSESSMENT, codes.CASE_LABEL)
+    coded = finding.code in CODED
     fields: _Fields = {
         1: str(number),
         2: "CWE" if coded else "NM",

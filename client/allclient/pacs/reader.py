@@ -9,12 +9,13 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Protocol
 
-from allclient import dicom
+from allclient import dicom, watching
 from allclient.contract import ImageErrorCode
 from allclient.errors import ImageError, ServerError
-from allclient.pacs import answers
+from allclient.pacs import answers, slides
 from allclient.pacs.answers import Reading
 from allclient.pacs.backoff import pause
+from allclient.pacs.classes import SLIDES
 from allclient.pacs.faults import place
 from allclient.pacs.inbox import Inbox
 from allclient.result import Result
@@ -29,32 +30,43 @@ MAX_TRIES: Final = 8
 
 _BATCH: Final = 64
 
+_DUE: Final = """
+SELECT * FROM objects this WHERE state = 'received' AND due <= ? AND (
+    sop_class != ?
+    OR NOT EXISTS (SELECT 1 FROM objects WHERE study = this.study AND came > ?)
+) ORDER BY came LIMIT ?
+"""
+"""A slide waits until its study is quiet: which level is read depends on which ones there are."""
+
 
 class Classifier(Protocol):
     """What of ``allclient.Client`` is used here."""
 
-    def classify(self, source: bytes, *, cells: bool = False) -> Result:
+    def classify(
+        self, source: bytes, *, cells: bool = False, um_per_pixel: float | None = None
+    ) -> Result:
         """Return the answer for one encoded image."""
 
 
 class Reader:
     """Reads all that is due, once for each call of ``run``."""
 
-    def __init__(self, inbox: Inbox, client: Classifier, *, in_flight: int) -> None:
+    def __init__(
+        self, inbox: Inbox, client: Classifier, *, in_flight: int, quiet_seconds: float
+    ) -> None:
         self._inbox = inbox
         self._client = client
         self._in_flight = in_flight
+        self._quiet_seconds = quiet_seconds
 
     def run(self, stopped: Callable[[], bool] = lambda: False) -> int:
         """Read what is due; return how many objects were settled."""
         settled = 0
         with ThreadPoolExecutor(self._in_flight, "allclient-pacs-read") as pool:
             while not stopped():
+                now = time.time()
                 rows = self._inbox.database.rows(
-                    "SELECT * FROM objects WHERE state = 'received' AND due <= ? "
-                    "ORDER BY came LIMIT ?",
-                    time.time(),
-                    _BATCH,
+                    _DUE, now, SLIDES[0], now - self._quiet_seconds, _BATCH
                 )
                 if not rows:
                     break
@@ -63,7 +75,14 @@ class Reader:
 
     def _read(self, row: sqlite3.Row) -> bool:
         try:
-            readings = self._readings(row["key"])
+            is_slide = slides.is_slide(row)
+            if is_slide and (why := slides.passed_over(self._inbox, row)):
+                self._settle(row, "passed", why, None)
+                return True
+            with watching.step("pacs: read an object"):
+                readings = self._slide(row) if is_slide else self._readings(row["key"])
+        except ImageError as error:
+            readings = [Reading(0, None, f"{error.code}: {error}")]
         except ServerError as error:
             self._again(row, f"{error.code}: {error}", counted=error.code not in _AWAY)
             return False
@@ -76,6 +95,12 @@ class Reader:
             self._settle(row, "refused", readings[0].reason, None)
         return True
 
+    def _slide(self, row: sqlite3.Row) -> list[Reading]:
+        def classify(field: bytes, um_per_pixel: float | None) -> Result:
+            return self._client.classify(field, cells=True, um_per_pixel=um_per_pixel)
+
+        return slides.readings(self._inbox, row, classify, in_flight=self._in_flight)
+
     def _readings(self, key: str) -> list[Reading]:
         try:
             data = self._inbox.path(key).read_bytes()
@@ -87,7 +112,10 @@ class Reader:
             try:
                 field = dicom.encoded_field(data, frame)
                 frames = field.frames
-                readings.append(Reading(frame, self._client.classify(field.data, cells=True)))
+                result = self._client.classify(
+                    field.data, cells=True, um_per_pixel=field.um_per_pixel
+                )
+                readings.append(Reading(frame, result))
             except ImageError as error:
                 readings.append(Reading(frame, None, f"{error.code}: {error}"))
             frame += 1

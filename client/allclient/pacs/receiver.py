@@ -10,17 +10,21 @@ from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 import pydicom
+from pydicom import uid
 from pynetdicom import AE, evt
 from pynetdicom.association import Association
 from pynetdicom.sop_class import StorageCommitmentPushModel, Verification  # type: ignore[attr-defined]
 
+from allclient.dicom import header
 from allclient.errors import ConfigurationError
 from allclient.pacs import network
 from allclient.pacs.classes import STORED, TRANSFER_SYNTAXES
 from allclient.pacs.config import Config
+from allclient.pacs.deidentify import IdentifiedError
 from allclient.pacs.disk import DiskFullError
 from allclient.pacs.faults import place
-from allclient.pacs.inbox import MEGABYTE, Inbox, Received
+from allclient.pacs.inbox import MEGABYTE, Inbox
+from allclient.pacs.received import Received
 from allclient.pacs.uids import is_uid, key_of
 
 _LOG: Final = logging.getLogger(__name__)
@@ -55,7 +59,7 @@ class Receiver:
         self._server: Any = None
         self._taken: WeakKeyDictionary[Association, int] = WeakKeyDictionary()
         self._ae = AE(ae_title=config.node.ae_title)
-        self._ae.maximum_pdu_size = MEGABYTE
+        self._ae.maximum_pdu_size = network.MAX_PDU
         self._ae.maximum_associations = config.node.max_associations
         self._ae.require_called_aet = True
         self._ae.require_calling_aet = [peer.ae_title for peer in config.peers]
@@ -75,7 +79,7 @@ class Receiver:
         kind = type("PeerServer", (network.PeerServer,), {"peers": self._config.peers})
         handlers: list[Any] = [
             (evt.EVT_CONN_OPEN, network.send_at_once),
-            (evt.EVT_DATA_RECV, network.acknowledge_at_once),
+            (evt.EVT_CONN_OPEN, network.read_at_once),
             (evt.EVT_PDU_RECV, self._count),
             (evt.EVT_REQUESTED, self._requested),
             (evt.EVT_C_ECHO, self._echo),
@@ -140,6 +144,9 @@ class Receiver:
     def _store(self, event: evt.Event) -> int:
         peer = event.assoc.requestor.ae_title
         self._taken[event.assoc] = 0
+        if not self._is_small(event):
+            _LOG.warning("refused an object of %s: it unpacks to too much", peer)
+            return NOT_UNDERSTOOD
         try:
             data = event.encoded_dataset()
             received = _named(data, peer)
@@ -158,6 +165,9 @@ class Receiver:
             return MISMATCH
         try:
             new = self._inbox.keep(received, data)
+        except IdentifiedError as error:
+            _LOG.warning("refused an object of %s: not de-identified, %s", peer, error)
+            return NOT_UNDERSTOOD
         except DiskFullError:
             _LOG.error("refused an object of %s: the disk is full", peer)
             return OUT_OF_RESOURCES
@@ -168,6 +178,14 @@ class Receiver:
         if new:
             self._kept()
         return SUCCESS
+
+    def _is_small(self, event: evt.Event) -> bool:
+        """Return whether a deflated object unpacks to no more than an object may have."""
+        if event.context.transfer_syntax != uid.DeflatedExplicitVRLittleEndian:
+            return True
+        request: Any = event.request
+        limit = self._config.node.max_object_mb * MEGABYTE
+        return header.inflates_within(request.DataSet.getvalue(), limit)
 
     def _event_report(self, event: evt.Event) -> tuple[int, None]:
         try:
@@ -182,13 +200,13 @@ class Receiver:
 
 
 def _named(data: bytes, peer: str) -> Received | None:
-    header = pydicom.dcmread(io.BytesIO(data), stop_before_pixels=True, specific_tags=_NAMES)
-    if not all(name in header for name in _NAMES):
+    names = pydicom.dcmread(io.BytesIO(data), stop_before_pixels=True, specific_tags=_NAMES)
+    if not all(name in names for name in _NAMES):
         return None
     return Received(
-        instance=str(header.SOPInstanceUID),
-        study=str(header.StudyInstanceUID),
-        sop_class=str(header.SOPClassUID),
+        instance=str(names.SOPInstanceUID),
+        study=str(names.StudyInstanceUID),
+        sop_class=str(names.SOPClassUID),
         peer=peer,
     )
 

@@ -130,6 +130,8 @@ class Reporter:
         """Make a picture of each field that has none yet from an earlier report."""
         series = derived("pictures", reading.study, self._config.node.ae_title)
         for number, field in enumerate(reading.fields, 1):
+            if field.region is not None:  # hundreds, and the slide is there to be looked at
+                continue
             instance = picture.instance_of(field)
             if self._inbox.database.rows("SELECT 1 FROM exports WHERE instance = ?", instance):
                 continue

@@ -24,7 +24,7 @@ _DAY: Final = 86400.0
 _DONE: Final = """
 SELECT * FROM objects
 WHERE pixels = 1 AND came <= ? AND (
-    state = 'refused'
+    state IN ('refused', 'passed')
     OR state = 'read' AND report IN (SELECT uid FROM reports WHERE state = 'built')
     AND report NOT IN (
         SELECT report FROM exports
@@ -58,7 +58,7 @@ class Retention:
     def _strip(self, row: sqlite3.Row) -> None:
         """Leave the header, which a later report of the study needs, and no picture."""
         path = self._inbox.path(row["key"])
-        if row["state"] == "refused":
+        if row["state"] in ("refused", "passed"):
             path.unlink(missing_ok=True)
         else:
             header = pydicom.dcmread(path, stop_before_pixels=True)

@@ -19,6 +19,7 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
 )
 
 from allclient.pacs import network
+from allclient.pacs.checkpoint import keep_answers
 from allclient.pacs.config import Config, Peer
 
 _LOG: Final = logging.getLogger(__name__)
@@ -74,6 +75,7 @@ def association(
     if not opened.is_established:
         why = "it rejected the association" if opened.is_rejected else "it does not answer"
         raise NotSentError(f"{peer.ae_title}: {why}")
+    keep_answers(opened)
     try:
         yield opened
     finally:

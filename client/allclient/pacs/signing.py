@@ -1,60 +1,112 @@
-"""A person's word on a report: accepted, corrected or rejected. It makes a new, VERIFIED report.
+"""Signs reports: a new, VERIFIED report goes into the queue of a gateway.
 
-The command and the web page both sign by ``sign``. The unsigned report stays as it is; the signed
-one names it as its predecessor.
+``sign`` serves the command and ``sign_case`` the web page. The unsigned report stays as it is; the
+signed one names it as its predecessor.
 """
 
 from __future__ import annotations
 
-import copy
 import datetime
 import io
 import time
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import pydicom
-from highdicom import sr
 from pydicom.dataset import Dataset
-from pydicom.uid import UID
 
-from allclient.contract import Label
+from allclient.contract import Label, Subtype
 from allclient.errors import ConfigurationError
-from allclient.pacs import codes, disk, structured, verdict
+from allclient.pacs import config as configuration
+from allclient.pacs import disk, verdict
 from allclient.pacs.config import Config
 from allclient.pacs.inbox import Inbox
 from allclient.pacs.reporter import targets
-from allclient.pacs.uids import derived, key_of
+from allclient.pacs.signature import ASSESSMENTS, Signature, says, signed, signed_uid
+from allclient.pacs.uids import key_of
 
-ASSESSMENTS: Final = tuple(codes.ASSESSMENTS)
-"""``accepted``, ``corrected`` and ``rejected``, the words of IHE's AI result assessment."""
+__all__ = ["ASSESSMENTS", "Signature", "sign", "sign_case"]
 
-_CONTAINS: Final = sr.RelationshipTypeValues.CONTAINS
+_OF_CASE: Final = """
+SELECT * FROM reports WHERE state = 'built' AND (
+    study = ?1
+    OR study IN (SELECT study FROM objects WHERE instance = ?1)
+    OR study IN (SELECT study FROM reports WHERE uid = ?1)
+) ORDER BY rowid DESC
+"""
 
 
-@dataclass(frozen=True, slots=True)
-class Signature:
-    """Who says what. ``label`` is what a corrected case is; ``by`` is a DICOM name (Doe^Jane).
+def sign_case(
+    config: Path,
+    uid: str,
+    *,
+    by: str,
+    organization: str,
+    at: datetime.datetime,
+    assessment: str | None = None,
+    label: Label | None = None,
+    subtype: Subtype | None = None,
+    comment: str = "",
+) -> str:
+    """Sign the newest report of a case and queue it for export; return the signed report's UID.
 
-    Raises ConfigurationError where the parts do not fit together.
+    The gateway of ``config`` need not run: it sends what is queued when it does. The same call a
+    second time changes nothing and returns the same UID, so a caller may repeat it after a crash.
+
+    Args:
+        config: The configuration file of the gateway (pacs.toml).
+        uid: What names the case: its Study Instance UID, or the SOP Instance UID of one of its
+            images or reports.
+        by: The person as a DICOM name (Doe^Jane), 1 to 64 characters.
+        organization: For whom the person signs, 1 to 64 characters.
+        at: When the person signed, with a time zone.
+        assessment: ``accepted``, ``corrected`` or ``rejected``. None derives it from ``label``:
+            accepted where the software gave the case this label, corrected where it did not,
+            rejected without a label.
+        label: What the case is by the person; with an ``assessment`` only for a corrected case.
+        subtype: The maturation stage that the person saw, for a malignant case alone.
+        comment: A text that goes into the signed report.
+
+    Raises:
+        ConfigurationError: the configuration cannot be read, the case has no report yet, the parts
+            of the signature do not fit together, or a later report came meanwhile.
     """
+    loaded = configuration.load(config)
+    inbox = Inbox(loaded.node.folder)
+    try:
+        reports = inbox.database.rows(_OF_CASE, uid)
+        if not reports:
+            raise ConfigurationError("the gateway has no report of this case (yet)")
+        there = {row["uid"] for row in reports}
+        for row in reversed(reports):
+            signature = _signature(
+                assessment, label, by, organization, comment, subtype, at, _read(inbox, row)
+            )
+            if (made := signed_uid(row["uid"], signature)) in there:
+                return made
+        return _put(loaded, inbox, reports[0], signature)
+    finally:
+        inbox.close()
 
-    assessment: str
-    by: str
-    organization: str
-    label: Label | None = None
-    comment: str = ""
 
-    def __post_init__(self) -> None:
-        if self.assessment not in ASSESSMENTS:
-            raise ConfigurationError(f"an assessment is one of {', '.join(ASSESSMENTS)}")
-        if (self.assessment == "corrected") != (self.label is not None):
-            raise ConfigurationError("a corrected report needs the right label, no other has one")
-        for name, value in (("name", self.by), ("organization", self.organization)):
-            if not value.strip() or not value.isprintable() or len(value) > 64 or "\\" in value:
-                raise ConfigurationError(
-                    f"the {name} of who signs must be 1 to 64 characters without a backslash"
-                )
+def _signature(
+    assessment: str | None,
+    label: Label | None,
+    by: str,
+    organization: str,
+    comment: str,
+    subtype: Subtype | None,
+    at: datetime.datetime,
+    report: Dataset,
+) -> Signature:
+    if assessment is None:
+        if label is None:
+            assessment = "rejected"
+        elif says(report, label):
+            assessment, label = "accepted", None
+        else:
+            assessment = "corrected"
+    return Signature(assessment, by, organization, label, comment, subtype, at)
 
 
 def sign(config: Config, inbox: Inbox, key: str, signature: Signature) -> str:
@@ -62,9 +114,11 @@ def sign(config: Config, inbox: Inbox, key: str, signature: Signature) -> str:
 
     Raises ConfigurationError for a report that is not there, or that a later one follows.
     """
-    report = _find(inbox, key)
-    made = signed(pydicom.dcmread(inbox.result_path(report["uid"])), signature)
-    disk.write(inbox.result_path(made.SOPInstanceUID), _encoded(made))
+    return _put(config, inbox, _find(inbox, key), signature)
+
+
+def _put(config: Config, inbox: Inbox, report: Any, signature: Signature) -> str:
+    made = signed(_read(inbox, report), signature)
     with inbox.database.transaction() as connection:
         if connection.execute(
             "SELECT 1 FROM reports WHERE predecessor = ?", (report["uid"],)
@@ -73,6 +127,7 @@ def sign(config: Config, inbox: Inbox, key: str, signature: Signature) -> str:
                 f"a later report follows {key_of(report['uid'])[:12]}: it was signed, or more "
                 "images came; sign the later one"
             )
+        disk.write(inbox.result_path(made.SOPInstanceUID), _encoded(made))
         connection.execute(
             "INSERT INTO reports (uid, study, made, predecessor, state) "
             "VALUES (?, ?, ?, ?, 'built')",
@@ -103,51 +158,8 @@ def _find(inbox: Inbox, key: str) -> Any:
     return found[0]
 
 
-def signed(report: Dataset, signature: Signature) -> Dataset:
-    """A VERIFIED copy of ``report`` with the assessment, which names it as its predecessor."""
-    made = copy.deepcopy(report)
-    now = datetime.datetime.now().astimezone()
-    instance = UID(derived("signed", str(report.SOPInstanceUID), repr(signature)))
-    made.SOPInstanceUID = made.file_meta.MediaStorageSOPInstanceUID = instance
-    made.ContentDate = made.InstanceCreationDate = now.strftime("%Y%m%d")
-    made.ContentTime = made.InstanceCreationTime = now.strftime("%H%M%S")
-    made.VerificationFlag, made.PreliminaryFlag = "VERIFIED", "FINAL"
-    observer = Dataset()
-    observer.VerifyingObserverName = signature.by
-    observer.VerifyingObserverIdentificationCodeSequence = []
-    observer.VerifyingOrganization = signature.organization
-    observer.VerificationDateTime = now.strftime("%Y%m%d%H%M%S%z")
-    made.VerifyingObserverSequence = [observer]
-    structured.name_predecessor(made, report)
-    made.ContentSequence.append(_assessment(signature))
-    return made
-
-
-def _assessment(signature: Signature) -> Any:
-    container = sr.ContainerContentItem(name=codes.ASSESSMENT, relationship_type=_CONTAINS)
-    items: list[Any] = [
-        sr.CodeContentItem(
-            name=codes.ASSESSMENT,
-            value=codes.ASSESSMENTS[signature.assessment],
-            relationship_type=_CONTAINS,
-        )
-    ]
-    if signature.label is not None:
-        items.append(
-            sr.CodeContentItem(
-                name=codes.CORRECTED_LABEL,
-                value=codes.LABELS[signature.label],
-                relationship_type=_CONTAINS,
-            )
-        )
-    if signature.comment:
-        items.append(
-            sr.TextContentItem(
-                name=codes.COMMENT, value=signature.comment, relationship_type=_CONTAINS
-            )
-        )
-    container.ContentSequence = sr.ContentSequence(items)
-    return container
+def _read(inbox: Inbox, report: Any) -> Dataset:
+    return pydicom.dcmread(inbox.result_path(report["uid"]))
 
 
 def _encoded(made: Dataset) -> bytes:

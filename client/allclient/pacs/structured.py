@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 from highdicom import sr
+from highdicom.spatial import PixelToReferenceTransformer
 from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
 
@@ -14,6 +15,7 @@ from allclient.cases import Case
 from allclient.cell import Cell
 from allclient.contract import SUBTYPES, Label
 from allclient.pacs import codes
+from allclient.pacs.derived import IDENTITY_REMOVED
 from allclient.pacs.study import NOTICE, Field, StudyReading
 from allclient.pacs.uids import derived
 from allclient.result import Result
@@ -21,6 +23,9 @@ from allclient.result import Result
 _INSET: Final = 0.2
 """The outline of a field is drawn this share of its sides inside: OHIF writes the values to its
 right, and they would fall off the screen."""
+
+UNKNOWN: Final = "unknown"
+"""What the report says where the server does not name its release."""
 
 _CONTAINS: Final = sr.RelationshipTypeValues.CONTAINS
 
@@ -88,6 +93,9 @@ def build(
         is_verified=False,
         series_description="allclient: for a pathologist, not a medical device",
     )
+    for name in IDENTITY_REMOVED:
+        if name in reading.images[0].header:
+            made[name] = reading.images[0].header[name]
     made.ManufacturerModelName = "allclient"
     made.SoftwareVersions = algorithm.version
     return made
@@ -122,12 +130,11 @@ def cells_to_show(field: Field, wanted: bool) -> list[tuple[int, Cell]]:
 def _cell_group(
     field: Field, number: int, cell: Cell, site: Code | None
 ) -> sr.PlanarROIMeasurementsAndQualitativeEvaluations:
-    header = field.image.header
-    instance = str(header.SOPInstanceUID)
-    box = cell.box(header.Columns, header.Rows)
+    instance = str(field.image.header.SOPInstanceUID)
+    box = cell.box(*field.size)
     return sr.PlanarROIMeasurementsAndQualitativeEvaluations(
         tracking_identifier=sr.TrackingIdentifier(
-            uid=derived("cell", instance, str(field.frame), str(number)),
+            uid=derived("cell", instance, field.place, str(number)),
             identifier=f"{field.name}, cell {number}",
         ),
         referenced_region=_region(field, *box),
@@ -146,11 +153,11 @@ def _cell_group(
 def _field_group(
     field: Field, algorithm: Algorithm, site: Code | None
 ) -> sr.PlanarROIMeasurementsAndQualitativeEvaluations:
-    header, result = field.image.header, field.result
-    instance = str(header.SOPInstanceUID)
+    result = field.result
+    instance = str(field.image.header.SOPInstanceUID)
     return sr.PlanarROIMeasurementsAndQualitativeEvaluations(
         tracking_identifier=sr.TrackingIdentifier(
-            uid=derived("field", instance, str(field.frame)), identifier=field.name
+            uid=derived("field", instance, field.place), identifier=field.name
         ),
         referenced_region=_outline(field),
         finding_type=codes.LABELS[result.label],
@@ -158,7 +165,11 @@ def _field_group(
         algorithm_id=sr.AlgorithmIdentification(
             name=f"allclient {algorithm.model}",
             version=algorithm.version,
-            parameters=[*algorithm.parameters, f"model version {result.model_version}"],
+            parameters=[
+                *algorithm.parameters,
+                f"model version {result.model_version}",
+                f"release {result.release or UNKNOWN}",
+            ],
             family=codes.ARTIFICIAL_INTELLIGENCE,
             manufacturer="allclient",
         ),
@@ -202,19 +213,33 @@ def _evaluations(field: Field) -> list[sr.QualitativeEvaluation]:
     return [sr.QualitativeEvaluation(name=name, value=value) for name, value in answers]
 
 
-def _outline(field: Field) -> sr.ImageRegion:
-    header = field.image.header
-    left, top = header.Columns * _INSET, header.Rows * _INSET
-    return _region(field, left, top, header.Columns - left, header.Rows - top)
+def _outline(field: Field) -> sr.ImageRegion | sr.ImageRegion3D:
+    width, height = field.size
+    if field.region is not None:
+        return _region(field, 0, 0, width, height)
+    left, top = width * _INSET, height * _INSET
+    return _region(field, left, top, width - left, height - top)
 
 
-def _region(field: Field, left: float, top: float, right: float, bottom: float) -> sr.ImageRegion:
-    """Return a rectangle in pixels of the field's frame."""
+def _region(
+    field: Field, left: float, top: float, right: float, bottom: float
+) -> sr.ImageRegion | sr.ImageRegion3D:
+    """Return a rectangle in pixels of the field; on a slide, in the slide's own coordinates."""
     header = field.image.header
-    corners = [(left, top), (right, top), (right, bottom), (left, bottom), (left, top)]
+    corners = np.array(
+        [(left, top), (right, top), (right, bottom), (left, bottom), (left, top)], np.float32
+    )
+    if field.region is not None:
+        to_slide = PixelToReferenceTransformer.for_image(header, for_total_pixel_matrix=True)
+        pixels = np.rint(corners + np.array(field.region[:2])).astype(np.int64)
+        return sr.ImageRegion3D(
+            graphic_type=sr.GraphicTypeValues3D.POLYGON,
+            graphic_data=to_slide(pixels),
+            frame_of_reference_uid=header.FrameOfReferenceUID,
+        )
     return sr.ImageRegion(
         graphic_type=sr.GraphicTypeValues.POLYLINE,
-        graphic_data=np.array(corners, np.float32),
+        graphic_data=corners,
         source_image=sr.SourceImageForRegion(
             referenced_sop_class_uid=header.SOPClassUID,
             referenced_sop_instance_uid=header.SOPInstanceUID,

@@ -8,6 +8,7 @@ from typing import Final
 from pydicom.dataset import Dataset
 
 from allclient.cases import Case, summarize
+from allclient.dicom.slide import Region
 from allclient.errors import ImageRejectedError
 from allclient.pacs.answers import Reading
 from allclient.pacs.classes import FLAGGED
@@ -44,13 +45,29 @@ class Field:
     image: Image
     frame: int
     result: Result
+    region: Region | None = None
 
     @property
     def name(self) -> str:
         """What it is called in a report: numbers alone, nothing of the patient."""
         number = self.image.header.get("InstanceNumber")
         name = f"image {number}" if number is not None else "image"
+        if self.region is not None:
+            return f"{name}, field at {self.region.left}, {self.region.top}"
         return name if self.image.frames == 1 else f"{name}, frame {self.frame + 1}"
+
+    @property
+    def place(self) -> str:
+        """What tells it from the other fields of its image."""
+        region = self.region
+        return str(self.frame) if region is None else ",".join(str(length) for length in region)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Its width and height in pixels."""
+        if self.region is not None:
+            return self.region.width, self.region.height
+        return int(self.image.header.Columns), int(self.image.header.Rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +82,7 @@ class StudyReading:
     def fields(self) -> list[Field]:
         """The frames that have a result."""
         return [
-            Field(image, reading.frame, reading.result)
+            Field(image, reading.frame, reading.result, reading.region)
             for image in self.images
             for reading in image.readings
             if reading.result is not None

@@ -14,6 +14,9 @@ from pydicom.valuerep import PersonName
 from allclient.pacs import codes
 from allclient.pacs.config import Config
 
+CODED: Final = (codes.ASSESSMENT, codes.CASE_LABEL, codes.PERSON_SUBTYPE)
+"""What a person has said of the case."""
+
 NUMBERS: Final = (
     codes.FIELDS_READ,
     codes.FIELDS_MALIGNANT,
@@ -78,6 +81,7 @@ def verdict_of(signed: Dataset, *, amends: bool) -> Verdict:
     assessment = _concept(said[codes.ASSESSMENT.value])
     accepted = assessment == codes.ASSESSMENTS["accepted"]
     label = summary[codes.CASE_LABEL.value] if accepted else said.get(codes.CORRECTED_LABEL.value)
+    subtype = said.get(codes.PERSON_SUBTYPE.value)
     comment = said.get(codes.COMMENT.value)
     observer = signed.VerifyingObserverSequence[0]
     return Verdict(
@@ -85,6 +89,7 @@ def verdict_of(signed: Dataset, *, amends: bool) -> Verdict:
         findings=(
             Finding(codes.ASSESSMENT, assessment),
             Finding(codes.CASE_LABEL, None if label is None else _concept(label)),
+            Finding(codes.PERSON_SUBTYPE, None if subtype is None else _concept(subtype)),
             *(
                 Finding(code, _number(summary.get(code.value)) if accepted else None)
                 for code in NUMBERS

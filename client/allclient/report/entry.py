@@ -26,7 +26,6 @@ class Entry:
     cells: tuple[Cell, ...] = ()
     heatmap: npt.NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
     """float32 [7, 7]; None where the field has no answer."""
-    um_per_pixel: float | None = None
     model_version: str = ""
 
     def line(self) -> bytes:
@@ -34,7 +33,6 @@ class Entry:
         values = self.row.as_json() | {
             "cells": [_values(cell) for cell in self.cells],
             "heatmap": None if self.heatmap is None else self.heatmap.round(4).tolist(),
-            "um_per_pixel": self.um_per_pixel,
             "model_version": self.model_version,
         }
         text = json.dumps(values, ensure_ascii=False, allow_nan=False)
@@ -46,7 +44,7 @@ def entry_of(outcome: Outcome) -> Entry:
     row, result = row_of(outcome), outcome.result
     if result is None:
         return Entry(row)
-    return Entry(row, result.cells or (), result.heatmap, result.um_per_pixel, result.model_version)
+    return Entry(row, result.cells or (), result.heatmap, result.model_version)
 
 
 def read_entry(line: bytes) -> Entry:
@@ -66,7 +64,6 @@ def read_entry(line: bytes) -> Entry:
             row=Row(**row, error=None if error is None else (error["code"], error["message"])),
             cells=tuple(_cell(cell) for cell in values["cells"]),
             heatmap=None if heatmap is None else np.array(heatmap, np.float32),
-            um_per_pixel=values["um_per_pixel"],
             model_version=values["model_version"],
         )
     except (KeyError, TypeError, AttributeError, IndexError) as error:

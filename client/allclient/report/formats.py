@@ -77,7 +77,13 @@ OLD_CSV_COLUMNS: Final = (
 )
 """The columns of versions 0.1 and 0.2."""
 
-CSV_COLUMNS: Final = (*OLD_CSV_COLUMNS, "leukocytes", "malignant_leukocytes")
+CSV_COLUMNS: Final = (
+    *OLD_CSV_COLUMNS,
+    "leukocytes",
+    "malignant_leukocytes",
+    "um_per_pixel",
+    "release",
+)
 
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "'")
 
@@ -112,7 +118,8 @@ class Csv:
         cells += [_number((row.probabilities or {}).get(subtype.value)) for subtype in SUBTYPES]
         cells += [(row.votes or {}).get(backbone.value, "") for backbone in BACKBONES]
         cells += [";".join(row.review or ()), _number(row.ood_score), code, message]
-        cells += [_whole(row.leukocytes), _whole(row.malignant_leukocytes)]
+        cells += [_plain(row.leukocytes), _plain(row.malignant_leukocytes)]
+        cells += [_plain(row.um_per_pixel), row.release or ""]
         return csv_line(guard_cell(cell) for cell in cells)
 
     def read(self, line: bytes) -> tuple[str, bool]:
@@ -139,7 +146,7 @@ def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.6f}"
 
 
-def _whole(value: int | None) -> str:
+def _plain(value: float | None) -> str:
     return "" if value is None else str(value)
 
 

@@ -26,11 +26,12 @@ _DELIMITERS: Final = ",;\t"
 
 _HEADS: Final = (CSV_COLUMNS, OLD_CSV_COLUMNS)
 
-_NUMBERS: Final = frozenset(
-    CSV_COLUMNS.index(name)
+_NUMBERS: Final = {
+    CSV_COLUMNS.index(name): "" if name == "um_per_pixel" else ".6f"
     for name in CSV_COLUMNS
-    if name.startswith("probability") or name == "ood_score"
-)
+    if name.startswith("probability") or name in ("ood_score", "um_per_pixel")
+}
+"""The columns with a fraction, and how it is written."""
 
 
 def is_foreign(path: Path, form: Resumable) -> bool:
@@ -98,9 +99,9 @@ def _cells(cells: list[str], number: int) -> list[str]:
     """Return the cells of a row: Excel leaves out empty ones at its end."""
     whole = [*cells, *[""] * (len(CSV_COLUMNS) - len(cells))]
     try:
-        for index in _NUMBERS:
+        for index, form in _NUMBERS.items():
             if whole[index]:
-                whole[index] = f"{float(whole[index].replace(',', '.')):.6f}"
+                whole[index] = format(float(whole[index].replace(",", ".")), form)
     except ValueError as error:
         raise ValueError(f"row {number}: {error}") from error
     return whole

@@ -27,6 +27,10 @@ class Row:
     leukocytes: int | None = None
     """None where cells were not asked for; so is the next."""
     malignant_leukocytes: int | None = None
+    um_per_pixel: float | None = None
+    """The size of a pixel in micrometres; None where nobody knows it."""
+    release: str | None = None
+    """What answered, by name; None where that is not known."""
 
     def as_json(self) -> dict[str, Any]:
         """Return the keys of one JSON line, in order."""
@@ -43,6 +47,8 @@ class Row:
             "error": error,
             "leukocytes": self.leukocytes,
             "malignant_leukocytes": self.malignant_leukocytes,
+            "um_per_pixel": self.um_per_pixel,
+            "release": self.release,
         }
 
 
@@ -59,7 +65,7 @@ OLD_JSON_KEYS = (
 )
 """The keys of versions 0.1 and 0.2."""
 
-JSON_KEYS = (*OLD_JSON_KEYS, "leukocytes", "malignant_leukocytes")
+JSON_KEYS = (*OLD_JSON_KEYS, "leukocytes", "malignant_leukocytes", "um_per_pixel", "release")
 
 
 def row_of(outcome: Outcome) -> Row:
@@ -82,6 +88,8 @@ def row_of(outcome: Outcome) -> Row:
         error=None,
         leukocytes=result.leukocytes,
         malignant_leukocytes=result.malignant_leukocytes,
+        um_per_pixel=result.um_per_pixel,
+        release=result.release or None,
     )
 
 

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from allclient.contract import Subtype
 from allclient.store.schema import Field, Verification
+from allclient.store.sight import Sight
 from allclient.store.words import Verdict
 
 Pairs = Sequence[tuple[str, str]]
@@ -32,9 +33,12 @@ class Agreement:
     """Over benign, malignant and unusable."""
 
 
-def agreements(session: Session, case_id: int | None = None) -> list[Agreement]:
-    """Return the agreement of every two readers who verified a field in common, by name."""
-    words = _words(session, case_id)
+def agreements(session: Session, sight: Sight, case_id: int | None = None) -> list[Agreement]:
+    """Return the agreement of every two readers who verified a field in common, by name.
+
+    Cases that the person of ``sight`` reads blind are left out.
+    """
+    words = _words(session, sight, case_id)
     readers = sorted({reader for said in words.values() for reader in said})
     found = []
     for first, second in combinations(readers, 2):
@@ -59,24 +63,20 @@ def kappa(pairs: Pairs) -> float | None:
     return None if chance == 1.0 else (observed - chance) / (1.0 - chance)
 
 
-def own_verdicts(session: Session, case_id: int, user_id: int) -> dict[int, tuple[str, str | None]]:
-    """The latest verdict and subtype of one person, by field of a case."""
-    rows = session.execute(
-        select(Verification.field_id, Verification.verdict, Verification.subtype)
+def _words(session: Session, sight: Sight, case_id: int | None) -> dict[int, dict[str, str]]:
+    """By field, the latest word of each reader."""
+    statement = (
+        select(
+            Verification.field_id,
+            Verification.user_name,
+            Verification.verdict,
+            Verification.subtype,
+        )
         .join(Field, Field.id == Verification.field_id)
-        .where(Field.case_id == case_id, Verification.user_id == user_id)
+        .where(sight.seen())
         .order_by(Verification.id)
     )
-    return {row.field_id: (row.verdict, row.subtype) for row in rows}
-
-
-def _words(session: Session, case_id: int | None) -> dict[int, dict[str, str]]:
-    """By field, the latest word of each reader."""
-    statement = select(
-        Verification.field_id, Verification.user_name, Verification.verdict, Verification.subtype
-    ).order_by(Verification.id)
     if case_id is not None:
-        statement = statement.join(Field, Field.id == Verification.field_id)
         statement = statement.where(Field.case_id == case_id)
     words: dict[int, dict[str, str]] = {}
     for row in session.execute(statement):

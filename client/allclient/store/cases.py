@@ -13,6 +13,7 @@ from allclient.errors import NotFoundError, RefusedError
 from allclient.store import audit, urgency
 from allclient.store.actor import Actor
 from allclient.store.schema import Answer, Case, Field, File
+from allclient.store.sight import Sight
 from allclient.store.store import Store
 from allclient.store.words import FieldState
 
@@ -79,9 +80,9 @@ def newest(session: Session, *, limit: int, before: int | None = None) -> Sequen
     return session.scalars(query).all()
 
 
-def counts(session: Session, case_ids: Sequence[int]) -> dict[int, Count]:
-    """Return how far each of these cases has come, in one query."""
-    unverified = Field.verdict == ""
+def counts(session: Session, case_ids: Sequence[int], sight: Sight) -> dict[int, Count]:
+    """Return how far each of these cases has come, in one query, as its person may see it."""
+    verified = sight.verified()
     failed = Field.state == FieldState.FAILED.value
     doubtful = failed | (Field.urgency >= urgency.REVIEW)
     rows = session.execute(
@@ -91,8 +92,8 @@ def counts(session: Session, case_ids: Sequence[int]) -> dict[int, Count]:
             _count(Field.state == FieldState.WAITING.value),
             _count(failed),
             _count(Answer.label == Label.MALIGNANT.value),
-            _count(unverified & doubtful),
-            _count(~unverified),
+            _count(~verified & doubtful),
+            _count(verified),
         )
         .outerjoin(Answer, Answer.field_id == Field.id)
         .where(Field.case_id.in_(case_ids))

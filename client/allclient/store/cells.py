@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 
 from allclient.contract import Subtype
 from allclient.errors import ConflictError, NotFoundError
-from allclient.store import audit, cases
+from allclient.store import audit, blind, cases
 from allclient.store.actor import Actor
 from allclient.store.audit import Break
 from allclient.store.schema import Cell, Correction, Entry, now
@@ -67,6 +67,7 @@ def correct(session: Session, actor: Actor, cell_id: int, *, seen: int, subtype:
     """
     cell = get(session, cell_id)
     cases.get_open(session, cell.case_id)
+    blind.refuse(session, actor, cell.case_id)
     if cell.version != seen:
         last = cell.corrections[-1].user_name if cell.corrections else "somebody"
         # It does not tell the class: whoever is refused may be reading blind.

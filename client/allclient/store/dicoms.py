@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from allclient.contract import MAX_IMAGE_BYTES
-from allclient.dicom import encoded_field
+from allclient.dicom import encoded_field, study_uid
 from allclient.errors import ImageReadError, RefusedError
 from allclient.store.files import Files, Incoming
 
@@ -17,8 +17,12 @@ _AT_ONCE: Final = threading.BoundedSemaphore(2)
 
 
 @contextlib.contextmanager
-def picture_of(files: Files, incoming: Incoming) -> Iterator[Incoming]:
-    """Yield the picture of a DICOM object as a finished file of its own, with the same pixels.
+def picture_of(
+    files: Files, incoming: Incoming
+) -> Iterator[tuple[Incoming, str | None, float | None]]:
+    """Yield the picture of a DICOM object as a finished file, its study, and a pixel's size.
+
+    The picture has the same pixels. The study is a UID, the size is in micrometres.
 
     Raises:
         RefusedError: the object has no picture that can be read here, or more than one, or the
@@ -27,7 +31,8 @@ def picture_of(files: Files, incoming: Incoming) -> Iterator[Incoming]:
     with files.receive(MAX_IMAGE_BYTES) as picture:
         with _AT_ONCE:
             try:
-                field = encoded_field(incoming.path.read_bytes())
+                data = incoming.path.read_bytes()
+                field = encoded_field(data)
             except ImageReadError as error:
                 raise RefusedError(str(error)) from error
             if field.frames != 1:
@@ -35,6 +40,8 @@ def picture_of(files: Files, incoming: Incoming) -> Iterator[Incoming]:
                     f"the DICOM object holds {field.frames} pictures and a field is one; "
                     "save each picture as an object of its own"
                 )
+            study = study_uid(data) or None
+            del data
             picture.write(field.data)
         picture.finish()
-        yield picture
+        yield picture, study, field.um_per_pixel

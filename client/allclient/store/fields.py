@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from allclient.errors import AllclientError, NotFoundError, RefusedError
@@ -13,7 +13,8 @@ from allclient.result import Result
 from allclient.store import answers, audit, cases, dicoms, media, urgency
 from allclient.store.actor import SYSTEM, Actor
 from allclient.store.files import Incoming
-from allclient.store.schema import Field, File, Verification
+from allclient.store.schema import Field, File
+from allclient.store.sight import EVERYTHING, Sight
 from allclient.store.store import Store
 from allclient.store.words import FieldState
 
@@ -21,16 +22,23 @@ _LONGEST_NAME = 150
 
 
 def accept(
-    store: Store, actor: Actor, case_id: int, name: str, incoming: Incoming
+    store: Store,
+    actor: Actor,
+    case_id: int,
+    name: str,
+    incoming: Incoming,
+    study_uid: str | None = None,
+    um_per_pixel: float | None = None,
 ) -> tuple[Field, bool]:
     """Return the field of a finished file in a case, and whether it is new there.
 
     Once this returns, the file and its field are on the disk and survive a crash. Of a DICOM object
-    only its picture is taken.
+    only its picture is taken, the number of its study, by which a signature finds its way back, and
+    the size of a pixel.
     """
     if incoming.media_type == media.DICOM:
-        with dicoms.picture_of(store.files, incoming) as picture:
-            return accept(store, actor, case_id, name, picture)
+        with dicoms.picture_of(store.files, incoming) as (picture, study, size):
+            return accept(store, actor, case_id, name, picture, study, size)
     store.files.keep(incoming)
     with store.write() as session:
         cases.get_open(session, case_id)
@@ -38,6 +46,8 @@ def accept(
             select(Field).where(Field.case_id == case_id, Field.digest == incoming.digest)
         )
         if present is not None:
+            present.study_uid = present.study_uid or study_uid
+            present.um_per_pixel = present.um_per_pixel or um_per_pixel
             return present, False
         store.files.keep(incoming)  # a deletion may have come between
         if session.get(File, incoming.digest) is None:
@@ -49,6 +59,8 @@ def accept(
             case_id=case_id,
             digest=incoming.digest,
             name=shown_name(name),
+            study_uid=study_uid,
+            um_per_pixel=um_per_pixel,
             state=FieldState.WAITING.value,
             created_by=actor.name,
         )
@@ -91,25 +103,18 @@ def by_need(
     *,
     limit: int,
     offset: int = 0,
-    reader: int | None = None,
+    sight: Sight = EVERYTHING,
     history: bool = False,
 ) -> Sequence[Field]:
     """The fields of a case: those not verified first, and of these the most urgent first.
 
-    With ``reader``, the id of a person, those that this person has not verified come first. With
-    ``history`` they have their verifications, too.
+    With ``sight`` only verdicts that its person may see count. With ``history`` the fields have
+    their verifications, too.
     """
-    done: ColumnElement[bool] = Field.verdict != ""
-    if reader is not None:
-        done = (
-            select(Verification.id)
-            .where(Verification.field_id == Field.id, Verification.user_id == reader)
-            .exists()
-        )
     return session.scalars(
         select(Field)
         .where(Field.case_id == case_id)
-        .order_by(done, Field.urgency.desc(), Field.id)
+        .order_by(sight.verified(), Field.urgency.desc(), Field.id)
         .limit(limit)
         .offset(offset)
         .options(joinedload(Field.answer), *([selectinload(Field.verifications)] * history))
@@ -141,6 +146,7 @@ def record_answer(store: Store, field_id: int, result: Result) -> bool:
         session.add(answers.row_of(field_id, result))
         session.add_all(answers.cells_of(field, result))
         field.state = FieldState.ANSWERED.value
+        field.version += 1
         field.urgency = urgency.urgency_of(result)
         field.error_code = field.error_message = None
         audit.append(
@@ -165,6 +171,7 @@ def record_failure(store: Store, field_id: int, error: AllclientError) -> bool:
         if field is None or field.state != FieldState.WAITING.value:
             return False
         field.state = FieldState.FAILED.value
+        field.version += 1
         field.urgency = urgency.FAILED
         field.error_code, field.error_message = error.code, str(error)
         audit.append(session, SYSTEM, "field.failed", f"field:{field_id}", {"code": error.code})
@@ -178,5 +185,6 @@ def try_again(session: Session, actor: Actor, field_id: int) -> Field:
     if field.state != FieldState.FAILED.value:
         raise RefusedError("only a field that failed is read again")
     field.state = FieldState.WAITING.value
+    field.version += 1
     audit.append(session, actor, "field.tried_again", f"field:{field_id}")
     return field

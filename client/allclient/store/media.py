@@ -12,7 +12,7 @@ DICOM: Final = "application/dicom"
 """Never kept as it is: see ``dicoms``."""
 
 START: Final = 132
-"""As many first bytes tell the kind."""
+"""Number of first bytes that tell the kind."""
 
 _SIGNATURES: Final = (
     (b"\xff\xd8\xff", "image/jpeg"),

@@ -68,10 +68,14 @@ class User(Base):
     """A person who may log in."""
 
     __tablename__ = "users"
-    __table_args__ = _NEVER_REUSED
+    # An index and no constraint: SQLite adds one to a table that is there.
+    __table_args__ = (Index("uq_users_subject", "subject", unique=True), _NEVER_REUSED)
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(unique=True)
     password_hash: Mapped[str] = mapped_column(Text)
+    """Empty for a person who has none and logs in elsewhere."""
+    subject: Mapped[str | None] = mapped_column(Text)
+    """Issuer and subject of the person at an OpenID Connect provider."""
     role: Mapped[str]
     active: Mapped[bool] = mapped_column(default=True)
     created_at: Mapped[datetime] = mapped_column(default=now)
@@ -131,6 +135,10 @@ class Field(Base):
     case_id: Mapped[int] = mapped_column(ForeignKey("cases.id", ondelete="CASCADE"))
     digest: Mapped[str] = mapped_column(ForeignKey("files.digest"), index=True)
     name: Mapped[str]
+    study_uid: Mapped[str | None]
+    """Study Instance UID of the DICOM object that it was uploaded as."""
+    um_per_pixel: Mapped[float | None]
+    """The size of a pixel in micrometres that the DICOM object said."""
     state: Mapped[str]
     error_code: Mapped[str | None]
     error_message: Mapped[str | None] = mapped_column(Text)
@@ -211,51 +219,83 @@ class Cell(Base):
     )
 
 
-class Correction(Base):
+class ByAPerson:
+    """Columns of what one person said at one moment; such a row is never changed."""
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    user_name: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class Correction(ByAPerson, Base):
     """What one person said of one cell at one moment. Never changed; a later one counts."""
 
     __tablename__ = "corrections"
     __table_args__ = _NEVER_REUSED
-    id: Mapped[int] = mapped_column(primary_key=True)
     cell_id: Mapped[int] = mapped_column(ForeignKey("cells.id", ondelete="CASCADE"), index=True)
-    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
-    user_name: Mapped[str]
     subtype: Mapped[str]
-    created_at: Mapped[datetime] = mapped_column(default=now)
     cell: Mapped[Cell] = relationship(back_populates="corrections")
 
 
-class Verification(Base):
+class Verification(ByAPerson, Base):
     """What one person said of one field at one moment. Never changed; a later one counts."""
 
     __tablename__ = "verifications"
     __table_args__ = _NEVER_REUSED
-    id: Mapped[int] = mapped_column(primary_key=True)
     field_id: Mapped[int] = mapped_column(ForeignKey("fields.id", ondelete="CASCADE"), index=True)
-    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
-    user_name: Mapped[str]
     verdict: Mapped[str]
     subtype: Mapped[str | None]
     """The subtype that holds now; None for a field that is unusable."""
     comment: Mapped[str] = mapped_column(Text)
-    created_at: Mapped[datetime] = mapped_column(default=now)
+    blind: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Whether the person could not see what others had said."""
     field: Mapped[Field] = relationship(back_populates="verifications")
 
 
-class Signature(Base):
+class Signature(ByAPerson, Base):
     """What one person concluded of a case, with the report as it was then. Never changed."""
 
     __tablename__ = "signatures"
     __table_args__ = _NEVER_REUSED
-    id: Mapped[int] = mapped_column(primary_key=True)
     case_id: Mapped[int] = mapped_column(ForeignKey("cases.id", ondelete="CASCADE"), index=True)
-    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
-    user_name: Mapped[str]
     conclusion: Mapped[str]
     comment: Mapped[str] = mapped_column(Text)
     report: Mapped[str] = mapped_column(Text)
     """One HTML file with everything in it; its SHA-256 stands in the audit log."""
-    created_at: Mapped[datetime] = mapped_column(default=now)
+    delivery: Mapped[Delivery | None] = relationship(passive_deletes=True)
+
+
+class Delivery(Base):
+    """A signature on its way to the PACS, as a VERIFIED report of the case's DICOM study."""
+
+    __tablename__ = "deliveries"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    signature_id: Mapped[int] = mapped_column(
+        ForeignKey("signatures.id", ondelete="CASCADE"), unique=True
+    )
+    study_uid: Mapped[str | None]
+    """None where the fields are of several studies."""
+    subtype: Mapped[str | None]
+    """The subtype of the case's malignant fields by the readers, if it is one alone."""
+    state: Mapped[str]
+    message: Mapped[str] = mapped_column(Text)
+    """Why it failed; empty otherwise."""
+    report_uid: Mapped[str]
+    """SOP Instance UID of the report that the gateway sends; empty before there is one."""
+
+
+class BlindReading(Base):
+    """A person who reads a case without what others said of it; gone when the reading ends."""
+
+    __tablename__ = "blind_readings"
+    case_id: Mapped[int] = mapped_column(
+        ForeignKey("cases.id", ondelete="CASCADE"), primary_key=True
+    )
+    user_id: Mapped[int] = mapped_column(
+        ForeignKey("users.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+    begun_at: Mapped[datetime] = mapped_column(default=now)
 
 
 class Entry(Base):

@@ -1,4 +1,7 @@
-"""Fields over all cases, by what the backbones and people say of them."""
+"""Fields over all cases, by what the backbones and people say of them.
+
+Cases that somebody reads blind are left out of what they find.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 from allclient.contract import Label, ReviewReason, Subtype
 from allclient.store import texts, urgency
 from allclient.store.schema import Answer, Case, Field, Verification
+from allclient.store.sight import Sight
 from allclient.store.words import FieldState, Verdict
 
 _BATCH: Final = 200
@@ -46,28 +50,30 @@ class Query:
     until: date | None = None
 
 
-def find(session: Session, query: Query, *, limit: int, offset: int = 0) -> Sequence[Field]:
+def find(
+    session: Session, query: Query, sight: Sight, *, limit: int, offset: int = 0
+) -> Sequence[Field]:
     """The fields that fit: the most urgent first among the open ones, else the newest first."""
     order: tuple[Any, ...] = (Field.id.desc(),)
     if query.open:
         order = (Field.urgency.desc(), Field.id)
-    statement = _fitting(select(Field), query).order_by(*order).limit(limit).offset(offset)
+    statement = _fitting(select(Field), query, sight).order_by(*order).limit(limit).offset(offset)
     return session.scalars(
         statement.options(joinedload(Field.answer), joinedload(Field.case))
     ).all()
 
 
-def count(session: Session, query: Query) -> int:
+def count(session: Session, query: Query, sight: Sight) -> int:
     """Return how many fields fit."""
-    return session.scalar(_fitting(select(func.count(Field.id)), query)) or 0
+    return session.scalar(_fitting(select(func.count(Field.id)), query, sight)) or 0
 
 
-def every(session: Session, query: Query) -> Iterator[Field]:
+def every(session: Session, query: Query, sight: Sight) -> Iterator[Field]:
     """All fields that fit, with everything said of them, in steady memory; by case and age."""
     last = 0
     while True:
         batch = session.scalars(
-            _fitting(select(Field), query)
+            _fitting(select(Field), query, sight)
             .where(Field.id > last)
             .order_by(Field.id)
             .limit(_BATCH)
@@ -85,10 +91,10 @@ def every(session: Session, query: Query) -> Iterator[Field]:
         session.expunge_all()
 
 
-def _fitting(statement: Select[Any], query: Query) -> Select[Any]:
+def _fitting(statement: Select[Any], query: Query, sight: Sight) -> Select[Any]:
     statement = statement.join(Case, Case.id == Field.case_id)
     statement = statement.outerjoin(Answer, Answer.field_id == Field.id)
-    return statement.where(*_conditions(query))
+    return statement.where(sight.seen(), *_conditions(query))
 
 
 def _conditions(query: Query) -> Iterator[ColumnElement[bool]]:

@@ -6,10 +6,10 @@ import hashlib
 from collections.abc import Callable, Sequence
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
 from allclient.errors import NotFoundError, RefusedError
-from allclient.store import audit, cases, fields, texts
+from allclient.store import audit, blind, cases, fields, texts
 from allclient.store.actor import Actor
 from allclient.store.audit import Break
 from allclient.store.schema import Case, Entry, Field, Signature, now
@@ -32,6 +32,7 @@ def sign(
     Raises RefusedError for a case without fields, or with one that nobody verified.
     """
     case = cases.get_open(session, case_id)
+    blind.refuse(session, actor, case_id)
     unverified = session.scalar(
         select(func.count(Field.id)).where(Field.case_id == case_id, Field.verdict == "")
     )
@@ -69,7 +70,10 @@ def open_again(session: Session, actor: Actor, case_id: int) -> Case:
 def of_case(session: Session, case_id: int) -> Sequence[Signature]:
     """All signatures of a case, the latest first."""
     return session.scalars(
-        select(Signature).where(Signature.case_id == case_id).order_by(Signature.id.desc())
+        select(Signature)
+        .where(Signature.case_id == case_id)
+        .order_by(Signature.id.desc())
+        .options(joinedload(Signature.delivery))
     ).all()
 
 

@@ -55,14 +55,26 @@ def hash_password(password: str) -> str:
     return _HASHER.hash(password)
 
 
-def add(session: Session, actor: Actor, name: str, password_hash: str, role: Role) -> User:
+def by_subject(session: Session, subject: str) -> User | None:
+    """Return the person whom an OpenID Connect provider names so."""
+    return session.scalar(select(User).where(User.subject == subject))
+
+
+def add(
+    session: Session,
+    actor: Actor,
+    name: str,
+    password_hash: str,
+    role: Role,
+    subject: str | None = None,
+) -> User:
     """Add a person. Hash the password before the session begins: writers wait for it."""
     name = name.strip()
     if not name or len(name) > MAX_NAME or not name.isprintable():
         raise RefusedError(f"a name has 1 to {MAX_NAME} printable characters")
     if find(session, name) is not None:
         raise RefusedError(f"somebody here is called {name!r} already; take another name")
-    user = User(name=name, password_hash=password_hash, role=role.value)
+    user = User(name=name, password_hash=password_hash, role=role.value, subject=subject)
     session.add(user)
     session.flush()
     audit.append(session, actor, "user.added", f"user:{user.id}", {"role": role.value})
@@ -85,12 +97,30 @@ def withdraw_invitations(session: Session) -> None:
 
 def accept(session: Session, token: str, name: str, password_hash: str) -> User:
     """Return the person that a one-time link makes. The link is used up, also in a race."""
+    return add(session, Actor(name.strip()), name, password_hash, _take(session, token))
+
+
+def accept_subject(session: Session, token: str, name: str, subject: str) -> User:
+    """Return the person that a one-time link makes of somebody whom a provider knows.
+
+    Where another person has the name, a number follows it.
+    """
+    role = _take(session, token)
+    shown = "".join(c for c in name if c.isprintable()).strip()[: MAX_NAME - 4] or "Somebody"
+    numbered = (f"{shown} {number}" for number in range(2, 1000))
+    free = next(one for one in (shown, *numbered) if find(session, one) is None)
+    return add(session, Actor(free), free, "", role, subject)
+
+
+def _take(session: Session, token: str) -> Role:
+    """Use up a one-time link, and return the role that it gives."""
     secret = tokens.find(session, Purpose.INVITATION, token)
     if secret is None or secret.role is None:
         raise RefusedError("this link was used or is too old; ask an admin for a new one")
     role = Role(secret.role)
     session.delete(secret)
-    return add(session, Actor(name.strip()), name, password_hash, role)
+    session.flush()
+    return role
 
 
 def make_token(session: Session, actor: Actor, user_id: int, name: str) -> str:
@@ -115,10 +145,10 @@ def withdraw_token(session: Session, actor: Actor, user_id: int, secret_id: int)
 def check_password(user: User | None, password: str) -> bool:
     """Return whether the password is that of an active person, after half a second."""
     try:
-        _HASHER.verify(user.password_hash if user else _NOBODYS, password)
+        _HASHER.verify((user.password_hash if user else "") or _NOBODYS, password)
     except (VerificationError, InvalidHashError):
         return False
-    return user is not None and user.active
+    return user is not None and user.active and bool(user.password_hash)
 
 
 def change_password(session: Session, actor: Actor, user_id: int, password_hash: str) -> User:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from allclient.contract import Subtype
 from allclient.errors import ConflictError, RefusedError
-from allclient.store import audit, cases, fields, texts
+from allclient.store import audit, blind, cases, fields, texts
 from allclient.store.actor import Actor
 from allclient.store.audit import Break
 from allclient.store.schema import Entry, Field, Verification, now
@@ -44,6 +44,7 @@ def verify(
         verdict=verdict.value,
         subtype=_subtype(field, verdict, subtype),
         comment=texts.comment(comment),
+        blind=blind.reads_blind(session, actor, field.case_id),
         created_at=now(),
     )
     session.add(verification)
@@ -76,12 +77,14 @@ def check(session: Session) -> Break | None:
 
 def _details(row: Verification) -> dict[str, object]:
     # A comment may name a patient: its digest is enough to see a change.
-    return {
+    details: dict[str, object] = {
         "verification": row.id,
         "verdict": row.verdict,
         "subtype": row.subtype,
         "comment_sha256": hashlib.sha256(row.comment.encode()).hexdigest(),
     }
+    # Entries from before there were blind readings say nothing of them.
+    return details | ({"blind": True} if row.blind else {})
 
 
 def _subtype(field: Field, verdict: Verdict, subtype: Subtype | None) -> str | None:
@@ -98,7 +101,10 @@ def _subtype(field: Field, verdict: Verdict, subtype: Subtype | None) -> str | N
 
 def _conflict(field: Field) -> str:
     # It does not tell the verdict: whoever is refused may be reading blind.
-    who = field.verifications[-1].user_name if field.verifications else "somebody"
+    last = field.verifications[-1] if field.verifications else None
+    who = last.user_name if last else "Somebody"
+    if field.answer and (last is None or field.answer.created_at > last.created_at):
+        who = "The backbones"
     return (
         f"{who} changed this field while you looked at it. "
         "Nothing of yours was saved; look again and decide"

@@ -36,6 +36,14 @@ class Conclusion(str, Enum):
     INCONCLUSIVE = "inconclusive"
 
 
+class DeliveryState(str, Enum):
+    """How far the report of a signature has come on its way to the PACS."""
+
+    WAITING = "waiting"
+    QUEUED = "queued"
+    FAILED = "failed"
+
+
 class Purpose(str, Enum):
     """What a secret is good for; the store keeps only its hash."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import re
 import struct
 from typing import Any, Final, TypeVar
 
@@ -16,6 +17,8 @@ from allclient.contract import (
     CASCADE,
     CELLS,
     NOT_RUN,
+    RELEASE,
+    RELEASE_NAME,
     SIZE,
     SUBTYPES,
     UM_PER_PIXEL,
@@ -37,6 +40,7 @@ _MAJORITY: Final = 2
 _LARGE: Final = 16 * 1024 * 1024
 _COPIES: Final = 5
 
+_NAME: Final = re.compile(r"[\w.+-]{0,200}", re.ASCII)
 _NUMPY_KIND: Final = {"BYTES": "O", "FP32": "f"}
 
 _Word = TypeVar("_Word", Label, Subtype, ReviewReason)
@@ -107,6 +111,7 @@ def decode(answer: Any, request_id: str, question: Question) -> Result:
         model_version=response.model_version,
         cells=cells,
         um_per_pixel=_size(answer, question),
+        release=_release(answer, question),
     )
     _check_vote(result)
     return result
@@ -136,13 +141,23 @@ def _tensor(answer: InferResult, name: str, expected: Tensor) -> npt.NDArray[Any
 
 def _size(answer: InferResult, question: Question) -> float | None:
     """Return the size of a pixel; what was asked with, where the server says nothing of it."""
-    if not question.with_size:
+    if SIZE not in question.extras:
         return question.um_per_pixel
     (size,) = _tensor(answer, SIZE, UM_PER_PIXEL)
     if size < 0:
         raise ProtocolError(f"{SIZE} is {size}, not a size")
     # The shortest number that has these 32 bits: 0.1 stays 0.1.
     return float(str(size)) if size else None
+
+
+def _release(answer: InferResult, question: Question) -> str:
+    if RELEASE not in question.extras:
+        return ""
+    (raw,) = _tensor(answer, RELEASE, RELEASE_NAME)
+    name = _text(raw)
+    if not _NAME.fullmatch(name):
+        raise ProtocolError(f"{RELEASE} is {raw!r}, not the name of a release")
+    return name
 
 
 def _fits(shape: tuple[int, ...], expected: tuple[int, ...]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,6 +40,14 @@ class Health:
         ``ready`` is not asked: one broken model of a shared server makes it false for all.
         """
         return self.live and self.model_ready and not self.problems
+
+
+def worst(states: Iterable[Health]) -> Health:
+    """Return the first state with a problem, else the first one without cells, else the first.
+
+    So a fleet is as good as each of its servers that answers.
+    """
+    return min(states, key=lambda state: (state.ok, state.cells))
 
 
 def contract_problems(metadata: Any) -> tuple[str, ...]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 import math
 import random
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from allclient.contract import ENSEMBLE, MAX_MESSAGE_BYTES
@@ -23,12 +24,16 @@ _HEADER_NAME = re.compile(r"[0-9a-z_.-]+(?<!-bin)")
 
 _MAX_ANSWER_BYTES = 16 * 1024 * 1024
 
+_EVERY_ADDRESS = json.dumps({"loadBalancingConfig": [{"round_robin": {}}]})
+"""Makes gRPC use all addresses of a DNS name in turn, and leave out those that do not answer."""
+
 
 @dataclass(frozen=True, slots=True)
 class TlsOptions:
     """PEM files for an encrypted connection; ``cert`` and ``key`` together make it mutual TLS.
 
-    Without ``ca`` the certificate authorities that come with gRPC are trusted.
+    Without ``ca`` the certificate authorities that come with gRPC are trusted. ``server_name`` is
+    the name that the server's certificate has to be for, where it is not that of the address.
 
     Raises:
         ConfigurationError: a file is missing, unreadable or not PEM; the message names it.
@@ -37,6 +42,7 @@ class TlsOptions:
     ca: str | Path | None = None
     cert: str | Path | None = None
     key: str | Path | None = None
+    server_name: str | None = None
 
     def __post_init__(self) -> None:
         if (self.cert is None) != (self.key is None):
@@ -150,15 +156,31 @@ def parse_address(text: str) -> str:
     return f"{host}:{port}"
 
 
+def parse_addresses(text: str) -> tuple[str, ...]:
+    """Return the addresses of a list with commas between, each as host:port and once."""
+    if not isinstance(text, str):
+        return (parse_address(text),)
+    return tuple(dict.fromkeys(parse_address(part) for part in text.split(",")))
+
+
 def is_loopback(address: str) -> bool:
     """Return whether an address is of this machine alone."""
-    host = address.rpartition(":")[0].strip("[]")
+    host = _host(address)
     if host == "localhost":
         return True
+    return _is_ip(host) and ipaddress.ip_address(host).is_loopback
+
+
+def _host(address: str) -> str:
+    return address.rpartition(":")[0].strip("[]")
+
+
+def _is_ip(host: str) -> bool:
     try:
-        return ipaddress.ip_address(host).is_loopback
+        ipaddress.ip_address(host)
     except ValueError:
         return False
+    return True
 
 
 def _is_header(text: object) -> bool:
@@ -169,6 +191,7 @@ def _is_header(text: object) -> bool:
 class Connection:
     """Everything a transport needs to know, checked.
 
+    ``address`` is host:port, or several with commas between: servers that share the work.
     ``timeout`` is in seconds, for one answer of a server that is there; ``retry`` is about one
     that is not.
     """
@@ -182,7 +205,7 @@ class Connection:
     token: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "address", parse_address(self.address))
+        object.__setattr__(self, "address", ",".join(parse_addresses(self.address)))
         check_seconds(self.timeout)
         for name, kind in (("model", str), ("retry", Retry), ("headers", Mapping)):
             value = getattr(self, name)
@@ -201,10 +224,19 @@ class Connection:
         if self.token is not None:
             if not (self.token and _is_header(self.token)):
                 raise ConfigurationError("the token is empty or holds characters no header may")
-            if self.tls is None and not is_loopback(self.address):
+            if self.tls is None and not all(map(is_loopback, self.addresses)):
                 raise ConfigurationError(
                     f"a token to {self.address} would cross the network unencrypted; use TLS"
                 )
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """HOST:PORT of each server."""
+        return tuple(self.address.split(","))
+
+    def each(self) -> list[Connection]:
+        """Return a connection for each server."""
+        return [replace(self, address=address) for address in self.addresses]
 
     def metadata(self) -> dict[str, str]:
         """Return the headers of every request. They hold secrets: never log them."""
@@ -214,7 +246,7 @@ class Connection:
         return headers
 
     def client_arguments(self) -> dict[str, object]:
-        """Return the arguments of tritonclient's client, sync and aio alike."""
+        """Return the arguments of tritonclient's client for one server, sync and aio alike."""
         arguments: dict[str, object] = {"url": self.address, "channel_args": self._channel_args()}
         if self.tls is not None:
             arguments["ssl"] = True
@@ -226,8 +258,8 @@ class Connection:
                 arguments[name] = None if path is None else str(path)
         return arguments
 
-    def _channel_args(self) -> list[tuple[str, int]]:
-        arguments = [
+    def _channel_args(self) -> list[tuple[str, int | str]]:
+        arguments: list[tuple[str, int | str]] = [
             ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
             ("grpc.max_receive_message_length", _MAX_ANSWER_BYTES),
             # A connection that a firewall forgot is noticed while work is in flight, and only
@@ -246,4 +278,8 @@ class Connection:
         ]
         if is_loopback(self.address):
             arguments.append(("grpc.enable_http_proxy", 0))
+        if not _is_ip(_host(self.address)):
+            arguments.append(("grpc.service_config", _EVERY_ADDRESS))
+        if self.tls is not None and self.tls.server_name is not None:
+            arguments.append(("grpc.ssl_target_name_override", self.tls.server_name))
         return arguments

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from tritonclient.grpc import InferRequestedOutput
 
-from allclient.contract import ANSWER, SIZE
+from allclient.contract import ANSWER, RELEASE, SIZE
 from allclient.errors import ConfigurationError
+
+EXTRAS: Final = (SIZE, RELEASE)
+"""Outputs that are asked about every image, and that servers of older versions do not have."""
+
+_SMALLEST: Final = 2.0**-126
+_LARGEST: Final = 2.0**127
+"""What the answer can hold in 32 bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,15 +28,15 @@ class Question:
 
     cells: bool = False
     um_per_pixel: float | None = None
-    with_size: bool = True
-    """Whether the size of a pixel is asked for, which servers of version 0.2 do not know."""
+    extras: tuple[str, ...] = EXTRAS
+    """Those of EXTRAS that are asked for."""
 
     def __post_init__(self) -> None:
         size = self.um_per_pixel
         if size is None:
             return
         number = isinstance(size, int | float) and not isinstance(size, bool)
-        if not (number and math.isfinite(size) and size > 0):
+        if not (number and _SMALLEST <= size <= _LARGEST):
             raise ConfigurationError(
                 f"um_per_pixel is the size of a pixel in micrometres, a number above 0, "
                 f"not {size!r}"
@@ -41,7 +47,7 @@ class Question:
 
         Every output is named, since a server computes all that it has for who names none.
         """
-        names = [*ANSWER, *(["CELLS"] if self.cells else []), *([SIZE] if self.with_size else [])]
+        names = [*ANSWER, *(["CELLS"] if self.cells else []), *self.extras]
         told: dict[str, Any] = {"outputs": [InferRequestedOutput(name) for name in names]}
         if self.um_per_pixel is not None:
             told["parameters"] = {"um_per_pixel": repr(float(self.um_per_pixel))}

@@ -25,7 +25,7 @@ _METHOD = "/inference.GRPCInferenceService/ModelInfer"
 
 
 class RawCalls:
-    """One gRPC channel to one server, for a fixed set of images. Safe to share between threads."""
+    """A gRPC channel to each server, for a fixed set of images. Safe to share between threads."""
 
     def __init__(
         self, connection: Connection, images: Sequence[bytes], *, cells: bool = False
@@ -35,20 +35,20 @@ class RawCalls:
         self._connection = connection
         self._requests = [_request(connection.model, image, cells) for image in images]
         self._metadata = tuple(connection.metadata().items())
-        self._channel = _channel(connection)
-        self._infer = self._channel.unary_unary(_METHOD)
+        self._channels = [_channel(one) for one in connection.each()]
+        self._infer = [channel.unary_unary(_METHOD) for channel in self._channels]
 
     def send(self, number: int) -> bytes:
-        """Send image ``number`` (the images in turn) and wait; return the answer as it came.
+        """Send image ``number`` and wait; return the answer as it came.
 
-        Nothing is tried again.
+        Images and servers are taken in turn. Nothing is tried again.
 
         Raises:
             AllclientError: the answer is an error.
         """
         request = self._requests[number % len(self._requests)]
         try:
-            answer: bytes = self._infer(
+            answer: bytes = self._infer[number % len(self._infer)](
                 request, timeout=self._connection.timeout, metadata=self._metadata
             )
         except grpc.RpcError as error:
@@ -59,8 +59,9 @@ class RawCalls:
         return answer
 
     def close(self) -> None:
-        """Close the channel."""
-        self._channel.close()
+        """Close the channels."""
+        for channel in self._channels:
+            channel.close()
 
 
 def _request(model: str, image: bytes, cells: bool) -> bytes:

@@ -24,6 +24,11 @@ ALONE_FROM: Final = 2
 MAX_SETBACKS: Final = 4
 """Setbacks after which an image is an error."""
 
+MAX_SHORTAGES: Final = 12
+"""Times that shared memory may be short for an image. The processes that decode never give back
+what they hold of it, so that an image may fit into one of them and never into another. Which of
+them gets a try is chance."""
+
 MAX_OUTAGES: Final = 5
 """Times the patience with one outage, for outages that follow each other without an answer: as
 many as a few images that each end the server need."""
@@ -40,8 +45,8 @@ class Presence:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.known = False
-        self.gives_size = True
-        """Whether the server gives the size of a pixel, as far as it is known."""
+        self.lacks: set[str] = set()
+        """Outputs that the server does not have, as far as it is known."""
         self._clock = clock
         self._away_since: float | None = None
         self._silent_since: float | None = None
@@ -54,6 +59,7 @@ class Presence:
     def lost(self) -> None:
         """Note that the server was lost at its work: it had been there, and is away anew."""
         self.known = True
+        self.lacks.clear()  # the next one may be newer
         self._away_since = None
 
     def missed(self, limit: float) -> float:
@@ -72,35 +78,55 @@ class Presence:
 
 
 class Tries:
-    """The tries of one image."""
+    """The tries of one image, at any of the servers that share the work."""
 
     def __init__(self, connection: Connection, presence: Presence) -> None:
-        self._connection = connection
+        self.connection = connection
+        """That of the server which has the image, for the words of an error."""
         self._presence = presence
         self._pauses = connection.retry.pauses()
         self._setbacks = 0
+        self._shortages = 0
+        self._deadlines_left = len(connection.addresses) - 1
+        """Deadlines that may pass before one is the error: a frozen server has others beside it."""
 
     @property
     def alone(self) -> bool:
         """Whether the next try needs the server for itself."""
-        return self._setbacks >= ALONE_FROM
+        return max(self._setbacks, self._shortages) >= ALONE_FROM
 
-    def pause_after(self, error: InferenceServerException) -> float:
-        """Return the seconds to wait before the next try. Raises the error that ends them."""
-        retry = self._connection.retry
+    def pause_after(self, error: InferenceServerException, *, elsewhere: bool = False) -> float:
+        """Return the seconds to wait before the next try. Raises the error that ends them.
+
+        With ``elsewhere`` another server is there, so nobody has to wait for this one.
+        """
+        retry = self.connection.retry
         trouble = trouble_of(error)
+        late = status_name(error) == "DEADLINE_EXCEEDED"
+        if late and retry.seconds and self._deadlines_left:
+            self._deadlines_left -= 1
+            return 0.0 if elsewhere else next(self._pauses)
         if trouble is Trouble.FINAL or retry.seconds == 0:
-            if trouble is Trouble.FINAL and status_name(error) != "DEADLINE_EXCEEDED":
+            if trouble is Trouble.FINAL and not late:
                 self._presence.answered()
             raise self._translated(error) from error
+        return self._pause(trouble, error, elsewhere)
+
+    def _pause(self, trouble: Trouble, error: InferenceServerException, elsewhere: bool) -> float:
+        retry = self.connection.retry
         pause = next(self._pauses)
+        if trouble is Trouble.SHORT:
+            self._presence.answered()
+            self._shortages += 1
+            if self._shortages >= MAX_SHORTAGES:
+                raise self._translated(error) from error
+            return 0.0 if elsewhere else pause
         if trouble is not Trouble.AWAY:
             self._setbacks += 1
             if self._setbacks >= MAX_SETBACKS:
-                raise self._given_up(trouble, error) from error
-        if trouble is Trouble.SHORT:
-            self._presence.answered()
-            return pause
+                raise self._given_up(error) from error
+        if elsewhere:
+            return 0.0
         if trouble is Trouble.SICK:
             # The server is there, and takes this long to notice and to start anew.
             pause = max(pause, SICK_PAUSE * 2 ** (self._setbacks - 1))
@@ -111,13 +137,11 @@ class Tries:
             raise self._translated(error) from error
         return pause
 
-    def _given_up(self, trouble: Trouble, error: InferenceServerException) -> Exception:
-        if trouble is Trouble.SHORT:
-            return self._translated(error)
+    def _given_up(self, error: InferenceServerException) -> Exception:
         return ServerLostError(
-            f"the server at {self._connection.address} was lost {self._setbacks} times while it "
+            f"the server at {self.connection.address} was lost {self._setbacks} times while it "
             f"had this image, at last with no other from this client ({detail_of(error)})"
         )
 
     def _translated(self, error: InferenceServerException) -> Exception:
-        return translate(error, self._connection.address, self._connection.model)
+        return translate(error, self.connection.address, self.connection.model)

@@ -8,7 +8,7 @@ from typing import Final
 
 from tritonclient.utils import InferenceServerException
 
-from allclient.contract import SIZE, ImageErrorCode
+from allclient.contract import RELEASE, SIZE, ImageErrorCode
 from allclient.errors import (
     AllclientError,
     ConfigurationError,
@@ -62,7 +62,7 @@ _CUT_OFF: Final = re.compile(
     re.IGNORECASE,
 )
 _STUB_GONE: Final = re.compile(r"Stub process .*is not healthy")
-_NO_SIZE: Final = re.compile(f"unexpected inference output '{SIZE}'")
+_UNKNOWN: Final = re.compile(f"unexpected inference output '({SIZE}|{RELEASE})'")
 _SHORT: Final = re.compile(
     r"Failed to increase the shared memory pool|Failed to create new mapped region"
 )
@@ -118,9 +118,17 @@ def trouble_of(error: InferenceServerException) -> Trouble:
     return Trouble.FINAL
 
 
-def knows_no_size(error: InferenceServerException) -> bool:
-    """Return whether the server gives no size of a pixel, as those of version 0.2."""
-    return bool(_NO_SIZE.search(detail_of(error)))
+def means_away(error: InferenceServerException) -> bool:
+    """Return whether the server is away, or as good as that: it gave no answer in time."""
+    if status_name(error) == "DEADLINE_EXCEEDED":
+        return True
+    return trouble_of(error) in (Trouble.AWAY, Trouble.LOST, Trouble.SICK)
+
+
+def unknown_output(error: InferenceServerException) -> str | None:
+    """Return the output that a server of an older version does not have, if that is the error."""
+    match = _UNKNOWN.search(detail_of(error))
+    return match[1] if match else None
 
 
 def refusal(text: str) -> ImageRejectedError | None:

@@ -41,8 +41,8 @@ def annotated(entry: Entry) -> bytes:
     if entry.heatmap is not None:
         layer = heat.layer(entry.heatmap).resize(field.size, Image.Resampling.BICUBIC)
         warm.paste(layer, mask=layer.getchannel("A"))
-    if entry.um_per_pixel is not None:
-        _draw_bar(boxes, entry.um_per_pixel * picture.width / field.width)
+    if entry.row.um_per_pixel is not None:
+        _draw_bar(boxes, entry.row.um_per_pixel * picture.width / field.width)
     width = max(2 * field.width + 3 * _GAP, 2 * 560)
     sheet = Image.new("RGB", (width, _HEAD + field.height + _FOOT), _WHITE)
     sheet.paste(boxes, (_GAP, _HEAD))

@@ -74,9 +74,9 @@ def _feature(file: str, number: int, cell: Cell, subtype: Subtype, size: Size) -
 
 
 def _ring(cell: Cell, size: Size) -> list[list[float]]:
-    """Return the corners of the box, the first one again at the end, as GeoJSON has it."""
-    right, bottom = cell.x + cell.width, cell.y + cell.height
-    upright = ((cell.x, cell.y), (right, cell.y), (right, bottom), (cell.x, bottom))
-    stored = [_STORED[size.orientation](x, y) for x, y in upright]
-    corners = [[round(x * size.width, 2), round(y * size.height, 2)] for x, y in stored]
-    return [*corners, corners[0]]
+    """Return the corners of the box as RFC 7946 has them: counterclockwise, the first one twice."""
+    corners = ((cell.x, cell.y), (cell.x + cell.width, cell.y + cell.height))
+    stored = [_STORED[size.orientation](x, y) for x, y in corners]
+    left, right = sorted(round(x * size.width, 2) for x, _ in stored)
+    top, bottom = sorted(round(y * size.height, 2) for _, y in stored)
+    return [[left, top], [right, top], [right, bottom], [left, bottom], [left, top]]

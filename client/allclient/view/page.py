@@ -20,6 +20,7 @@ from allclient.cases import CASE_REASONS, Case, CaseBy, CaseLabel
 from allclient.cases.formats import share_text
 from allclient.contract import BACKBONES, NOT_RUN, SUBTYPES, Subtype
 from allclient.errors import ImageReadError
+from allclient.report import Entry
 from allclient.report.formats import printable
 from allclient.view import heat
 from allclient.view.choice import Chosen, Spot, gallery
@@ -103,16 +104,17 @@ class _Maker:
     def __init__(self, run: Run, chosen: Chosen, step: Callable[[], None]) -> None:
         self._run = run
         self._step = step
-        self._fields = chosen.fields
-        count = len(self._fields)
+        count = len(chosen.fields)
         self._side = next((side for most, side in _SIDES if count <= most), _MIN_SIDE)
-        self._case_of = [run.case_by.case_of(entry.row.file) for entry in self._fields]
-        self._by_name = {case.name: case for case in run.cases}
+        self._by_name = {case.name: case for case in self._sorted_cases()}
+        self._numbers = {name: index for index, name in enumerate(self._by_name, 1)}
+        # In the order of the page, so that their numbers go up.
+        self._fields = sorted(chosen.fields, key=lambda entry: self._numbers[self._case(entry)])
         files = {entry.row.file: index for index, entry in enumerate(self._fields)}
         self._anchors = {file: f"f{index + 1}" for file, index in files.items()}
 
     def cases(self) -> list[dict[str, Any]]:
-        shown = set(self._case_of)
+        shown = {self._case(entry) for entry in self._fields}
         return [
             {
                 "case": case,
@@ -120,21 +122,19 @@ class _Maker:
                 "shown": case.name in shown,
                 "look": [(look, self._anchors.get(look.file)) for look in case.look_first],
             }
-            for index, case in enumerate(self._sorted_cases()[:MAX_CASES], 1)
+            for index, case in enumerate(list(self._by_name.values())[:MAX_CASES], 1)
         ]
 
     def groups(self) -> Iterator[dict[str, Any]]:
         """Yield the fields of each case, the neediest case first."""
-        numbers = {case.name: index for index, case in enumerate(self._sorted_cases(), 1)}
         members: dict[str, list[int]] = {}
-        for index, name in enumerate(self._case_of):
-            members.setdefault(name, []).append(index)
-        for name in sorted(members, key=lambda name: numbers[name]):
+        for index, entry in enumerate(self._fields):
+            members.setdefault(self._case(entry), []).append(index)
+        for name, indices in members.items():
             yield {
                 "case": self._by_name[name],
-                "anchor": f"case{numbers[name]}-fields",
-                "fields": (self._field(index) for index in members[name]),
-                "shown": len(members[name]),
+                "anchor": f"case{self._numbers[name]}-fields",
+                "fields": (self._field(index) for index in indices),
             }
 
     def gallery(self) -> list[dict[str, Any]]:
@@ -148,6 +148,9 @@ class _Maker:
             }
             for subtype, (count, spots) in chosen.items()
         ]
+
+    def _case(self, entry: Entry) -> str:
+        return self._run.case_by.case_of(entry.row.file)
 
     def _sorted_cases(self) -> list[Case]:
         return sorted(

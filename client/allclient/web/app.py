@@ -12,13 +12,17 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from allclient.errors import AllclientError, ConflictError, NotFoundError, RefusedError
 from allclient.store import Store
+from allclient.store.sight import BlindError
+from allclient.store.similar import Similar
 from allclient.web import api, pages
 from allclient.web.guard import Guard
 from allclient.web.hub import Hub
 from allclient.web.metrics import Meter, Metrics
+from allclient.web.oidc import Oidc
 from allclient.web.pages.layout import render
 from allclient.web.people import ForbiddenError, Login, LoginNeededError, TooManyTriesError
 from allclient.web.settings import ASSETS, Settings
+from allclient.web.verified import Pacs
 from allclient.web.worker import Worker
 
 API: Final = "/api/v1"
@@ -31,7 +35,9 @@ class Vendor(StaticFiles):
         """Accept a folder that is not there; every file in it is a plain 404 then."""
 
 
-def make_app(store: Store, worker: Worker, hub: Hub, settings: Settings) -> FastAPI:
+def make_app(
+    store: Store, worker: Worker, hub: Hub, settings: Settings, pacs: Pacs | None = None
+) -> FastAPI:
     """Make the page and its HTTP interface over one store."""
     app = FastAPI(
         title="allclient",
@@ -43,11 +49,13 @@ def make_app(store: Store, worker: Worker, hub: Hub, settings: Settings) -> Fast
     )
     app.state.store, app.state.worker, app.state.hub = store, worker, hub
     app.state.settings, app.state.login = settings, Login()
-    app.state.metrics = Metrics(store, worker)
+    app.state.pacs, app.state.similar = pacs, Similar()
+    app.state.metrics = Metrics(store, worker, settings.reference)
     app.include_router(api.router, prefix=API)
     app.include_router(pages.router, include_in_schema=False)
     app.mount("/assets", StaticFiles(directory=ASSETS))
     app.mount("/vendor", Vendor(directory=settings.vendor, check_dir=False))
+    app.state.oidc = Oidc(app, settings.oidc, settings.secure_cookies) if settings.oidc else None
     app.add_middleware(Guard, hosts=settings.hosts, secure=settings.secure_cookies)
     app.add_middleware(Meter, metrics=app.state.metrics)
     app.add_exception_handler(AllclientError, _refused)
@@ -63,7 +71,7 @@ def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, AllclientError)
     status = 500
     if isinstance(error, RefusedError):
-        status = 403 if isinstance(error, ForbiddenError) else 422
+        status = 403 if isinstance(error, ForbiddenError | BlindError) else 422
     elif isinstance(error, NotFoundError):
         status = 404
     elif isinstance(error, ConflictError):

@@ -13,9 +13,12 @@ from prometheus_client.registry import Collector
 from sqlalchemy import func, select
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from allclient.drift import Profile
 from allclient.store import Store
 from allclient.store.schema import Case, Field, File
 from allclient.store.words import FieldState
+from allclient.watch.metrics import ClientMetrics
+from allclient.web.drift import DriftCollector
 from allclient.web.worker import Worker
 
 _log = logging.getLogger(__name__)
@@ -26,7 +29,7 @@ _BUCKETS: Final = (0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5, 5.0, 10.0)
 class Metrics:
     """The registry of one page."""
 
-    def __init__(self, store: Store, worker: Worker) -> None:
+    def __init__(self, store: Store, worker: Worker, reference: Profile) -> None:
         self._registry = CollectorRegistry()
         self.requests = Counter(
             "allclient_web_requests",
@@ -42,6 +45,9 @@ class Metrics:
             registry=self._registry,
         )
         self._registry.register(_StoreCollector(store, worker))
+        self._registry.register(DriftCollector(store, reference))
+        self.client = ClientMetrics(self._registry)
+        """Watches what the worker asks, while the program works."""
 
     def text(self) -> bytes:
         """All numbers in the format that Prometheus reads."""

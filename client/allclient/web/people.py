@@ -14,10 +14,12 @@ from fastapi.concurrency import run_in_threadpool
 from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
+from sqlalchemy.orm import Session
 
 from allclient.errors import RefusedError
-from allclient.store import Actor, Store, tokens, users
+from allclient.store import Actor, Store, sight, tokens, users
 from allclient.store.schema import User
+from allclient.store.sight import Sight
 from allclient.store.words import Purpose, Role
 
 COOKIE: Final = "allclient_session"
@@ -57,6 +59,10 @@ class Visitor:
     def actor(self) -> Actor:
         """The person as the audit log names them."""
         return Actor(self.user.name, self.user.id)
+
+    def sight(self, session: Session) -> Sight:
+        """Return what the person may see."""
+        return sight.of(session, self.user.id)
 
     @property
     def is_admin(self) -> bool:

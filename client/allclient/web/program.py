@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import contextlib
+import gc
+import logging
 import os
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import uvicorn
+from sqlalchemy.exc import SQLAlchemyError
 
 from allclient.store import SYSTEM, Store, users
+from allclient.store.similar import Similar
 from allclient.store.words import Role
+from allclient.watching import watched_by
+from allclient.web import verified
 from allclient.web.app import make_app
 from allclient.web.hub import Hub
 from allclient.web.serving import make_server
 from allclient.web.settings import Settings
 from allclient.web.worker import Worker
+
+_log = logging.getLogger(__name__)
 
 
 def default_folder() -> Path:
@@ -25,29 +34,55 @@ def default_folder() -> Path:
 
 
 class Program:
-    """The page over one store; ``worker`` gets its classifier from outside, or none."""
+    """The page over one store; ``worker`` gets its classifier from outside, or none.
 
-    def __init__(self, store: Store, settings: Settings) -> None:
+    With ``pacs`` the signatures of cases that came as DICOM objects are handed over.
+    """
+
+    def __init__(self, store: Store, settings: Settings, pacs: verified.Pacs | None = None) -> None:
         self.store = store
+        self.pacs = pacs
         self.settings = settings
         self.hub = Hub()
         self.worker = Worker(store, self.hub)
-        self.app = make_app(store, self.worker, self.hub, settings)
+        self.app = make_app(store, self.worker, self.hub, settings, pacs)
 
     @contextlib.contextmanager
     def working(self) -> Iterator[None]:
         """Read waiting fields for as long as the block lasts."""
-        self.worker.start()
+        with watched_by(self.app.state.metrics.client):
+            self.worker.start()
+            if self.pacs is not None:
+                verified.hand_over_all(self.store, self.pacs)
+            over = threading.Event()
+            reading = threading.Thread(
+                target=self._read_vectors, args=(over,), name="allclient-web-similar"
+            )
+            reading.start()
+            try:
+                yield
+            finally:
+                over.set()
+                reading.join()
+                self.worker.stop()
+                self.store.close()
+
+    def _read_vectors(self, over: threading.Event) -> None:
+        similar: Similar = self.app.state.similar
         try:
-            yield
-        finally:
-            self.worker.stop()
-            self.store.close()
+            with self.store.read() as session:
+                similar.read(session, over.is_set)
+        except SQLAlchemyError:  # a database that is away: who asks for similar fields is told
+            _log.exception("the vectors of fields and cells cannot be read")
 
     def server(
         self, proxies: tuple[str, ...] = (), ready: Callable[[], None] = lambda: None
     ) -> uvicorn.Server:
         """Return what answers browsers; its ``run`` takes a socket of ``serving.listen``."""
+        # What stays for good need not be looked through each time that garbage is collected, which
+        # makes a request wait for a quarter of a second now and then.
+        gc.collect()
+        gc.freeze()
         return make_server(
             self.app,
             self.hub,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from allclient.contract import MAX_IMAGE_BYTES
+from allclient.drift import Profile, reference
+from allclient.web.oidc import Provider
 
 LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
 
@@ -27,4 +29,8 @@ class Settings:
     max_upload: int = MAX_IMAGE_BYTES
     max_archive: int = 4_000_000_000
     """Bytes of a ZIP archive; each file in it is held against ``max_upload``."""
+    oidc: Provider | None = None
+    """Who else says who somebody is; None for passwords alone."""
     vendor: Path = VENDOR
+    reference: Profile = field(default_factory=reference)
+    """What the drift of answers is measured against."""

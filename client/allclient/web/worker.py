@@ -10,6 +10,7 @@ import logging
 import threading
 from typing import Any, Final, Protocol
 
+from allclient import watching
 from allclient.errors import (
     ImageError,
     InferenceError,
@@ -42,7 +43,7 @@ _LAST: Final = 5.0
 class Classifier(Protocol):
     """What reads one encoded image; ``allclient.Client`` is one."""
 
-    def classify(self, source: bytes, /, *, cells: bool) -> Result:
+    def classify(self, source: bytes, /, *, cells: bool, um_per_pixel: float | None) -> Result:
         """Return the answer for one encoded image."""
 
 
@@ -132,7 +133,8 @@ class Worker:
     def _read(self, classifier: Classifier, field: Field) -> None:
         away = False
         try:
-            self._settle(classifier, field)
+            with watching.step("web: read a field"):
+                self._settle(classifier, field)
         except ServerError as error:
             away = True
             self.explain(f"The backbones do not answer; new fields wait. {error}")
@@ -148,7 +150,8 @@ class Worker:
 
     def _settle(self, classifier: Classifier, field: Field) -> None:
         try:
-            result = classifier.classify(self._store.files.read(field.digest), cells=True)
+            data = self._store.files.read(field.digest)
+            result = classifier.classify(data, cells=True, um_per_pixel=field.um_per_pixel)
         except NotFoundError:
             return  # deleted in the meantime
         except (ImageError, ServerLostError, InferenceError, StoreError) as error:

@@ -47,5 +47,5 @@ if __name__ == "__main__":
         serve.start(http_options={"host": "127.0.0.1", "port": PORT})
         serve.run(Classifier.bind())  # type: ignore[attr-defined]  # Ray makes a deployment of it
         signal.sigwait({signal.SIGTERM, signal.SIGINT})
-        serve.shutdown()
+        serve.shutdown()  # type: ignore[no-untyped-call]
         ray.shutdown()

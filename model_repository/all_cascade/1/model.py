@@ -28,6 +28,7 @@ ANSWER = (
     "REVIEW",
     "OOD_SCORE",
     "HEATMAP",
+    "RELEASE",
 )
 FIELD = ["PIXELS", "QUALITY", "NUCLEI"]
 """What ``preprocess`` says of a field; NUCLEI is asked for where CELLS is."""
@@ -37,15 +38,20 @@ class TritonPythonModel:
     """The model ``all_cascade``, as Triton's Python backend calls it."""
 
     def initialize(self, args: dict[str, str]) -> None:
-        """Read the order of the backbones; without a valid one the model does not load."""
+        """Read the order of the backbones; without a valid one the model does not load.
+
+        The parameter MEMBERS, as in ``{}_b``, says how the names of the models it asks are made of
+        those in this file: so two releases can be in one server.
+        """
         parameters = json.loads(args["model_config"]).get("parameters", {})
         order = parameters.get("ORDER", {}).get("string_value", "")
         self.first, self.second, self.third = smear_cascade.parse_order(order)
+        self.members = parameters.get("MEMBERS", {}).get("string_value", "{}")
 
     async def execute(self, requests: list) -> list:
         """Return one response for each request; a refused image fails its own alone."""
         with_cells = [CELLS in one.requested_output_names() for one in requests]
-        decoded = await asyncio.gather(*map(_decode, requests))
+        decoded = await asyncio.gather(*map(self._decode, requests))
         responses = [None] * len(requests)
         whole = []
         for index, (_, error) in enumerate(decoded):
@@ -78,7 +84,7 @@ class TritonPythonModel:
         with_cells: bool [n], which images get CELLS; nuclei: their masks.
         """
         pair = (self.first, self.second)
-        outputs, error = await _all(_look(name, pixels) for name in pair)
+        outputs, error = await _all(self._look(name, pixels) for name in pair)
         if error is not None:
             return None, error
         outputs_of = dict(zip(pair, outputs, strict=True))
@@ -87,35 +93,65 @@ class TritonPythonModel:
             (rows, smear_cascade.taken(outputs_of, rows)) for rows in (~open_, open_) if rows.any()
         ]
         if open_.any():
-            outputs, error = await _look(self.third, pixels[open_])
+            outputs, error = await self._look(self.third, pixels[open_])
             if error is not None:
                 return None, error
             groups[-1][1][self.third] = outputs
-        jobs = [(rows, _vote(heard, quality[rows])) for rows, heard in groups]
+        jobs = [(rows, self._vote(heard, quality[rows])) for rows, heard in groups]
         for rows, heard in groups:
             both = rows & with_cells
             if both.any():
                 heard = smear_cascade.taken(heard, with_cells[rows])
-                jobs.append((both, _cells(heard, pixels[both], nuclei[rows[with_cells]])))
+                jobs.append((both, self._cells(heard, pixels[both], nuclei[rows[with_cells]])))
         outputs, error = await _all(job for _, job in jobs)
         if error is not None:
             return None, error
         parts = [(rows, one) for (rows, _), one in zip(jobs, outputs, strict=True)]
         return smear_cascade.merged(parts), None
 
+    async def _decode(self, request):
+        image = pb_utils.get_input_tensor_by_name(request, "IMAGE")
+        wanted = request.requested_output_names()
+        outputs = [*(FIELD if CELLS in wanted else FIELD[:2]), *([SIZE] if SIZE in wanted else [])]
+        try:
+            parameters = json.loads(request.parameters() or "{}")
+        except ValueError:  # bytes that are no UTF-8, which must not fail the rest of the batch
+            message = "the parameters of the request cannot be read"
+            return None, pb_utils.TritonError(message, pb_utils.TritonError.INVALID_ARG)
+        # As text: not every version of Triton takes a fraction here.
+        told = {name: str(parameters[name]) for name in PARAMETERS if name in parameters}
+        return await self._ask("preprocess", [image], outputs, told)
 
-async def _decode(request):
-    image = pb_utils.get_input_tensor_by_name(request, "IMAGE")
-    wanted = request.requested_output_names()
-    outputs = [*(FIELD if CELLS in wanted else FIELD[:2]), *([SIZE] if SIZE in wanted else [])]
-    try:
-        parameters = json.loads(request.parameters() or "{}")
-    except ValueError:  # bytes that are no UTF-8, which must not fail the rest of the batch
-        message = "the parameters of the request cannot be read"
-        return None, pb_utils.TritonError(message, pb_utils.TritonError.INVALID_ARG)
-    # As text: not every version of Triton takes a fraction here.
-    told = {name: str(parameters[name]) for name in PARAMETERS if name in parameters}
-    return await _ask("preprocess", [image], outputs, told)
+    def _look(self, backbone, pixels):
+        return self._ask(backbone, [_tensor("PIXELS", pixels)], ["LOGITS", "CAM"])
+
+    def _vote(self, outputs_of, quality):
+        tensors = [_tensor("QUALITY", quality)]
+        for name, outputs in outputs_of.items():
+            tensors += [_tensor(f"{name.upper()}_{key}", values) for key, values in outputs.items()]
+        return self._ask("vote", tensors, list(ANSWER))
+
+    def _cells(self, outputs_of, pixels, nuclei):
+        tensors = [_tensor("PIXELS", pixels), _tensor("NUCLEI", nuclei)]
+        tensors += [
+            _tensor(f"{name.upper()}_CAM", outputs["CAM"]) for name, outputs in outputs_of.items()
+        ]
+        return self._ask("cells", tensors, [CELLS])
+
+    async def _ask(self, model, inputs, outputs, parameters=None):
+        """Return another model's outputs by name and None, or None and its error."""
+        request = pb_utils.InferenceRequest(
+            model_name=self.members.format(model),
+            inputs=inputs,
+            requested_output_names=outputs,
+            parameters=parameters or {},
+        )
+        response = await request.async_exec()
+        if response.has_error():
+            return None, response.error()
+        return {
+            name: pb_utils.get_output_tensor_by_name(response, name).as_numpy() for name in outputs
+        }, None
 
 
 def _joined(fields):
@@ -148,25 +184,6 @@ def _of_its_kind(error):
     return error
 
 
-def _look(backbone, pixels):
-    return _ask(backbone, [_tensor("PIXELS", pixels)], ["LOGITS", "CAM"])
-
-
-def _vote(outputs_of, quality):
-    tensors = [_tensor("QUALITY", quality)]
-    for name, outputs in outputs_of.items():
-        tensors += [_tensor(f"{name.upper()}_{key}", values) for key, values in outputs.items()]
-    return _ask("vote", tensors, list(ANSWER))
-
-
-def _cells(outputs_of, pixels, nuclei):
-    tensors = [_tensor("PIXELS", pixels), _tensor("NUCLEI", nuclei)]
-    tensors += [
-        _tensor(f"{name.upper()}_CAM", outputs["CAM"]) for name, outputs in outputs_of.items()
-    ]
-    return _ask("cells", tensors, [CELLS])
-
-
 def _tensor(name, values):
     return pb_utils.Tensor(name, np.ascontiguousarray(values))
 
@@ -176,19 +193,3 @@ async def _all(questions):
     answers = await asyncio.gather(*questions)
     error = next((error for _, error in answers if error is not None), None)
     return (None, error) if error is not None else ([outputs for outputs, _ in answers], None)
-
-
-async def _ask(model, inputs, outputs, parameters=None):
-    """Return another model's outputs by name and None, or None and its error."""
-    request = pb_utils.InferenceRequest(
-        model_name=model,
-        inputs=inputs,
-        requested_output_names=outputs,
-        parameters=parameters or {},
-    )
-    response = await request.async_exec()
-    if response.has_error():
-        return None, response.error()
-    return {
-        name: pb_utils.get_output_tensor_by_name(response, name).as_numpy() for name in outputs
-    }, None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import json
 
 import cv2
@@ -9,6 +10,10 @@ import numpy as np
 import pixels
 import smear_scale
 import triton_python_backend_utils as pb_utils
+
+LIMIT = 120.0
+"""Seconds for one file, far more than any takes. A process that needs longer ends itself, also in
+the middle of a decoder, and says where in Triton's log; who watches the server starts it anew."""
 
 
 class TritonPythonModel:
@@ -34,11 +39,14 @@ class TritonPythonModel:
         files = pb_utils.get_input_tensor_by_name(request, "IMAGE").as_numpy().ravel()
         decoded = []
         for index, data in enumerate(files):
+            faulthandler.dump_traceback_later(LIMIT, exit=True)
             try:
                 decoded.append(pixels.decode(bytes(data)))
             except pixels.ImageError as error:
                 where = f"IMAGE[{index}]: " if len(files) > 1 else ""
                 return _refusal(f"[{error.code}] {where}{error}")
+            finally:
+                faulthandler.cancel_dump_traceback_later()
         sizes = [one.um_per_pixel if size is None else size for one in decoded]
         return pb_utils.InferenceResponse(
             [

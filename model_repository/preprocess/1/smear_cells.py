@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import smear_nuclei
 from smear_frame import OUTSIDE, OUTSIDE_COUNT, SIDE, means
+from smear_light import STEPS
 
 CELL_FIELDS: Final = (
     "nuclei_share",
@@ -23,6 +24,11 @@ CELL_FIELDS: Final = (
 
 STEEPEST: Final = 0.9
 """The sharpness of edges is told by this quantile of the slopes along them."""
+
+_BETWEEN: Final = OUTSIDE.copy()
+"""Where pixels have neighbours on all sides."""
+_BETWEEN[[0, -1]] = False
+_BETWEEN[:, [0, -1]] = False
 
 MIN_AREA: Final = 80
 """Pixels of a nucleus at least, of 224 x 224: less than half a red cell, as platelets, pieces of
@@ -46,18 +52,18 @@ def describe(nuclei: smear_nuclei.Nuclei) -> npt.NDArray[np.float64]:
     - leukocytes: how many there are, touching ones counted as one.
     """
     mask = nuclei.mask
-    red_cells = nuclei.cells & ~smear_nuclei.near(mask, 9)
+    red_cells = nuclei.cells & ~nuclei.around
     size, aspect = _shape(red_cells)
     if not mask.any():
         return np.array([0.0, 0.0, 1.0, 0.0, size, aspect, 0.0])
-    in_nuclei = means(nuclei.densities, mask)
-    in_red_cells = means(nuclei.densities, red_cells)
+    in_nuclei = means(nuclei.light.densities, mask)
+    in_red_cells = means(nuclei.light.densities, red_cells)
     return np.array(
         [
             np.count_nonzero(mask) / OUTSIDE_COUNT,
             _green_share(in_nuclei) - _green_share(in_red_cells),
-            _slope(nuclei.densities[1], mask) / in_nuclei[1],
-            in_nuclei[1] / smear_nuclei.STEPS,
+            _slope(nuclei.light.densities[1], mask) / in_nuclei[1],
+            in_nuclei[1] / STEPS,
             size,
             aspect,
             _count(mask),
@@ -78,21 +84,17 @@ def _green_share(densities: npt.NDArray[np.float64]) -> float:
 
 def _slope(green: npt.NDArray[np.uint8], nuclei: npt.NDArray[np.bool_]) -> float:
     """Return the slope of the density around the rims of nuclei, per pixel."""
-    rims = smear_nuclei.near(nuclei, 5) & ~smear_nuclei.inner(nuclei, 5) & OUTSIDE
-    rims[[0, -1]] = False
-    rims[:, [0, -1]] = False
+    rims = smear_nuclei.near(nuclei, 5) & ~smear_nuclei.inner(nuclei, 5) & _BETWEEN
     at = np.flatnonzero(rims)
-    line = green.ravel()
-    down = line[at + SIDE].astype(np.float32) - line[at - SIDE]
-    right = line[at + 1].astype(np.float32) - line[at - 1]
-    return _quantile(np.hypot(down, right) / 2, STEEPEST) if len(at) else 0.0
-
-
-def _quantile(values: npt.NDArray[np.float32], share: float) -> float:
-    """Return a quantile as ``numpy.quantile`` gives it, in a third of the time."""
-    rank = share * (len(values) - 1)
-    places = int(rank), math.ceil(rank)
-    low, high = np.partition(values, places)[list(places)]
+    if not len(at):
+        return 0.0
+    line = green.ravel().astype(np.int32)
+    down = line[at + SIDE] - line[at - SIDE]
+    right = line[at + 1] - line[at - 1]
+    # The quantile as numpy has it, of squares: their order is that of the slopes.
+    rank = STEEPEST * (len(at) - 1)
+    places = [int(rank), math.ceil(rank)]
+    low, high = np.sqrt(np.partition(down * down + right * right, places)[places]) / 2
     return float(low + (high - low) * (rank - places[0]))
 
 

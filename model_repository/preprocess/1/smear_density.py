@@ -23,22 +23,10 @@ from typing import Final
 import cv2
 import numpy as np
 import numpy.typing as npt
+import smear_light
 import smear_nuclei
-from smear_frame import MASK_FROM, counts
-
-BACKGROUND: Final = 0.97
-"""The background of a channel is this quantile of its levels."""
-
-DARKEST: Final = 0.005
-"""The full range of a channel ends at this quantile of its levels."""
-
-MIN_RANGE: Final = 0.15
-"""A channel with less density than this everywhere (natural units) is not stretched any further:
-what it would show is noise."""
-
-REACH: Final = 9
-"""A pixel is kept where a nucleus lies in the REACH x REACH pixels around it: nuclei with a rim of
-cytoplasm."""
+from smear_frame import MASK_FROM
+from smear_light import Light
 
 FEATHER: Final = np.array([0.375, 1, 1, 1, 0.375]) / 3.75
 """Kept and blanked parts run into each other, so that no edge is drawn that the smear has not: by
@@ -48,37 +36,26 @@ to fields that Pillow had feathered so."""
 MASKED: Final = 128
 """What the scale-bar corner, ``[MASK_FROM:, MASK_FROM:]``, of a field in colours is filled with."""
 
-_LEVELS: Final = np.arange(256.0)
-
 
 def render(
-    rgb: npt.NDArray[np.uint8],
-    nuclei: npt.NDArray[np.bool_] | None = None,
-    levels: npt.NDArray[np.int64] | None = None,
+    rgb: npt.NDArray[np.uint8], nuclei: npt.NDArray[np.bool_] | None = None
 ) -> npt.NDArray[np.uint8]:
     """Render a field as the backbones see it: uint8 [224, 224, 3] RGB -> uint8 [224, 224, 3].
 
     Of each channel 255 is background and 0 the field's darkest cells; between them the scale is
-    linear in optical density. ``nuclei`` and ``levels`` are what ``smear_nuclei.find(rgb)`` says,
-    where that is known already.
+    linear in optical density. ``nuclei`` is the mask of them, where that is known already.
     """
     if nuclei is None:
-        nuclei = smear_nuclei.mask(rgb)
-    tables = _tables(counts(rgb) if levels is None else levels)
-    taken = cv2.LUT(rgb, 255 - tables.T[None])
-    kept = cv2.compare(smear_nuclei.near(nuclei, REACH).view(np.uint8), 0, cv2.CMP_NE)
+        found = smear_nuclei.find(rgb)
+        return show(found.light, found.around)
+    return show(smear_light.measure(rgb), smear_nuclei.around(nuclei))
+
+
+def show(light: Light, leukocytes: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
+    """Render as ``render`` does where the light and the nuclei with their rims are known."""
+    kept = cv2.compare(leukocytes.view(np.uint8), 0, cv2.CMP_NE)
     for _ in range(3):
         kept = cv2.sepFilter2D(kept, -1, FEATHER, FEATHER, borderType=cv2.BORDER_REPLICATE)
     kept[MASK_FROM:, MASK_FROM:] = 0
-    shown = cv2.multiply(taken, cv2.merge([kept, kept, kept]), scale=1 / 255)
+    shown = cv2.merge([cv2.multiply(plane, kept, scale=1 / 255) for plane in light.taken])
     return np.asarray(cv2.bitwise_not(shown), np.uint8)
-
-
-def _tables(histograms: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
-    """Return what each of 256 levels becomes, uint8 [3, 256], from the histograms [3, 256]."""
-    share = np.cumsum(histograms, axis=1) / histograms.sum(axis=1, keepdims=True)
-    background = (share < BACKGROUND).sum(axis=1)
-    darkest = (share < DARKEST).sum(axis=1)
-    density = np.log((background[:, None] + 1) / (_LEVELS + 1))
-    reach = np.maximum(density[np.arange(len(density)), darkest], MIN_RANGE)
-    return np.rint(255 * (1 - np.clip(density / reach[:, None], 0, 1))).astype(np.uint8)

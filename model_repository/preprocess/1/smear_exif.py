@@ -45,6 +45,8 @@ class Metadata(NamedTuple):
 
 def orientation(exif: bytes, xmp: bytes = b"") -> int:
     """Return the orientation, 1 to 8; 1 if nothing says anything that can be read."""
+    if not exif and not xmp:
+        return 1
     image = Image.new("1", (1, 1))
     if exif:
         image.info["exif"] = exif

@@ -25,14 +25,13 @@ OUTSIDE_COUNT: Final = int(np.count_nonzero(OUTSIDE))
 
 
 def counts(
-    image: npt.NDArray[np.uint8], part: npt.NDArray[np.bool_] = OUTSIDE
+    planes: Sequence[npt.NDArray[np.uint8]], part: npt.NDArray[np.bool_] = OUTSIDE
 ) -> npt.NDArray[np.int64]:
-    """Count each level in a part of an image [h, w] or [h, w, bands]: int64 [bands, 256]."""
-    bands = range(image.shape[2] if image.ndim > 2 else 1)
+    """Count each level of planes [h, w] in a part of them: int64 [planes, 256]."""
     mask = part.view(np.uint8)
-    histograms = [cv2.calcHist([image], [band], mask, [256], [0, 256]) for band in bands]
+    histograms = [cv2.calcHist([plane], [0], mask, [256], [0, 256]) for plane in planes]
     # OpenCV 4 gives a column for each, OpenCV 5 a plain row.
-    return np.stack([histogram.reshape(-1) for histogram in histograms]).astype(np.int64)
+    return np.array([histogram.ravel() for histogram in histograms], np.int64)
 
 
 def means(

@@ -24,13 +24,9 @@ from typing import Any, Final, NamedTuple
 import cv2
 import numpy as np
 import numpy.typing as npt
+import smear_light
 from smear_frame import OUTSIDE, counts
-
-STEPS: Final = 200
-"""Densities are whole numbers of 1/200 in 0..255: up to 1.275, the darkest nuclei."""
-
-BACKGROUND: Final = 0.97
-"""The background of a channel is this quantile of its levels."""
+from smear_light import Light
 
 CELL_CAP: Final = 40
 NUCLEUS_CAP: Final = 100
@@ -51,16 +47,16 @@ class Nuclei(NamedTuple):
 
     mask: npt.NDArray[np.bool_]
     """bool [224, 224]."""
+    around: npt.NDArray[np.bool_]
+    """bool [224, 224]: nuclei and a rim of cytoplasm."""
     cells: npt.NDArray[np.bool_]
     """bool [224, 224]: red cells, nuclei, everything that is not background."""
     density: npt.NDArray[np.uint8]
     """uint8 [224, 224], in 1/200: the purple-weighted density that the mask was cut from."""
     red_cell: float
     """The ``density`` of a red cell."""
-    densities: tuple[npt.NDArray[np.uint8], ...]
-    """Three times uint8 [224, 224], in 1/200: plain optical density of red, green and blue."""
-    levels: npt.NDArray[np.int64]
-    """int64 [3, 256]: how often each level of a channel occurs outside the bar corner."""
+    light: Light
+    """What it was found in."""
 
 
 def mask(rgb: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
@@ -73,6 +69,11 @@ def near(part: npt.NDArray[np.bool_], side: int) -> npt.NDArray[np.bool_]:
     return cv2.dilate(part.view(np.uint8), np.ones((side, side), np.uint8)).view(bool)
 
 
+def around(nuclei: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Return nuclei with a rim of cytoplasm, four pixels wide."""
+    return near(nuclei, 9)
+
+
 def inner(part: npt.NDArray[np.bool_], side: int) -> npt.NDArray[np.bool_]:
     """Return where all of the side x side pixels around belong to the part; side is odd."""
     return cv2.erode(part.view(np.uint8), np.ones((side, side), np.uint8)).view(bool)
@@ -80,43 +81,29 @@ def inner(part: npt.NDArray[np.bool_], side: int) -> npt.NDArray[np.bool_]:
 
 def find(rgb: npt.NDArray[np.uint8]) -> Nuclei:
     """Find nuclei and cells in a field: rgb uint8 [224, 224, 3], upright, in colour."""
-    levels = counts(rgb)
-    tables = _tables(levels)
-    densities = cv2.split(cv2.LUT(rgb, tables.T[None]))
-    red, green, blue = densities
+    light = smear_light.measure(rgb)
+    red, green, blue = light.densities
     purple = np.asarray(cv2.addWeighted(green, 2, cv2.max(red, blue), -1, 0), np.uint8)
     # The histogram of a channel's densities is that of its levels, put in another order.
-    capped = np.bincount(np.minimum(tables[1], CELL_CAP), weights=levels[1], minlength=256)
+    capped = np.bincount(np.minimum(light.density_of_level[1], CELL_CAP), weights=light.levels[1])
     cells = (green > otsu(capped)) & OUTSIDE
-    low, red_cell = _split(counts(purple, cells)[0])
+    low, red_cell = _split(counts([purple], cells)[0])
     raw = (purple > int(max(low, OVERLAP * red_cell))) & cells
     # A nucleus is a blob: platelets, the edges of stacked red cells and grains of dirt are not.
     blobs = near(raw & (_around(raw, 5) >= 20), 5)
     grown = raw & blobs & (_around(raw, 3) >= 5)
     seed = grown & (_around(purple > int(CORE * red_cell), 5) >= 13)
-    return Nuclei(_reach(seed, grown), cells, purple, red_cell, tuple(densities), levels)
+    nuclei = _reach(seed, grown)
+    return Nuclei(nuclei, around(nuclei), cells, purple, red_cell, light)
 
 
 def otsu(histogram: npt.NDArray[Any]) -> int:
     """Return the level that parts a histogram [n] best: values at or below it are the low class."""
     below = np.cumsum(histogram, dtype=np.float64)
-    weighted = np.cumsum(histogram * np.arange(len(histogram), dtype=np.float64))
-    sizes = below * (below[-1] - below)
+    weighted = np.cumsum(histogram * np.arange(len(histogram)), dtype=np.float64)
     apart = weighted * below[-1] - weighted[-1] * below
-    between = np.divide(apart**2, sizes, out=np.zeros_like(sizes), where=sizes > 0)
-    return int(np.argmax(between))
-
-
-def _tables(histograms: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
-    """Return each level's optical density in 1/STEPS, against the channel's own background.
-
-    histograms: int64 [3, 256]; returns uint8 [3, 256].
-    """
-    share = np.cumsum(histograms, axis=1) / histograms[0].sum()
-    backgrounds = np.maximum(1, (share < BACKGROUND).sum(axis=1))
-    levels = np.maximum(1, np.arange(256))
-    tables = np.log10(backgrounds[:, None] / levels) * STEPS
-    return np.clip(np.rint(tables), 0, 255).astype(np.uint8)
+    # Where a class is empty, apart is 0.
+    return int(np.argmax(apart**2 / np.maximum(1, below * (below[-1] - below))))
 
 
 def _split(histogram: npt.NDArray[np.int64]) -> tuple[int, float]:

@@ -35,7 +35,7 @@ class FirstPage(NamedTuple):
     """Width and height of the picture in pixels of ``image``: a little less than its size where a
     JPEG was read at a part of a size that this part does not divide."""
     orientation: int = 1
-    """As in EXIF, 1 to 8."""
+    """The orientation as EXIF numbers it, 1 to 8."""
     profile: bytes | None = None
     """The ICC profile, where there is one."""
     suspect: bool = False

@@ -51,9 +51,9 @@ def measure(
     (brightness,) = means([grey], OUTSIDE)
     squares = cv2.norm(grey, cv2.NORM_L2SQR, OUTSIDE.view(np.uint8)) / OUTSIDE_COUNT
     contrast = np.sqrt(max(0, squares - brightness**2))
-    whole = found.levels @ _LEVELS / OUTSIDE_COUNT
-    planes = cv2.split(pixels)
-    bright = (planes[1] > otsu(found.levels[1])) & OUTSIDE
+    whole = found.light.levels @ _LEVELS / OUTSIDE_COUNT
+    planes = found.light.planes
+    bright = (planes[1] > otsu(found.light.levels[1])) & OUTSIDE
     part = _share(bright)
     background = means(planes, bright) if part else whole
     cells = (whole - part * background) / (1 - part) if part < 1 else whole

@@ -35,7 +35,7 @@ class _Found(NamedTuple):
     """What is known of a file before any pixel is read."""
 
     layouts: list[Layout]
-    """Of the page, or of three pages that are red, green and blue."""
+    """The layout of the page, or of three pages that are red, green and blue."""
     colours: Colours
     pictures: Stack
     orientation: object

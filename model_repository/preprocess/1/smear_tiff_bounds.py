@@ -77,8 +77,8 @@ class Chain(NamedTuple):
 
     first: int
     pages: list[int]
-    """Of full pictures, in their order; without reduced copies (thumbnails, levels of a pyramid)
-    and masks."""
+    """Offsets of the full pictures, in their order; reduced copies (thumbnails, levels of a
+    pyramid) and masks are left out."""
     copies: int
     """How many of those there are."""
 

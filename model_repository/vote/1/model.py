@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import majority
@@ -15,6 +16,8 @@ class TritonPythonModel:
     def initialize(self, args: dict[str, str]) -> None:
         """Read ``policy.json`` beside this file; without a valid one the model does not load."""
         self.policy = majority.Policy.load(Path(__file__).with_name("policy.json"))
+        parameters = json.loads(args["model_config"]).get("parameters", {})
+        self.release = parameters.get("release", {}).get("string_value", "")
 
     def execute(self, requests: list) -> list:
         """Return one response for each request; values that are no numbers fail it."""
@@ -52,6 +55,7 @@ class TritonPythonModel:
                 _texts("REVIEW", [[",".join(one.review)] for one in decisions]),
                 _numbers("OOD_SCORE", [[one.ood_score] for one in decisions]),
                 _numbers("HEATMAP", [one.heatmap for one in decisions]),
+                _texts("RELEASE", [[self.release]] * len(decisions)),
             ]
         )
 

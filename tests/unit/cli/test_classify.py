@@ -493,3 +493,18 @@ def test_health_by_inference(server: KServe, allclient: Run) -> None:
     assert "a drawn image was not classified: " in done.out
     report = json.loads(allclient("health", "--infer", "--format", "json").out)
     assert (report["ok"], report["inferred"]) == (False, False)
+
+
+def test_health_of_several(server: KServe, allclient: Run) -> None:
+    with KServe() as other:
+        both = f"{server.address},{other.address}"
+        done = allclient("health", "--server", both)
+        assert done.code == 0
+        assert [line for line in done.out.splitlines() if line.startswith("server")] == [
+            f"server   {one.address} (triton 2.51.0)" for one in (server, other)
+        ]
+        other.stop()
+        done = allclient("health", "--server", both, "--format", "json")
+    assert done.code == 3
+    reports = [json.loads(line) for line in done.out.splitlines()]
+    assert [report["ok"] for report in reports] == [True, False]

@@ -124,6 +124,12 @@ def test_cases_by_folder_need_no_file(fields: Path, allclient: Run) -> None:
     assert "CASE" not in done.out
 
 
+def test_a_pattern_that_does_not_fit_is_named(fields: Path, allclient: Run) -> None:
+    done = allclient(*CLASSIFY, "--case-by", "P1_{case}_*")
+    assert "'P1_{case}_*' does not fit the paths of 6 of 6 files; they are (no case)" in done.err
+    assert "fit" not in allclient(*CLASSIFY, "--case-by", "{case}/*").err
+
+
 def test_a_failed_file_counts_in_its_case(fields: Path, allclient: Run) -> None:
     (fields / "slides/P1/f0.png").write_bytes(b"")
     done = allclient(*CLASSIFY, "--cases", "cases.jsonl")
@@ -210,6 +216,11 @@ def test_a_folder_that_is_searched_takes_no_pictures(
         (("--cells", "x.csv", "--cases", "x.csv"), "name one file twice"),
         (("--cells", "./out.jsonl"), "name one file twice"),
         (("--cells", "none/x.csv"), "there is no such folder"),
+        (("--cells", "-"), "--cells '-' is no name of a file or folder"),
+        (("--cells", ""), "--cells '' is no name of a file or folder"),
+        (("--um-per-pixel", "0"), "0.001<=x<=1000"),
+        (("--um-per-pixel", "250000"), "0.001<=x<=1000"),
+        (("--um-per-pixel", "nan"), "--um-per-pixel is no number"),
         (("--report", "x.html"), "is a folder: name a file in it"),
     ],
 )

@@ -44,6 +44,7 @@ class Answer:
     heatmap: float = 0.5
     cells: tuple[tuple[float, ...], ...] = ()
     um_per_pixel: float = 0.0
+    release: str = ""
 
     def tensors(self) -> dict[str, np.ndarray]:
         return {
@@ -57,6 +58,7 @@ class Answer:
             "HEATMAP": np.full((1, 7, 7), self.heatmap, np.float32),
             "CELLS": numbers(self.cells).reshape(1, -1, len(CELL_FIELDS)),
             "UM_PER_PIXEL": numbers([[self.um_per_pixel]]),
+            "RELEASE": words(self.release),
         }
 
 

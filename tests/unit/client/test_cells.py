@@ -106,8 +106,17 @@ def test_the_size_that_the_server_read_is_in_the_answer(client: Client, server: 
         client.classify(b"x")
 
 
-async def test_a_server_that_knows_no_size_answers_all_the_same(server: KServe) -> None:
-    del server.outputs["UM_PER_PIXEL"]  # as a server of version 0.2
+def test_the_answer_names_its_release(client: Client, server: KServe) -> None:
+    assert client.classify(b"x").release == ""
+    server.respond = lambda _: replace(MALIGNANT_ANSWER, release="3f2a9c1d44ab")
+    assert client.classify(b"x").release == "3f2a9c1d44ab"
+    server.respond = lambda _: replace(MALIGNANT_ANSWER, release="=1+2")
+    with pytest.raises(ProtocolError, match="RELEASE is b'=1\\+2'"):
+        client.classify(b"x")
+
+
+async def test_a_server_of_version_0_2_answers_all_the_same(server: KServe) -> None:
+    del server.outputs["UM_PER_PIXEL"], server.outputs["RELEASE"]  # as a server of version 0.2
     with Client(server.address) as client:
         outcomes = list(client.classify_many([b"x"] * 40, cells=True, um_per_pixel=0.25))
         assert [outcome.unwrap().um_per_pixel for outcome in outcomes] == [0.25] * 40
@@ -118,10 +127,10 @@ async def test_a_server_that_knows_no_size_answers_all_the_same(server: KServe) 
         before = server.asked
         assert (await other.classify(b"x")).um_per_pixel is None
         assert (await other.classify(b"x", um_per_pixel=2)).um_per_pixel == 2
-        assert server.asked == before + 3
+        assert server.asked == before + 4
 
 
-@pytest.mark.parametrize("size", [0, -1, float("nan"), float("inf"), "0.25", True])
+@pytest.mark.parametrize("size", [0, -1, 1e-50, 1e50, float("nan"), float("inf"), "0.25", True])
 def test_a_size_that_is_none_is_refused(client: Client, server: KServe, size: Any) -> None:
     for call in (client.classify, lambda *_, **options: client.classify_many([], **options)):
         with pytest.raises(ConfigurationError, match="um_per_pixel is the size of a pixel"):

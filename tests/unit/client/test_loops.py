@@ -77,7 +77,7 @@ def test_closing_in_one_loop_closes_the_connections_of_others(server: KServe) ->
 
     async def other() -> None:
         await client.classify(b"benign")
-        (theirs,) = client._transport._clients.values()
+        ((theirs,),) = client._transport._clients.values()
         used.set()
         await asyncio.to_thread(closed.wait)
         await asyncio.sleep(0)

@@ -18,6 +18,7 @@ from allclient.errors import (
     ServerUnavailableError,
 )
 from allclient.transport import Retry
+from allclient.transport.riding import MAX_SHORTAGES
 from tests.unit.client.kserve import MALIGNANT_ANSWER, Answer, KServe, Refused
 from tests.unit.client.wire import Wire
 
@@ -195,7 +196,19 @@ def test_an_image_for_which_there_is_never_room_is_an_error_that_says_so(
     assert [outcome.source for outcome in outcomes if outcome.error] == [b"3"]
     with pytest.raises(InferenceError, match="Failed to increase the shared memory pool"):
         outcomes[3].unwrap()
-    assert server.asked == 5 + 4
+    assert server.asked == 5 + MAX_SHORTAGES
+
+
+def test_an_image_is_tried_until_the_process_that_has_room_for_it_gets_it(
+    server: KServe, connect: Any
+) -> None:
+    def respond(_: bytes) -> Answer:
+        if server.asked < MAX_SHORTAGES:
+            raise Refused(grpc.StatusCode.INTERNAL, NO_ROOM)
+        return MALIGNANT_ANSWER
+
+    server.respond = respond
+    assert connect(server, retry=QUICK).classify(b"x").label is Label.MALIGNANT
 
 
 def test_a_model_whose_process_was_lost_is_waited_for(

@@ -63,6 +63,8 @@ def test_json_line() -> None:
         ("error", None),
         ("leukocytes", None),
         ("malignant_leukocytes", None),
+        ("um_per_pixel", None),
+        ("release", None),
     ]
 
 
@@ -71,7 +73,7 @@ def test_json_line_of_a_failure() -> None:
     assert record.pop("error") == {"code": "image_truncated", "message": "ends early"}
     assert record.pop("file") == "x.jpg"
     assert set(record.values()) == {None}
-    assert len(record) == 9
+    assert len(record) == 11
 
 
 def test_csv() -> None:
@@ -96,6 +98,8 @@ def test_csv() -> None:
         "error_message": "",
         "leukocytes": "",
         "malignant_leukocytes": "",
+        "um_per_pixel": "",
+        "release": "",
     }
     assert (second["file"], second["error_code"], second["error_message"]) == (
         "b.jpg",
@@ -103,6 +107,12 @@ def test_csv() -> None:
         "ends early",
     )
     assert second["label"] == second["probability"] == second["ood_score"] == ""
+
+
+def test_the_release_is_named() -> None:
+    row = row_of(Outcome("a.jpg", replace(RESULT, release="3f2a9c1d44ab")))
+    assert json.loads(JsonLines().line(row))["release"] == "3f2a9c1d44ab"
+    assert Csv().line(row).decode().rstrip().endswith(",,,3f2a9c1d44ab")
 
 
 def test_leukocytes_are_counted_where_cells_were_asked_for() -> None:
@@ -115,6 +125,15 @@ def test_leukocytes_are_counted_where_cells_were_asked_for() -> None:
     assert (cells["leukocytes"], cells["malignant_leukocytes"]) == ("2", "1")
     none = row_of(Outcome("a.jpg", replace(RESULT, cells=())))
     assert (none.leukocytes, none.malignant_leukocytes) == (0, 0)
+
+
+@pytest.mark.parametrize("size", [0.25, 0.0645, 1.0, 0.00001])
+def test_the_size_of_a_pixel_stands_in_the_row_as_it_is(size: float) -> None:
+    row = row_of(Outcome("a.jpg", replace(RESULT, um_per_pixel=size)))
+    assert json.loads(JsonLines().line(row))["um_per_pixel"] == size
+    form = Csv()
+    (cells,) = csv.DictReader(io.StringIO((form.head() + form.line(row)).decode()))
+    assert float(cells["um_per_pixel"]) == size
 
 
 FILE_NAMES = st.text(st.characters(codec=None), min_size=1).filter(lambda name: "\0" not in name)

@@ -6,6 +6,7 @@ import codecs
 import csv
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,8 @@ def as_excel(data: bytes, delimiter: str, comma: str = ".") -> str:
     rows = list(csv.reader(io.StringIO(data.decode(), newline="")))
     for row in rows[1:]:
         row[3:8] = [cell.replace(".", comma) for cell in row[3:8]]
-        row[12] = row[12].replace(".", comma)
+        for index in (12, 17):
+            row[index] = row[index].replace(".", comma)
     text = io.StringIO(newline="")
     csv.writer(text, delimiter=delimiter, lineterminator="\r\n").writerows(rows)
     return text.getvalue()
@@ -132,10 +134,14 @@ def test_wrong_line_of_json_lines_is_named(tmp_path: Path) -> None:
 
 def test_numbers_keep_their_digits(tmp_path: Path) -> None:
     path = tmp_path / "answers.csv"
-    path.write_bytes((MARK + as_excel(written(path, Csv()), ";", ",")).encode())
+    output = FileOutput(path, Csv())
+    output.write(replace(good("a.jpg"), um_per_pixel=0.25))
+    output.finish()
+    path.write_bytes((MARK + as_excel(path.read_bytes(), ";", ",")).encode())
     FileOutput(path, Csv(), resume=True).finish()
     first = next(csv.DictReader(path.open(newline="", encoding="utf-8")))
     assert list(first) == list(CSV_COLUMNS)
+    assert first["um_per_pixel"] == "0.25"
     assert (first["probability"], first["ood_score"]) == ("0.949600", "0.250000")
     assert json.loads(first["probability_pre_b"]) == 0.8
 

@@ -15,6 +15,7 @@ from typing import Any
 import click
 import pytest
 
+import allclient
 from allclient import heap
 from allclient.cli.group import cli
 from allclient.local import access
@@ -24,8 +25,9 @@ from convert.repository.flavours import FLAVOURS
 ROOT = Path(__file__).resolve().parents[3]
 DOCKER = ROOT / "deploy" / "docker"
 DOCKERFILES = sorted(DOCKER.glob("*.Dockerfile"))
-PROFILES = {"cpu": {"cpu"}, "gpu": {"gpu", "convert"}}
+PROFILES = {"cpu": {"cpu"}, "gpu": {"gpu", "convert"}, "web": {"web"}, "pacs": {"pacs"}}
 SERVERS = ("cpu", "gpu")
+APPS = ("web", "pacs")
 
 
 def compose() -> list[str]:
@@ -59,13 +61,15 @@ def resolve(*profiles: str, **variables: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def services() -> dict[str, Any]:
-    return resolve("cpu", "gpu")["services"]
+    return resolve(*PROFILES)["services"]
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-def test_each_profile_starts_its_services_and_no_others(profile: str) -> None:
-    found = resolve("cpu", "gpu")["services"]
-    assert {name for name, one in found.items() if profile in one["profiles"]} == PROFILES[profile]
+def test_each_profile_starts_its_services_and_no_others(
+    profile: str, services: dict[str, Any]
+) -> None:
+    found = {name for name, one in services.items() if profile in one["profiles"]}
+    assert found == PROFILES[profile]
 
 
 def test_every_service_has_few_rights_and_limits(services: dict[str, Any]) -> None:
@@ -92,6 +96,10 @@ def test_ports_are_published_on_this_machine_alone(services: dict[str, Any]) -> 
         assert len(ports) == 3
         assert all(port.startswith("127.0.0.1") for port in ports), name
     assert "ports" not in services["convert"]
+    for name in APPS:
+        for port in services[name]["ports"]:
+            host = port if isinstance(port, str) else str(port["host_ip"])
+            assert host.startswith("127.0.0.1"), name
 
 
 def test_models_are_mounted_read_only_where_they_are_served(services: dict[str, Any]) -> None:
@@ -132,6 +140,8 @@ def test_health_is_a_real_inference_by_a_command_that_exists(services: dict[str,
 
 def test_the_commands_are_ones_that_their_programs_take(services: dict[str, Any]) -> None:
     parse(cli, services["cpu"]["command"])
+    for name in APPS:
+        parse(cli, services[name]["command"])
     script = (DOCKER / "build-plans.sh").read_text(encoding="utf-8")
     lines = [shlex.split(line) for line in re.findall(r"python3 -m convert (.*)", script)]
     assert [words[0] for words in lines] == ["tensorrt", "repository"]
@@ -143,7 +153,10 @@ def parse(group: click.Group, words: list[str]) -> None:
     """Fails for a command or an option that there is not; nothing is run."""
     command = group.get_command(click.Context(group), words[0])
     assert command is not None, f"no command {words[0]}"
-    command.make_context(words[0], list(words[1:]))
+    if isinstance(command, click.Group):
+        parse(command, words[1:])
+    else:
+        command.make_context(words[0], list(words[1:]))
 
 
 def test_tritonserver_knows_the_options_it_is_given(services: dict[str, Any]) -> None:
@@ -223,6 +236,13 @@ def test_image_and_compose_say_the_same(services: dict[str, Any]) -> None:
         assert json.loads(command) == services[name]["command"][: len(json.loads(command))]
 
 
+def test_our_images_bear_the_version_of_the_package(services: dict[str, Any]) -> None:
+    for name, service in services.items():
+        repository, _, tag = service.get("image", "").partition(":")
+        if repository.startswith("allclient"):
+            assert tag.split("-")[0] == allclient.__version__, name
+
+
 def test_images_are_pinned_by_tag() -> None:
     assert DOCKERFILES
     for path in DOCKERFILES:
@@ -243,7 +263,8 @@ def test_what_is_copied_is_there_and_let_through() -> None:
                 *sources, _ = [word for word in line.split()[1:] if not word.startswith("--")]
                 for source in sources:
                     assert (ROOT / source).exists(), line
-                    assert source in through, f"{source} is kept out by .dockerignore"
+                    parents = {str(one) for one in (Path(source), *Path(source).parents)}
+                    assert parents & set(through), f"{source} is kept out by .dockerignore"
 
 
 def test_the_builder_has_all_that_its_commands_import(tmp_path: Path) -> None:

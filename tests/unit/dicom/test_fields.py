@@ -335,3 +335,14 @@ def test_mutated_objects_raise_image_errors_alone(compressed: bool) -> None:
         except ImageReadError:
             refused += 1
     assert 50 < refused < 400
+
+
+def test_a_study_has_its_uid_whatever_the_syntax_of_its_object() -> None:
+    made = rgb_object()
+    assert dicom.study_uid(as_file(made)) == made.StudyInstanceUID
+    assert dicom.study_uid(as_file(jpeg_object())) == jpeg_object().StudyInstanceUID
+    deflated = rgb_object(syntax=uid.DeflatedExplicitVRLittleEndian)
+    assert dicom.study_uid(as_file(deflated)) == ""
+    assert dicom.study_uid(b"no DICOM object") == ""
+    made.StudyInstanceUID = "../../etc/passwd"
+    assert dicom.study_uid(as_file(made)) == ""

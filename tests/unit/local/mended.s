@@ -27,6 +27,22 @@
     mov $(513 * 1024 * 1024), %eax
     .nops 4
 
+# DataCompressor::DecompressData, before it makes room (1 MB, or as much as came) for more: one that
+# unpacks to more is called inconsistent. %r15, %r12 and %rbx are what was there. The z_stream is at
+# -0x110(%rbp), its total_out 0x28 further.
+.section server.300371, "ax"
+    jmp unpack
+    .nops 4
+
+.section server.aa8d50, "ax"
+unpack:
+    cmpq $(513 * 1024 * 1024), -0xe8(%rbp)
+    ja unpack_refuse
+    mov %r15, %rdx
+    mov %r12, %rsi
+    mov %rbx, %rdi
+    jmp unpack_more
+
 # ---------------------------------------------------------------- tritonserver: ModelInfer
 #
 # A call has two events besides its beginning: its answer was sent, and it is done (which comes
@@ -247,6 +263,22 @@ finish:
     xor %eax, %eax
     .nops 3
 
+# SendMessageAndReceiveResponse and ProcessRequests, %rax being the error of ReceiveMessageFromStub:
+# ask again. The first had answered all requests with it and the second returned it, and both had
+# freed what the model's process still worked on.
+.section backend.46c2a, "ax"
+    jne . - 18
+.section backend.47476, "ax"
+    jmp received
+    .nops 3
+
+.section backend.d3400, "ax"
+received:
+    mov %rax, %r12
+    test %rax, %rax
+    je received_answer
+    jmp receive
+
 # ---------------------------------------------------------------- addresses
 
 .set class_unsupported, 0x151fb0
@@ -262,6 +294,10 @@ finish:
 .set TRITONSERVER_InferenceRequestCancel, 0xb57f0
 .set TRITONSERVER_ErrorDelete, 0xb41e0
 .set evbuffer_pullup, 0x9a8f50
+.set unpack_refuse, 0x300498
+.set unpack_more, 0x30037a
+.set receive, 0x47463
+.set received_answer, 0x474df
 .set step_runs, 0x1dcf01
 .set step_failed, 0x1dd6de
 .set step_not_counted, 0x1dd13d

@@ -13,20 +13,22 @@ from allclient.local.logfile import ServerLog
 from allclient.local.ports import Ports
 
 
-def test_only_grpc_is_open_and_nothing_can_be_changed() -> None:
+@pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0"])
+def test_only_grpc_is_open_and_nothing_can_be_changed(address: str) -> None:
     access = Access()
-    options = access.options("127.0.0.1", Ports(9001))
+    options = access.options(address, Ports(9001))
     (header,) = access.headers
     key = access.headers[header]
     assert header == "triton-grpc-protocol-allclient-admin"
     assert len(key) == 32
+    assert access.variables == {"ALLCLIENT_ADMIN_KEY": key}
     assert options == {
-        "grpc-address": "127.0.0.1",
+        "grpc-address": address,
         "grpc-port": 9001,
         "allow-http": "false",
         "allow-metrics": "false",
         "grpc-restricted-protocol": (
-            f"shared-memory,model-repository,logging,trace:allclient-admin={key}"
+            "shared-memory,model-repository,logging,trace:allclient-admin=<secret>"
         ),
     }
     assert Access().headers != access.headers

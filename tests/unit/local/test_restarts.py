@@ -297,6 +297,7 @@ class Triton:
     grpc_address = "127.0.0.1:1"
     answering = ("all_ensemble",)
     admin_headers: dict[str, str] = {}  # noqa: RUF012
+    client_tls = None
     stubs = ()
 
     def __init__(self, *starts: AllclientError | None) -> None:

@@ -261,6 +261,7 @@ class TestEnvironment:
         server = tmp_path / "tritonserver"
         server.touch()
         found = Binaries(server, backend, stub, tmp_path, None, (Path("/packages"),))
+        (tmp_path / "models").mkdir()
         layout = Layout(
             tmp_path / "work", found, tmp_path / "models", Needs(frozenset({"openvino"}), False)
         )

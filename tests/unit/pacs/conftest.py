@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from pynetdicom import AE, evt
 
 from allclient.pacs import config as configuration
 from allclient.pacs import network
+from allclient.pacs.checkpoint import keep_answers
 from allclient.pacs.classes import STORED
 from allclient.pacs.config import Config
 from allclient.pacs.inbox import Inbox
@@ -51,7 +53,7 @@ def inbox(config: Config) -> Iterator[Inbox]:
 
 @pytest.fixture
 def archive() -> Iterator[Archive]:
-    with Archive() as running:
+    with closing(Archive()) as running:
         yield running
 
 
@@ -86,20 +88,28 @@ class Running:
         )
         self.receiver.start()
 
-    def associate(self, title: str = "MICROSCOPE", called: str = "ALLCLIENT", **more: Any) -> Any:
+    def associate(
+        self,
+        title: str = "MICROSCOPE",
+        called: str = "ALLCLIENT",
+        syntaxes: Sequence[str] = (uid.ExplicitVRLittleEndian, uid.JPEGBaseline8Bit),
+        **more: Any,
+    ) -> Any:
         ae = AE(ae_title=title)
         ae.maximum_pdu_size = 0
         ae.add_requested_context("1.2.840.10008.1.1")
         for sop_class in (*STORED, uid.CTImageStorage):
-            for syntax in (uid.ExplicitVRLittleEndian, uid.JPEGBaseline8Bit):
+            for syntax in syntaxes:
                 ae.add_requested_context(sop_class, syntax)
-        return ae.associate(
+        association = ae.associate(
             "127.0.0.1",
             self.receiver.port,
             ae_title=called,
             evt_handlers=[(evt.EVT_CONN_OPEN, network.send_at_once)],
             **more,
         )
+        keep_answers(association)
+        return association
 
     def send(self, *objects: Dataset) -> list[int]:
         association = self.associate()

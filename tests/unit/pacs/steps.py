@@ -9,8 +9,9 @@ from allclient import Client
 from allclient.pacs import letters
 from allclient.pacs.config import Config
 from allclient.pacs.exporter import Exporter
-from allclient.pacs.inbox import Inbox, Received
+from allclient.pacs.inbox import Inbox
 from allclient.pacs.reader import Reader
+from allclient.pacs.received import Received
 from allclient.pacs.reporter import Reporter
 from tests.unit.client.kserve import MALIGNANT_ANSWER, TWO_CELLS, KServe
 from tests.unit.dicom.objects import as_file
@@ -25,7 +26,7 @@ class Steps:
         self.config = config
         self.inbox = inbox
         self.client = Client(server.address)
-        self.reader = Reader(inbox, self.client, in_flight=4)
+        self.reader = Reader(inbox, self.client, in_flight=4, quiet_seconds=60.0)
         self.reporter = Reporter(config, inbox, "1.2.3")
         self.reporter._begun = 0.0
         self.exporter = Exporter(config, inbox)

@@ -12,8 +12,19 @@ pytest.importorskip("pynetdicom", reason="the extra pacs is not installed")
 from pydicom.sr.coding import Code
 from pydicom.uid import UID
 
-from allclient.dicom import header
-from allclient.pacs import classes, codes, fetcher, fhir, reader, receiver, sender, verdict
+from allclient.dicom import header, slide
+from allclient.pacs import (
+    classes,
+    codes,
+    deidentify,
+    fetcher,
+    fhir,
+    reader,
+    receiver,
+    sender,
+    slides,
+    verdict,
+)
 
 TEXT = (Path(__file__).parents[3] / "docs" / "conformance.md").read_text("utf-8")
 
@@ -46,6 +57,14 @@ def test_what_is_taken_in() -> None:
     flagged = {row[1] for row in rows(section("### 2.1 Taken in")) if "flagged" in row[-1]}
     assert flagged == set(classes.FLAGGED)
     assert f"the first {reader.MAX_FRAMES}" in section("### 2.1 Taken in")
+
+
+def test_how_a_slide_is_read() -> None:
+    text = " ".join(section("### 2.1 Taken in").split())
+    assert f"{1.2 * slide.KNOWN_UM:.2f} µm at most" in text
+    assert f"{slide.MAX_UM:.2f} µm at most" in text
+    assert f"fields of about {slide.FIELD_UM:.0f} µm" in text
+    assert f"at most {slides.MAX_FIELDS} fields" in text
 
 
 def test_the_statuses() -> None:
@@ -95,6 +114,13 @@ def test_what_is_fetched() -> None:
     assert f"{', '.join(most)} or {last}" in text
 
 
+def test_the_profiles_of_deidentification() -> None:
+    text = section("## 6 Security")
+    for code in (deidentify.coded(value) for value in deidentify.CODES):
+        assert f"{code.CodeValue} {code.CodeMeaning}" in text
+    assert f"edition {deidentify.TABLES}" in text
+
+
 def test_the_sites() -> None:
     said = re.findall(r"(\d{8}) (Bone marrow|Blood)", section("## 5 The report"))
     assert said == [(code.value, code.meaning) for code in codes.SITES.values()]
@@ -103,6 +129,6 @@ def test_the_sites() -> None:
 def test_the_signed_result() -> None:
     text = section("## 7 HL7 v2 and FHIR")
     said = [row[0] for row in rows(text) if row[0] != "code"]
-    findings = (codes.ASSESSMENT, codes.CASE_LABEL, *verdict.NUMBERS)
+    findings = (*verdict.CODED, *verdict.NUMBERS)
     assert said == [code.value for code in findings]
     assert f"`{fhir.PRIVATE_SYSTEM}`" in text

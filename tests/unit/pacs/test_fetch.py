@@ -180,3 +180,5 @@ def test_the_command(
     assert "2 series, 3 objects came, 0 did not" in capfd.readouterr().out
     assert run(["pacs", "fetch", str(path), "NONE"]) == 1
     assert run(["pacs", "fetch", str(path), ACCESSION, "--from", "NOBODY"]) == 2
+    assert run(["pacs", "fetch", str(path), ACCESSION, "--dicomweb"]) == 2
+    assert "--dicomweb needs export.dicomweb" in capfd.readouterr().err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import random
 from pathlib import Path
 from typing import Any
@@ -20,15 +21,14 @@ from pydicom.encaps import encapsulate
 from pydicom.sr._concepts_dict import concepts
 from pydicom.sr.coding import Code
 
-from allclient import Client, Label, Result, ReviewReason
+from allclient import Client, Result, ReviewReason
 from allclient.cli.group import run
-from allclient.errors import ConfigurationError, ServerUnavailableError
+from allclient.errors import ServerUnavailableError
 from allclient.pacs import answers, codes, letters, picture
 from allclient.pacs.config import Config
-from allclient.pacs.inbox import Received
 from allclient.pacs.reader import MAX_TRIES, Reader
+from allclient.pacs.received import Received
 from allclient.pacs.retention import Retention
-from allclient.pacs.signing import Signature, sign
 from allclient.pacs.study import Field, Image
 from allclient.pacs.uids import derived, is_uid, key_of, report_uid
 from tests.unit.client.kserve import TWO_CELLS, KServe, Refused, rejected
@@ -54,6 +54,16 @@ def test_a_study_comes_out_as_report_pictures_and_page(steps: Steps, archive: Ar
     }
     steps.run()
     assert len(archive.stored) == 4
+
+
+def test_the_server_is_told_the_size_of_a_pixel(steps: Steps, triton: KServe) -> None:
+    steps.keep(jpeg_object(1, instance=1, PixelSpacing=[0.00025, 0.00025]))
+    steps.keep(jpeg_object(2, instance=2))
+    steps.run()
+    rows = steps.inbox.database.rows("SELECT answer FROM objects")
+    read = [reading.result for row in rows for reading in answers.loads(row["answer"])]
+    assert {result.um_per_pixel for result in read if result} == {0.25, None}
+    assert sorted(map(str, triton.parameters)) == ["{'um_per_pixel': '0.25'}", "{}"]
 
 
 def test_the_report_has_fields_cells_and_the_case(steps: Steps, archive: Archive) -> None:
@@ -88,6 +98,19 @@ def test_every_group_has_the_site_that_is_configured(
     wanted = [] if site == "unstated" else [codes.SITES[site]]
     for group in groups:
         assert [found.value for found in group.finding_sites] == wanted
+
+
+@pytest.mark.parametrize("release", ["", "0123456789ab"])
+def test_the_report_names_the_release_that_answered(
+    steps: Steps, archive: Archive, triton: KServe, release: str
+) -> None:
+    answer = dataclasses.replace(CELLS, release=release)
+    triton.respond = lambda _: answer
+    steps.keep(jpeg_object(1))
+    steps.run()
+    (report,) = archive.of("SR")
+    said = [element.value for element in report.iterall() if element.keyword == "TextValue"]
+    assert f"release {release or 'unknown'}" in said
 
 
 def test_every_snomed_code_is_in_the_dictionary() -> None:
@@ -150,10 +173,10 @@ def test_refused_pictures_are_counted_and_named(
 
 def test_while_the_server_is_away_nothing_is_given_up(steps: Steps, triton: KServe) -> None:
     class Away:
-        def classify(self, source: bytes, *, cells: bool = False) -> Result:
+        def classify(self, source: bytes, **_: Any) -> Result:
             raise ServerUnavailableError("nobody answers")
 
-    reader = Reader(steps.inbox, Away(), in_flight=2)
+    reader = Reader(steps.inbox, Away(), in_flight=2, quiet_seconds=60.0)
     steps.keep(jpeg_object())
     for _ in range(MAX_TRIES + 2):
         steps.make_due()
@@ -214,17 +237,21 @@ def test_nothing_is_reported_while_pictures_come(steps: Steps) -> None:
 
 
 def test_mutated_objects_end_in_a_reason(steps: Steps, triton: KServe) -> None:
-    """1 to 30 changed bytes each: every one is read or refused, and none stops the queue."""
+    """1 to 30 changed bytes each: every one is read or refused, and none stops the queue.
+
+    ``MUTATED=1000 python -m pytest -k mutated tests/unit/pacs`` tries as many.
+    """
+    count = int(os.environ.get("MUTATED", "60"))
     chance = random.Random(17)
     sources = [as_file(jpeg_object()), as_file(rgb_object())]
-    for number in range(60):
+    for number in range(count):
         data = bytearray(sources[number % 2])
         for _ in range(chance.randint(1, 30)):
             data[chance.randrange(132, min(len(data), 2500))] = chance.randrange(256)
         received = Received(f"1.2.3.{number}", "1.2", "1.2.840.10008.5.1.4.1.1.77.1.2", "M")
         steps.inbox.keep(received, bytes(data))
     steps.reader.run()
-    assert sum(steps.counts.values()) == 60
+    assert sum(steps.counts.values()) == count
     stuck = steps.inbox.database.rows("SELECT reason FROM objects WHERE state = 'received'")
     assert [row["reason"] for row in stuck] == []
     assert set(steps.counts) <= {("objects", "read"), ("objects", "refused")}
@@ -254,60 +281,6 @@ def test_pixels_go_when_all_is_safe_and_a_later_report_still_works(
     steps.run()
     assert len(archive.of("SR")) == 2
     assert len(archive.of("GM")) == 2
-
-
-@pytest.mark.parametrize("label", [None, Label.BENIGN])
-def test_a_signed_report_is_verified_and_names_the_unsigned_one(
-    steps: Steps, archive: Archive, label: Label | None
-) -> None:
-    steps.keep(jpeg_object(1))
-    steps.run()
-    (unsigned,) = archive.of("SR")
-    signature = Signature("corrected" if label else "accepted", "Doe^Jane", "Lab", label, "seen")
-    key = key_of(unsigned.SOPInstanceUID)
-    uid = sign(steps.config, steps.inbox, key[:8], signature)
-    with pytest.raises(ConfigurationError, match="later report follows"):
-        sign(steps.config, steps.inbox, key, signature)
-    with pytest.raises(ConfigurationError, match="no report has a key"):
-        sign(steps.config, steps.inbox, "zz", signature)
-    steps.run()
-    (signed,) = [made for made in archive.of("SR") if made.SOPInstanceUID == uid]
-    assert (signed.VerificationFlag, signed.PreliminaryFlag) == ("VERIFIED", "FINAL")
-    observer = signed.VerifyingObserverSequence[0]
-    assert (observer.VerifyingObserverName, observer.VerifyingOrganization) == ("Doe^Jane", "Lab")
-    named = signed.PredecessorDocumentsSequence[0].ReferencedSeriesSequence[0]
-    assert named.ReferencedSOPSequence[0].ReferencedSOPInstanceUID == unsigned.SOPInstanceUID
-    said = {
-        (item.ConceptNameCodeSequence[0].CodeValue, item.ConceptCodeSequence[0].CodeMeaning)
-        for item in signed.ContentSequence[-1].ContentSequence
-        if "ConceptCodeSequence" in item
-    }
-    if label is None:
-        assert said == {("ASSESSMENT", "Accepted")}
-    else:
-        assert said == {("ASSESSMENT", "Corrected"), ("CORRECTED_LABEL", "Benign")}
-    assert signed.ContentSequence[:-1] == unsigned.ContentSequence
-    # Images that come later make a report that follows the signed one.
-    steps.keep(jpeg_object(2, instance=2))
-    steps.run()
-    (late,) = [made for made in archive.of("SR") if made not in (signed, unsigned)]
-    named = late.PredecessorDocumentsSequence[0].ReferencedSeriesSequence[0]
-    assert named.ReferencedSOPSequence[0].ReferencedSOPInstanceUID == uid
-
-
-@pytest.mark.parametrize(
-    "parts",
-    [
-        ("liked", "Doe^Jane", "Lab", None),
-        ("corrected", "Doe^Jane", "Lab", None),
-        ("accepted", "Doe^Jane", "Lab", Label.BENIGN),
-        ("accepted", " ", "Lab", None),
-        ("accepted", "Doe^Jane", "a\\b", None),
-    ],
-)
-def test_a_signature_that_says_nothing_clear_is_refused(parts: Any) -> None:
-    with pytest.raises(ConfigurationError):
-        Signature(*parts)
 
 
 def test_no_review_reason_falls_off_a_picture() -> None:

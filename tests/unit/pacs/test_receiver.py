@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
+import socket
 import sqlite3
 import threading
+import zlib
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +20,20 @@ pytest.importorskip("pynetdicom", reason="the extra pacs is not installed")
 
 from pydicom import dcmread, uid
 
+from allclient.dicom import header
 from allclient.pacs import config as configuration
 from allclient.pacs import disk
 from allclient.pacs import inbox as inboxes
 from allclient.pacs.config import Config
 from allclient.pacs.inbox import Inbox
+from allclient.pacs.received import Received
 from allclient.pacs.uids import key_of
 from tests.unit.dicom.objects import (
     ACCESSION,
     FIELDS,
     PATIENT,
     PATIENT_ID,
+    as_file,
     jpeg_object,
     rgb_object,
 )
@@ -186,6 +194,92 @@ def test_an_object_that_is_too_large_ends_its_association(
     assert "larger than 1 MB" in caplog.text
     assert names(inbox.objects) == []
     assert running.send(*(jpeg_object(instance=n) for n in range(40))) == [0] * 40
+
+
+def test_a_pdu_that_is_longer_than_announced_ends_its_connection(
+    config: Config, inbox: Inbox, start: Any
+) -> None:
+    running = start(config, inbox)
+    with socket.create_connection(("127.0.0.1", running.receiver.port), timeout=30) as peer:
+        peer.sendall(b"\x01\x00" + (2**31).to_bytes(4, "big") + bytes(100))
+        while peer.recv(4096):
+            pass
+    assert running.send(jpeg_object()) == [0]
+
+
+def test_a_deflated_object_that_unpacks_to_too_much_is_refused(
+    config: Config, inbox: Inbox, start: Any
+) -> None:
+    node = dataclasses.replace(config.node, max_object_mb=1)
+    running = start(dataclasses.replace(config, node=node), inbox)
+    small = rgb_object(syntax=uid.DeflatedExplicitVRLittleEndian)
+    bomb = rgb_object(
+        syntax=uid.DeflatedExplicitVRLittleEndian, instance=2, TextValue="0" * 2_000_000
+    )
+    association = running.associate(syntaxes=[uid.DeflatedExplicitVRLittleEndian])
+    statuses = [association.send_c_store(made).Status for made in (small, bomb)]
+    association.release()
+    assert statuses == [0, NOT_UNDERSTOOD]
+    (kept,) = inbox.objects.rglob("*.dcm")
+    assert dcmread(kept).SOPInstanceUID == small.SOPInstanceUID
+
+
+@pytest.mark.parametrize("rest", [b"", b"\xff" * 9])
+def test_a_deflated_object_that_is_cut_or_broken_does_not_hang(rest: bytes) -> None:
+    whole = zlib.compress(bytes(100_000), wbits=-15)
+    assert header.inflates_within(whole, 100_000)
+    assert not header.inflates_within(whole, 99_999)
+    assert not header.inflates_within(whole[:-4] + rest, 10**9)
+    assert not header.inflates_within(rest, 10**9)
+
+
+def test_one_sync_serves_all_that_wait(
+    config: Config, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+    transactions: list[None] = []
+    real = inbox.database.transaction
+
+    @contextlib.contextmanager
+    def slow() -> Iterator[sqlite3.Connection]:
+        transactions.append(None)
+        begun.set()
+        assert go_on.wait(60)
+        with real() as connection:
+            yield connection
+
+    monkeypatch.setattr(inbox.database, "transaction", slow)
+    made = [jpeg_object(instance=number) for number in range(6)]
+    with ThreadPoolExecutor(6) as pool:
+        first = pool.submit(keep, inbox, made[0])
+        assert begun.wait(60)
+        rest = [pool.submit(keep, inbox, each) for each in made[1:]]
+        while len(inbox._queue._waiting) < len(rest):
+            threading.Event().wait(0.01)
+        go_on.set()
+        assert all(each.result() for each in (first, *rest))
+    assert len(transactions) == 2
+    assert len(inbox.database.rows("SELECT * FROM objects")) == 6
+
+
+def test_what_keeps_one_out_is_told_to_all_that_wait(
+    config: Config, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextlib.contextmanager
+    def full() -> Iterator[None]:
+        raise disk.DiskFullError
+        yield
+
+    monkeypatch.setattr(inbox.database, "transaction", full)
+    with ThreadPoolExecutor(4) as pool:
+        tries = [pool.submit(keep, inbox, jpeg_object(instance=number)) for number in range(4)]
+        assert all(isinstance(each.exception(), disk.DiskFullError) for each in tries)
+    assert names(inbox.objects) == []
+
+
+def keep(inbox: Inbox, made: Any) -> bool:
+    uids = (made.SOPInstanceUID, made.StudyInstanceUID, made.SOPClassUID)
+    return inbox.keep(Received(*uids, "MICROSCOPE"), as_file(made))
 
 
 def test_no_patient_in_logs_and_file_names(

@@ -8,6 +8,7 @@ import logging
 import socket
 import ssl
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -47,13 +48,13 @@ SETTINGS = Hl7(host="127.0.0.1", port=1, tls=False, application="LIS", facility=
 
 @pytest.fixture
 def lis() -> Iterator[Lis]:
-    with Lis() as running:
+    with closing(Lis()) as running:
         yield running
 
 
 @pytest.fixture
 def server() -> Iterator[Fhir]:
-    with Fhir() as running:
+    with closing(Fhir()) as running:
         yield running
 
 
@@ -404,7 +405,7 @@ def test_tls_shows_a_certificate_and_asks_for_one(
         context.verify_mode = ssl.CERT_REQUIRED
         authority.configure_trust(context)
         signer.issue_cert("127.0.0.1").configure_cert(context)
-        with Lis(context) as secure:
+        with closing(Lis(context)) as secure:
             settings["hl7"]["port"] = secure.port
             sender = Mllp(configuration.parse(settings, tmp_path))
             if signer is authority:

@@ -7,6 +7,7 @@ import functools
 import numpy as np
 import pytest
 import smear_density
+import smear_light
 import smear_nuclei
 from PIL import Image, ImageDraw, ImageFilter
 from smear_frame import OUTSIDE
@@ -220,3 +221,20 @@ def test_the_same_field_gives_the_same_rendering(name: str) -> None:
         smear_density.render(np.asfortranarray(image)), rendered, "another layout in memory"
     )
     np.testing.assert_array_equal(image, before, "the field itself is left as it was")
+
+
+@pytest.mark.parametrize("name", list(drawn())[:4])
+def test_both_scales_of_light_are_what_their_definitions_say(name: str) -> None:
+    image = drawn()[name]
+    light = smear_light.measure(image)
+    for channel in range(3):
+        levels = np.sort(image[..., channel][OUTSIDE])
+        background, darkest = (
+            int(np.quantile(levels, share, method="inverted_cdf")) for share in (0.97, 0.005)
+        )
+        level = image[..., channel].astype(float)
+        density = 200 * np.log10(background / np.maximum(1, level))
+        np.testing.assert_allclose(light.densities[channel], density.clip(0, 255), atol=0.501)
+        reach = max(np.log((background + 1) / (darkest + 1)), 0.15)
+        share = (np.log((background + 1) / (level + 1)) / reach).clip(0, 1)
+        np.testing.assert_allclose(light.taken[channel], 255 * share, atol=0.501)

@@ -127,10 +127,10 @@ def test_sums_around_a_pixel_continue_the_edges(side: int) -> None:
 def test_what_histograms_tell_is_what_the_pixels_say(kind: int) -> None:
     rgb = np.random.default_rng(kind).normal(60 + 70 * kind, 30, (224, 224, 3))
     found = smear_nuclei.find(np.clip(rgb, 0, 255).astype(np.uint8))
-    capped = np.minimum(found.densities[1], smear_nuclei.CELL_CAP)[OUTSIDE]
+    capped = np.minimum(found.light.densities[1], smear_nuclei.CELL_CAP)[OUTSIDE]
     low = smear_nuclei.otsu(np.bincount(capped, minlength=256))
-    np.testing.assert_array_equal(found.cells, (found.densities[1] > low) & OUTSIDE)
-    assert found.levels.sum() == 3 * OUTSIDE.sum()
-    red, green, blue = (plane.astype(int) for plane in found.densities)
+    np.testing.assert_array_equal(found.cells, (found.light.densities[1] > low) & OUTSIDE)
+    assert found.light.levels.sum() == 3 * OUTSIDE.sum()
+    red, green, blue = (plane.astype(int) for plane in found.light.densities)
     purple = np.clip(2 * green - np.maximum(red, blue), 0, 255)
     np.testing.assert_array_equal(found.density, purple)

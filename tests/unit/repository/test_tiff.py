@@ -22,14 +22,17 @@ from tests.kinds.tiff_writer import Tags, tiff
 
 
 def written(data: np.ndarray, **options: Any) -> bytes:
-    """As tifffile writes it."""
+    """A file as tifffile writes it."""
     file = io.BytesIO()
     tifffile.imwrite(file, data, **options)
     return file.getvalue()
 
 
 def tags(**more: Any) -> Tags:
-    """Of an uncompressed RGB picture in one strip; ``t270=...`` adds or replaces a tag."""
+    """Return the tags of an uncompressed RGB picture in one strip.
+
+    ``t270=...`` adds or replaces a tag.
+    """
     height, width, _ = RGB.shape
     found: Tags = {256: (4, [width]), 257: (4, [height]), 258: (3, [8, 8, 8]), 259: (3, [1])}
     found |= {262: (3, [2]), 277: (3, [3]), 278: (4, [height])}

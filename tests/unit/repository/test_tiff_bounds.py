@@ -28,7 +28,7 @@ BAD = (smear_error.CORRUPT, smear_error.TRUNCATED)
 
 
 def tags(more: Tags | None = None) -> Tags:
-    """Of an uncompressed RGB picture in one strip."""
+    """The tags of an uncompressed RGB picture in one strip."""
     height, width, _ = RGB.shape
     found: Tags = {256: (4, [width]), 257: (4, [height]), 258: (3, [8, 8, 8]), 259: (3, [1])}
     return found | {262: (3, [2]), 277: (3, [3]), 278: (4, [height])} | (more or {})

@@ -5,6 +5,7 @@ import pytest
 from allclient.contract import Subtype
 from allclient.store import Store, agreement, cases, fields, verifications
 from allclient.store.agreement import kappa
+from allclient.store.sight import EVERYTHING
 from allclient.store.words import Verdict
 from tests.unit.store.made import ANNA, BERT, accepted, picture, result
 
@@ -48,9 +49,9 @@ def test_the_latest_word_of_each_reader_counts(store: Store) -> None:
                 session, actor, ids[number], seen=seen, verdict=Verdict.CORRECTED, subtype=subtype
             )
     with store.read() as session:
-        (found,) = agreement.agreements(session)
-        assert agreement.agreements(session, case_id) == [found]
-        assert agreement.agreements(session, case_id + 1) == []
+        (found,) = agreement.agreements(session, EVERYTHING)
+        assert agreement.agreements(session, EVERYTHING, case_id) == [found]
+        assert agreement.agreements(session, EVERYTHING, case_id + 1) == []
     assert (found.first, found.second, found.fields, found.same) == ("Anna", "Bert", 2, 0.5)
     assert found.kappa == pytest.approx(1 / 3)
     assert found.label_kappa == 1.0

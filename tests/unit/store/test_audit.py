@@ -104,7 +104,7 @@ def test_a_verification_changed_by_hand_shows_against_the_log(store: Store) -> N
     field_id = accepted(store, case_id, picture()).id
     fields.record_answer(store, field_id, result())
     with store.write() as session:
-        verifications.verify(session, ANNA, field_id, seen=1, verdict=Verdict.CONFIRMED)
+        verifications.verify(session, ANNA, field_id, seen=2, verdict=Verdict.CONFIRMED)
     with store.read() as session:
         assert verifications.check(session) is None
     with store.write() as session:

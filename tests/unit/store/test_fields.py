@@ -8,6 +8,7 @@ import pytest
 from allclient.contract import ReviewReason, Subtype
 from allclient.errors import ImageRejectedError, NotFoundError, RefusedError, StoreError
 from allclient.store import Store, answers, cases, fields, urgency
+from allclient.store.sight import EVERYTHING
 from allclient.store.words import FieldState
 from tests.unit.store.made import ANNA, accepted, picture, result
 
@@ -89,7 +90,7 @@ def test_the_most_urgent_field_comes_first_and_verified_ones_last(
     fields.record_failure(store, ids[4], ImageRejectedError("cut off"))
     with store.read() as session:
         order = [field.id for field in fields.by_need(session, case_id, limit=9)]
-        count = cases.counts(session, [case_id])[case_id]
+        count = cases.counts(session, [case_id], EVERYTHING)[case_id]
     assert order == [ids[4], ids[2], ids[3], ids[1], ids[0]]
     assert (count.fields, count.answered, count.failed, count.review) == (5, 4, 1, 3)
     assert count.malignant == 2
@@ -176,7 +177,7 @@ def test_a_case_is_deleted_with_the_files_that_no_other_case_shows(
     assert store.files.exists(both)
     assert not store.files.exists(alone)
     with store.read() as session:
-        assert cases.counts(session, [case_id, other_id])[other_id].fields == 1
+        assert cases.counts(session, [case_id, other_id], EVERYTHING)[other_id].fields == 1
         with pytest.raises(NotFoundError):
             cases.get(session, case_id)
 

@@ -15,6 +15,7 @@ from allclient.errors import ImageRejectedError
 from allclient.store import Actor, Store, cases, export, fields, search, verifications
 from allclient.store.schema import now
 from allclient.store.search import Query
+from allclient.store.sight import EVERYTHING
 from allclient.store.words import FieldState, Verdict
 from tests.unit.store.made import ANNA, BERT, accepted, picture, result
 
@@ -89,16 +90,16 @@ def test_a_query_finds_what_fits_and_nothing_else(
     store: Store, ids: dict[str, int], query: Query, names: str
 ) -> None:
     with store.read() as session:
-        found = {field.id for field in search.find(session, query, limit=99)}
-        counted = search.count(session, query)
-        every = {field.id for field in search.every(session, query)}
+        found = {field.id for field in search.find(session, query, EVERYTHING, limit=99)}
+        counted = search.count(session, query, EVERYTHING)
+        every = {field.id for field in search.every(session, query, EVERYTHING)}
     assert found == every == {ids[name] for name in names.split()}
     assert counted == len(found)
 
 
 def test_the_worklist_begins_with_what_is_most_urgent(store: Store, ids: dict[str, int]) -> None:
     with store.read() as session:
-        found = search.find(session, Query(open=True), limit=2)
+        found = search.find(session, Query(open=True), EVERYTHING, limit=2)
     assert [field.id for field in found] == [ids["broken"], ids["doubtful"]]
 
 
@@ -107,13 +108,15 @@ def test_every_goes_through_more_than_one_batch(
 ) -> None:
     monkeypatch.setattr(search, "_BATCH", 3)
     with store.read() as session:
-        assert [field.id for field in search.every(session, Query())] == sorted(ids.values())
+        assert [field.id for field in search.every(session, Query(), EVERYTHING)] == sorted(
+            ids.values()
+        )
 
 
 def test_csv_and_json_lines_say_the_same(store: Store, ids: dict[str, int]) -> None:
     with store.read() as session:
-        table = "".join(export.as_csv(search.every(session, Query())))
-        lines = "".join(export.as_jsonl(search.every(session, Query())))
+        table = "".join(export.as_csv(search.every(session, Query(), EVERYTHING)))
+        lines = "".join(export.as_jsonl(search.every(session, Query(), EVERYTHING)))
     rows = list(csv.DictReader(io.StringIO(table)))
     records = [json.loads(line) for line in lines.splitlines()]
     assert [int(row["field"]) for row in rows] == [record["field"] for record in records]
@@ -129,8 +132,8 @@ def test_a_spreadsheet_computes_nothing_that_a_person_wrote(
     store: Store, ids: dict[str, int]
 ) -> None:
     with store.read() as session:
-        table = "".join(export.as_csv(search.every(session, Query(text="=unus"))))
-        lines = "".join(export.as_jsonl(search.every(session, Query(text="=unus"))))
+        table = "".join(export.as_csv(search.every(session, Query(text="=unus"), EVERYTHING)))
+        lines = "".join(export.as_jsonl(search.every(session, Query(text="=unus"), EVERYTHING)))
     assert next(csv.DictReader(io.StringIO(table)))["name"] == "'=unusable.png"
     assert json.loads(lines)["name"] == "=unusable.png"
 
@@ -140,7 +143,9 @@ def test_a_data_set_holds_what_people_said_and_training_reads_it(
 ) -> None:
     target = io.BytesIO()
     with store.read() as session:
-        written = export.write_dataset(search.every(session, Query()), store.files, target)
+        written = export.write_dataset(
+            search.every(session, Query(), EVERYTHING), store.files, target
+        )
     folder = tmp_path / "set"
     with zipfile.ZipFile(target) as archive:
         archive.extractall(folder)

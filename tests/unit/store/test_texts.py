@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from allclient.store import SYSTEM, Store, cases, fields, search, users, verifications
 from allclient.store.search import Query
+from allclient.store.sight import EVERYTHING
 from allclient.store.words import Role, Verdict
 from tests.unit.store.made import ANNA, accepted, picture
 
@@ -24,6 +25,6 @@ def test_odd_characters_are_looked_for_in_peace(store: Store) -> None:
     with store.write() as session:
         users.add(session, SYSTEM, "Anna", "hash", Role.READER)
     with store.read() as session:
-        assert search.find(session, Query(text=ODD, reader=ODD), limit=1) == []
+        assert search.find(session, Query(text=ODD, reader=ODD), EVERYTHING, limit=1) == []
         assert users.find(session, "an\x00na\ud800") is not None
         assert users.find(session, ODD) is None

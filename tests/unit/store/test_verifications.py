@@ -23,19 +23,19 @@ def field_id(store: Store) -> int:
 
 def test_a_confirmed_field_keeps_the_answer_and_says_who(store: Store, field_id: int) -> None:
     with store.write() as session:
-        verifications.verify(session, ANNA, field_id, seen=1, verdict=Verdict.CONFIRMED)
+        verifications.verify(session, ANNA, field_id, seen=2, verdict=Verdict.CONFIRMED)
     with store.read() as session:
         field = fields.get(session, field_id)
-    assert (field.verdict, field.verified_subtype, field.version) == ("confirmed", "pre_b", 2)
+    assert (field.verdict, field.verified_subtype, field.version) == ("confirmed", "pre_b", 3)
     assert [v.user_name for v in field.verifications] == ["Anna"]
 
 
 def test_a_later_verification_counts_and_the_earlier_one_stays(store: Store, field_id: int) -> None:
     with store.write() as session:
-        verifications.verify(session, ANNA, field_id, seen=1, verdict=Verdict.CONFIRMED)
+        verifications.verify(session, ANNA, field_id, seen=2, verdict=Verdict.CONFIRMED)
     with store.write() as session:
         verifications.verify(
-            session, BERT, field_id, seen=2, verdict=Verdict.CORRECTED, subtype=Subtype.BENIGN
+            session, BERT, field_id, seen=3, verdict=Verdict.CORRECTED, subtype=Subtype.BENIGN
         )
     with store.read() as session:
         field = fields.get(session, field_id)
@@ -45,10 +45,10 @@ def test_a_later_verification_counts_and_the_earlier_one_stays(store: Store, fie
 
 def test_who_saw_an_older_version_overwrites_nothing(store: Store, field_id: int) -> None:
     with store.write() as session:
-        verifications.verify(session, ANNA, field_id, seen=1, verdict=Verdict.CONFIRMED)
+        verifications.verify(session, ANNA, field_id, seen=2, verdict=Verdict.CONFIRMED)
     told = pytest.raises(ConflictError, match="Anna changed this field")
     with told as refused, store.write() as session:
-        verifications.verify(session, BERT, field_id, seen=1, verdict=Verdict.UNUSABLE)
+        verifications.verify(session, BERT, field_id, seen=2, verdict=Verdict.UNUSABLE)
     # Bert may be reading blind.
     assert not re.search("confirmed|pre_b", str(refused.value))
     with store.read() as session:
@@ -64,7 +64,7 @@ def test_of_two_people_at_the_same_moment_one_is_told(store: Store, field_id: in
         try:
             with store.write() as session:
                 verifications.verify(
-                    session, actor, field_id, seen=1, verdict=Verdict.CORRECTED, subtype=subtype
+                    session, actor, field_id, seen=2, verdict=Verdict.CORRECTED, subtype=subtype
                 )
         except ConflictError:
             told.append(actor.name)
@@ -85,7 +85,7 @@ def test_of_two_people_at_the_same_moment_one_is_told(store: Store, field_id: in
 
 def test_a_correction_says_what_the_field_shows(store: Store, field_id: int) -> None:
     with pytest.raises(RefusedError, match="what the field shows"), store.write() as session:
-        verifications.verify(session, ANNA, field_id, seen=1, verdict=Verdict.CORRECTED)
+        verifications.verify(session, ANNA, field_id, seen=2, verdict=Verdict.CORRECTED)
 
 
 def test_there_is_nothing_to_confirm_where_the_networks_failed(store: Store) -> None:
@@ -94,13 +94,33 @@ def test_there_is_nothing_to_confirm_where_the_networks_failed(store: Store) -> 
     field_id = accepted(store, case_id, picture()).id
     fields.record_failure(store, field_id, ImageRejectedError("cut off"))
     with pytest.raises(RefusedError, match="no answer"), store.write() as session:
-        verifications.verify(session, ANNA, field_id, seen=1, verdict=Verdict.CONFIRMED)
+        verifications.verify(session, ANNA, field_id, seen=2, verdict=Verdict.CONFIRMED)
     with store.write() as session:
-        verifications.verify(session, ANNA, field_id, seen=1, verdict=Verdict.UNUSABLE)
+        verifications.verify(session, ANNA, field_id, seen=2, verdict=Verdict.UNUSABLE)
 
 
 def test_a_comment_has_an_end(store: Store, field_id: int) -> None:
     with pytest.raises(RefusedError, match="at most"), store.write() as session:
         verifications.verify(
-            session, ANNA, field_id, seen=1, verdict=Verdict.CONFIRMED, comment="x" * 4001
+            session, ANNA, field_id, seen=2, verdict=Verdict.CONFIRMED, comment="x" * 4001
+        )
+
+
+def test_a_verdict_on_a_field_that_the_backbones_read_in_the_meantime_is_refused(
+    store: Store,
+) -> None:
+    with store.write() as session:
+        case_id = cases.make(session, ANNA, "Marrow 12").id
+    seen = accepted(store, case_id, picture())
+    fields.record_failure(store, seen.id, ImageRejectedError("cut off"))
+    with store.write() as session:
+        fields.try_again(session, BERT, seen.id)
+    fields.record_answer(store, seen.id, result(Subtype.PRO_B))
+    told = pytest.raises(ConflictError, match="The backbones changed this field")
+    for version in range(seen.version, seen.version + 3):
+        with told, store.write() as session:
+            verifications.verify(session, ANNA, seen.id, seen=version, verdict=Verdict.CONFIRMED)
+    with store.write() as session:
+        verifications.verify(
+            session, ANNA, seen.id, seen=seen.version + 3, verdict=Verdict.CONFIRMED
         )

@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import geojson as rfc7946
 import numpy as np
 import pytest
+import shapely.geometry
 from PIL import Image, ImageOps
 
 from allclient.cell import Cell
@@ -144,7 +146,9 @@ def test_boxes_for_qupath_lie_on_the_stored_picture(tmp_path: Path) -> None:
         path = save(tmp_path / f"{orientation}.png", stored, exif=exif)
         (feature,) = json.loads(geojson(entry(path, BOX)))["features"]
         ring = np.array(feature["geometry"]["coordinates"][0])
-        assert ring[0].tolist() == ring[-1].tolist()
+        polygon = shapely.geometry.shape(feature["geometry"])
+        assert polygon.is_valid
+        assert polygon.exterior.is_ccw, "as RFC 7946 wants it"
         rows, columns = np.nonzero(np.asarray(Image.open(path)).min(axis=-1) == 0)
         assert ring.min(axis=0).tolist() == [columns.min(), rows.min()], orientation
         assert ring.max(axis=0).tolist() == [columns.max() + 1, rows.max() + 1], orientation
@@ -153,8 +157,13 @@ def test_boxes_for_qupath_lie_on_the_stored_picture(tmp_path: Path) -> None:
 
 
 def test_features_are_what_qupath_reads(grey: Path) -> None:
-    """As PathObjectTypeAdapter of QuPath 0.4 and later reads them."""
+    """As QuPathTypeAdapters and GsonTools of QuPath 0.4 and later read them.
+
+    An id is a UUID, a classification has a name and a colour of three numbers, and measurements
+    are numbers by their names. What is not known there becomes an annotation without a class.
+    """
     collection = json.loads(geojson(entry(grey, BOX, BENIGN_CELL)))
+    assert rfc7946.loads(json.dumps(collection)).is_valid
     assert set(collection) == {"type", "features"}
     first, second = collection["features"]
     assert first["type"] == "Feature"

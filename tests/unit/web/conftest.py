@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,14 +37,14 @@ class Double:
         self.asked = 0
         self.says = result(Subtype.PRE_B)
 
-    def classify(self, source: bytes, /, *, cells: bool) -> Result:
+    def classify(self, source: bytes, /, *, cells: bool, um_per_pixel: float | None) -> Result:
         assert cells
         self.asked += 1
         if self.away:
             raise ServerUnavailableError("nobody answers at 127.0.0.1:1")
         if b"broken" in source:
             raise ImageRejectedError("the file ends too early", code="image_truncated")
-        return self.says
+        return replace(self.says, um_per_pixel=um_per_pixel)
 
 
 @pytest.fixture(autouse=True)
@@ -87,12 +88,7 @@ def visit(page: Program) -> Callable[..., Visitor]:
     """A browser of somebody: ``visit("Anna", Role.ADMIN)``; of a stranger without a name."""
 
     def make(name: str = "", role: Role = Role.READER, **options: Any) -> Visitor:
-        visitor = Visitor(page, **options)
-        if name:
-            with page.store.write() as session:
-                users.add(session, SYSTEM, name, users.hash_password(PASSWORD), role)
-            assert visitor.log_in(name, PASSWORD).status_code == 303
-        return visitor
+        return Visitor.of(page, name, role, **options)
 
     return make
 
@@ -111,6 +107,16 @@ class Visitor(TestClient):
         super().__init__(page.app, follow_redirects=False, root_path=under, **options)
         self.headers["accept"] = "text/html"
         self.csrf = ""
+
+    @classmethod
+    def of(cls, page: Program, name: str = "", role: Role = Role.READER, **options: Any) -> Visitor:
+        """The browser of a new person who is logged in; of a stranger without a name."""
+        visitor = cls(page, **options)
+        if name:
+            with page.store.write() as session:
+                users.add(session, SYSTEM, name, users.hash_password(PASSWORD), role)
+            assert visitor.log_in(name, PASSWORD).status_code == 303
+        return visitor
 
     def log_in(self, name: str, password: str) -> Any:
         answer = self.post("/login", data={"name": name, "password": password})

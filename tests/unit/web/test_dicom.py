@@ -13,6 +13,7 @@ pytest.importorskip("pydicom", reason="the extra pacs is not installed")
 from PIL import Image
 from pydicom.encaps import encapsulate
 
+from allclient.store import fields
 from allclient.web.program import Program
 from tests.unit.dicom.objects import as_file, bare, drawn, jpeg_object, rgb_object
 from tests.unit.web.conftest import Visitor
@@ -34,6 +35,17 @@ def test_the_picture_of_an_object_is_kept_without_the_patient(
     assert not any(b"Mustermann" in one for one in everything)
     again = anna.upload(case_id, data)
     assert (again.status_code, again.json()["id"]) == (200, field_id)
+
+
+def test_the_size_of_a_pixel_goes_to_the_server(working: Program, anna: Visitor) -> None:
+    case_id = anna.case()
+    sizes = []
+    for data in (rgb_object(PixelSpacing=[0.00025, 0.00025]), rgb_object(1)):
+        field_id = anna.read(case_id, as_file(data), "IM")
+        with working.store.read() as session:
+            answer = fields.get(session, field_id).answer
+            sizes.append(answer.um_per_pixel if answer else None)
+    assert sizes == [0.25, None]
 
 
 def test_an_object_in_an_archive_is_taken_as_well(anna: Visitor) -> None:

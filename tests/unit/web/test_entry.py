@@ -30,6 +30,8 @@ CALLS = [
     ("GET", "/cases/1"),
     ("PATCH", "/cases/1"),
     ("DELETE", "/cases/1"),
+    ("PUT", "/cases/1/blind"),
+    ("DELETE", "/cases/1/blind"),
     ("GET", "/cases/1/fields"),
     ("POST", "/cases/1/fields"),
     ("GET", "/cases/1/events"),
@@ -46,11 +48,14 @@ CALLS = [
     ("GET", "/fields/1/cells"),
     ("GET", "/cases/1/signatures"),
     ("POST", "/cases/1/signatures"),
+    ("POST", "/cases/1/signatures/1/delivery"),
     ("POST", "/cases/1/open"),
     ("POST", "/cases/1/archives"),
     ("GET", "/cases/1/signatures/1/report"),
     ("GET", "/cases/1/cells"),
     ("GET", "/cells/1/picture"),
+    ("GET", "/cells/1/similar"),
+    ("GET", "/fields/1/similar"),
     ("POST", "/cells/1/corrections"),
 ]
 

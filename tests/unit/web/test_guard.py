@@ -136,7 +136,7 @@ def test_text_of_people_is_never_markup(working: object, visit: Visit) -> None:
     admin = visit(evil[:80], Role.ADMIN)
     case_id = admin.case(evil)
     field_id = admin.read(case_id, picture(), evil)
-    said = {"seen": 1, "verdict": "corrected", "subtype": "benign", "comment": evil}
+    said = {"seen": 2, "verdict": "corrected", "subtype": "benign", "comment": evil}
     assert admin.ask("POST", f"/fields/{field_id}/verifications", json=said).status_code == 201
     assert admin.upload(case_id, picture(1) + b"broken", evil).status_code == 201
     pages = ["/", "/people", "/audit", "/search", f"/cases/{case_id}", f"/fields/{field_id}/panel"]

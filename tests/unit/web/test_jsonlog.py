@@ -60,7 +60,7 @@ def test_nothing_that_people_typed_or_uploaded_stands_in_it(
     admin = visit("Anna Mustermann", Role.ADMIN)
     case_id = admin.case("Erika Mustermann")
     field_id = admin.read(case_id, picture() + b"broken", "mustermann.png")
-    said = {"seen": 1, "verdict": "unusable", "comment": "Mustermann"}
+    said = {"seen": 2, "verdict": "unusable", "comment": "Mustermann"}
     admin.ask("POST", f"/fields/{field_id}/verifications", json=said)
     admin.get("/search", params={"text": "Mustermann"})
     visit().log_in("Anna Mustermann", "wrong password")

@@ -59,7 +59,7 @@ def test_no_name_password_or_token_stands_in_the_log(
     admin = visit("Anna", Role.ADMIN)
     case_id = admin.case("Erika Mustermann")
     field_id = admin.read(case_id, picture() + b"broken", "mustermann.png")
-    said = {"seen": 1, "verdict": "unusable", "comment": "Mustermann"}
+    said = {"seen": 2, "verdict": "unusable", "comment": "Mustermann"}
     admin.ask("POST", f"/fields/{field_id}/verifications", json=said)
     visit().log_in("Anna", "wrong password")
     for word in ("mustermann", PASSWORD, "wrong password", admin.csrf):

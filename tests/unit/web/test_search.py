@@ -20,7 +20,7 @@ from tests.unit.web.conftest import Double, Visitor
 def field_id(working: Program, anna: Visitor) -> int:
     field_id = anna.read(anna.case("Marrow 12"), picture(), "a.png")
     anna.read(anna.case("Blood 7"), picture(1), "b.png")
-    said = {"seen": 1, "verdict": "corrected", "subtype": "pro_b"}
+    said = {"seen": 2, "verdict": "corrected", "subtype": "pro_b"}
     assert anna.ask("POST", f"/fields/{field_id}/verifications", json=said).status_code == 201
     return field_id
 

@@ -21,7 +21,7 @@ def case_id(working: Program, double: Double, anna: Visitor) -> int:
     double.says = with_cells(Subtype.PRE_B, Subtype.BENIGN)
     case_id = anna.case(EVIL)
     field_id = anna.read(case_id, picture(), EVIL)
-    said = {"seen": 1, "verdict": "confirmed", "comment": EVIL}
+    said = {"seen": 2, "verdict": "confirmed", "comment": EVIL}
     assert anna.ask("POST", f"/fields/{field_id}/verifications", json=said).status_code == 201
     said = {"conclusion": "malignant", "comment": EVIL}
     assert anna.ask("POST", f"/cases/{case_id}/signatures", json=said).status_code == 201

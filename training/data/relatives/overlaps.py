@@ -15,8 +15,9 @@ from training.data.relatives.pictures import SIDE
 MIN_AREA = 0.08
 MIN_CORRELATION = 0.50
 MIN_STRENGTH = 0.42
-"""Of ``Overlap.strength``. On the public set's 3.8 million pairs no two images of different slides
-come above 0.38; all 16 pairs from 0.38 to 0.52 were looked at, and all share cells."""
+"""Least ``Overlap.strength`` of a pair. On the public set's 3.8 million pairs no two images of
+different slides come above 0.38; all 16 pairs from 0.38 to 0.52 were looked at, and all of them
+share cells."""
 UNSURE_STRENGTH = 0.35
 MIN_NEAR_CORRELATION = 0.80
 MIN_NEAR_AREA = 0.85

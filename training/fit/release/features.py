@@ -31,8 +31,8 @@ BATCH = 16
 KEEP_EVERY = 512
 """Images after which what was computed is written, so that a killed run loses little."""
 MAX_CHANGE = 0.1
-"""Of a feature computed again, in standard deviations of a field's features: far above what another
-processor rounds otherwise, far below what other pixels do."""
+"""How far a feature computed again may move, in standard deviations of a field's features: far
+above what another processor's rounding does, far below what other pixels do."""
 
 
 class FeaturesError(ValueError):

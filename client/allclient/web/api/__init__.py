@@ -4,7 +4,7 @@ from typing import Final
 
 from fastapi import APIRouter
 
-from allclient.web.api import archives, cases, cells, events, fields, search, signatures
+from allclient.web.api import archives, cases, cells, events, fields, search, signatures, similar
 from allclient.web.api.models import ErrorOut
 
 _PROBLEMS: Final = {
@@ -27,5 +27,6 @@ router.include_router(fields.router, tags=["fields"])
 router.include_router(archives.router, tags=["fields"])
 router.include_router(cells.router, tags=["cells"])
 router.include_router(search.router, tags=["search"])
+router.include_router(similar.router, tags=["search"])
 router.include_router(signatures.router, tags=["cases"])
 router.include_router(events.router, tags=["cases"])

@@ -11,9 +11,10 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel
 
 from allclient.errors import RefusedError
-from allclient.store import Actor, Store, archives, cases, fields
+from allclient.store import Store, archives, cases, fields
+from allclient.web.api.fields import accepted
 from allclient.web.api.models import ErrorText, FieldOut, Id
-from allclient.web.people import Anybody
+from allclient.web.people import Anybody, Visitor
 from allclient.web.settings import Settings
 from allclient.web.worker import Worker
 
@@ -64,7 +65,7 @@ async def upload_archive(request: Request, person: Anybody, case_id: Id) -> list
         for member in found:
             taken.append(
                 await run_in_threadpool(
-                    _take, store, person.actor, case_id, file, member, settings.max_upload
+                    _take, store, person, case_id, file, member, settings.max_upload
                 )
             )
             worker.wake()
@@ -73,7 +74,7 @@ async def upload_archive(request: Request, person: Anybody, case_id: Id) -> list
 
 def _take(
     store: Store,
-    actor: Actor,
+    person: Visitor,
     case_id: int,
     file: IO[bytes],
     member: zipfile.ZipInfo,
@@ -85,7 +86,7 @@ def _take(
             for chunk in archives.chunks(file, member):
                 incoming.write(chunk)
             incoming.finish()
-            field, new = fields.accept(store, actor, case_id, member.filename, incoming)
+            field = accepted(store, person, case_id, member.filename, incoming)
     except RefusedError as error:
         return MemberOut(name=name, error=ErrorText(code=error.code, message=str(error)))
-    return MemberOut(name=name, field=FieldOut.of(field, answer=False, new=new))
+    return MemberOut(name=name, field=field)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
+from sqlalchemy.orm import Session
 
-from allclient.store import Store, cases, fields
+from allclient.store import Store, blind, cases, fields
+from allclient.store.schema import Case
 from allclient.web.api.models import CaseIn, CaseOut, FieldOut, Id
-from allclient.web.people import Admin, Anybody
+from allclient.web.people import Admin, Anybody, Visitor
 
 router = APIRouter(prefix="/cases")
 
@@ -25,7 +27,7 @@ def list_cases(
     store: Store = request.app.state.store
     with store.read() as session:
         found = cases.newest(session, limit=limit, before=before)
-        counts = cases.counts(session, [case.id for case in found])
+        counts = cases.counts(session, [case.id for case in found], person.sight(session))
     return [CaseOut.of(case, counts[case.id]) for case in found]
 
 
@@ -37,12 +39,17 @@ def make_case(request: Request, person: Anybody, case: CaseIn) -> CaseOut:
         return CaseOut.of(cases.make(session, person.actor, case.name), cases.Count())
 
 
+def counted(session: Session, person: Visitor, case: Case) -> CaseOut:
+    """Return a case with how far its fields have come, as somebody may see it."""
+    return CaseOut.of(case, cases.counts(session, [case.id], person.sight(session))[case.id])
+
+
 @router.get("/{case_id}")
 def get_case(request: Request, person: Anybody, case_id: Id) -> CaseOut:
     """Return one case, and how far its fields have come."""
     store: Store = request.app.state.store
     with store.read() as session:
-        return CaseOut.of(cases.get(session, case_id), cases.counts(session, [case_id])[case_id])
+        return counted(session, person, cases.get(session, case_id))
 
 
 @router.patch("/{case_id}")
@@ -51,7 +58,7 @@ def rename_case(request: Request, person: Anybody, case_id: Id, case: CaseIn) ->
     store: Store = request.app.state.store
     with store.write() as session:
         renamed = cases.rename(session, person.actor, case_id, case.name)
-        return CaseOut.of(renamed, cases.counts(session, [case_id])[case_id])
+        return counted(session, person, renamed)
 
 
 @router.delete("/{case_id}", status_code=204)
@@ -69,5 +76,23 @@ def list_fields(
     store: Store = request.app.state.store
     with store.read() as session:
         cases.get(session, case_id)
-        found = fields.by_need(session, case_id, limit=limit, offset=offset)
-    return [FieldOut.of(field) for field in found]
+        sight = person.sight(session)
+        found = fields.by_need(session, case_id, limit=limit, offset=offset, sight=sight)
+        said = sight.said(session, found)
+    return [FieldOut.of(field, said[field.id]) for field in found]
+
+
+@router.put("/{case_id}/blind", status_code=204)
+def begin_blind_reading(request: Request, person: Anybody, case_id: Id) -> None:
+    """Hide what others said of a case from who asks, at every address, until they end it."""
+    store: Store = request.app.state.store
+    with store.write() as session:
+        blind.begin(session, person.actor, case_id)
+
+
+@router.delete("/{case_id}/blind", status_code=204)
+def end_blind_reading(request: Request, person: Anybody, case_id: Id) -> None:
+    """Show what others said of a case again to who asks."""
+    store: Store = request.app.state.store
+    with store.write() as session:
+        blind.end(session, person.actor, case_id)

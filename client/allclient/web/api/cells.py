@@ -24,7 +24,7 @@ def field_cells(request: Request, person: Anybody, field_id: Id) -> list[CellOut
     """Return the leukocytes of a field; none also where they were not asked for."""
     store: Store = request.app.state.store
     with store.read() as session:
-        fields.get(session, field_id)
+        person.sight(session).require(fields.get(session, field_id).case_id)
         return [CellOut.model_validate(cell) for cell in cells.of_field(session, field_id)]
 
 
@@ -41,6 +41,7 @@ def case_cells(
     store: Store = request.app.state.store
     with store.read() as session:
         cases.get(session, case_id)
+        person.sight(session).require(case_id)
         found = cells.by_subtype(session, case_id, subtype, limit=limit, offset=offset)
         return [CellOut.model_validate(cell) for cell in found]
 

@@ -6,9 +6,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
+from sqlalchemy.orm import Session
 
 from allclient.errors import RefusedError
 from allclient.store import Store, cases, fields, verifications
+from allclient.store.files import Incoming
 from allclient.store.schema import Field
 from allclient.web import views
 from allclient.web.api.models import (
@@ -18,7 +20,7 @@ from allclient.web.api.models import (
     VerificationIn,
     VerificationOut,
 )
-from allclient.web.people import Anybody
+from allclient.web.people import Anybody, Visitor
 from allclient.web.settings import Settings
 from allclient.web.worker import Worker
 
@@ -64,12 +66,20 @@ async def upload_field(
         async for chunk in request.stream():
             await run_in_threadpool(incoming.write, chunk)
         await run_in_threadpool(incoming.finish)
-        field, new = await run_in_threadpool(
-            fields.accept, store, person.actor, case_id, name, incoming
-        )
+        taken = await run_in_threadpool(accepted, store, person, case_id, name, incoming)
     worker.wake()
-    response.status_code = 201 if new else 200
-    return FieldOut.of(field, answer=False, new=new)
+    response.status_code = 201 if taken.new else 200
+    return taken
+
+
+def accepted(
+    store: Store, person: Visitor, case_id: int, name: str, incoming: Incoming
+) -> FieldOut:
+    """Take a finished file into a case."""
+    field, new = fields.accept(store, person.actor, case_id, name, incoming)
+    with store.read() as session:
+        said = person.sight(session).said(session, [field])
+    return FieldOut.of(field, said[field.id], answer=False, new=new)
 
 
 @router.get("/fields/{field_id}")
@@ -77,8 +87,7 @@ def get_field(request: Request, person: Anybody, field_id: Id) -> FieldWithHisto
     """Return one field, its answer and what people said of it."""
     store: Store = request.app.state.store
     with store.read() as session:
-        field = fields.get(session, field_id)
-    return _with_history(field)
+        return _with_history(session, person, fields.get(session, field_id))
 
 
 @router.post("/fields/{field_id}/verifications", status_code=201)
@@ -97,7 +106,7 @@ def verify_field(
             subtype=said.subtype,
             comment=said.comment,
         )
-    return _with_history(field)
+        return _with_history(session, person, field)
 
 
 @router.post("/fields/{field_id}/retry")
@@ -107,8 +116,9 @@ def retry_field(request: Request, person: Anybody, field_id: Id) -> FieldOut:
     worker: Worker = request.app.state.worker
     with store.write() as session:
         field = fields.try_again(session, person.actor, field_id)
+        said = person.sight(session).said(session, [field])
     worker.wake()
-    return FieldOut.of(field)
+    return FieldOut.of(field, said[field_id])
 
 
 @router.get("/fields/{field_id}/picture", response_class=Response, responses={200: _PICTURE})
@@ -138,8 +148,9 @@ def field_file(request: Request, person: Anybody, field_id: Id) -> Response:
     )
 
 
-def _with_history(field: Field) -> FieldWithHistory:
+def _with_history(session: Session, person: Visitor, field: Field) -> FieldWithHistory:
+    sight = person.sight(session)
     return FieldWithHistory(
-        **dict(FieldOut.of(field)),
-        verifications=[VerificationOut.model_validate(v) for v in field.verifications],
+        **dict(FieldOut.of(field, sight.said(session, [field])[field.id])),
+        verifications=[VerificationOut.model_validate(v) for v in sight.history(field)],
     )

@@ -12,6 +12,7 @@ from allclient.contract import Backbone, Label, Subtype
 from allclient.store import cases
 from allclient.store.schema import Case
 from allclient.store.schema import Field as FieldRow
+from allclient.store.sight import Said
 from allclient.store.words import FieldState, Verdict
 
 Id = Annotated[int, Path(ge=1, le=2**31 - 1)]
@@ -98,6 +99,8 @@ class VerificationOut(BaseModel):
     verdict: Verdict
     subtype: Subtype | None
     comment: str
+    blind: bool
+    """Whether the person could not see what others had said."""
     created_at: datetime
 
 
@@ -120,8 +123,10 @@ class FieldOut(BaseModel):
     """Whether an upload is new: false where the case has this file already."""
 
     @classmethod
-    def of(cls, field: FieldRow, *, answer: bool = True, new: bool | None = None) -> FieldOut:
-        """Return a field of the store."""
+    def of(
+        cls, field: FieldRow, said: Said, *, answer: bool = True, new: bool | None = None
+    ) -> FieldOut:
+        """Return a field of the store, with what the person who asks may see of its verdict."""
         error = None
         if field.state == FieldState.FAILED.value:
             error = {"code": field.error_code or "", "message": field.error_message or ""}
@@ -135,8 +140,8 @@ class FieldOut(BaseModel):
             error=error,
             urgency=field.urgency,
             version=field.version,
-            verdict=Verdict(field.verdict) if field.verdict else None,
-            verified_subtype=Subtype(field.verified_subtype) if field.verified_subtype else None,
+            verdict=Verdict(said.verdict) if said.verdict else None,
+            verified_subtype=Subtype(said.subtype) if said.subtype else None,
             answer=AnswerOut.model_validate(kept) if kept else None,
             new=new,
         )

@@ -70,8 +70,10 @@ def search_fields(
     """Fields over all cases: the most urgent first with ``open``, else the newest first."""
     store: Store = request.app.state.store
     with store.read() as session:
-        found = search.find(session, asked.query(), limit=asked.limit, offset=asked.offset)
-    return [FieldOut.of(field) for field in found]
+        sight = person.sight(session)
+        found = search.find(session, asked.query(), sight, limit=asked.limit, offset=asked.offset)
+        said = sight.said(session, found)
+    return [FieldOut.of(field, said[field.id]) for field in found]
 
 
 @router.get("/export.csv", response_class=StreamingResponse)
@@ -97,7 +99,8 @@ def export_dataset(
     """What was found and verified as a data set: class folders and ``patients.csv`` in a ZIP."""
 
     def write(session: Session, files: Files, target: IO[bytes]) -> int:
-        return export.write_dataset(search.every(session, asked.query()), files, target)
+        found = search.every(session, asked.query(), person.sight(session))
+        return export.write_dataset(found, files, target)
 
     return _packed(request, person, "zip", write)
 
@@ -109,7 +112,8 @@ def export_geojson(
     """The cells of what was found as GeoJSON for QuPath: a file for each field, in a ZIP."""
 
     def write(session: Session, files: Files, target: IO[bytes]) -> int:
-        return geojson.write(session, search.every(session, asked.query()), files, target)
+        found = search.every(session, asked.query(), person.sight(session))
+        return geojson.write(session, found, files, target)
 
     return _packed(request, person, "geojson.zip", write)
 
@@ -143,12 +147,12 @@ def _streamed(
 ) -> StreamingResponse:
     store: Store = request.app.state.store
     with store.read() as session:
-        count = search.count(session, asked.query())
+        count = search.count(session, asked.query(), person.sight(session))
     _log(store, person, ending, count)
 
     def lines() -> Iterator[str]:
         with store.read() as session:
-            yield from written(search.every(session, asked.query()))
+            yield from written(search.every(session, asked.query(), person.sight(session)))
 
     return StreamingResponse(lines(), headers=_named(ending), media_type=media_type)
 

@@ -7,9 +7,11 @@ from datetime import datetime
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict
 
-from allclient.store import Store, cases, signatures
-from allclient.store.words import Conclusion
-from allclient.web import report
+from allclient.errors import RefusedError
+from allclient.store import Store, cases, deliveries, signatures
+from allclient.store.words import Conclusion, DeliveryState
+from allclient.web import report, verified
+from allclient.web.api.cases import counted
 from allclient.web.api.models import CaseOut, Id
 from allclient.web.people import Anybody
 
@@ -23,6 +25,17 @@ class SignatureIn(BaseModel):
     comment: str = ""
 
 
+class DeliveryOut(BaseModel):
+    """What became of the VERIFIED DICOM report of a signature."""
+
+    model_config = ConfigDict(from_attributes=True)
+    state: DeliveryState
+    message: str
+    """Why it failed."""
+    report_uid: str
+    """SOP Instance UID of the report in the gateway's queue."""
+
+
 class SignatureOut(BaseModel):
     """A signature, who made it and when."""
 
@@ -32,12 +45,15 @@ class SignatureOut(BaseModel):
     conclusion: Conclusion
     comment: str
     created_at: datetime
+    delivery: DeliveryOut | None
+    """None where the case did not come as DICOM objects, or no gateway is configured."""
 
 
 @router.post("/signatures", status_code=201)
 def sign_case(request: Request, person: Anybody, case_id: Id, said: SignatureIn) -> SignatureOut:
     """Sign a case of which every field has a verdict. Nothing in it changes from then on."""
     store: Store = request.app.state.store
+    pacs: verified.Pacs | None = request.app.state.pacs
     with store.write() as session:
         signature = signatures.sign(
             session,
@@ -47,7 +63,9 @@ def sign_case(request: Request, person: Anybody, case_id: Id, said: SignatureIn)
             comment=said.comment,
             report=report.writer(store, session),
         )
-        return SignatureOut.model_validate(signature)
+        if pacs is not None:
+            deliveries.begin(session, signature)
+    return _handed_over(store, pacs, case_id, signature.id)
 
 
 @router.get("/signatures")
@@ -56,6 +74,7 @@ def list_signatures(request: Request, person: Anybody, case_id: Id) -> list[Sign
     store: Store = request.app.state.store
     with store.read() as session:
         cases.get(session, case_id)
+        person.sight(session).require(case_id)
         return [SignatureOut.model_validate(one) for one in signatures.of_case(session, case_id)]
 
 
@@ -65,7 +84,7 @@ def open_case(request: Request, person: Anybody, case_id: Id) -> CaseOut:
     store: Store = request.app.state.store
     with store.write() as session:
         case = signatures.open_again(session, person.actor, case_id)
-        return CaseOut.of(case, cases.counts(session, [case_id])[case_id])
+        return counted(session, person, case)
 
 
 @router.get("/signatures/{signature_id}/report", response_class=Response)
@@ -75,6 +94,7 @@ def signed_report(
     """The report as it was signed: one HTML file, or a PDF made of it."""
     store: Store = request.app.state.store
     with store.read() as session:
+        person.sight(session).require(case_id)
         written = signatures.get(session, case_id, signature_id).report
     if not pdf:
         return Response(
@@ -88,3 +108,28 @@ def signed_report(
         media_type="application/pdf",
         headers={"content-disposition": name},
     )
+
+
+@router.post("/signatures/{signature_id}/delivery")
+def deliver_again(request: Request, person: Anybody, case_id: Id, signature_id: Id) -> SignatureOut:
+    """Have the VERIFIED DICOM report of a signature made once more, after it failed."""
+    store: Store = request.app.state.store
+    pacs: verified.Pacs | None = request.app.state.pacs
+    if pacs is None:
+        raise RefusedError("no gateway is configured here: see --pacs-config")
+    with store.write() as session:
+        person.sight(session).require(case_id)
+        signature = signatures.get(session, case_id, signature_id)
+        deliveries.try_again(session, person.actor, signature)
+    return _handed_over(store, pacs, case_id, signature_id)
+
+
+def _handed_over(
+    store: Store, pacs: verified.Pacs | None, case_id: int, signature_id: int
+) -> SignatureOut:
+    with store.read() as session:
+        waits = signatures.get(session, case_id, signature_id).delivery is not None
+    if pacs is not None and waits:
+        verified.hand_over(store, pacs, signature_id)
+    with store.read() as session:
+        return SignatureOut.model_validate(signatures.get(session, case_id, signature_id))

@@ -1,5 +1,6 @@
 // One case: choose a field, look at it, say what it shows; by mouse, by finger or by keys.
 import { ask, piece, base } from "./asked.js";
+import { Turn } from "./turn.js";
 import { Uploads, dropped } from "./upload.js";
 import { Plain, Viewer } from "./viewer.js";
 
@@ -8,17 +9,31 @@ const panel = document.getElementById("panel");
 const said = document.getElementById("said");
 const links = [...document.querySelectorAll("#fields a")];
 const uploads = new Uploads(root.dataset.case);
+const turn = new Turn(root, panel);
+const drafts = new Map(); // comments that were not sent, by field
 let viewer = null;
+let drawn = null; // settles when the picture of the field is on the screen
 let saving = false;
+let moving = false;
+let target = 0; // the field that was asked for last
+let told = "";
+let counted = 0;
 // The cell that the gallery sent us to.
 let wanted = Number(new URLSearchParams(location.search).get("cell")) || null;
 
 function say(text, problem = false) {
-  said.textContent = text;
-  said.classList.toggle("problem", problem);
+  told = text;
+  said.textContent = `${text} ${turn.refused}`.trim();
+  said.classList.toggle("problem", problem || turn.refused !== "");
+}
+
+function refuse(what) {
+  turn.refuse(what);
+  say(told, said.classList.contains("problem"));
 }
 
 const field = () => document.getElementById("field");
+const comment = () => document.getElementById("comment");
 const current = () => links.findIndex((link) => link.dataset.field === field()?.dataset.field);
 
 // Scrolls the list alone, and never the page.
@@ -33,8 +48,9 @@ function showInList(link) {
 
 function shown() {
   const { field: id, heatmap, cells } = field().dataset;
-  viewer?.show(id, heatmap ? JSON.parse(heatmap) : null, JSON.parse(cells), wanted);
+  drawn = viewer.show(id, heatmap ? JSON.parse(heatmap) : null, JSON.parse(cells), wanted);
   wanted = null;
+  if (comment()) comment().value = drafts.get(id) ?? "";
   for (const link of links) {
     if (link.dataset.field === id) {
       link.setAttribute("aria-current", "true");
@@ -43,59 +59,85 @@ function shown() {
   }
 }
 
+// Whoever asks for one field after the other gets the last one; those between are passed over.
+// Returns what went wrong.
 async function choose(index) {
-  const link = links[index];
-  if (!link) return;
+  if (!links[index]) return "";
+  target = index;
+  if (moving) return "";
+  moving = true;
+  turn.close();
+  if (comment()) drafts.set(field().dataset.field, comment().value);
   try {
-    const blind = root.dataset.blind ? "?blind=true" : "";
-    panel.innerHTML = await piece(`/fields/${link.dataset.field}/panel${blind}`);
-    history.replaceState(null, "", link.href);
-    shown();
+    let link = null;
+    while (link !== links[target]) {
+      link = links[target];
+      const html = await piece(`/fields/${link.dataset.field}/panel`);
+      if (link !== links[target]) continue;
+      panel.innerHTML = html;
+      history.replaceState(null, "", link.href);
+      shown();
+    }
+    return "";
   } catch (error) {
+    target = current();
     say(error.message, true);
+    return error.message;
+  } finally {
+    moving = false;
+    turn.open(drawn);
   }
 }
 
 function nextOpen() {
-  const from = current();
-  const order = [...links.keys()].map((step) => (from + 1 + step) % links.length);
-  return order.find((index) => index !== from && !links[index].dataset.verdict);
+  const order = [...links.keys()].map((step) => (target + 1 + step) % links.length);
+  return order.find((index) => index !== target && !links[index].dataset.verdict);
 }
 
 async function count() {
+  const asked = (counted += 1);
   const { count: counts } = await ask("GET", `/cases/${root.dataset.case}`);
+  if (asked !== counted) return; // a later answer is newer
   for (const shownCount of document.querySelectorAll("[data-count]")) {
     shownCount.textContent = counts[shownCount.dataset.count];
   }
+  const first = document.getElementById("look-first");
+  if (!first) return;
+  const html = await piece(`/cases/${root.dataset.case}/first`);
+  if (asked === counted) first.innerHTML = html;
 }
 
+// The verdict names the field on the screen, and the version of it that is shown.
 async function verify(verdict, subtype) {
-  if (saving || !document.getElementById("verify")) return;
-  if (verdict === "confirmed" && !field().dataset.answered) return;
+  const { field: id, version, answered } = field().dataset;
+  if (!document.getElementById("verify")) return say("The case is signed; nothing was changed.", true);
+  if (verdict === "confirmed" && !answered) return say("This field has no answer to confirm.", true);
   saving = true;
-  const { field: id, version } = field().dataset;
-  const comment = document.getElementById("comment").value;
+  turn.close();
+  turn.forget();
+  say("");
+  let now;
   try {
-    const json = { seen: Number(version), verdict, subtype, comment };
-    const now = await ask("POST", `/fields/${id}/verifications`, { json });
-    const link = links[current()];
-    count();
-    link.dataset.verdict = now.verdict;
-    const shownSubtype = document.querySelector(`[data-subtype="${now.verified_subtype}"]`);
-    const word = shownSubtype ? shownSubtype.lastChild.textContent.trim() : "";
-    link.querySelector(".verdict").textContent = verdict === "corrected" ? `corrected: ${word}` : now.verdict;
-    const next = nextOpen();
-    await choose(next ?? current());
-    say(`${now.name}: ${now.verdict}.${next === undefined ? " Every field here has a verdict." : ""}`);
+    const json = { seen: Number(version), verdict, subtype, comment: comment().value };
+    now = await ask("POST", `/fields/${id}/verifications`, { json });
   } catch (error) {
-    if (error.status === 409) {
-      await choose(current());
-      document.getElementById("comment").value = comment;
-    }
-    say(`Not saved: ${error.message}`, true);
-  } finally {
+    if (error.status === 409) await choose(current());
+    else turn.open(drawn);
     saving = false;
+    return say(`Not saved: ${error.message}`, true);
   }
+  comment().value = "";
+  const link = links[current()];
+  link.dataset.verdict = now.verdict;
+  const button = panel.querySelector(`[data-subtype="${now.verified_subtype}"]`);
+  const word = verdict === "corrected" ? `corrected: ${button.lastChild.textContent.trim()}` : verdict;
+  link.querySelector(".verdict").textContent = word;
+  const next = nextOpen();
+  const problem = await choose(next ?? current());
+  saving = false;
+  const rest = next === undefined ? "Every field here has a verdict." : problem;
+  say(`${now.name}: ${now.verdict}. ${rest}`.trim(), Boolean(problem));
+  count().catch((error) => say(error.message, true));
 }
 
 function heat(on) {
@@ -118,14 +160,22 @@ function strength(value) {
 }
 
 const slider = () => Number(document.getElementById("strength").value);
-const KEYS = {
-  j: () => choose(current() + 1),
-  k: () => choose(current() - 1),
+const MOVES = {
+  j: () => choose(target + 1),
+  k: () => choose(target - 1),
   n: () => choose(nextOpen()),
+};
+// They mean the field on the screen.
+const WORDS = {
   c: () => verify("confirmed"),
   u: () => verify("unusable"),
-  m: () => document.getElementById("comment")?.focus(),
+  m: () => comment()?.focus(),
   s: () => document.getElementById("sign")?.click(),
+};
+for (const number of [1, 2, 3, 4]) {
+  WORDS[number] = () => verify("corrected", panel.querySelectorAll("[data-subtype]")[number - 1]?.dataset.subtype);
+}
+const TOOLS = {
   b: () => boxes(!viewer.boxes),
   h: () => heat(!viewer.heat),
   "[": () => strength(slider() - 10),
@@ -152,23 +202,30 @@ document.addEventListener("keydown", (event) => {
     help.showModal();
     return;
   }
-  if (!keysOn.checked || !links.length) return;
-  const number = Number(event.key);
-  const buttons = panel.querySelectorAll("[data-subtype]");
-  const act = number >= 1 && buttons[number - 1] ? () => buttons[number - 1].click() : KEYS[event.key];
+  if (!keysOn.checked || !viewer) return;
+  const { key, repeat } = event;
+  const act = WORDS[key] ?? MOVES[key] ?? TOOLS[key];
   if (!act) return;
   event.preventDefault();
-  act();
+  // A key that is held down says nothing of the fields that come by.
+  const isEarly = key in WORDS ? repeat || !turn.isOpen : key in MOVES && saving;
+  if (isEarly) refuse(key);
+  else act();
 });
 
 panel?.addEventListener("click", async (event) => {
   const button = event.target.closest("button");
-  if (button?.dataset.verdict) verify(button.dataset.verdict, button.dataset.subtype);
-  if (button?.id === "retry") {
+  if (!button) return;
+  // The second half of a double click was not meant for the field that came after the first.
+  if (!turn.isOpen || event.detail > 1) return refuse("a click");
+  if (button.dataset.verdict) verify(button.dataset.verdict, button.dataset.subtype);
+  if (button.id === "retry") {
+    turn.close();
     try {
       await ask("POST", `/fields/${field().dataset.field}/retry`);
       await choose(current());
     } catch (error) {
+      turn.open(drawn);
       say(error.message, true);
     }
   }
@@ -178,7 +235,8 @@ document.getElementById("fields")?.addEventListener("click", (event) => {
   const link = event.target.closest("a");
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
-  choose(links.indexOf(link));
+  if (saving) refuse("a click");
+  else choose(links.indexOf(link));
 });
 for (const image of document.querySelectorAll("#fields img")) {
   const broken = () => image.classList.add("broken");
@@ -224,6 +282,18 @@ signing.addEventListener("click", async (event) => {
     document.getElementById("signing-problem").textContent = error.message;
   }
 });
+for (const button of document.querySelectorAll("[data-deliver]")) {
+  button.addEventListener("click", async () => {
+    button.disabled = true;
+    try {
+      await ask("POST", `/cases/${root.dataset.case}/signatures/${button.dataset.deliver}/delivery`);
+      location.reload();
+    } catch (error) {
+      button.disabled = false;
+      say(error.message, true);
+    }
+  });
+}
 document.getElementById("open")?.addEventListener("click", async () => {
   try {
     await ask("POST", `/cases/${root.dataset.case}/open`);
@@ -255,5 +325,8 @@ window.addEventListener("DOMContentLoaded", () => {
   document.getElementById("boxes").addEventListener("click", () => boxes(!viewer.boxes));
   if (wanted) boxes(true);
   document.getElementById("strength").addEventListener("input", (event) => strength(event.target.value));
+  target = current();
+  turn.close();
   shown();
+  turn.open(drawn);
 });

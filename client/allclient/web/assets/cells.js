@@ -3,12 +3,20 @@ import { ask } from "./asked.js";
 
 const said = document.getElementById("said");
 const classes = [...document.querySelectorAll(".classes a")];
-const cells = [...document.querySelectorAll(".cells a")];
+const cells = [...document.querySelectorAll(".cells [data-cell]")];
 const shownClass = classes.find((link) => link.getAttribute("aria-current"));
 
-function say(text, problem = false) {
-  said.textContent = text;
-  said.classList.toggle("problem", problem);
+const problems = new Map(); // what was not saved, by cell, until it is
+
+function say(text) {
+  said.textContent = [text, ...problems.values()].join(" ");
+  said.classList.toggle("problem", problems.size > 0);
+}
+
+function refuse(link, why) {
+  problems.set(link, `${link.querySelector("img").alt} was not saved: ${why}`);
+  link.classList.add("refused");
+  say("");
 }
 
 function count(subtype, more) {
@@ -16,7 +24,19 @@ function count(subtype, more) {
   badge.textContent = Number(badge.textContent) + more;
 }
 
+// A class is taken only for a cell that is on the screen, and one at a time.
+function notNow(link) {
+  if (link.dataset.saving) return "the class before is still being saved; say it again.";
+  return link.querySelector("img").naturalWidth ? "" : "its picture is not shown yet.";
+}
+
 async function correct(link, target) {
+  const reason = notNow(link);
+  if (reason) {
+    refuse(link, reason);
+    return;
+  }
+  link.dataset.saving = "yes";
   const subtype = target.dataset.subtype;
   const before = link.dataset.now ?? shownClass.dataset.subtype;
   try {
@@ -27,9 +47,13 @@ async function correct(link, target) {
     link.classList.toggle("moved", subtype !== shownClass.dataset.subtype);
     count(before, -1);
     count(subtype, 1);
+    problems.delete(link);
+    link.classList.remove("refused");
     say(`${link.querySelector("img").alt}: ${target.dataset.word}.`);
   } catch (error) {
-    say(`Not saved: ${error.message}`, true);
+    refuse(link, `${error.message}.${error.status === 409 ? " Load the page again to see it." : ""}`);
+  } finally {
+    delete link.dataset.saving;
   }
 }
 
@@ -55,8 +79,13 @@ document.addEventListener("keydown", (event) => {
   const target = classes[Number(event.key) - 1];
   if (!target || at < 0 || localStorage.getItem("keys") === "off") return;
   event.preventDefault();
+  if (event.repeat) {
+    refuse(cells[at], "a key that is held down says nothing of it.");
+    return;
+  }
+  const stays = notNow(cells[at]);
   correct(cells[at], target);
-  cells[at + 1]?.focus();
+  if (!stays) cells[at + 1]?.focus();
 });
 
 for (const cell of cells) {

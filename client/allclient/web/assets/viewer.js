@@ -64,22 +64,32 @@ export class Viewer {
     this.problem.hidden = true;
     element.prepend(this.problem);
     this.viewer._showMessage = () => {}; // its inline style is against the page's policy
-    this.viewer.addHandler("open-failed", () => {
-      this.problem.hidden = false;
-    });
+    for (const failure of ["open-failed", "tile-load-failed"]) {
+      this.viewer.addHandler(failure, () => {
+        this.problem.hidden = false;
+        this.settle?.();
+      });
+    }
   }
 
+  // Settles when the picture is drawn, or the reason why it is not.
   show(field, heatmap, cells, chosen) {
     this.heatmap = heatmap;
     this.cells = cells;
     this.chosen = chosen;
     this.problem.hidden = true;
-    this.viewer.open({ type: "image", url: `${base}/api/v1/fields/${field}/picture` });
+    return new Promise((settle) => {
+      this.settle = settle;
+      this.url = `${base}/api/v1/fields/${field}/picture`;
+      this.viewer.open({ type: "image", url: this.url });
+    });
   }
 
   overlay() {
+    const item = this.viewer.world.getItemAt(0);
+    if (item?.source.url !== this.url) return; // another picture was asked for in the meantime
     this.viewer.clearOverlays();
-    const place = this.viewer.world.getItemAt(0).getBounds();
+    const place = item.getBounds();
     this.canvas = this.heatmap && painted(this.heatmap);
     if (this.canvas) this.viewer.addOverlay({ element: this.canvas, location: place });
     this.svg = boxed(this.cells, this.chosen);
@@ -87,6 +97,8 @@ export class Viewer {
     const cell = this.cells.find(([id]) => id === this.chosen);
     if (cell) this.jump(cell, place);
     this.paint();
+    const { settle } = this;
+    item.whenFullyLoaded(() => requestAnimationFrame(settle));
   }
 
   jump([, x, y, width, height], place) {
@@ -122,6 +134,7 @@ export class Plain {
 
   show(field) {
     this.element.src = `${base}/api/v1/fields/${field}/picture`;
+    return this.element.decode().catch(() => {}); // a broken picture shows as one
   }
 
   paint() {}

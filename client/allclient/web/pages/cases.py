@@ -10,8 +10,9 @@ from sqlalchemy.orm import Session
 from starlette.responses import RedirectResponse, Response
 
 from allclient.contract import BACKBONES, SUBTYPES
-from allclient.store import Store, agreement, cases, cells, fields, signatures
+from allclient.store import Store, agreement, blind, cases, cells, fields, signatures
 from allclient.store.schema import Field
+from allclient.store.sight import Sight
 from allclient.store.summary import summarize
 from allclient.store.words import Conclusion
 from allclient.web import demo
@@ -36,7 +37,7 @@ def list_cases(
     store: Store = request.app.state.store
     with store.read() as session:
         found = cases.newest(session, limit=_CASES + 1, before=before)
-        counts = cases.counts(session, [case.id for case in found])
+        counts = cases.counts(session, [case.id for case in found], person.sight(session))
     shown, more = found[:_CASES], len(found) > _CASES
     return render(request, "cases.html", person, cases=shown, counts=counts, more=more)
 
@@ -61,6 +62,20 @@ def make_demo(request: Request, person: Anybody) -> Response:
     return RedirectResponse(f"{state.settings.root_path}/cases/{case_id}", 303)
 
 
+@router.post("/cases/{case_id}/blind")
+def read_blind(
+    request: Request, person: Anybody, case_id: Id, on: Annotated[bool, Form()]
+) -> Response:
+    """Begin or end a blind reading of the case, and show it."""
+    state = request.app.state
+    with state.store.write() as session:
+        if on:
+            blind.begin(session, person.actor, case_id)
+        else:
+            blind.end(session, person.actor, case_id)
+    return RedirectResponse(f"{state.settings.root_path}/cases/{case_id}", 303)
+
+
 @router.get("/cases/{case_id}")
 def show_case(
     request: Request,
@@ -68,24 +83,21 @@ def show_case(
     case_id: Id,
     field: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
     page: Annotated[int, Query(ge=0, le=10**4)] = 0,
-    blind: bool = False,
 ) -> Response:
-    """The case; ``blind`` hides what other readers said."""
+    """Show the case: its fields by need, one of them, and what holds of all."""
     store: Store = request.app.state.store
     with store.read() as session:
         case = cases.get(session, case_id)
-        count = cases.counts(session, [case_id])[case_id]
-        reader = person.user.id if blind else None
-        found = fields.by_need(
-            session, case_id, limit=_FIELDS, offset=page * _FIELDS, reader=reader
-        )
-        said = _said(session, case_id, found, reader)
+        sight = person.sight(session)
+        count = cases.counts(session, [case_id], sight)[case_id]
+        found = fields.by_need(session, case_id, limit=_FIELDS, offset=page * _FIELDS, sight=sight)
+        said = sight.said(session, found)
         chosen = _chosen(field, found)
         shown = fields.get(session, chosen) if chosen else None
         boxes = cells.of_field(session, chosen) if chosen else ()
         summary = summarize(session, case_id)
-        first = _look_first(session, case_id, reader)
-        signed = signatures.of_case(session, case_id)
+        first = _look_first(session, case_id, sight)
+        signed = () if sight.is_blind(case_id) else signatures.of_case(session, case_id)
     return render(
         request,
         "case.html",
@@ -94,7 +106,8 @@ def show_case(
         count=count,
         fields=found,
         said=said,
-        blind=blind,
+        sight=sight,
+        blind=sight.is_blind(case_id),
         field=shown,
         cells=boxes,
         summary=summary,
@@ -108,20 +121,11 @@ def show_case(
     )
 
 
-def _said(
-    session: Session, case_id: int, found: Sequence[Field], reader: int | None
-) -> dict[int, tuple[str, str | None]]:
-    """The verdict and subtype that are shown of each field: those of one reader, or what holds."""
-    if reader is not None:
-        return agreement.own_verdicts(session, case_id, reader)
-    return {one.id: (one.verdict, one.verified_subtype) for one in found if one.verdict}
-
-
-def _look_first(session: Session, case_id: int, reader: int | None) -> list[Field]:
-    """Return the most urgent fields that have no verdict, or none of this reader's."""
-    neediest = fields.by_need(session, case_id, limit=_LOOK_FIRST, reader=reader)
-    said = _said(session, case_id, neediest, reader)
-    return [one for one in neediest if one.id not in said]
+def _look_first(session: Session, case_id: int, sight: Sight) -> list[Field]:
+    """Return the most urgent fields that have no verdict, or none that the person may see."""
+    neediest = fields.by_need(session, case_id, limit=_LOOK_FIRST, sight=sight)
+    said = sight.said(session, neediest)
+    return [one for one in neediest if not said[one.id].verdict]
 
 
 def _chosen(asked: int | None, found: Sequence[Field]) -> int | None:
@@ -130,19 +134,30 @@ def _chosen(asked: int | None, found: Sequence[Field]) -> int | None:
     return asked if asked in ids else next(iter(ids), None)
 
 
+@router.get("/cases/{case_id}/first")
+def look_first(request: Request, person: Anybody, case_id: Id) -> Response:
+    """What to look at first in a case, as a piece of a page."""
+    store: Store = request.app.state.store
+    with store.read() as session:
+        cases.get(session, case_id)
+        first = _look_first(session, case_id, person.sight(session))
+    return render(request, "first.html", person, look_first=first)
+
+
 @router.get("/fields/{field_id}/panel")
-def field_panel(request: Request, person: Anybody, field_id: Id, blind: bool = False) -> Response:
+def field_panel(request: Request, person: Anybody, field_id: Id) -> Response:
     """What stands beside the picture of a field, as a piece of a page."""
     store: Store = request.app.state.store
     with store.read() as session:
         field = fields.get(session, field_id)
         boxes = cells.of_field(session, field_id)
+        sight = person.sight(session)
     return render(
         request,
         "panel.html",
         person,
         field=field,
-        blind=blind,
+        sight=sight,
         cells=boxes,
         subtypes=SUBTYPES,
         backbones=BACKBONES,
@@ -154,5 +169,5 @@ def show_agreement(request: Request, person: Anybody) -> Response:
     """Show how far readers agree."""
     store: Store = request.app.state.store
     with store.read() as session:
-        found = agreement.agreements(session)
+        found = agreement.agreements(session, person.sight(session))
     return render(request, "agreement.html", person, agreements=found)

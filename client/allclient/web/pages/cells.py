@@ -30,6 +30,7 @@ def show_cells(
     store: Store = request.app.state.store
     with store.read() as session:
         case = cases.get(session, case_id)
+        person.sight(session).require(case_id)
         counts = cells.counts(session, case_id)
         # Malignant cells first, as far as there are any.
         order = [*SUBTYPES[1:], SUBTYPES[0]]

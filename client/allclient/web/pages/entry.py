@@ -23,7 +23,7 @@ Text = Annotated[str, Form(max_length=1000)]
 @router.get("/login")
 def login_page(request: Request) -> Response:
     """Show the form to log in."""
-    return _login(request)
+    return login_form(request)
 
 
 @router.post("/login")
@@ -35,7 +35,7 @@ def log_in(request: Request, name: Text = "", password: Text = "") -> Response:
     try:
         token = login.log_in(store, name, password, address)
     except RefusedError as error:
-        return _login(request, status=401, problem=str(error), name=name)
+        return login_form(request, status=401, problem=str(error), name=name)
     return entered(request, token)
 
 
@@ -97,7 +97,10 @@ def entered(request: Request, token: str, page: str = "/") -> Response:
     return answer
 
 
-def _login(request: Request, *, status: int = 200, problem: str = "", name: str = "") -> Response:
+def login_form(
+    request: Request, *, status: int = 200, problem: str = "", name: str = ""
+) -> Response:
+    """Return the form to log in, with what went wrong."""
     store: Store = request.app.state.store
     with store.read() as session:
         empty = users.is_empty(session)

@@ -13,14 +13,14 @@ from starlette.responses import Response
 from allclient.cases import CASE_REASONS
 from allclient.cases.formats import share_text
 from allclient.store.schema import Cell
+from allclient.store.sight import Sight
 from allclient.web import reasons
 from allclient.web.people import Visitor
 
 
-def boxed(cell: Cell, blind: bool) -> list[object]:
-    """Return a cell as the picture's boxes need it; ``blind`` to what people corrected."""
-    shown_as = cell.subtype if blind else cell.shown_as
-    return [cell.id, cell.x, cell.y, cell.width, cell.height, shown_as]
+def boxed(cell: Cell, sight: Sight) -> list[object]:
+    """Return a cell as the picture's boxes need it, as somebody may see it."""
+    return [cell.id, cell.x, cell.y, cell.width, cell.height, sight.shown_as(cell)]
 
 
 ENVIRONMENT: Final = Environment(
@@ -56,6 +56,8 @@ def render(
         "base": state.settings.root_path,
         "visitor": visitor,
         "worker": state.worker,
+        "oidc": state.oidc.provider.title if state.oidc else "",
+        "has_pacs": state.pacs is not None,
         "viewer": VIEWER,
         "has_viewer": (state.settings.vendor / VIEWER).is_file(),
     }

@@ -53,10 +53,18 @@ def show_audit(request: Request, person: Admin, check: bool = False) -> Response
     """The latest entries; ``check`` walks through all of them, which takes its time."""
     store: Store = request.app.state.store
     with store.read() as session:
-        entries = session.scalars(select(Entry).order_by(Entry.number.desc()).limit(_ENTRIES)).all()
+        sight = person.sight(session)
+        query = select(Entry).where(sight.entries()).order_by(Entry.number.desc())
+        entries = session.scalars(query.limit(_ENTRIES)).all()
         head = audit.head(session)
         broken = (integrity.check(session)) if check else None
-    values: dict[str, Any] = {"entries": entries, "head": head, "checked": check, "broken": broken}
+    values: dict[str, Any] = {
+        "entries": entries,
+        "left_out": bool(sight.blind),
+        "head": head,
+        "checked": check,
+        "broken": broken,
+    }
     return render(request, "audit.html", person, **values)
 
 

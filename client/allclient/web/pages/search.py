@@ -33,8 +33,10 @@ def search_page(request: Request, person: Anybody, asked: Annotated[Asked, Query
     store: Store = request.app.state.store
     query = asked.query()
     with store.read() as session:
-        found = search.find(session, query, limit=_SHOWN, offset=asked.page * _SHOWN)
-        count = search.count(session, query)
+        sight = person.sight(session)
+        found = search.find(session, query, sight, limit=_SHOWN, offset=asked.page * _SHOWN)
+        count = search.count(session, query, sight)
+        said = sight.said(session, found)
     values = asked.model_dump(mode="json", exclude={"page"}, exclude_defaults=True)
     return render(
         request,
@@ -42,6 +44,8 @@ def search_page(request: Request, person: Anybody, asked: Annotated[Asked, Query
         person,
         asked=asked,
         fields=found,
+        said=said,
+        left_out=len(sight.blind),
         count=count,
         pages=min(-(-count // _SHOWN), 50),
         again=urlencode(values),

@@ -55,7 +55,7 @@ BATCHES = (1, 4, 16)
 """Sizes of a batch on CUDA, below max_batch_size, which is the last."""
 
 PARAMETERS = ("intra_op_thread_count", "inter_op_thread_count", "execution_mode")
-"""Of config.pbtxt, as the official backend has them."""
+"""Parameters of config.pbtxt, named as in the official backend."""
 
 TENSORRT_PARAMETERS = {
     "max_workspace_size_bytes": "trt_max_workspace_size",

@@ -1,0 +1,179 @@
+"""Defines ``allclient models``: the releases in a folder, and which of them is served."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from allclient.cli import codes
+from allclient.errors import AllclientError, ServerTimeoutError
+
+if TYPE_CHECKING:
+    from allclient.local.releases import Releases, State
+
+RELEASES_VARIABLE: Final = "ALLCLIENT_RELEASES"
+_LOOK_EVERY: Final = 0.2
+_PATIENCE: Final = 5.0
+"""Seconds for the answer to one look at a server."""
+
+releases_option = click.option(
+    "--releases",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar=RELEASES_VARIABLE,
+    show_envvar=True,
+    required=True,
+    metavar="DIR",
+    help="The folder of releases, the one that allclient serve --releases follows.",
+)
+_server_option = click.option(
+    "--server",
+    metavar="HOST:PORT",
+    help="Return when this server serves it; if it does not, the release before stays active.",
+)
+_wait_option = click.option(
+    "--wait",
+    type=click.FloatRange(min=0, min_open=True),
+    default=120.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long --server may take.",
+)
+
+
+@click.group(
+    short_help="Change the models of a running server.",
+    epilog=f"""\b
+Examples:
+  allclient models add build/release/models --releases releases
+  allclient models activate 3f2a9c --releases releases
+  allclient serve --releases releases
+  allclient models rollback --releases releases --server 127.0.0.1:8001
+
+{codes.OTHERS}
+""",
+)
+def models() -> None:
+    """Keep releases in a folder and change the one that is served, without a stop.
+
+    A release is a model repository, as make models and python -m convert repository write it. Its
+    name is made of its content, and every answer carries it.
+    """
+
+
+@models.command("list", short_help="List the releases in a folder.")
+@releases_option
+def list_(folder: Path) -> None:
+    """List the releases, the newest first: * is active, - was active before."""
+    for one in _open(folder).all():
+        mark = "*" if one.active else "-" if one.previous else " "
+        click.echo(f"{mark} {one.name}  added {one.added:%Y-%m-%d %H:%M} UTC")
+
+
+@models.command(
+    short_help="Check a model repository and add it.",
+    epilog=f"""\b
+Example:
+  allclient models add build/release/models --releases releases
+
+It is not served before allclient models activate. Exit codes: 0 when it was
+added, 2 when it is no whole release, 3 when it does not load or does not answer
+as where it was made.
+{codes.OTHERS}
+""",
+)
+@click.argument("repository", type=click.Path(path_type=Path, file_okay=False))
+@releases_option
+def add(repository: Path, folder: Path) -> None:
+    """Check the release in REPOSITORY, copy it into the folder and print its name.
+
+    Checked are its files against their records, whether the conversion found its backbones as good
+    as their masters, and, in a private server on this machine, its answers to the fields that its
+    maker put beside it.
+    """
+    name, count = _open(folder).add(repository)
+    click.echo(f"{count} golden answers are the same here", err=True)
+    click.echo(name)
+
+
+@models.command(
+    short_help="Have a release served.",
+    epilog=f"""\b
+Examples:
+  allclient models activate 3f2a9c --releases releases
+  allclient models activate 3f2a9c --releases releases --server 127.0.0.1:8001
+
+Exit codes: 0 when it is active (with --server: served), 2 when there is no such
+release, 3 when the server does not serve it; then the one before is active.
+{codes.OTHERS}
+""",
+)
+@click.argument("name")
+@releases_option
+@_server_option
+@_wait_option
+def activate(name: str, folder: Path, server: str | None, wait: float) -> None:
+    """Make the release whose name begins with NAME the one that is served.
+
+    Servers that follow the folder (allclient serve --releases) load it beside the old one and
+    change over, while they answer; no request fails.
+    """
+    releases = _open(folder)
+    before = releases.state
+    _tell(releases, before, releases.activate(name), server, wait)
+
+
+@models.command(short_help="Have the release before served again.")
+@releases_option
+@_server_option
+@_wait_option
+def rollback(folder: Path, server: str | None, wait: float) -> None:
+    """Make the release active that was so before; a second time takes that back."""
+    releases = _open(folder)
+    before = releases.state
+    _tell(releases, before, releases.rollback(), server, wait)
+
+
+def _open(folder: Path) -> Releases:
+    from allclient.local.releases import Releases
+
+    return Releases(folder)
+
+
+def _tell(releases: Releases, before: State, name: str, server: str | None, wait: float) -> None:
+    if server is None:
+        click.echo(f"{name} is active")
+        return
+    begun = time.monotonic()
+    try:
+        _await(server, name, wait)
+    except AllclientError:
+        releases.restore(before)
+        raise
+    click.echo(f"{server} serves {name} after {time.monotonic() - begun:.1f} s")
+
+
+def _await(server: str, name: str, wait: float) -> None:
+    """Wait until a server says that it serves this release.
+
+    Raises:
+        ServerError: it does not.
+    """
+    from allclient.transport import Connection
+    from allclient.transport.blocking import Transport
+
+    transport = Transport(Connection(server))
+    deadline = time.monotonic() + wait
+    try:
+        while (serves := transport.release(_PATIENCE)) != name:
+            if time.monotonic() > deadline:
+                raise ServerTimeoutError(
+                    f"{server} still serves {serves or 'a release without a name'} after "
+                    f"{wait:g} s, not {name}; does it follow this folder? Its own output says why"
+                )
+            time.sleep(_LOOK_EVERY)
+    finally:
+        transport.close()

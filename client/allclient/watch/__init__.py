@@ -1,0 +1,1 @@
+"""Watches what clients ask: metrics for Prometheus and OpenTelemetry traces (extra ``watch``)."""
