@@ -16,23 +16,28 @@ from training.metrics.classification import Floats
 
 TOGETHER = "outside"
 """The row of all evaluate-only sources together."""
+Answers = dict[str, dict[str, Floats]]
+"""Logits [n] by idea and protocol."""
 BAG = 10
 """So many single cells of one group are also read together, as a field is."""
 
 
-def run(cells: Cells, descriptions: Mapping[str, Floats]) -> dict[str, Any]:
+def run(
+    cells: Cells, descriptions: Mapping[str, Floats], logits: Answers | None = None
+) -> dict[str, Any]:
     """Return the scores by idea, protocol and source, with the record of what was learned from.
 
     Under "doubt" stands, by the level of ``review_limits.LEVELS``, what goes without review.
 
     Args:
         descriptions: features [n, k] of the cells by name, see ``votes.IDEAS``.
+        logits: what ``answered`` says of them, if that is known.
 
     Raises:
         DatasetError: a source that is evaluate only would be learned from.
     """
     ideas = votes.possible(list(descriptions))
-    logits = answered(cells, descriptions)
+    logits = answered(cells, descriptions) if logits is None else logits
     content = record.stamped(
         learned_from=learned_from(cells),
         evaluated={
@@ -47,7 +52,7 @@ def run(cells: Cells, descriptions: Mapping[str, Floats]) -> dict[str, Any]:
     return content
 
 
-def answered(cells: Cells, descriptions: Mapping[str, Floats]) -> dict[str, dict[str, Floats]]:
+def answered(cells: Cells, descriptions: Mapping[str, Floats]) -> Answers:
     """Return logits [n] by idea and protocol, of heads that saw neither laboratory nor group.
 
     NaN where the protocol does not test a cell.

@@ -130,9 +130,14 @@ class _Run:
         }
         if begun and options["overwrite"]:
             plan.clear()
-        if options["resume"] and plan.listed():
+        elif plan.listed():
             plan.check(asked)
             return
+        elif begun:
+            raise ConfigurationError(
+                f"{plan.place.url} holds answers without the list of their files (run.json): "
+                "--overwrite starts anew"
+            )
         files = find(
             options["paths"],
             recursive=options["recursive"],

@@ -123,6 +123,9 @@ def test_from_the_first_run_to_the_last(
     assert "model: 'all_ensemble', now 'all_cascade'" in capsys.readouterr().err
 
     write(d="benign")
+    (tmp_path / "out" / "run.json").unlink()
+    assert classify(*arguments, "--resume") == 2
+    assert "holds answers without the list" in capsys.readouterr().err
     assert classify(*arguments, "--overwrite") == 0
     assert server.asked == 4 + 4
     assert Plan(Place(str(tmp_path / "out"))).count == 4
