@@ -113,7 +113,11 @@ def compared(versions: dict[str, Version], files: list[bytes]) -> dict[str, Any]
         union = np.count_nonzero(old_mask | new_mask)
         overlaps.append(np.count_nonzero(old_mask & new_mask) / union if union else 1.0)
         apart.append(np.abs(old.pixels.astype(int) - new.pixels).max())
-        quality.append(np.abs(old.quality - new.quality) / np.maximum(np.abs(old.quality), 1e-3))
+        # A version may measure more than the other: new values come last.
+        before, after = (
+            one.quality[: min(len(old.quality), len(new.quality))] for one in (old, new)
+        )
+        quality.append(np.abs(before - after) / np.maximum(np.abs(before), 1e-3))
     return {
         "files": len(files),
         "milliseconds": {

@@ -157,14 +157,13 @@ def _scored(cells: Cells, protocol: str, logits: Floats) -> dict[str, Any]:
     if protocol == "laboratories":
         rows[TOGETHER] = tested & cells.evaluate_only
     found = {}
-    one_cell = cells.column(lambda picture: picture.single)
     for name, here in rows.items():
         if not here.any():
             continue
         found[name] = scores.judged(scores.fields(cells, logits, here))
-        if not one_cell[here].any():
+        if len(np.unique(cells.crops.of[here])) < np.count_nonzero(here):
             found[f"{name}, cells"] = scores.judged(scores.single(cells, logits, here))
-        elif one_cell[here].all():
+        else:
             bags = scores.together(cells, logits, here, BAG)
             if len(bags.logits):
                 found[f"{name}, {BAG} cells"] = scores.judged(bags)

@@ -73,7 +73,8 @@ def describe(nuclei: smear_nuclei.Nuclei) -> npt.NDArray[np.float64]:
 
 def _count(nuclei: npt.NDArray[np.bool_]) -> int:
     """Return how many regions are as large as a nucleus."""
-    stats = cv2.connectedComponentsWithStats(nuclei.view(np.uint8))[2]
+    # Labels of 16 bits take half the time of those of 32.
+    stats = cv2.connectedComponentsWithStats(nuclei.view(np.uint8), ltype=cv2.CV_16U)[2]
     return int(np.count_nonzero(stats[1:, cv2.CC_STAT_AREA] >= MIN_AREA))
 
 
