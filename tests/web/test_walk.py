@@ -25,6 +25,7 @@ PAGES = [
     "/cells/1/similar",
     "/search",
     "/agreement",
+    "/drift",
     "/account",
     "/people",
     "/audit",

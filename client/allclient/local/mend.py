@@ -24,6 +24,12 @@ Its Python backend, too, fails a whole batch, other clients' requests among it, 
 one text in it goes beyond the end. That check is left to ``backends/bytes_tensor.py``, which
 concerns one request alone.
 
+And it gives up a request, with "Stub process is not healthy", when the model's process shows no
+life for a second: on a machine with far too much to do, when that process or the whole machine was
+suspended, when the clock is set forward. It frees the memory that both share, while the process
+goes on with it: then either crashes, or a later request gets the answer of an earlier one. Now it
+waits. A process that has died is seen by ``keeper.py``, which starts the server anew.
+
 Every change keeps its length, so no address moves; what needs more room stands in the unused end of
 the last page of code. ``tests/unit/local/mended.s`` has all of it in assembly language, and a test
 holds the two against each other. A program of another build is left as it is.
@@ -129,8 +135,14 @@ LIBRARY_NAME: Final = "libtritonserver-717102f0.so"
 BACKEND: Final = Program(
     0x14F030,
     bytes.fromhex("d4c11c7dfb7e5f054acf67ed7c433122c62126ce"),
-    # GetInputTensor
-    (code(0x3E94D, "e89e890700", "31c0 0f1f00"),),
+    (
+        # GetInputTensor
+        code(0x3E94D, "e89e890700", "31c0 0f1f00"),
+        # SendMessageAndReceiveResponse and ProcessRequests, each after ReceiveMessageFromStub
+        code(0x46C2A, "7524", "75ec"),
+        code(0x47476, "4989c4 4885c0 7461", "e985bf0800 0f1f00"),
+        Change(0xD3400, bytes(17), bytes.fromhex("4989c4 4885c0 0f84d340f7ff e95240f7ff")),
+    ),
 )
 """backends/python/libtriton_python.so"""
 

@@ -263,6 +263,22 @@ finish:
     xor %eax, %eax
     .nops 3
 
+# SendMessageAndReceiveResponse and ProcessRequests, %rax being the error of ReceiveMessageFromStub:
+# ask again. The first had answered all requests with it and the second returned it, and both had
+# freed what the model's process still worked on.
+.section backend.46c2a, "ax"
+    jne . - 18
+.section backend.47476, "ax"
+    jmp received
+    .nops 3
+
+.section backend.d3400, "ax"
+received:
+    mov %rax, %r12
+    test %rax, %rax
+    je received_answer
+    jmp receive
+
 # ---------------------------------------------------------------- addresses
 
 .set class_unsupported, 0x151fb0
@@ -280,6 +296,8 @@ finish:
 .set evbuffer_pullup, 0x9a8f50
 .set unpack_refuse, 0x300498
 .set unpack_more, 0x30037a
+.set receive, 0x47463
+.set received_answer, 0x474df
 .set step_runs, 0x1dcf01
 .set step_failed, 0x1dd6de
 .set step_not_counted, 0x1dd13d
