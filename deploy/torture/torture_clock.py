@@ -23,7 +23,7 @@ def main() -> None:
     time.sleep = _sleep
     address, count = sys.argv[1], int(sys.argv[2])
     load = Load(address, render.encoded(count=6, seed=3))
-    load.run(address, 4, lambda sent: sent < count)
+    load.run([address] * 4, lambda sent: sent < count)
     print(json.dumps({"lost": load.lost, "errors": load.errors[:5]}))
 
 

@@ -14,7 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -67,9 +67,13 @@ def network(length: Length) -> Found:
 
 def through_a_bad_network(load: Load, address: str, images: int) -> Found:
     """Have four clients classify so many images each."""
-    with BadNetwork(address, max(map(len, load.images))) as bad:
-        load.run(bad.address, 4, lambda sent: sent < images)
-    return Found(load.tried, load.lost, bad.done, notes=load.errors)
+    size = max(map(len, load.images))
+    with ExitStack() as stack:
+        # One for each, since gRPC has one connection for all clients of an address.
+        bad = [stack.enter_context(BadNetwork(address, size, seed)) for seed in range(4)]
+        load.run([one.address for one in bad], lambda sent: sent < images)
+    done = sum((one.done for one in bad), Counter[str]())
+    return Found(load.tried, load.lost, done, notes=load.errors)
 
 
 def kills(length: Length) -> Found:
@@ -78,7 +82,7 @@ def kills(length: Length) -> Found:
     with loaded() as (server, load):
         over = threading.Event()
         working = threading.Thread(
-            target=load.run, args=(server.grpc_address, 4, lambda _: not over.is_set())
+            target=load.run, args=([server.grpc_address] * 4, lambda _: not over.is_set())
         )
         working.start()
         try:
@@ -132,7 +136,7 @@ def full_load(length: Length) -> Found:
     with loaded() as (server, load):
         end = time.monotonic() + 60 * length.minutes
         working = threading.Thread(
-            target=load.run, args=(server.grpc_address, 4, lambda _: time.monotonic() < end)
+            target=load.run, args=([server.grpc_address] * 4, lambda _: time.monotonic() < end)
         )
         working.start()
         samples = []

@@ -25,6 +25,7 @@ class Load:
 
     def __init__(self, address: str, images: Sequence[bytes]) -> None:
         self.images = images
+        self.retry = PATIENCE
         self.tried = self.lost = 0
         self.errors: list[str] = []
         self._counting = threading.Lock()
@@ -33,14 +34,12 @@ class Load:
             with Client(address, model=model, retry=PATIENCE) as client:
                 self._expected[model] = [client.classify(image).votes for image in images]
 
-    def run(self, address: str, clients: int, go_on: Callable[[int], bool]) -> None:
-        """Have so many clients classify side by side, each as long as ``go_on(answers so far)``."""
-        with ThreadPoolExecutor(clients) as pool:
+    def run(self, addresses: Sequence[str], go_on: Callable[[int], bool]) -> None:
+        """Have a client for each address classify, side by side, while ``go_on(images taken)``."""
+        with ThreadPoolExecutor(len(addresses)) as pool:
             models = itertools.cycle((ENSEMBLE, CASCADE))
-            for working in [
-                pool.submit(self._work, address, model, go_on)
-                for model in itertools.islice(models, clients)
-            ]:
+            pairs = zip(addresses, models, strict=False)
+            for working in [pool.submit(self._work, *pair, go_on) for pair in pairs]:
                 working.result()
 
     def _work(self, address: str, model: str, go_on: Callable[[int], bool]) -> None:
@@ -50,7 +49,7 @@ class Load:
                     return
                 yield self.images[sent % len(self.images)]
 
-        with Client(address, model=model, timeout=300, retry=PATIENCE) as client:
+        with Client(address, model=model, timeout=300, retry=self.retry) as client:
             for number, outcome in enumerate(client.classify_many(images(), in_flight=_IN_FLIGHT)):
                 expected = self._expected[model][number % len(self.images)]
                 self._count(outcome.error, outcome.result and outcome.result.votes == expected)

@@ -31,6 +31,7 @@ class BadNetwork:
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._soonest = 2 * image_bytes
         self._connections = 0
+        self._open: set[asyncio.StreamWriter] = set()
         self.done: Counter[str] = Counter()
         self.address = ""
 
@@ -56,10 +57,10 @@ class BadNetwork:
 
     async def _stop(self) -> None:
         self._server.close()
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
+        while self._open:
+            for writer in self._open:
+                writer.transport.abort()
+            await asyncio.sleep(0.01)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         kind = ("cut soon", "slow and cut", "cut late")[self._connections % 3]
@@ -67,6 +68,7 @@ class BadNetwork:
         limit = self._random.randint(self._soonest, 3 * self._soonest)
         limit *= 10 if kind == "cut late" else 1
         pause = _PIECE / 64_000 if kind == "slow" else 0.0
+        self._open.add(writer)
         with suppress(OSError):
             there = await asyncio.open_connection(*self._target)
             ways = [
@@ -86,6 +88,7 @@ class BadNetwork:
                             socket.SOL_SOCKET, socket.SO_LINGER, _RESET
                         )
                     one.close()
+        self._open.discard(writer)
 
     async def _pass(
         self,

@@ -96,6 +96,10 @@ def laboratories(
         for row in show.rows(found, protocol):
             table.add_row(*row)
         console.print(table)
+    table = Table(*show.HEAD, title="several cells together, left out: laboratories")
+    for row in show.together_rows(found):
+        table.add_row(*row)
+    console.print(table)
     table = Table(*show.DOUBT_HEAD, title="limits of review from other laboratories left out")
     for row in show.review_rows(found):
         table.add_row(*row)
