@@ -27,7 +27,7 @@ from allclient.bulk.asking import Asking
 from allclient.bulk.places import Place
 from allclient.bulk.plan import Plan
 
-SIZES = ((1, 1), (2, 2), (3, 3), (4, 4), (4, 1), (1, 4))
+SIZES = ((1, 1), (2, 2), (3, 3), (4, 4))
 """Workers and servers."""
 
 PART = 30

@@ -32,10 +32,10 @@ def classify(
 ) -> Iterator[dict[str, Any]]:
     """Classify the parts that are left; yield the counts of each as it is done, in any order.
 
-    A worker has one part and asks for ``asking.in_flight`` images at once, so that what is at
-    work is bounded however long the list. A part whose worker was lost, with its machine, is done
-    again by another. ``begun`` is told the number of workers; without ``workers`` there is one on
-    each machine.
+    A worker has one part at work, another one waiting, and ``asking.in_flight`` images at its
+    servers, so that what is at work is bounded however long the list. A part whose worker was
+    lost, with its machine, is done again by another. ``begun`` is told the number of workers;
+    without ``workers`` there is one on each machine.
 
     Raises:
         AllclientError: the first error that ended a part.
@@ -89,6 +89,6 @@ def _dataset(plan: Plan, parts: Iterable[int], asking: Asking, number: int) -> A
     return data.from_items(rows, override_num_blocks=len(rows)).map(
         ReportingWorker,  # type: ignore[arg-type]  # a class of callables; Ray's types know functions alone
         fn_constructor_args=(plan.place.url, asking),
-        compute=data.ActorPoolStrategy(size=number, max_tasks_in_flight_per_actor=1),
+        compute=data.ActorPoolStrategy(size=number, max_tasks_in_flight_per_actor=2),
         num_cpus=_CPUS,
     )
