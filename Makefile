@@ -159,24 +159,24 @@ $(VENV)/.ready-test: pyproject.toml $(VENV)/.ready-demo | $(BIN)/python
 	@$(PIP) -e '.[dev]'
 	@touch $@
 
-# In an environment of their own: they pin many packages that we use, too.
-$(TOOLS)/.ready: | $(BIN)/python
-	@$(BIN)/python -m venv $(TOOLS)
-	@$(TOOLS)/bin/python -m pip --disable-pip-version-check install --quiet \
-	  'checkov>=3.2,<4' 'cyclonedx-bom>=6,<8'
+# Each in an environment of its own: they pin packages that we and the other one use.
+$(TOOLS)/checkov/.ready: PACKAGE := checkov>=3.2,<4
+$(TOOLS)/cyclonedx/.ready: PACKAGE := cyclonedx-bom>=6,<8
+$(TOOLS)/%/.ready: | $(BIN)/python
+	@$(BIN)/python -m venv $(TOOLS)/$*
+	@$(TOOLS)/$*/bin/python -m pip --disable-pip-version-check install --quiet '$(PACKAGE)'
 	@touch $@
 
-sbom: $(VENV)/.ready-demo $(TOOLS)/.ready
-	@mkdir -p build
-	@$(TOOLS)/bin/cyclonedx-py environment --pyproject pyproject.toml --mc-type application \
+sbom: $(VENV)/.ready-demo $(TOOLS)/cyclonedx/.ready
+	@$(TOOLS)/cyclonedx/bin/cyclonedx-py environment --pyproject pyproject.toml --mc-type application \
 	  --output-format JSON --output-file build/sbom.json $(BIN)/python
 	@echo "build/sbom.json"
 
-audit: $(TOOLS)/.ready
+audit: $(TOOLS)/checkov/.ready
 	@mkdir -p build/kubernetes
 	@set -e; for overlay in cpu gpu web pacs; do \
 	  kubectl kustomize deploy/kubernetes/overlays/$$overlay > build/kubernetes/$$overlay.yaml; done
-	@$(TOOLS)/bin/checkov --config-file deploy/kubernetes/checkov.yaml --directory build/kubernetes
+	@$(TOOLS)/checkov/bin/checkov --config-file deploy/kubernetes/checkov.yaml --directory build/kubernetes
 
 clean:
 	rm -rf $(VENV) $(SAMPLES) $(WEB)/node_modules build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

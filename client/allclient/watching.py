@@ -7,7 +7,7 @@ of them sees pixels or names of files.
 from __future__ import annotations
 
 import functools
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -37,6 +37,9 @@ class Watcher(Protocol):
 
     def step(self, name: str) -> AbstractContextManager[object]:
         """Watch one step of a program around it."""
+
+    def part_done(self, counts: Mapping[str, int], left: int) -> None:
+        """See how many files of a run over many machines ended how, and how many are left."""
 
     def headers(self) -> dict[str, str]:
         """Return what goes with the request of the image that this thread or task asks about."""
@@ -68,6 +71,12 @@ def call_failed() -> None:
     """Count a failed call of the image that this thread or task asks about."""
     if (asked := _current.get()) is not None:
         asked.failed_calls += 1
+
+
+def part_done(counts: Mapping[str, int], left: int) -> None:
+    """Tell the watchers of a part of a run over many machines, whose images others ask about."""
+    for watcher in _watchers:
+        watcher.part_done(counts, left)
 
 
 @contextmanager

@@ -150,6 +150,16 @@ ROWS: Final[dict[str, tuple[Panel, ...]]] = {
             ),
         ),
         Panel(
+            "Files of runs over many machines, a second",
+            "reqps",
+            (Line("sum by (what) (rate(allclient_bulk_files_total[1m]))", "{{what}}"),),
+        ),
+        Panel(
+            "Files of such runs that are left",
+            "none",
+            (Line("allclient_bulk_files_now", "{{instance}}"),),
+        ),
+        Panel(
             "Seconds to an answer, 95 of 100",
             "s",
             (

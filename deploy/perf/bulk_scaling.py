@@ -22,7 +22,7 @@ from typing import Any
 import bulk
 from machine import facts
 
-from allclient.bulk import engine
+from allclient.bulk import cluster, engine
 from allclient.bulk.asking import Asking
 from allclient.bulk.places import Place
 from allclient.bulk.plan import Plan
@@ -52,13 +52,14 @@ def main() -> None:
         servers = [
             stack.enter_context(bulk.stand_in(folder / "answers", asked.limit)) for _ in range(4)
         ]
+        ray = stack.enter_context(cluster.connected(None))
         for turn in range(asked.rounds):
             for workers, count in SIZES:
                 out = Place(str(folder / f"out-{turn}-{workers}-{count}"))
                 part = files[: int(asked.limit * asked.seconds * count)]
                 Plan(out).make(part, {}, PART)
                 asking = Asking("/", ",".join(servers[:count]), in_flight=asked.in_flight)
-                found = speed(Plan(out), asking, workers)
+                found = speed(ray, Plan(out), asking, workers)
                 speeds[name(workers, count)].append(found)
                 print(f"{name(workers, count)}: {found:.1f} files/s", flush=True)
     figures = summary(speeds, asked)
@@ -72,10 +73,10 @@ def name(workers: int, servers: int) -> str:
     return f"{workers} workers, {servers} servers"
 
 
-def speed(plan: Plan, asking: Asking, workers: int) -> float:
+def speed(ray: Any, plan: Plan, asking: Asking, workers: int) -> float:
     """Return the files a second from the first parts to the last."""
     done: list[tuple[float, int]] = []
-    for counted in engine.classify(plan, plan.left(), asking, address=None, workers=workers):
+    for counted in engine.run_parts(ray, plan, plan.left(), asking, workers):
         done.append((time.monotonic(), counted["files"]))
     begun, rest = done[workers - 1][0], done[workers:]
     return sum(files for _, files in rest) / (rest[-1][0] - begun)

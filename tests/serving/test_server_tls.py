@@ -47,6 +47,7 @@ class Lab:
             http_port=0,
             tls=ServerTls(self.cert, self.key, client_ca),
             notify=self.notify,
+            ready_timeout=250,
         )
 
     def notify(self, text: str) -> None:

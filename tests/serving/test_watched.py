@@ -24,7 +24,7 @@ from allclient.pacs.metrics import GatewayCollector
 from allclient.store import Store
 from allclient.watch.metrics import ClientMetrics
 from allclient.watch.tracing import Tracing
-from allclient.watching import step, watched_by
+from allclient.watching import part_done, step, watched_by
 from allclient.web.program import Program
 from allclient.web.settings import Settings
 from samples import render
@@ -46,7 +46,11 @@ def collector() -> Iterator[Collector]:
 @pytest.fixture(scope="module")
 def traced(collector: Collector) -> Iterator[LocalServer]:
     with LocalServer(
-        ROOT / "model_repository", model=ENSEMBLE, metrics_port=0, trace_to=collector.url
+        ROOT / "model_repository",
+        model=ENSEMBLE,
+        metrics_port=0,
+        trace_to=collector.url,
+        ready_timeout=250,
     ) as server:
         yield server
 
@@ -90,6 +94,7 @@ def test_alerts_and_dashboard_ask_for_metrics_and_labels_that_there_are(
     registry.register(GatewayCollector(inbox))
     with watched_by(ClientMetrics(registry)), Client(traced.grpc_address) as client:
         client.classify(FIELD)
+        part_done({"files": 1}, 0)
     store = Store(tmp_path / "data")
     page = Program(store, Settings())
     page.app.state.metrics.requests.labels("GET", "/", "200").inc()

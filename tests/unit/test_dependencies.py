@@ -12,7 +12,12 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-MODULES = {"pillow": "PIL", "opencv-python-headless": "cv2", "grpcio": "grpc"}
+MODULES = {
+    "pillow": "PIL",
+    "opencv-python-headless": "cv2",
+    "grpcio": "grpc",
+    "protobuf": "google",
+}
 """The module that a package installs, where it has another name."""
 
 MODELS = sorted((ROOT / "model_repository").glob("*/1/*.py"))

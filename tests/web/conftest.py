@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from allclient.store import Store
 from allclient.web import serving
 from allclient.web.program import Program
 from allclient.web.settings import VENDOR, Settings
-from tests.unit.web.conftest import PASSWORD, Double
+from tests.unit.web.conftest import Double
 from tests.web.person import Person, Served
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -38,16 +39,17 @@ def browser() -> Iterator[Browser]:
         running.close()
 
 
-@pytest.fixture
-def served(tmp_path: Path) -> Iterator[Served]:
-    if not (AXE.is_file() and VIEWER.is_dir()):
-        pytest.skip("no viewer and no axe here: npm ci --prefix client/allclient/web")
-    page = Program(Store(tmp_path / "data"), Settings())
+@contextmanager
+def serving_page(
+    store: Store, settings: Settings, proxies: tuple[str, ...] = ()
+) -> Iterator[Served]:
+    """The page on a free port of this machine."""
+    page = Program(store, settings)
     double = Double()
     page.worker.use(double)
     listening = serving.listen("127.0.0.1", 0)
     started = threading.Event()
-    server = page.server(ready=started.set)
+    server = page.server(proxies, ready=started.set)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     with page.working():
         thread.start()
@@ -58,14 +60,17 @@ def served(tmp_path: Path) -> Iterator[Served]:
 
 
 @pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    if not (AXE.is_file() and VIEWER.is_dir()):
+        pytest.skip("no viewer and no axe here: npm ci --prefix client/allclient/web")
+    with serving_page(Store(tmp_path / "data"), Settings()) as page:
+        yield page
+
+
+@pytest.fixture
 def anna(browser: Browser, served: Served) -> Iterator[Person]:
     person = Person(browser, served)
-    person.page.goto(served.link)
-    person.page.get_by_label("Name").fill("Anna")
-    person.page.get_by_label("Password, 12").fill(PASSWORD)
-    person.page.get_by_label("The password again").fill(PASSWORD)
-    person.page.get_by_role("button", name="Begin").click()
-    expect(person.page.get_by_role("heading", name="Cases")).to_be_visible()
+    person.begin(served.link)
     yield person
     person.context.close()
     assert person.complaints == []

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from allclient.contract import ReviewReason, Subtype
-from allclient.store import users
+from allclient.store import SYSTEM, users
 from allclient.store.words import Role
 from allclient.web import views
 from tests.unit.store.made import picture, result, with_cells
@@ -25,6 +25,7 @@ PAGES = [
     "/cells/1/similar",
     "/search",
     "/agreement",
+    "/drift",
     "/account",
     "/people",
     "/audit",
@@ -117,8 +118,6 @@ def test_who_looks_at_an_older_state_is_told_and_loses_no_words(
 ) -> None:
     uploaded(anna, files(tmp_path, 2))
     with served.page.store.write() as session:
-        from allclient.store import SYSTEM
-
         users.add(session, SYSTEM, "Bert", users.hash_password(PASSWORD), Role.READER)
     bert = Person(browser, served)
     bert.log_in("Bert")
@@ -178,6 +177,45 @@ def test_a_case_is_signed_by_keys_and_its_report_is_a_page_and_a_pdf(
     anna.page.get_by_role("link", name="Report").click()
     expect(anna.page.locator(".conclusion")).to_have_text("Malignant")
     expect(anna.page.locator(".pictures img")).to_have_count(2)
+
+
+def test_a_second_reader_reads_blind_and_where_both_differ_is_found_and_exported(
+    anna: Person, browser: Browser, served: Served, tmp_path: Path
+) -> None:
+    served.double.says = with_cells(Subtype.PRE_B)
+    uploaded(anna, files(tmp_path, 2))
+    first = anna.page.locator("#field h2").inner_text()
+    for key in "1c":
+        anna.press(key)
+    expect(anna.page.locator("[data-count=verified]")).to_have_text("2")
+    with served.page.store.write() as session:
+        users.add(session, SYSTEM, "Bert", users.hash_password(PASSWORD), Role.READER)
+    bert = Person(browser, served)
+    bert.log_in("Bert")
+    bert.go(f"/cases/1?field={1 if first.endswith('00.png') else 2}")
+    expect(bert.page.locator(".history")).to_contain_text("by Anna")
+    bert.page.get_by_role("button", name="Read blind").click()
+    expect(bert.page.locator(".notice").first).to_contain_text("Blind reading")
+    expect(bert.page.locator("[data-count=verified]")).to_have_text("0")
+    expect(bert.page.locator(".history")).to_have_count(0)
+    for key in "cc":
+        bert.press(key)
+    expect(bert.page.locator("[data-count=verified]")).to_have_text("2")
+    bert.go("/search")
+    expect(bert.page.get_by_role("status")).to_have_text("0 fields")
+    bert.go("/cases/1")
+    bert.page.get_by_role("button", name="End the blind reading").click()
+    expect(bert.page.locator(".history")).to_contain_text("by Anna")
+    expect(bert.page.locator(".history")).to_contain_text("by Bert, blind")
+    bert.page.get_by_role("link", name="Readers").click()
+    expect(bert.page.get_by_role("row", name="Anna, Bert")).to_contain_text("50.0%")
+    bert.page.get_by_role("link", name="Fields of which readers differ").click()
+    expect(bert.page.get_by_role("status")).to_have_text("1 field")
+    with bert.page.expect_download() as table:
+        bert.page.get_by_role("link", name="CSV").click()
+    assert f",{first}," in table.value.path().read_text("utf-8")
+    bert.context.close()
+    assert bert.complaints == []
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -34,12 +34,27 @@ from training.cli._options import laboratory_options
     show_default=True,
     help="Write all figures, with what was learned from.",
 )
+@click.option(
+    "--pictures",
+    "sheets",
+    type=NEW_FOLDER,
+    help="Also draw right and wrong cells of every source into this folder. They are images of "
+    "your data.",
+)
+@click.option(
+    "--idea",
+    default="size and shape",
+    show_default=True,
+    help="The idea whose answers, each laboratory left out, are drawn.",
+)
 def laboratories(
     folders: tuple[Path, ...],
     healthy: tuple[Path, ...],
     kept: Path,
     backbones: tuple[str, ...],
     output: Path,
+    sheets: Path | None,
+    idea: str,
 ) -> None:
     """Judge ways to read cells with whole laboratories left out, and with new groups of known ones.
 
@@ -56,7 +71,7 @@ def laboratories(
     from rich.table import Table
 
     from training import record
-    from training.laboratories import cutting, features, protocols, show, study
+    from training.laboratories import cutting, features, protocols, sheet, show, study
     from training.laboratories import folders as read
 
     with clear_errors():
@@ -71,13 +86,20 @@ def laboratories(
 
             click.echo(f"maps of {name}")
             descriptions[name] = maps.describe(name, described.planes)
-        found = study.run(cells, descriptions)
+        answers = study.answered(cells, descriptions)
+        if sheets and idea not in answers:
+            raise click.BadParameter(f"there are {', '.join(answers)}", param_hint="--idea")
+        found = study.run(cells, descriptions, answers)
     console = Console()
     for protocol in protocols.PROTOCOLS:
         table = Table(*show.HEAD, title=f"left out: {protocol}")
         for row in show.rows(found, protocol):
             table.add_row(*row)
         console.print(table)
+    table = Table(*show.HEAD, title="several cells together, left out: laboratories")
+    for row in show.together_rows(found):
+        table.add_row(*row)
+    console.print(table)
     table = Table(*show.DOUBT_HEAD, title="limits of review from other laboratories left out")
     for row in show.review_rows(found):
         table.add_row(*row)
@@ -85,3 +107,6 @@ def laboratories(
     output.parent.mkdir(parents=True, exist_ok=True)
     record.write(output, found)
     click.echo(f"{output} written")
+    if sheets:
+        for path in sheet.write(cells, answers[idea]["laboratories"], sheets):
+            click.echo(f"{path} written")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
 
-from training.laboratories.table import Cells
 from training.metrics.classification import Floats
 
 SMALL_GROUP = 120
@@ -16,7 +17,23 @@ ONE_CLASS = 0.5
 MIN_SCALE = 1e-6
 
 
-def weights(cells: Cells, rows: npt.NDArray[np.int64]) -> Floats:
+class Labelled(Protocol):
+    """Cells, or whatever else has a laboratory, a label and a group, n of them."""
+
+    @property
+    def laboratory(self) -> npt.NDArray[np.str_]:
+        """[n]."""
+
+    @property
+    def malignant(self) -> npt.NDArray[np.int64]:
+        """[n], 1 or 0; -1 where nobody knows."""
+
+    @property
+    def group(self) -> npt.NDArray[np.str_]:
+        """[n]."""
+
+
+def weights(cells: Labelled, rows: npt.NDArray[np.int64], small_group: int = SMALL_GROUP) -> Floats:
     """Return the weight of each of the cells ``rows`` [m], mean 1.
 
     Laboratories count alike (``ONE_CLASS`` aside), so do the two classes of each, and so do the
@@ -32,7 +49,7 @@ def weights(cells: Cells, rows: npt.NDArray[np.int64]) -> Floats:
         for label in labels:
             members = of_laboratory & (malignant == label)
             _, place, sizes = np.unique(group[members], return_inverse=True, return_counts=True)
-            share = 1 / np.maximum(sizes, SMALL_GROUP)[place.reshape(-1)]
+            share = 1 / np.maximum(sizes, small_group)[place.reshape(-1)]
             shares[members] = share / share.sum() / len(labels)
         shares[of_laboratory] *= ONE_CLASS if len(labels) < 2 else 1
     for label in np.unique(malignant):

@@ -15,6 +15,8 @@ from training.data.pictures import refuse_evaluate_only
 from training.laboratories.table import Bools, Cells
 
 PROTOCOLS = ("laboratories", "groups", "known", "random")
+OUTSIDE = "outside"
+"""The fold of what is evaluate only."""
 FOLDS = 6
 MIN_SHARE = 0.25
 """Without a group, this share of its class in its laboratory must be left to learn from."""
@@ -59,7 +61,7 @@ def folds(cells: Cells, protocol: str) -> list[Fold]:
             Fold(str(name), usable & (laboratory != name), usable & (laboratory == name))
             for name in np.unique(laboratory[usable])
         ]
-        return [*by_name, Fold("outside", usable, cells.evaluate_only)]
+        return [*by_name, Fold(OUTSIDE, usable, cells.evaluate_only)]
     if protocol == "groups":
         place = group_folds(cells, usable)
         return [

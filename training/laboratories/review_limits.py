@@ -41,6 +41,8 @@ def choose(laboratories: Mapping[str, Units], level: float) -> Limits:
         laboratories: what heads that did not see it said of each.
         level: largest share of wrong ones among the answers without review of a laboratory.
     """
+    if not laboratories:
+        return NOTHING
     pooled = np.concatenate([units.logits for units in laboratories.values()])
     tried = np.quantile(pooled, np.linspace(0, 1, STEPS + 1))
     below = np.concatenate([[-np.inf], tried])

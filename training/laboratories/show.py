@@ -9,10 +9,19 @@ HEAD = ("idea", "source", "tested", "AUROC", "balanced", "called malignant", "EC
 DOUBT_HEAD = ("idea", "may be wrong", "left out", "without review", "wrong")
 
 
+def together_rows(study: Mapping[str, Any]) -> list[Sequence[str]]:
+    """Return the cells of the table of several cells read together, as text."""
+    parts = {
+        title: {"laboratories": of["laboratories"]}
+        for title, of in study["evaluated"]["together"].items()
+    }
+    return rows({"evaluated": {"pictures": parts}}, "laboratories")
+
+
 def rows(study: Mapping[str, Any], protocol: str) -> list[Sequence[str]]:
     """Return the cells of the table of one protocol, as text."""
     table: list[Sequence[str]] = []
-    for idea, by_protocol in study["evaluated"].items():
+    for idea, by_protocol in study["evaluated"]["pictures"].items():
         for source, found in by_protocol[protocol].items():
             table.append(
                 (
@@ -38,7 +47,7 @@ def review_rows(study: Mapping[str, Any]) -> list[Sequence[str]]:
             f"{found['without_review']} of {found['pictures']}",
             str(found["wrong"]),
         )
-        for idea, parts in study["evaluated"].items()
+        for idea, parts in study["evaluated"]["pictures"].items()
         for level, by_source in parts["doubt"].items()
         for source, found in by_source.items()
     ]

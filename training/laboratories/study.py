@@ -7,47 +7,63 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from training import record
 from training.data import provenance
-from training.laboratories import protocols, review_limits, scores, votes
+from training.laboratories import protocols, review_limits, scores, several, votes
 from training.laboratories.table import Bools, Cells
 from training.metrics.classification import Floats
 
 TOGETHER = "outside"
 """The row of all evaluate-only sources together."""
+NEEDED = {"size", "shape", "texture"}
+"""The descriptions that several cells are read together by."""
+Answers = dict[str, dict[str, Floats]]
+"""Logits [n] by idea and protocol."""
 BAG = 10
 """So many single cells of one group are also read together, as a field is."""
 
 
-def run(cells: Cells, descriptions: Mapping[str, Floats]) -> dict[str, Any]:
-    """Return the scores by idea, protocol and source, with the record of what was learned from.
+def run(
+    cells: Cells, descriptions: Mapping[str, Floats], logits: Answers | None = None
+) -> dict[str, Any]:
+    """Return what was learned from and what came of it.
 
-    Under "doubt" stands, by the level of ``review_limits.LEVELS``, what goes without review.
+    Under "evaluated", "pictures" stand the scores by idea, protocol and source, and under "doubt"
+    what goes without review, by the level of ``review_limits.LEVELS``. Under "together" stands the
+    same of several cells at once.
 
     Args:
         descriptions: features [n, k] of the cells by name, see ``votes.IDEAS``.
+        logits: what ``answered`` says of them, if that is known.
 
     Raises:
         DatasetError: a source that is evaluate only would be learned from.
     """
     ideas = votes.possible(list(descriptions))
-    logits = answered(cells, descriptions)
+    logits = answered(cells, descriptions) if logits is None else logits
     content = record.stamped(
         learned_from=learned_from(cells),
         evaluated={
-            title: {
-                **{name: _scored(cells, name, logits[title][name]) for name in protocols.PROTOCOLS},
-                "doubt": _without_review(cells, logits[title]["laboratories"]),
-            }
-            for title in ideas
+            "pictures": {
+                title: {
+                    **{
+                        name: _scored(cells, name, logits[title][name])
+                        for name in protocols.PROTOCOLS
+                    },
+                    "doubt": _without_review(cells, logits[title]["laboratories"]),
+                }
+                for title in ideas
+            },
+            "together": together(cells, descriptions) if set(descriptions) >= NEEDED else {},
         },
     )
     provenance.check(content, "the study")
     return content
 
 
-def answered(cells: Cells, descriptions: Mapping[str, Floats]) -> dict[str, dict[str, Floats]]:
+def answered(cells: Cells, descriptions: Mapping[str, Floats]) -> Answers:
     """Return logits [n] by idea and protocol, of heads that saw neither laboratory nor group.
 
     NaN where the protocol does not test a cell.
@@ -62,6 +78,55 @@ def answered(cells: Cells, descriptions: Mapping[str, Floats]) -> dict[str, dict
             for title, logits in votes.answers(cells, descriptions, fold, ideas).items():
                 found[title][protocol][fold.test] = logits[fold.test]
     return found
+
+
+def together(cells: Cells, descriptions: Mapping[str, Floats]) -> dict[str, Any]:
+    """Return scores of several cells read together by idea, under "laboratories" and "doubt".
+
+    As ``run`` has them for single pictures, each laboratory left out. Empty where no unit has cells
+    enough.
+    """
+    units = several.gathered(cells)
+    if not units.members:
+        return {}
+    described = units.described(descriptions)
+    logits = {title: np.full(len(units.members), np.nan) for title in several.IDEAS}
+    outside = np.zeros(len(units.members), np.bool_)
+    for fold in protocols.folds(cells, "laboratories"):
+        tested = np.array([bool(fold.test[rows].all()) for rows in units.members])
+        outside |= tested if fold.name == protocols.OUTSIDE else False
+        for title, said in several.answers(units, described, fold).items():
+            logits[title][tested] = said[tested]
+    answered_units = ~np.isnan(logits["size"])
+    if not answered_units.any():
+        return {}
+    rows = {name: here & answered_units for name, here in _by_name(units.source).items()}
+    rows = {name: here for name, here in rows.items() if here.any()}
+    places = {
+        name: here & answered_units & ~outside for name, here in _by_name(units.laboratory).items()
+    }
+    places = {name: here for name, here in places.items() if here.any()}
+    unseen = {name: here for name, here in rows.items() if outside[here].all()}
+    if outside.any():
+        rows[TOGETHER] = outside & answered_units
+    found: dict[str, Any] = {}
+    for title, of_all in logits.items():
+        known = {name: units.units(of_all, here) for name, here in places.items()}
+        others = {name: units.units(of_all, here) for name, here in unseen.items()}
+        found[title] = {
+            "laboratories": {
+                name: scores.judged(units.units(of_all, here)) for name, here in rows.items()
+            },
+            "doubt": {
+                f"{level:g}": review_limits.study(known, others, level)
+                for level in review_limits.LEVELS
+            },
+        }
+    return found
+
+
+def _by_name(names: npt.NDArray[np.str_]) -> dict[str, Bools]:
+    return {str(name): names == name for name in np.unique(names)}
 
 
 def learned_from(cells: Cells) -> list[dict[str, Any]]:

@@ -45,14 +45,21 @@ def classify(
     with cluster.connected(address) as ray:
         number = min(workers or _machines(ray), len(left.parts))
         begun(number)
-        results = _dataset(ray, plan, left.parts, asking, number)
-        try:
-            for row in results.iter_rows():
-                if (failure := failure_of(row)) is not None:
-                    raise failure
-                yield dict(row)
-        except ray.exceptions.RayError as error:
-            raise LocalServerError(f"a worker of the cluster ended: {error}") from error
+        yield from run_parts(ray, plan, left, asking, number)
+
+
+def run_parts(
+    ray: Any, plan: Plan, left: Left, asking: Asking, workers: int
+) -> Iterator[dict[str, Any]]:
+    """Do as ``classify`` on a cluster that is connected already."""
+    results = _dataset(plan, left.parts, asking, workers)
+    try:
+        for row in results.iter_rows():
+            if (failure := failure_of(row)) is not None:
+                raise failure
+            yield dict(row)
+    except ray.exceptions.RayError as error:
+        raise LocalServerError(f"a worker of the cluster ended: {error}") from error
 
 
 def write_cases(plan: Plan, by: CaseBy) -> int:
@@ -69,7 +76,7 @@ def _machines(ray: Any) -> int:
     return sum(node["Alive"] and node["Resources"].get("CPU", 0) >= _CPUS for node in ray.nodes())
 
 
-def _dataset(ray: Any, plan: Plan, parts: Iterable[int], asking: Asking, number: int) -> Any:
+def _dataset(plan: Plan, parts: Iterable[int], asking: Asking, number: int) -> Any:
     from ray import data
 
     for name in ("ray", "ray.data"):

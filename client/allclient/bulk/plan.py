@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from allclient.bulk.places import Place
+from allclient.bulk.schema import printable
 from allclient.errors import ConfigurationError, OutputError
 
 RUN: Final = "run.json"
@@ -64,8 +65,11 @@ class Plan:
         return self.place.exists(RUN)
 
     def clear(self) -> None:
-        """Delete what a run has written, and nothing else."""
-        for name in (RUN, FILES, FIELDS_FOLDER, CASES_FOLDER):
+        """Delete what a run has written, and nothing else.
+
+        The answers go first: parts without their list could be taken for those of another one.
+        """
+        for name in (FIELDS_FOLDER, CASES_FOLDER, RUN, FILES):
             self.place.remove(name)
 
     def make(self, files: Iterable[str], asked: dict[str, Any], part_size: int) -> None:
@@ -138,8 +142,8 @@ class Plan:
         left = tuple(part for part in range(self.parts) if part not in found or found[part][1] > 0)
         return Left(left, sum(classified for classified, _ in found.values()))
 
-    def answers(self, part: int) -> list[dict[str, Any]] | None:
-        """Return the rows of a part; None if they are not there, or torn."""
+    def answers(self, part: int, files: list[str]) -> list[dict[str, Any]] | None:
+        """Return the rows of a part; None if they are not there, torn, or those of other files."""
         name = part_name(part)
         if not self.place.exists(name):
             return None
@@ -150,7 +154,8 @@ class Plan:
             if _is_torn(error):
                 return None
             raise
-        return rows
+        named = [row["file"] for row in rows] == [printable(file) for file in files]
+        return rows if named else None
 
     def rows(self, columns: list[str]) -> Iterator[dict[str, Any]]:
         """Yield the rows of all parts, in order, without their cells."""

@@ -47,8 +47,9 @@ FIELDS: Final = pa.schema(
         ("error", pa.struct([("code", _TEXT), ("message", _TEXT)])),
         ("leukocytes", pa.int32()),
         ("malignant_leukocytes", pa.int32()),
-        ("cells", pa.list_(CELL)),
         ("um_per_pixel", _NUMBER),
+        ("release", _TEXT),
+        ("cells", pa.list_(CELL)),
         ("model_version", _TEXT),
     ],
     metadata={"notice": NOTICE},
@@ -80,7 +81,6 @@ def values_of(outcome: Outcome) -> dict[str, Any]:
     values["file"] = printable(values["file"])
     return values | {
         "cells": None if result is None else [_cell(cell) for cell in result.cells or ()],
-        "um_per_pixel": None if result is None else result.um_per_pixel,
         "model_version": None if result is None else result.model_version,
     }
 

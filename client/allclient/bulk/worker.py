@@ -35,7 +35,7 @@ class Worker:
         """Classify what is left of a part, write it and return its counts."""
         part = int(row["part"])
         files = self._plan.files(part)
-        rows = self._plan.answers(part)
+        rows = self._plan.answers(part, files)
         if rows is None:
             rows = [{"error": True} for _ in files]
         left = [index for index, row in enumerate(rows) if row["error"] is not None]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from allclient import watching
 from allclient.cli import codes
 from allclient.cli.options import ConnectionOptions, check_server, secrets_of
 from allclient.cli.screen import Screen
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 _TELL_EVERY: Final = 30.0
 """Seconds between two lines of progress where standard error is no terminal."""
+
+_COUNTED: Final = ("files", "malignant", "benign", "review", "failed")
 
 _PLAIN_ONLY: Final = ("form", "unordered", "cells", "annotate", "cases", "report")
 
@@ -127,9 +130,14 @@ class _Run:
         }
         if begun and options["overwrite"]:
             plan.clear()
-        if options["resume"] and plan.listed():
+        elif plan.listed():
             plan.check(asked)
             return
+        elif begun:
+            raise ConfigurationError(
+                f"{plan.place.url} holds answers without the list of their files (run.json): "
+                "--overwrite starts anew"
+            )
         files = find(
             options["paths"],
             recursive=options["recursive"],
@@ -159,6 +167,8 @@ class _Run:
             begun=begun,
         ):
             self._tally.add(part)
+            counts = {what: part[what] for what in _COUNTED}
+            watching.part_done(counts, todo - self._tally.classified - self._tally.failed)
             self._screen.advance(part["files"])
             self._tell(todo)
 

@@ -49,9 +49,12 @@ LABEL: Final = _private("LABEL", "Acute lymphoblastic leukemia in this field")
 SUBTYPE: Final = _private("SUBTYPE", "Maturation stage")
 OOD_SCORE: Final = _private("OOD_SCORE", "Unlikeness to the known images")
 SUBTYPE_PROBABILITIES: Final = {
-    subtype: _private(f"P_{subtype.name}", f"Probability: {SUBTYPES[subtype].meaning}")
-    for subtype in Subtype
+    Subtype.BENIGN: _private("P_BENIGN", "P(benign)"),
+    Subtype.EARLY_PRE_B: _private("P_EARLY_PRE_B", "P(early pre-B)"),
+    Subtype.PRE_B: _private("P_PRE_B", "P(pre-B)"),
+    Subtype.PRO_B: _private("P_PRO_B", "P(pro-B)"),
 }
+"""Short meanings: OHIF writes them beside the outline, and longer ones fall off the screen."""
 _NETWORKS: Final = {
     Backbone.MOBILENET: "MobileNet",
     Backbone.XCEPTION: "Xception",

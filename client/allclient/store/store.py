@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -44,6 +45,7 @@ class Store:
             database_url or f"sqlite:///{folder / 'store.sqlite'}"
         )
         self._writing = database.writing(self.engine)
+        self._turn = threading.Lock()
         database.migrate(self.engine)
         self.files = Files(files_url or str(folder / "files"), folder / "incoming")
         self.files.sweep()
@@ -57,7 +59,12 @@ class Store:
     @contextlib.contextmanager
     def write(self) -> Iterator[Session]:
         """Open a session whose changes all happen at its end, or none. Writers take turns."""
-        with Session(self._writing, expire_on_commit=False) as session, session.begin():
+        # The database has them wait as well, but SQLite lets who waits sleep and look again.
+        with (
+            self._turn,
+            Session(self._writing, expire_on_commit=False) as session,
+            session.begin(),
+        ):
             yield session
 
     def forget_views(self, digest: str) -> None:

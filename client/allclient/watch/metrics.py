@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import Final
 
@@ -60,6 +60,18 @@ class ClientMetrics:
             buckets=_SCORES,
             registry=registry,
         )
+        self._files = Counter(
+            "allclient_bulk_files",
+            "Files of runs over many machines: malignant, benign, review, failed, all (files).",
+            ("what",),
+            registry=registry,
+        )
+        self._left = Gauge(
+            "allclient_bulk_files_now",
+            "Files of the run over many machines that are left.",
+            ("state",),
+            registry=registry,
+        )
         self._latest = LatestAnswers()
         registry.register(self._latest)
 
@@ -93,6 +105,12 @@ class ClientMetrics:
     def step(self, name: str) -> nullcontext[None]:
         """Count no steps."""
         return nullcontext()
+
+    def part_done(self, counts: Mapping[str, int], left: int) -> None:
+        """Count the files of a part, and tell how many are left."""
+        for what, number in counts.items():
+            self._files.labels(what).inc(number)
+        self._left.labels("left").set(left)
 
     def headers(self) -> dict[str, str]:
         """Send nothing along."""

@@ -6,21 +6,37 @@ The server's own spans join those of here by the header ``traceparent``: start i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Final
 
 from opentelemetry import propagate, trace
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExportResult
 from opentelemetry.trace import Span, Status, StatusCode
 
 from allclient.errors import AllclientError
 from allclient.watching import Asked
 
+_log = logging.getLogger(__name__)
+
 _FLUSH_MS: Final = 5_000
+
+
+class _Exporter(OTLPSpanExporter):
+    """Counts the spans that could not be sent."""
+
+    lost = 0
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Send spans, as OpenTelemetry does."""
+        result = super().export(spans)
+        if result is not SpanExportResult.SUCCESS:
+            self.lost += len(spans)
+        return result
 
 
 class Tracing:
@@ -32,7 +48,10 @@ class Tracing:
     def __init__(self, url: str, service: str, version: str) -> None:
         resource = Resource.create({"service.name": service, "service.version": version})
         self._provider = TracerProvider(resource=resource)
-        self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=url)))
+        self._exporter = _Exporter(endpoint=url)
+        self._provider.add_span_processor(BatchSpanProcessor(self._exporter))
+        self._url = url
+        logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)  # ``close`` tells it once
         self._tracer = self._provider.get_tracer("allclient", version)
 
     @contextmanager
@@ -57,6 +76,9 @@ class Tracing:
         with self._span(name, trace.SpanKind.INTERNAL):
             yield
 
+    def part_done(self, counts: Mapping[str, int], left: int) -> None:
+        """Make no span: the parts are done on other machines."""
+
     def headers(self) -> dict[str, str]:
         """Return ``traceparent``, if there is a span."""
         carried: dict[str, str] = {}
@@ -67,6 +89,12 @@ class Tracing:
         """Send what is left, for a few seconds at most."""
         self._provider.force_flush(_FLUSH_MS)
         self._provider.shutdown()
+        if self._exporter.lost:
+            _log.warning(
+                "%d spans could not be sent to %s; is a collector there?",
+                self._exporter.lost,
+                self._url,
+            )
 
     def _span(self, name: str, kind: trace.SpanKind) -> AbstractContextManager[Span]:
         return self._tracer.start_as_current_span(

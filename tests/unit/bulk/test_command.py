@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from allclient import bulk
 from allclient.bulk import engine
@@ -13,6 +14,8 @@ from allclient.bulk.places import Place
 from allclient.bulk.plan import Plan
 from allclient.bulk.worker import Worker
 from allclient.cli.group import run
+from allclient.watch.metrics import ClientMetrics
+from allclient.watching import watched_by
 from tests.unit.client.kserve import KServe
 
 
@@ -79,7 +82,15 @@ def test_from_the_first_run_to_the_last(
     write(a="benign", b="torn", c="cells")
     arguments = [str(tmp_path / "in"), "--server", server.address, "-o", str(tmp_path / "out")]
     arguments += ["--part-size", "2"]
-    assert classify(*arguments) == 1
+    registry = CollectorRegistry()
+    with watched_by(ClientMetrics(registry)):
+        assert classify(*arguments) == 1
+    files = {
+        what: registry.get_sample_value("allclient_bulk_files_total", {"what": what})
+        for what in ("files", "malignant", "benign", "review", "failed")
+    }
+    assert files == {"files": 3, "malignant": 1, "benign": 1, "review": 0, "failed": 1}
+    assert registry.get_sample_value("allclient_bulk_files_now", {"state": "left"}) == 0
     said = capsys.readouterr()
     assert said.out == ""
     for sentence in (
@@ -112,6 +123,9 @@ def test_from_the_first_run_to_the_last(
     assert "model: 'all_ensemble', now 'all_cascade'" in capsys.readouterr().err
 
     write(d="benign")
+    (tmp_path / "out" / "run.json").unlink()
+    assert classify(*arguments, "--resume") == 2
+    assert "holds answers without the list" in capsys.readouterr().err
     assert classify(*arguments, "--overwrite") == 0
     assert server.asked == 4 + 4
     assert Plan(Place(str(tmp_path / "out"))).count == 4

@@ -30,6 +30,7 @@ from allclient.errors import (
     OutputError,
     ServerUnavailableError,
 )
+from allclient.report.rows import JSON_KEYS
 from tests.unit.client.kserve import KServe
 
 ASKED = {"paths": ["in"], "model": "all_ensemble"}
@@ -52,7 +53,7 @@ def worker(place: Place, server: KServe, **options: Any) -> Worker:
 
 
 def all_rows(plan: Plan) -> list[dict[str, Any]]:
-    rows = [plan.answers(part) for part in range(plan.parts)]
+    rows = [plan.answers(part, plan.files(part)) for part in range(plan.parts)]
     return [row for part in rows for row in part or ()]
 
 
@@ -103,6 +104,11 @@ def test_the_table_says_what_it_is(place: Place, server: KServe, write: Any) -> 
     assert plan.left() == dataclasses.replace(plan.left(), parts=(), classified=1)
 
 
+def test_the_table_has_the_keys_of_json_lines_in_their_order() -> None:
+    assert FIELDS.names[: len(JSON_KEYS)] == list(JSON_KEYS)
+    assert FIELDS.names[len(JSON_KEYS) :] == ["cells", "model_version"]
+
+
 def test_a_part_that_is_done_asks_nothing(place: Place, server: KServe, write: Any) -> None:
     planned(place, write(a="benign", b="cells"))
     one = worker(place, server)
@@ -143,6 +149,16 @@ def test_a_torn_part_is_done_again(place: Place, server: KServe, write: Any, tor
     assert plan.left().classified == 0
     assert worker(place, server)({"part": 0})["files"] == 2
     assert len(all_rows(plan)) == 2
+
+
+def test_answers_of_other_files_are_no_answers(place: Place, server: KServe, write: Any) -> None:
+    files = write(a="benign", b="cells")
+    planned(place, files)
+    worker(place, server)({"part": 0})
+    plan = planned(place, files[::-1])
+    assert plan.answers(0, plan.files(0)) is None
+    worker(place, server)({"part": 0})
+    assert [row["file"] for row in all_rows(plan)] == files[::-1]
 
 
 def test_a_server_that_is_away_ends_the_part_and_writes_nothing(

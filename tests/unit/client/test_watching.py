@@ -22,7 +22,7 @@ from allclient.errors import ConfigurationError
 from allclient.transport import Retry
 from allclient.watch.metrics import ClientMetrics, served
 from allclient.watch.tracing import Tracing
-from allclient.watching import step, watched_by
+from allclient.watching import part_done, step, watched_by
 from tests.collector import Collector
 from tests.unit.client.kserve import KServe, by_content
 
@@ -59,6 +59,20 @@ def test_images_are_counted_by_how_they_end(server: KServe, connect: Any) -> Non
         "allclient_client_reviews_total low_confidence": 1.0,
         "allclient_client_reviews_total first_page_only": 1.0,
         "allclient_client_ood_score_count": 3.0,
+    }
+
+
+def test_parts_of_a_run_over_many_machines_are_counted() -> None:
+    registry = CollectorRegistry()
+    with watched_by(ClientMetrics(registry)):
+        assert not any("bulk" in name for name in values(registry))
+        part_done({"files": 512, "failed": 2}, 1000)
+        part_done({"files": 512, "failed": 0}, 488)
+    found = {name: value for name, value in values(registry).items() if "bulk" in name}
+    assert found == {
+        "allclient_bulk_files_total files": 1024.0,
+        "allclient_bulk_files_total failed": 2.0,
+        "allclient_bulk_files_now left": 488.0,
     }
 
 
@@ -132,10 +146,18 @@ def test_nothing_is_sent_along_unless_asked_for(server: KServe, connect: Any) ->
     assert "traceparent" not in server.headers[0]
 
 
-def test_a_collector_that_is_away_costs_no_answer(server: KServe, connect: Any) -> None:
+def test_a_collector_that_is_away_costs_no_answer_and_is_told_once(
+    server: KServe, caplog: pytest.LogCaptureFixture
+) -> None:
     tracing = Tracing("http://127.0.0.1:9/v1/traces", "test-service", "1")
-    with watched_by(tracing):
-        assert connect(server).classify(b"benign").votes
+    with watched_by(tracing), Client(server.address) as client:
+        for _ in range(3):
+            assert client.classify(b"benign").votes
+    tracing.close()
+    (message,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert message == (
+        "3 spans could not be sent to http://127.0.0.1:9/v1/traces; is a collector there?"
+    )
 
 
 def test_prometheus_reads_what_is_served(server: KServe, connect: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import random
 from pathlib import Path
 from typing import Any
@@ -236,17 +237,21 @@ def test_nothing_is_reported_while_pictures_come(steps: Steps) -> None:
 
 
 def test_mutated_objects_end_in_a_reason(steps: Steps, triton: KServe) -> None:
-    """1 to 30 changed bytes each: every one is read or refused, and none stops the queue."""
+    """1 to 30 changed bytes each: every one is read or refused, and none stops the queue.
+
+    ``MUTATED=1000 python -m pytest -k mutated tests/unit/pacs`` tries as many.
+    """
+    count = int(os.environ.get("MUTATED", "60"))
     chance = random.Random(17)
     sources = [as_file(jpeg_object()), as_file(rgb_object())]
-    for number in range(60):
+    for number in range(count):
         data = bytearray(sources[number % 2])
         for _ in range(chance.randint(1, 30)):
             data[chance.randrange(132, min(len(data), 2500))] = chance.randrange(256)
         received = Received(f"1.2.3.{number}", "1.2", "1.2.840.10008.5.1.4.1.1.77.1.2", "M")
         steps.inbox.keep(received, bytes(data))
     steps.reader.run()
-    assert sum(steps.counts.values()) == 60
+    assert sum(steps.counts.values()) == count
     stuck = steps.inbox.database.rows("SELECT reason FROM objects WHERE state = 'received'")
     assert [row["reason"] for row in stuck] == []
     assert set(steps.counts) <= {("objects", "read"), ("objects", "refused")}

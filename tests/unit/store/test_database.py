@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,17 @@ def test_the_migrations_make_the_tables_that_the_code_uses(store: Store) -> None
         assert compare_metadata(context, Base.metadata) == []
     present, needed = database.revisions(store.engine)
     assert present == needed
+
+
+def test_each_migration_follows_the_one_before() -> None:
+    """Two branches that each add the next number meet in a merge without a conflict."""
+    folder = Path(database.__file__).parent / "migrations" / "versions"
+    last = None
+    for number, path in enumerate(sorted(folder.glob("0*.py")), 1):
+        found = dict(re.findall(r'^(\w+) = "?(\w+)"?$', path.read_text("utf-8"), re.M))
+        assert path.name[:4] == found["revision"] == f"{number:04}", path.name
+        assert found["down_revision"] == str(last), path.name
+        last = found["revision"]
 
 
 def test_migrations_go_down_and_up_again(store: Store) -> None:

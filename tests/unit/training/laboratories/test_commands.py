@@ -64,13 +64,16 @@ def test_cells_are_cut_and_judged(tmp_path: Path) -> None:
     assert cut.exit_code == 0, cut.output
     assert "evaluate only" in cut.output
     command = ["laboratories", *data, "--cells", str(kept), "--output", str(output)]
+    command += ["--pictures", str(tmp_path / "sheets")]
     judged = CliRunner().invoke(main, command)
     assert judged.exit_code == 0, judged.output
     found = json.loads(output.read_text())
     assert [row["name"] for row in found["learned_from"]] == sorted(LABORATORIES)
-    assert found["evaluated"]["size"]["laboratories"]["two"]["auroc"]["value"] == 1
-    healthy = found["evaluated"]["size"]["laboratories"]["healthy-other-labs"]
+    assert found["evaluated"]["pictures"]["size"]["laboratories"]["two"]["auroc"]["value"] == 1
+    healthy = found["evaluated"]["pictures"]["size"]["laboratories"]["healthy-other-labs"]
     assert healthy["called_malignant"]["value"] == 0
+    drawn = {path.stem for path in (tmp_path / "sheets").iterdir()}
+    assert drawn == {*LABORATORIES, "healthy-other-labs"}
 
 
 def test_a_source_that_was_read_before_is_named(tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def described(table: Cells) -> dict[str, np.ndarray]:
 def test_what_travels_is_told_from_what_does_not(
     table: Cells, described: dict[str, np.ndarray]
 ) -> None:
-    found = study.run(table, described)["evaluated"]
+    found = study.run(table, described)["evaluated"]["pictures"]
     delhi = {idea: found[idea]["laboratories"]["delhi"]["auroc"]["value"] for idea in found}
     assert delhi["size"] > 0.9
     assert delhi["texture"] < 0.1
@@ -69,12 +69,12 @@ def test_limits_that_two_laboratories_allow_fail_in_a_third_that_is_read_wrong(
     table: Cells, described: dict[str, np.ndarray]
 ) -> None:
     found = study.run(table, described)
-    doubted = found["evaluated"]["texture"]["doubt"]["0.2"]
+    doubted = found["evaluated"]["pictures"]["texture"]["doubt"]["0.2"]
     assert set(doubted) == {*SOURCES, "leukemia-attri", "lisc"}
     assert doubted["delhi"]["wrong"] > 0.5 * doubted["delhi"]["without_review"] > 0
-    sized = found["evaluated"]["size"]["doubt"]["0.2"]["delhi"]
+    sized = found["evaluated"]["pictures"]["size"]["doubt"]["0.2"]["delhi"]
     assert sized["wrong"] < 0.5 * sized["without_review"]
-    assert len(show.review_rows(found)) == 3 * 5 * len(found["evaluated"])
+    assert len(show.review_rows(found)) == 3 * 5 * len(found["evaluated"]["pictures"])
 
 
 def test_the_record_names_what_was_learned_from_and_nothing_else(
