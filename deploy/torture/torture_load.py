@@ -42,6 +42,10 @@ class Load:
             for working in [pool.submit(self._work, *pair, go_on) for pair in pairs]:
                 working.result()
 
+    def is_right(self, place: int, votes: object) -> bool:
+        """Return whether these are the votes that the ensemble gave this image before."""
+        return bool(self._expected[ENSEMBLE][place] == votes)
+
     def _work(self, address: str, model: str, go_on: Callable[[int], bool]) -> None:
         def images() -> Iterator[bytes]:
             for sent in itertools.count():
