@@ -374,7 +374,7 @@ def test_without_a_server_one_is_started_used_and_stopped(
     done = allclient("classify", *write(a="benign"), "--model-repository", ".", "--flavour", "x")
     assert done.code == 0
     asked = {"model_repository": Path(), "flavour": "x", "model": "all_ensemble"}
-    assert local.events == [asked, "stopped"]
+    assert local.events == [asked | {"trace_to": None}, "stopped"]
     assert done.err.startswith("1 classified")
 
 

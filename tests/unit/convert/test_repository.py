@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from allclient import release
 from allclient.contract import BACKBONES, MODELS, SIDE, Backbone
 from convert import artifacts
 from convert.artifacts import ArtifactError
@@ -131,8 +132,11 @@ def test_it_is_the_checkouts_with_the_flavours_files_alone(tmp_path: Path, built
         assert {path.name for path in version.iterdir()} == {"model.onnx", "model.onnx.json"}
         source = built / backbone.value / "onnx" / "model.onnx"
         assert (version / "model.onnx").read_bytes() == source.read_bytes()
-    for name in ("vote/1/policy.json", "vote/config.pbtxt", "mobilenet/configs/gpu_onnx.pbtxt"):
+    for name in ("vote/1/policy.json", "mobilenet/configs/gpu_onnx.pbtxt"):
         assert (out / name).read_bytes() == (MODEL_REPOSITORY / name).read_bytes()
+    config = (MODEL_REPOSITORY / "vote/config.pbtxt").read_text("utf-8")
+    named = release.stamped(config, release.digest(out))
+    assert (out / "vote/config.pbtxt").read_text("utf-8") == named
     record = json.loads((out / "repository.json").read_text())
     assert record["complete"]
     assert record["flavours"] == ["gpu_onnx"]
