@@ -38,11 +38,11 @@ class Collector:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"]))
                 kind = self.headers["content-type"]
+                keep(kind, body)  # before the answer, after which the sender may end
                 self.send_response(200)
                 self.send_header("content-type", kind)
                 self.send_header("content-length", "0")
                 self.end_headers()
-                keep(kind, body)
 
             def log_message(self, *_: object) -> None:
                 pass

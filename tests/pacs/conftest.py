@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -64,6 +65,9 @@ def namespace() -> Iterator[None]:
         pytest.skip(f"no network namespace here: {os.strerror(ctypes.get_errno())}")
     try:
         subprocess.run(["ip", "link", "set", "lo", "up"], check=True, env={"PATH": _path()})
+        if asyn := sys.modules.get("fsspec.asyn"):
+            # Its thread stays in the network from before; the next use starts another.
+            asyn.loop[0] = asyn.iothread[0] = None
         yield
     finally:
         libc.setns(before, _CLONE_NEWNET)

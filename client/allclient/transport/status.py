@@ -23,7 +23,7 @@ from allclient.threads import no_thread
 
 BY_STATUS: Final[dict[str, type[AllclientError]]] = {
     "OK": ProtocolError,  # an error that says "fine" fits no contract
-    "CANCELLED": InferenceError,  # by the server or a proxy: our own cancelling never gets here
+    "CANCELLED": InferenceError,  # by the server or a proxy
     "UNKNOWN": InferenceError,
     "INVALID_ARGUMENT": ProtocolError,  # a refused image carries a [code] and is told apart first
     "DEADLINE_EXCEEDED": ServerTimeoutError,
@@ -108,11 +108,11 @@ def trouble_of(error: InferenceServerException) -> Trouble:
         return Trouble.AWAY
     if status in ("NOT_FOUND", "INTERNAL") and _NOT_SERVED.search(detail):
         return Trouble.AWAY  # as a server says while it stops, and a model of one that asks another
+    if status == "CANCELLED" or (status == "UNKNOWN" and _CUT_OFF.search(detail)):
+        return Trouble.LOST  # by a server or a proxy that ends: our own cancelling never gets here
     if status in ("INTERNAL", "UNKNOWN"):
         if _STUB_GONE.search(detail):
             return Trouble.SICK
-        if status == "UNKNOWN" and _CUT_OFF.search(detail):
-            return Trouble.LOST
         if _SHORT.search(detail):
             return Trouble.SHORT
     return Trouble.FINAL

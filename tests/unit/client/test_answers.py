@@ -125,7 +125,7 @@ def test_unavailable_ends_after_the_time(server: KServe, connect: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "status", [s for s in grpc.StatusCode if s.name not in ("OK", "UNAVAILABLE")]
+    "status", [s for s in grpc.StatusCode if s.name not in ("OK", "UNAVAILABLE", "CANCELLED")]
 )
 def test_nothing_else_is_tried_again(server: KServe, connect: Any, status: Any) -> None:
     def respond(_: bytes) -> Any:

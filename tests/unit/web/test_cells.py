@@ -58,15 +58,16 @@ def test_a_blind_reader_sees_no_corrected_cell(case_id: int, visit: Visit, anna:
     cell = anna.ask("GET", f"/cases/{case_id}/cells", params={"subtype": "pre_b"}).json()[0]
     said = {"seen": cell["version"], "subtype": "pro_b"}
     assert anna.ask("POST", f"/cells/{cell['id']}/corrections", json=said).status_code == 201
-    bert = visit("Bert")
+    seeing, blind = visit("Bert"), visit("Carla")
+    assert blind.ask("PUT", f"/cases/{case_id}/blind").status_code == 204
     box = rf"\[{cell['id']}, [^]]*&#34;(\w+)&#34;\]"
     for path in (
-        f"/cases/{case_id}?field={cell['field_id']}&",
-        f"/fields/{cell['field_id']}/panel?",
+        f"/cases/{case_id}?field={cell['field_id']}",
+        f"/fields/{cell['field_id']}/panel",
     ):
-        assert re.findall(box, bert.get(path).text) == ["pro_b"]
-        assert re.findall(box, bert.get(f"{path}blind=true").text) == ["pre_b"]
-    assert f"/cases/{case_id}/cells" not in bert.get(f"/cases/{case_id}?blind=true").text
+        assert re.findall(box, seeing.get(path).text) == ["pro_b"]
+        assert re.findall(box, blind.get(path).text) == ["pre_b"]
+    assert f"/cases/{case_id}/cells" not in blind.get(f"/cases/{case_id}").text
 
 
 def test_every_cell_has_a_picture_cut_from_its_field(case_id: int, anna: Visitor) -> None:

@@ -72,7 +72,7 @@ def test_nothing_that_people_typed_or_uploaded_stands_in_it(
 def test_what_fails_is_told_by_type_and_place_without_its_text(
     log: io.StringIO, page: Program, double: Double, anna: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(source: bytes, /, *, cells: bool) -> Any:
+    def fail(source: bytes, /, **_: Any) -> Any:
         raise ValueError("Mustermann")
 
     monkeypatch.setattr(double, "classify", fail)

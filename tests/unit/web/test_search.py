@@ -104,7 +104,7 @@ def test_cells_of_a_turned_picture_lie_where_the_file_has_them(
     image.save(buffer, "JPEG", exif=image.getexif())
     field_id = anna.read(anna.case(), buffer.getvalue())
     (feature,) = json.loads(members(anna)[f"field-{field_id}.geojson"])["features"]
-    assert feature["geometry"]["coordinates"][0][0] == [90, 150]
+    assert [90, 150] in feature["geometry"]["coordinates"][0]
 
 
 def test_a_field_without_a_size_is_named(working: Program, double: Double, anna: Visitor) -> None:

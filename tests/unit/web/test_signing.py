@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 import socket
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -80,14 +81,18 @@ def test_a_pdf_fetches_nothing_whatever_stands_in_the_report(tmp_path: Path) -> 
             listening.accept()
 
 
-def test_a_signed_case_says_so_and_refuses_changes(case_id: int, anna: Visitor) -> None:
+def test_a_signed_case_says_so_and_refuses_changes(
+    case_id: int, anna: Visitor, visit: Callable[..., Visitor]
+) -> None:
     assert "Signed: <strong>malignant</strong> by Anna" in anna.get(f"/cases/{case_id}").text
-    blind = anna.get(f"/cases/{case_id}", params={"blind": "true"}).text
-    assert "Signed: <strong>" not in blind
+    blind = visit("Bert")
+    assert blind.ask("PUT", f"/cases/{case_id}/blind").status_code == 422
     assert 'id="verify"' not in anna.get(f"/cases/{case_id}").text
     assert anna.upload(case_id, picture(5)).status_code == 422
     assert anna.ask("POST", f"/cases/{case_id}/open").status_code == 200
     assert "Signed before" in anna.get(f"/cases/{case_id}").text
+    assert blind.ask("PUT", f"/cases/{case_id}/blind").status_code == 204
+    assert "Signed before" not in blind.get(f"/cases/{case_id}").text
     assert anna.upload(case_id, picture(5)).status_code == 201
 
 

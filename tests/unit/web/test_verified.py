@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from pathlib import Path
 from typing import Any
@@ -162,7 +163,7 @@ def test_the_gateway_itself_signs_the_report_of_the_case(
     from tests.unit.pacs.steps import CELLS, Steps
 
     sent = jpeg_object(1)
-    with Archive() as archive, KServe(lambda _: CELLS) as triton:
+    with contextlib.closing(Archive()) as archive, KServe(lambda _: CELLS) as triton:
         file = tmp_path / "pacs.toml"
         file.write_text(
             f"""
