@@ -29,14 +29,15 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     running.start()
     host, port = running.get_host_and_port()
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+    fsspec.get_filesystem_class("s3").clear_instance_cache()  # what other tests left asks theirs
     system = fsspec.filesystem("s3", skip_instance_cache=True)
     system.call_s3(
         "create_bucket",
-        Bucket="smears",
+        Bucket="case-store",
         CreateBucketConfiguration={"LocationConstraint": "eu-central-1"},
     )
-    yield "s3://smears/files"
-    fsspec.filesystem("s3").clear_instance_cache()
+    yield "s3://case-store/files"
+    fsspec.get_filesystem_class("s3").clear_instance_cache()
     running.stop()
 
 
@@ -51,18 +52,18 @@ def test_files_at_s3_are_kept_read_checked_and_deleted(bucket: str, tmp_path: Pa
     assert list((tmp_path / "data" / "incoming").iterdir()) == []
     backup.write(store, tmp_path / "backup")
     system = fsspec.filesystem("s3")
-    (place,) = system.find("smears/files")
+    (place,) = system.find("case-store/files")
     assert place.endswith(field.digest)
     system.pipe_file(place, b"something else")
     with pytest.raises(StoreError, match="damaged; restore a backup"):
         store.files.read(field.digest)
     cases.delete(store, ANNA, case_id)
     system.invalidate_cache()
-    assert system.find("smears/files") == []
+    assert system.find("case-store/files") == []
     with pytest.raises(NotFoundError):
         store.files.read(field.digest)
     store.close()
-    restored = Store(tmp_path / "new", files_url="s3://smears/restored")
+    restored = Store(tmp_path / "new", files_url="s3://case-store/restored")
     assert backup.restore(restored, tmp_path / "backup") == 1
     assert restored.files.read(hashlib.sha256(picture()).hexdigest()) == picture()
     restored.close()
