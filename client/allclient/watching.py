@@ -39,7 +39,7 @@ class Watcher(Protocol):
         """Watch one step of a program around it."""
 
     def part_done(self, counts: Mapping[str, int], left: int) -> None:
-        """See how many files of a run over many machines ended how, and how many are left."""
+        """Note how the files of a finished part ended, and how many of the run are left."""
 
     def headers(self) -> dict[str, str]:
         """Return what goes with the request of the image that this thread or task asks about."""

@@ -33,7 +33,7 @@ AT_ONCE = 4
 
 
 def files(count: int, first: int) -> list[bytes]:
-    """As many JPEG files, none the same as another."""
+    """Return this many JPEG files, no two of them the same."""
     drawn = [path.read_bytes() for path in sorted(demo.DRAWN.glob("*.jpg"))]
     made = []
     for number in range(first, first + count):

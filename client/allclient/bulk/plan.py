@@ -45,7 +45,7 @@ class Left:
     """What is left to do of a run."""
 
     parts: tuple[int, ...]
-    """Those without answers, and those in which a file failed."""
+    """The parts to do: without answers yet, or with a file that failed."""
     classified: int
     """Files with an answer by an earlier run."""
 

@@ -29,7 +29,7 @@ class Question:
     cells: bool = False
     um_per_pixel: float | None = None
     extras: tuple[str, ...] = EXTRAS
-    """Those of EXTRAS that are asked for."""
+    """The outputs among EXTRAS that are asked for."""
 
     def __post_init__(self) -> None:
         size = self.um_per_pixel

@@ -82,7 +82,7 @@ class Tries:
 
     def __init__(self, connection: Connection, presence: Presence) -> None:
         self.connection = connection
-        """That of the server which has the image, for the words of an error."""
+        """The connection to the server that has the image, which errors name."""
         self._presence = presence
         self._pauses = connection.retry.pauses()
         self._setbacks = 0
