@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,8 +111,7 @@ class Switch:
         if answer.release != name:
             raise LocalServerError(f"it answers as release {answer.release!r}, not as {name!r}")
 
-    @contextlib.contextmanager
-    def _transport(self, model: str) -> Iterator[Transport]:
+    def _transport(self, model: str) -> contextlib.closing[Transport]:
         connection = Connection(
             self._server.grpc_address,
             model=model,
@@ -122,11 +120,7 @@ class Switch:
             headers=self._server.admin_headers,
             tls=self._server.client_tls,
         )
-        transport = Transport(connection)
-        try:
-            yield transport
-        finally:
-            transport.close()
+        return contextlib.closing(Transport(connection))
 
 
 @dataclass(frozen=True)
