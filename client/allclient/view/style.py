@@ -46,26 +46,24 @@ HEAT: Final = ((0, 34, 78), (124, 123, 120), (254, 232, 56))
 """The ends and the middle of the heat map's colours (cividis), from 0 to 1."""
 
 REASONS: Final = {
-    ReviewReason.DISAGREEMENT: "The three backbones disagree.",
-    ReviewReason.LOW_CONFIDENCE: "The label is not sure enough.",
-    ReviewReason.OUT_OF_DISTRIBUTION: "The field looks unlike the fields that the models know.",
-    ReviewReason.POOR_QUALITY: (
-        "The field is blurred, blank, too dark or too bright, or may be damaged."
-    ),
-    ReviewReason.NO_LEUKOCYTES: "No nucleus of a white cell was found.",
+    ReviewReason.DISAGREEMENT: "The three backbones do not agree.",
+    ReviewReason.LOW_CONFIDENCE: "The backbones are not sure.",
+    ReviewReason.OUT_OF_DISTRIBUTION: "The field looks unlike those the backbones learned from.",
+    ReviewReason.POOR_QUALITY: "The picture is blurred, blank, too dark, too bright or damaged.",
+    ReviewReason.NO_LEUKOCYTES: "No leukocyte was found in the field.",
     ReviewReason.FEW_LEUKOCYTES: "There are too few leukocytes to rest an answer on.",
     ReviewReason.SCALE: (
-        "Red cells are far smaller or larger than in the fields that the models know: take whole "
-        "fields at 100x."
+        "Red cells are far smaller or larger than in the fields the backbones learned from. "
+        "Send whole fields at 100x."
     ),
-    ReviewReason.FIRST_PAGE_ONLY: "The file has several pages; only the first was read.",
+    ReviewReason.FIRST_PAGE_ONLY: "The file has several pages; only the first one was read.",
 }
 """Each review reason as a sentence."""
 
 
 def reason_words(code: str) -> str:
-    """Return the sentence of a review reason; of one that is not known, its code."""
+    """Return the sentence of a review reason; of one that is not known, its code in words."""
     try:
         return REASONS[ReviewReason(code)]
     except ValueError:
-        return code
+        return code.replace("_", " ") + "."

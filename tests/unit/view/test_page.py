@@ -107,7 +107,7 @@ def test_one_file_with_everything_in_it(field: Path) -> None:
     assert {link.removeprefix("#") for link in tags.links} <= set(tags.ids)
     assert "Not a medical device." in text
     assert "not a blast percentage" in text.replace("\n", " ")
-    assert "The label is not sure enough." in text
+    assert "The backbones are not sure." in text
     assert "2026-01-02 03:04" in text
 
 

@@ -52,8 +52,8 @@ def test_every_reason_and_subtype_has_its_words() -> None:
     assert set(STYLES) == set(Subtype)
     for part in ("letter", "colour", "dash", "words"):
         assert len({getattr(style, part) for style in STYLES.values()}) == len(Subtype)
-    assert reason_words("low_confidence") == "The label is not sure enough."
-    assert reason_words("of a newer server") == "of a newer server"
+    assert reason_words("low_confidence") == "The backbones are not sure."
+    assert reason_words("of_a_newer_server") == "of a newer server."
 
 
 def luminance(colour: tuple[int, ...]) -> float:

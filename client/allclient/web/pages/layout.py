@@ -14,6 +14,7 @@ from allclient.cases import CASE_REASONS
 from allclient.cases.formats import share_text
 from allclient.store.schema import Cell
 from allclient.store.sight import Sight
+from allclient.view.style import reason_words
 from allclient.web import reasons
 from allclient.web.people import Visitor
 
@@ -32,7 +33,7 @@ ENVIRONMENT: Final = Environment(
 )
 ENVIRONMENT.globals["NOTICE"] = reasons.NOTICE
 ENVIRONMENT.filters["in_words"] = reasons.in_words
-ENVIRONMENT.filters["sentence"] = reasons.sentence
+ENVIRONMENT.filters["sentence"] = reason_words
 ENVIRONMENT.filters["share"] = share_text
 ENVIRONMENT.filters["case_reason"] = CASE_REASONS.__getitem__
 ENVIRONMENT.filters["box"] = boxed
