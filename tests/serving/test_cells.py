@@ -13,6 +13,7 @@ from PIL import Image
 
 from allclient.contract import ANSWER, CASCADE, CELL_FIELDS, ENSEMBLE
 from samples import render
+from tests.waiting import until
 from toolkit import served
 
 if TYPE_CHECKING:
@@ -69,10 +70,11 @@ def test_who_does_not_ask_for_cells_pays_nothing(
     before = runs(client, "cells")
     answer = ask(client, model, images[:2], *ANSWER)
     assert answer.as_numpy("CELLS") is None
-    assert runs(client, "cells") == before
-    answer = ask(client, model, images[:2], *ANSWER, "CELLS")
-    assert answer.as_numpy("CELLS").shape[::2] == (2, len(CELL_FIELDS))
-    assert runs(client, "cells") == before + 2
+    answer = ask(client, model, images[:5], *ANSWER, "CELLS")
+    assert answer.as_numpy("CELLS").shape[::2] == (5, len(CELL_FIELDS))
+    # Triton counts a step after its answer is on the way.
+    until(lambda: runs(client, "cells") >= before + 5, "a count of the cells")
+    assert runs(client, "cells") == before + 5
 
 
 @pytest.mark.parametrize("model", [ENSEMBLE, CASCADE])
@@ -113,7 +115,7 @@ def test_cells_are_those_of_the_backbones_that_ran(
 def test_the_mean_of_the_cells_is_the_field(
     client: triton.InferenceServerClient, backbone: str
 ) -> None:
-    """Exactly that of the map; LOGITS is what OpenVINO makes of it in 32 bits (docs/cells.md)."""
+    """Exactly that of the map; OpenVINO adds LOGITS up in 32 bits (docs/cells.md)."""
     drawn = [render.encode(one.image) for one in render.images(count=24, seed=7)]
     files = [*drawn, *(path.read_bytes() for path in sorted(REFERENCE.glob("*.jpg")))]
     fields = [served.pixels.decode(file) for file in files]
@@ -130,6 +132,6 @@ def test_the_mean_of_the_cells_is_the_field(
         np.testing.assert_allclose(mean, positions.mean(axis=0), atol=1e-9)
         # No order in which the positions are added up in 32 bits is further off.
         bound = len(positions) * 2.0**-24 * np.abs(positions).mean(axis=0)
-        assert (np.abs(mean - logits) <= np.minimum(bound, 2e-4)).all()
+        assert (np.abs(mean - logits) <= np.minimum(bound, 5e-5)).all()
         held += 1
     assert held >= 24

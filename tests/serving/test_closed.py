@@ -19,6 +19,7 @@ from allclient.contract import ENSEMBLE
 from allclient.local import LocalServer
 from allclient.local.access import RESTRICTED
 from samples import render
+from tests.waiting import until
 
 MODELS = Path(__file__).resolve().parents[2] / "model_repository"
 REGION = "nobody", "/nobody", 16
@@ -103,8 +104,12 @@ def test_an_ordinary_client_sees_what_it_needs(
     assert client.get_server_metadata().name == "triton"
     assert client.get_model_metadata(ENSEMBLE).name == ENSEMBLE
     assert client.get_model_config(ENSEMBLE).config.name == ENSEMBLE
-    (statistics,) = client.get_inference_statistics(ENSEMBLE).model_stats
-    assert statistics.inference_stats.success.count > 0
+
+    def count() -> int:
+        (statistics,) = client.get_inference_statistics(ENSEMBLE).model_stats
+        return int(statistics.inference_stats.success.count)
+
+    until(count, "a count of the ensemble")
 
 
 @pytest.mark.parametrize("name", RESTRICTED)
