@@ -13,6 +13,8 @@ from click.testing import CliRunner
 ov = pytest.importorskip("openvino", reason="conversion needs the extra 'convert'")
 pytest.importorskip("nncf", reason="quantisation needs the extra 'convert'")
 
+from openvino import opset13 as ops
+
 from convert import images, master
 from convert.cli import main
 from convert.images import DRAWN
@@ -97,6 +99,17 @@ def test_the_head_comes_first_with_the_same_answers(
     assert "Concat" not in kinds
     with pytest.raises(refit.HeadError):
         openvino_head.early(early)
+
+
+@pytest.mark.parametrize("sides", [(14, 14), (25, 25), (28, 28), (7, 12)])
+def test_the_mean_keeps_its_digits_where_large_evidence_cancels(sides: tuple[int, int]) -> None:
+    maps = np.random.default_rng(4).normal(0, 1000, (64, 4, *sides)).astype(np.float32)
+    given = ops.parameter([-1, 4, *sides], np.float32)
+    graph = ov.Model([openvino_head.mean(given).output(0)], [given], "mean")
+    found = ov.compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})({0: maps})[0]
+    expected = maps.mean((2, 3), dtype=np.float64)
+    one_run = np.cumsum(maps.reshape(64, 4, -1), axis=2)[..., -1] / np.float32(np.prod(sides))
+    assert np.abs(found - expected).max() < np.abs(one_run - expected).max() / 2
 
 
 def test_only_what_convolutions_take_is_rounded(tmp_path: Path, graph: Any, seen: Any) -> None:
