@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import threading
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -73,13 +75,17 @@ class Collector:
             ), [span.name for span in self.spans]
             return list(self.spans)
 
-    def whole_trace(self, names: set[str], seconds: float) -> list[Span]:
-        """Return the spans of a trace that has all of these names; none if none comes in time."""
+    def whole_trace(self, names: Iterable[str], seconds: float) -> list[Span]:
+        """Return the spans of a trace that has each of these names, as often as it is given.
+
+        None are returned if none comes in time.
+        """
+        wanted = Counter(names)
 
         def found() -> list[Span]:
             traces = {span.trace for span in self.spans}
             each = [[one for one in self.spans if one.trace == trace] for trace in traces]
-            return next((spans for spans in each if names <= {one.name for one in spans}), [])
+            return next((all_ for all_ in each if wanted <= Counter(s.name for s in all_)), [])
 
         with self._came:
             self._came.wait_for(found, seconds)

@@ -69,13 +69,18 @@ def send(connection: socket.socket, data: bytes) -> bool:
     return True
 
 
-def received(connection: socket.socket, seconds: float) -> bytes:
-    """All that comes until the connection is closed, or nothing does for so long."""
+def received(connection: socket.socket, seconds: float, until: bytes | None = None) -> bytes:
+    """All that comes until the connection is closed, or nothing does for so long.
+
+    With ``until`` no more than what ends with these bytes is waited for.
+    """
     connection.settimeout(seconds)
     found = b""
     try:
         while piece := connection.recv(1 << 20):
             found += piece
+            if until is not None and until in found:
+                break
     except OSError:
         pass
     return found

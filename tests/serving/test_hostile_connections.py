@@ -156,4 +156,5 @@ def test_a_call_made_of_frames_is_answered(server: LocalServer, message: bytes) 
     """So the calls above reach the model."""
     with http2.connect(server.grpc_address) as connection:
         connection.sendall(http2.call(1, message))
-        assert b"PROBABILITIES" in http2.received(connection, 3)
+        wanted = b"PROBABILITIES"
+        assert wanted in http2.received(connection, 60, until=wanted)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 MODELS = ROOT / "model_repository"
-PATIENCE = 30
+PATIENCE = 120
 
 CLIENT = """
 import json, signal, sys, time

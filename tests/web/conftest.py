@@ -19,8 +19,10 @@ from allclient.store import Store
 from allclient.web import serving
 from allclient.web.program import Program
 from allclient.web.settings import VENDOR, Settings
-from tests.unit.web.conftest import Double
-from tests.web.person import Person, Served
+from tests.unit.web.conftest import Double, quick_hashes
+from tests.web.person import PATIENCE, Person, Served
+
+__all__ = ["quick_hashes"]
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 AXE = VENDOR / "axe-core" / "axe.min.js"
@@ -31,7 +33,7 @@ VIEWER = VENDOR / "openseadragon"
 def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("no Chromium here: apt-get install chromium")
-    expect.set_options(timeout=60_000)
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         options = {"executable_path": CHROMIUM, "args": ["--no-sandbox"]}
         running = playwright.chromium.launch(**options)  # type: ignore[arg-type]
@@ -53,10 +55,12 @@ def serving_page(
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     with page.working():
         thread.start()
-        started.wait()
-        yield Served(page, double, serving.url_of(listening))
-        server.should_exit = True
-        thread.join()
+        try:
+            started.wait()
+            yield Served(page, double, serving.url_of(listening))
+        finally:
+            server.should_exit = True
+            thread.join()
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import subprocess
@@ -40,25 +41,22 @@ class Nginx:
     """Passes ``url`` on to a page on this machine; ``folder`` is for what it writes."""
 
     def __init__(self, page: int, folder: Path) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}/smears"
-        folder.mkdir()
-        config = folder / "nginx.conf"
-        config.write_text(_CONFIG.format(folder=folder, port=self.port, page=page))
         assert NGINX is not None
-        self._process = subprocess.Popen(
-            [NGINX, "-e", str(folder / "error.log"), "-c", str(config)]
-        )
+        folder.mkdir()
+        with socket.create_server(("127.0.0.1", 0), backlog=256) as listening:
+            port = listening.getsockname()[1]
+            config = folder / "nginx.conf"
+            config.write_text(_CONFIG.format(folder=folder, port=port, page=page))
+            # It takes the open socket, as from a nginx before it: nobody else can get the port.
+            self._process = subprocess.Popen(
+                [NGINX, "-e", str(folder / "error.log"), "-c", str(config)],
+                pass_fds=[listening.fileno()],
+                env={**os.environ, "NGINX": f"{listening.fileno()};"},
+            )
+        self.url = f"http://127.0.0.1:{port}/smears"
 
     def __enter__(self) -> Nginx:
-        while True:
-            assert self._process.poll() is None, "nginx did not start"
-            try:
-                socket.create_connection(("127.0.0.1", self.port)).close()
-            except ConnectionRefusedError:
-                continue
-            return self
+        return self
 
     def __exit__(self, *_: object) -> None:
         self._process.terminate()

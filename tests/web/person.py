@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,12 @@ from allclient.web import program
 from allclient.web.program import Program
 from tests.unit.store.made import picture
 from tests.unit.web.conftest import PASSWORD, Double
+
+PATIENCE = 120_000
+"""Milliseconds for anything that a person waits for, on a machine that has much else to do."""
+
+SLOWER = os.environ.get("SLOWER_BROWSER")
+"""``SLOWER_BROWSER=8 python -m pytest tests/web``: scripts take eight times as long."""
 
 
 class Served:
@@ -30,7 +37,11 @@ class Person:
         self.served = served
         self.complaints: list[str] = []
         self.context = browser.new_context(viewport={"width": 1280, "height": 800}, **options)
+        self.context.set_default_timeout(PATIENCE)
         self.page: Page = self.context.new_page()
+        if SLOWER:
+            session = self.context.new_cdp_session(self.page)
+            session.send("Emulation.setCPUThrottlingRate", {"rate": float(SLOWER)})
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on("console", self._hear)
         self.strokes = 0

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import functools
-import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +12,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is of the extra dev")
 pytest.importorskip("jinja2", reason="the page needs the extra report")
 
 from allclient.cases import CaseBy, Cases
@@ -25,25 +23,29 @@ from allclient.view import page as pages
 from allclient.view.choice import choose
 from samples import field as drawn
 from tests.unit.client.test_report import BENIGN_CELL, RESULT
+from tests.web.person import PATIENCE
 
 ROOT = Path(__file__).parents[2]
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 AXE = [
     folder / "node_modules" / "axe-core" / "axe.min.js"
     for folder in (ROOT / "client" / "allclient" / "web", ROOT)
 ]
 SIZES = {"desk": (1280, 900), "phone": (390, 844)}
 
-if CHROMIUM is None:
-    pytest.skip("no Chromium here: apt-get install chromium", allow_module_level=True)
 
+@pytest.fixture
+def chromium(browser: Any) -> Iterator[Callable[..., Any]]:
+    """Opens a page in a window of its own, with these options."""
+    opened = []
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield running
-        running.close()
+    def new_page(**options: Any) -> Any:
+        opened.append(browser.new_context(**options))
+        opened[-1].set_default_timeout(PATIENCE)
+        return opened[-1].new_page()
+
+    yield new_page
+    for context in opened:
+        context.close()
 
 
 def cell(index: int, number: int) -> Any:
@@ -105,17 +107,15 @@ def tab(chromium: Any, report: str, request: pytest.FixtureRequest) -> Iterator[
     """The page, without JavaScript; whatever it asks the network for, or says, is an error."""
     size, scheme = request.param
     width, height = SIZES[size]
-    context = chromium.new_context(
+    opened = chromium(
         viewport={"width": width, "height": height}, color_scheme=scheme, java_script_enabled=False
     )
-    opened = context.new_page()
     asked: list[str] = []
     said: list[str] = []
     opened.on("request", lambda request: asked.append(request.url))
     opened.on("console", lambda message: said.append(message.text))
     opened.goto(report)
     yield opened
-    context.close()
     assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
     assert said == []
 
@@ -139,11 +139,16 @@ def test_boxes_and_heat_map_lie_on_the_picture(tab: Any) -> None:
             assert abs(box[side] - picture[side]) < 1.5, (layer, side)
 
 
-def test_a_cell_leads_to_its_place(tab: Any) -> None:
-    link = tab.locator(".gallery a").nth(5)
-    target = link.get_attribute("href")
+def followed(link: Any) -> str:
+    """The place in the page that a link leads to, once it is there."""
+    target: str = link.get_attribute("href")
     link.click()
-    assert tab.url.endswith(target)
+    link.page.wait_for_url(f"**{target}")
+    return target
+
+
+def test_a_cell_leads_to_its_place(tab: Any) -> None:
+    target = followed(tab.locator(".gallery a").nth(5))
     box = tab.locator(f"{target} .box").bounding_box()
     assert box is not None
     assert 0 <= box["y"] <= tab.viewport_size["height"]
@@ -152,10 +157,9 @@ def test_a_cell_leads_to_its_place(tab: Any) -> None:
 
 
 def test_a_field_that_is_jumped_to_stands_at_the_top(tab: Any) -> None:
-    tab.locator("#cases td:last-child a").first.click()
-    number = tab.url.rpartition("#")[2]
+    target = followed(tab.locator("#cases td:last-child a").first)
     tools = tab.locator(".tools").bounding_box()
-    box = tab.locator(f"#{number}").bounding_box()
+    box = tab.locator(target).bounding_box()
     assert box is not None
     assert 0 <= box["y"] - tools["height"] < 80
 
@@ -191,24 +195,21 @@ def test_axe_finds_nothing(chromium: Any, report: str, size: str, scheme: str) -
     if axe is None:
         pytest.skip("no axe here: npm ci --prefix client/allclient/web")
     width, height = SIZES[size]
-    context = chromium.new_context(
+    opened = chromium(
         viewport={"width": width, "height": height}, color_scheme=scheme, bypass_csp=True
     )
-    opened = context.new_page()
     opened.goto(report)
     opened.check("#show-heat")
     opened.add_script_tag(path=str(axe))
     found = opened.evaluate("axe.run(document, {resultTypes: ['violations']})")
-    context.close()
     assert [(fault["id"], fault["nodes"][0]["html"]) for fault in found["violations"]] == []
     assert len(found["passes"]) > 15
 
 
 def test_it_prints(chromium: Any, report: str, tmp_path: Path) -> None:
-    opened = chromium.new_page()
+    opened = chromium()
     opened.goto(report)
     data = opened.pdf(format="A4")
-    opened.close()
     assert data.startswith(b"%PDF")
     assert 3 <= data.count(b"/Type /Page\n") + data.count(b"/Type /Page ") <= 20
 
@@ -229,9 +230,8 @@ def test_two_thousand_fields_open(
     monkeypatch.setattr(pages, "_webp", webp)
     path = write(tmp_path, 2000)
     assert path.stat().st_size < 64 * 1024 * 1024
-    opened = chromium.new_page(viewport={"width": 1280, "height": 900})
+    opened = chromium(viewport={"width": 1280, "height": 900})
     opened.goto(path.as_uri())
     assert opened.locator("article").count() == 2000
     opened.evaluate("document.querySelector('#f2000').scrollIntoView()")
     opened.locator("#f2000 .picture > img").first.wait_for(state="visible")
-    opened.close()

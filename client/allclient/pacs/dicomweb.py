@@ -34,7 +34,8 @@ class DicomWeb:
         self._client = DICOMwebClient(url=str(export.dicomweb), session=session)
 
     def search(self) -> None:
-        """Send a small QIDO, to see whether anybody answers. Raises NotSentError."""
+        """Send a small QIDO, once, to see whether anybody answers. Raises NotSentError."""
+        self._client.set_http_retry_params(retry=False)  # else four more, within half a minute
         self._call("QIDO", self._client.search_for_studies, limit=1)
 
     def store(self, made: Dataset) -> None:

@@ -13,7 +13,7 @@ export class Uploads {
     this.sent = this.again = this.refused = 0;
     this.total = 0;
     this.waiting = new Map(); // the fields that the backbones have not read, by id
-    this.settled = new Map(); // read before the answer to their upload was here
+    this.settled = new Map(); // what came of those that were read, by id
     this.box = document.getElementById("uploads");
     this.listen();
   }
@@ -28,7 +28,9 @@ export class Uploads {
   }
 
   settle(id, name, state, message) {
-    if (!this.waiting.delete(id)) this.settled.set(id, state);
+    if (this.settled.get(id) === state) return; // told already: by its event, or by a look
+    this.settled.set(id, state);
+    this.waiting.delete(id);
     if (state === "failed") this.problem(name, message);
     this.say();
   }
