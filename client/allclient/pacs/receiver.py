@@ -19,7 +19,7 @@ from pynetdicom.sop_class import StorageCommitmentPushModel, Verification  # typ
 
 from allclient.dicom import header
 from allclient.errors import ConfigurationError
-from allclient.pacs import network, waiting
+from allclient.pacs import network, responses, waiting
 from allclient.pacs.classes import STORED, TRANSFER_SYNTAXES
 from allclient.pacs.config import Config
 from allclient.pacs.deidentify import IdentifiedError
@@ -27,11 +27,11 @@ from allclient.pacs.disk import DiskFullError
 from allclient.pacs.faults import place
 from allclient.pacs.inbox import MEGABYTE, Inbox
 from allclient.pacs.received import Received
+from allclient.pacs.responses import SUCCESS
 from allclient.pacs.uids import is_uid, key_of
 
 _LOG: Final = logging.getLogger(__name__)
 
-SUCCESS: Final = 0x0000
 OUT_OF_RESOURCES: Final = 0xA700
 MISMATCH: Final = 0xA900
 NOT_UNDERSTOOD: Final = 0xC000
@@ -86,6 +86,7 @@ class Receiver:
             (evt.EVT_CONN_OPEN, network.send_at_once),
             (evt.EVT_CONN_OPEN, network.read_at_once),
             (evt.EVT_CONN_OPEN, waiting.wait_for_work),
+            (evt.EVT_CONN_OPEN, responses.answer_at_once),
             (evt.EVT_CONN_CLOSE, waiting.let_go),
             (evt.EVT_PDU_RECV, self._count),
             (evt.EVT_REQUESTED, self._requested),
