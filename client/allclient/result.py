@@ -85,18 +85,23 @@ class Pipe(str):
 
 
 class Remote(str):
-    """The name of an image that is no file of this machine, such as a URL.
+    """The name of an image that is no file of its own here, such as a URL or a field of a slide.
 
-    ``fetch`` returns its bytes; what it raises is an ImageReadError.
+    ``fetch`` returns its bytes; what it raises is an ImageReadError. ``um_per_pixel`` is the size
+    of its pixels in micrometres, where somebody else than those bytes knows it.
     """
 
-    __slots__ = ("fetch",)
+    __slots__ = ("fetch", "um_per_pixel")
     fetch: Callable[[], bytes]
+    um_per_pixel: float | None
 
-    def __new__(cls, name: str, fetch: Callable[[], bytes]) -> Remote:
+    def __new__(
+        cls, name: str, fetch: Callable[[], bytes], um_per_pixel: float | None = None
+    ) -> Remote:
         """Make the name and keep what fetches its bytes."""
         made = super().__new__(cls, name)
         made.fetch = fetch
+        made.um_per_pixel = um_per_pixel
         return made
 
 

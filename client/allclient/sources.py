@@ -32,6 +32,12 @@ class Skipped:
     """Folders in folders, left out without ``recursive``."""
     repeated: int = 0
     """Paths that were named twice, and links to folders already searched."""
+    slide_parts: int = 0
+    """Objects of whole slides that are not read: another level is, or they are no level."""
+
+    def pass_slide_part(self) -> None:
+        """Count an object of a whole slide that is not read."""
+        self.slide_parts += 1
 
     def sentence(self) -> str:
         """Return what was left out in a sentence; empty if nothing was."""
@@ -39,6 +45,7 @@ class Skipped:
             _count(self.other_files, "other file in folders (hidden, or no image by its name)"),
             _count(self.folders, "folder in folders (use --recursive)"),
             _count(self.repeated, "repeated path"),
+            _count(self.slide_parts, "object in whole slides (label, overview or another level)"),
         ]
         counts = ", ".join(part for part in parts if part)
         return f"skipped: {counts}" if counts else ""

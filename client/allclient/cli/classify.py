@@ -68,6 +68,8 @@ PATH is one or more of:
              in order of name; hidden ones are left out; what is left out is
              counted and said
   a DICOMDIR the images that it lists (DICOM needs the extra pacs)
+  a slide    of a DICOM whole slide one level is read, in fields that are
+             named slide.dcm#xywh=LEFT,TOP,WIDTH,HEIGHT
   a pattern  in quotes, with * ? [] and ** for folders at any depth
   -          a list of paths on standard input
 A path named twice is classified once.

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 _CONFIG: Final = click.argument("config", metavar="CONFIG", type=click.Path(path_type=Path))
 
+_NICENESS: Final = 10
+"""Of a server that is started here: objects are taken in first, and read when there is time."""
+
 _STEP: Final = 0.5
 """Seconds that Ctrl-C may be left unnoticed."""
 
@@ -393,7 +396,9 @@ def _client(
     from allclient.local import LocalServer
 
     click.echo("starting a server here (triton.address names one that runs) ...")
-    server = stack.enter_context(LocalServer(model=config.triton.model, trace_to=trace_to))
+    server = stack.enter_context(
+        LocalServer(model=config.triton.model, trace_to=trace_to, niceness=_NICENESS)
+    )
     return stack.enter_context(
         make_client(
             server.grpc_address,

@@ -23,6 +23,7 @@ from allclient.cli.signals import StopSignals
 from allclient.cli.tally import NOTICE, Tally
 from allclient.cli.wanted import Wanted
 from allclient.contract import DICOM_SUFFIXES, IMAGE_SUFFIXES, ReviewReason
+from allclient.dicom import slide_files
 from allclient.errors import AllclientError, ModelNotReadyError, OutputError
 from allclient.report import FileOutput, row_of
 from allclient.report.formats import printable
@@ -269,21 +270,29 @@ def _check(options: Options) -> None:
 
 def _search(options: Options, skipped: Skipped) -> Iterator[str]:
     listed = sys.stdin.buffer if "-" in options.paths else None
-    return expand(
+    files = expand(
         options.paths,
         recursive=options.recursive,
         listed=listed,
         null=options.null,
         skipped=skipped,
     )
+    return slide_files.with_fields(files, skipped.pass_slide_part)
 
 
 def _count(options: Options, output: Output) -> int | None:
-    """Return how many images there are to do; None when only the list on standard input knows."""
+    """Return how many images there are to do.
+
+    None when only the list on standard input knows, or when whole slides are among them.
+    """
     if "-" in options.paths:
         return None
-    files = expand(options.paths, recursive=options.recursive)
-    return sum(not output.is_done(file) for file in files)
+    count = 0
+    for file in expand(options.paths, recursive=options.recursive):
+        if slide_files.is_slide(file):
+            return None
+        count += not output.is_done(file)
+    return count
 
 
 def _nothing_found(paths: Sequence[str], skipped: Skipped) -> str:

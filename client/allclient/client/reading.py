@@ -14,7 +14,7 @@ from typing import Final
 
 from allclient import dicom
 from allclient.contract import MAX_IMAGE_BYTES, ImageErrorCode, ReviewReason
-from allclient.dicom import EncodedField
+from allclient.dicom import EncodedField, regions
 from allclient.errors import ConfigurationError, ImageReadError
 from allclient.result import Remote, Result, Source
 
@@ -52,12 +52,15 @@ def told(field: EncodedField, result: Result) -> Result:
 def read_field(source: Source, *, pipes: bool = True) -> EncodedField:
     """Read one encoded image; of a pipe only with ``pipes``, since its end may never come.
 
-    Of a DICOM object it is the first picture inside.
+    Of a DICOM object it is the first picture inside. A name such as
+    ``slide.dcm#xywh=0,0,256,256`` is a field of a whole slide.
 
     Raises ImageReadError with the code file_not_found, file_unreadable, image_empty or
     image_too_large (above contract.MAX_IMAGE_BYTES, or more than there is memory for), and what
     ``dicom.encoded_field`` raises; ConfigurationError when this process may open no file.
     """
+    if (field := _slide_field(source)) is not None:
+        return field
     try:
         data = _data(source, pipes)
     except MemoryError as error:
@@ -70,7 +73,16 @@ def read_field(source: Source, *, pipes: bool = True) -> EncodedField:
         raise _too_large(len(data))
     if dicom.is_dicom(data):
         return dicom.encoded_field(data)
-    return EncodedField(data, 1)
+    return EncodedField(data, 1, source.um_per_pixel if isinstance(source, Remote) else None)
+
+
+def _slide_field(source: Source) -> EncodedField | None:
+    if not isinstance(source, str) or isinstance(source, Remote):
+        return None
+    place = regions.parse(source)
+    if place is None or os.path.lexists(source):
+        return None
+    return dicom.slide_field(*place)
 
 
 def _data(source: Source, pipes: bool) -> bytes:

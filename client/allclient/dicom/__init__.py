@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from allclient.contract import ImageErrorCode
+from allclient.dicom.regions import Region
 from allclient.errors import ImageReadError
 
 WAY_OUT: Final = "install what reads DICOM objects: pip install 'allclient[pacs]'"
@@ -49,6 +50,21 @@ def encoded_field(data: bytes, frame: int = 0) -> EncodedField:
             code=ImageErrorCode.UNSUPPORTED.value,
         ) from error
     return encode(data, frame)
+
+
+def slide_field(path: str, region: Region) -> EncodedField:
+    """Return one field of a whole slide, as a PNG file with the same pixels.
+
+    Raises ImageReadError.
+    """
+    try:
+        from allclient.dicom.slide_regions import read
+    except ImportError as error:
+        raise ImageReadError(
+            f"this is a field of a whole slide; {WAY_OUT} (missing: {error.name})",
+            code=ImageErrorCode.UNSUPPORTED.value,
+        ) from error
+    return read(path, region)
 
 
 def study_uid(data: bytes) -> str:

@@ -43,7 +43,7 @@ READ: Final = NATIVE | COMPRESSED
 """All transfer syntaxes that are read."""
 
 _DEFLATED: Final = uid.DeflatedExplicitVRLittleEndian.encode()
-_FILE_META: Final = 4096
+FILE_META: Final = 4096
 """Bytes at the start of a file in which its transfer syntax stands."""
 
 _PART: Final = 1024 * 1024
@@ -140,8 +140,8 @@ def _check(dataset: FileDataset) -> int:
 def _check_frame(dataset: FileDataset, frame: int, frames: int) -> None:
     if is_whole_slide(dataset):
         raise unsupported(
-            "this is a whole-slide image, which allclient pacs reads; "
-            "here export the fields to be read as single pictures"
+            "this is a whole-slide image; name its file to allclient classify, without --engine, "
+            "or send it to allclient pacs: they read it in fields"
         )
     if frames > _MAX_FRAMES:
         raise unsupported(f"{frames:,} frames; the most are {_MAX_FRAMES:,}")
@@ -189,7 +189,7 @@ def _name(text: str) -> str:
 
 def is_deflated(data: bytes) -> bool:
     """Return whether a DICOM file is deflated as a whole: what it unpacks to has no limit."""
-    return _DEFLATED in data[:_FILE_META]
+    return _DEFLATED in data[:FILE_META]
 
 
 def inflates_within(deflated: bytes, limit: int) -> bool:

@@ -1,8 +1,8 @@
 """Cuts one level of a whole-slide image into fields, in a child process with limits.
 
-A field has the side that the networks know (``FIELD_UM``). Frames are read one at a time from the
-file, so a slide of any length needs little memory. Places are visited in an order that is random
-and always the same; empty glass is passed over, and the first ``most`` others are fields.
+A field has the side that the networks know (``levels.FIELD_UM``). Frames are read one at a time
+from the file, so a slide of any length needs little memory. Places are visited in an order that is
+random and always the same; empty glass is passed over, and the first ``most`` others are fields.
 """
 
 from __future__ import annotations
@@ -16,22 +16,13 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from pydicom.dataset import Dataset
-
 from allclient.contract import ImageErrorCode
 from allclient.dicom.header import corrupt
-from allclient.dicom.spacing import um_per_pixel
+from allclient.dicom.regions import Region
 from allclient.errors import ImageReadError
 
-FIELD_UM: Final = 130.0
-"""The side of a field in micrometres: in the public set a red cell (7.2 um) is 12.3 of 224 pixels
-wide (median of 80 fields)."""
-
-KNOWN_UM: Final = FIELD_UM / 224
-"""Micrometres a pixel that the networks know."""
-
-MAX_UM: Final = 2 * KNOWN_UM
-"""The coarsest level that is read."""
+MAX_FIELDS: Final = 512
+"""Fields of one slide that are read, spread over all of it."""
 
 SECONDS: Final = 900
 """The longest that the fields of one slide may take."""
@@ -41,14 +32,11 @@ RECORD: Final = struct.Struct(">cIIIIQ")
 
 FIELD, BAD, DONE = b"f", b"e", b"d"
 
+PLACE: Final = struct.Struct(">IIII")
+"""How a region is asked for: left, top, width, height."""
 
-class Region(NamedTuple):
-    """A part of the whole picture of a level (its total pixel matrix), in pixels."""
-
-    left: int
-    top: int
-    width: int
-    height: int
+EACH: Final = "-"
+"""Instead of a number of fields: each region is asked for."""
 
 
 class SlideField(NamedTuple):
@@ -58,29 +46,9 @@ class SlideField(NamedTuple):
     data: bytes
 
 
-def nearest(levels: list[Dataset]) -> int | None:
-    """Return which level to read: the coarsest one that is as fine as the networks know.
-
-    A fifth coarser passes as well. Without such a level it is the finest, and None if that is
-    coarser than ``MAX_UM`` or no level says the size of its pixels.
-    """
-    sizes = {at: size for at, level in enumerate(levels) if (size := um_per_pixel(level))}
-    fine = {at: size for at, size in sizes.items() if size <= 1.2 * KNOWN_UM}
-    if fine:
-        return max(fine, key=lambda at: fine[at])
-    finest = min(sizes, key=lambda at: sizes[at], default=None)
-    return finest if finest is not None and sizes[finest] <= MAX_UM else None
-
-
 def fields(path: Path, most: int) -> Generator[SlideField, None, None]:
     """Yield at most ``most`` fields of the level in this file. Raises ImageReadError alone."""
-    child = subprocess.Popen(
-        [sys.executable, "-m", "allclient.dicom.slide_child", str(path), str(most)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
-    )
+    child = start(path, str(most), subprocess.DEVNULL)
     late = threading.Timer(SECONDS, child.kill)
     late.daemon = True
     late.start()
@@ -92,20 +60,36 @@ def fields(path: Path, most: int) -> Generator[SlideField, None, None]:
         child.communicate()
 
 
+def start(path: Path, most: str, places: int) -> subprocess.Popen[bytes]:
+    """Start a child on a slide; ``places`` is its standard input."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "allclient.dicom.slide_child", str(path), most],
+        stdin=places,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
+    )
+
+
 def _fields(child: subprocess.Popen[bytes]) -> Iterator[SlideField]:
+    while (field := record(child)) is not None:
+        yield field
+
+
+def record(child: subprocess.Popen[bytes]) -> SlideField | None:
+    """Return the next field that a child has read; None at the end. Raises ImageReadError."""
     assert child.stdout is not None
-    while True:
-        head = child.stdout.read(RECORD.size)
-        if len(head) < RECORD.size:
-            raise corrupt(
-                f"the decoder of the slide ended with {child.wait()}; it may have taken "
-                f"more than {SECONDS} seconds"
-            )
-        kind, *region, length = RECORD.unpack(head)
-        content = child.stdout.read(length)
-        if kind == DONE:
-            return
-        if kind == BAD:
-            code, _, message = content.decode("utf-8", "replace").partition("\n")
-            raise ImageReadError(message, code=code or ImageErrorCode.CORRUPT.value)
-        yield SlideField(Region(*region), content)
+    head = child.stdout.read(RECORD.size)
+    if len(head) < RECORD.size:
+        raise corrupt(
+            f"the decoder of the slide ended with {child.wait()}; it may have taken "
+            f"more than {SECONDS} seconds"
+        )
+    kind, *region, length = RECORD.unpack(head)
+    content = child.stdout.read(length)
+    if kind == DONE:
+        return None
+    if kind == BAD:
+        code, _, message = content.decode("utf-8", "replace").partition("\n")
+        raise ImageReadError(message, code=code or ImageErrorCode.CORRUPT.value)
+    return SlideField(Region(*region), content)

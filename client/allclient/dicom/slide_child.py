@@ -1,6 +1,7 @@
-"""Reads the fields of a slide: the child process of ``slide``.
+"""Reads the fields of a slide: the child process of ``slide`` and ``slide_regions``.
 
-``python -m allclient.dicom.slide_child FILE MOST`` writes records to standard output.
+``python -m allclient.dicom.slide_child FILE MOST`` writes records to standard output. With ``-``
+for MOST it answers each region on standard input with a record.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import io
 import random
 import sys
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import highdicom
 import numpy as np
@@ -19,11 +20,12 @@ from PIL import Image
 from pydicom.dataset import Dataset
 
 from allclient.contract import ImageErrorCode
-from allclient.dicom import slide
+from allclient.dicom import levels, slide
 from allclient.dicom.child import limit
 from allclient.dicom.header import corrupt, unsupported
+from allclient.dicom.regions import Region
 from allclient.dicom.samples import icc_profile
-from allclient.dicom.slide import BAD, DONE, FIELD, RECORD, Region
+from allclient.dicom.slide import BAD, DONE, EACH, FIELD, PLACE, RECORD
 from allclient.dicom.spacing import um_per_pixel
 from allclient.errors import ImageReadError
 
@@ -62,17 +64,16 @@ def is_empty(pixels: Pixels) -> bool:
 
 def read(path: str, most: int) -> Iterator[tuple[Region, bytes]]:
     """Yield the fields. Raises ImageReadError."""
-    header = pydicom.dcmread(path, stop_before_pixels=True)
-    _check(header)
+    header = _checked(path)
     size = um_per_pixel(header)
     if size is None:
-        raise unsupported("the slide does not say the size of its pixels")
-    level = highdicom.imread(path, lazy_frame_retrieval=True)
+        raise _not_read("the slide does not say the size of its pixels")
+    level = _opened(path)
     places = grid(
         int(header.TotalPixelMatrixColumns),
         int(header.TotalPixelMatrixRows),
         (int(header.Columns), int(header.Rows)),
-        slide.FIELD_UM / size,
+        levels.FIELD_UM / size,
     )
     random.Random(str(header.SOPInstanceUID)).shuffle(places)  # noqa: S311  no secret
     profile = icc_profile(header)
@@ -86,17 +87,39 @@ def read(path: str, most: int) -> Iterator[tuple[Region, bytes]]:
             yield place, _png(pixels, profile)
 
 
-def _check(level: Dataset) -> None:
-    if "TotalPixelMatrixColumns" not in level or "TotalPixelMatrixRows" not in level:
-        raise unsupported("the slide is not in tiles")
-    if int(level.SamplesPerPixel) != 3 or int(level.BitsAllocated) != 8:
-        raise unsupported("only slides in colour with 8 bits are read")
-    if "ConcatenationUID" in level:
-        raise unsupported("the level of the slide is split over several objects")
-    if int(level.get("TotalPixelMatrixFocalPlanes") or 1) != 1:
-        raise unsupported("the slide has several focal planes")
-    if max(int(level.Columns), int(level.Rows)) > _MAX_TILE:
-        raise unsupported(f"the tiles of the slide are larger than {_MAX_TILE} pixels")
+def answer(path: str, places: BinaryIO) -> Iterator[tuple[Region, bytes]]:
+    """Yield each region that is asked for. Raises ImageReadError."""
+    header, level = _checked(path), _opened(path)
+    columns, rows = int(header.TotalPixelMatrixColumns), int(header.TotalPixelMatrixRows)
+    profile = icc_profile(header)
+    while len(asked := places.read(PLACE.size)) == PLACE.size:
+        place = Region(*PLACE.unpack(asked))
+        if not (0 < place.width <= columns - place.left and 0 < place.height <= rows - place.top):
+            raise corrupt("the slide has no such field")
+        yield place, _png(_pixels(level, place), profile)
+
+
+def _opened(path: str) -> highdicom.Image:
+    return highdicom.imread(path, lazy_frame_retrieval=True)
+
+
+def _checked(path: str) -> Dataset:
+    header = pydicom.dcmread(path, stop_before_pixels=True)
+    if "TotalPixelMatrixColumns" not in header or "TotalPixelMatrixRows" not in header:
+        raise _not_read("the slide is not in tiles")
+    if int(header.SamplesPerPixel) != 3 or int(header.BitsAllocated) != 8:
+        raise _not_read("only slides in colour with 8 bits are read")
+    if "ConcatenationUID" in header:
+        raise _not_read("the level of the slide is split over several objects")
+    if int(header.get("TotalPixelMatrixFocalPlanes") or 1) != 1:
+        raise _not_read("the slide has several focal planes")
+    if max(int(header.Columns), int(header.Rows)) > _MAX_TILE:
+        raise _not_read(f"the tiles of the slide are larger than {_MAX_TILE} pixels")
+    return header
+
+
+def _not_read(what: str) -> ImageReadError:
+    return unsupported(f"{what}; export the fields to be read as single pictures")
 
 
 def _pixels(level: highdicom.Image, place: Region) -> Pixels:
@@ -127,8 +150,10 @@ def main() -> None:
         output.write(RECORD.pack(kind, *region, len(content)) + content)
         output.flush()
 
+    path, most = sys.argv[1:]
     try:
-        for region, field in read(sys.argv[1], int(sys.argv[2])):
+        found = answer(path, sys.stdin.buffer) if most == EACH else read(path, int(most))
+        for region, field in found:
             say(FIELD, field, region)
     except ImageReadError as error:
         say(BAD, f"{error.code}\n{error}".encode())

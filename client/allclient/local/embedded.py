@@ -41,6 +41,8 @@ class LocalServer:
     With ``tls`` gRPC is encrypted, and clients of this process take ``client_tls``. ``trace_to`` is
     the address of an OpenTelemetry collector for the traces of requests that ask to be traced.
 
+    ``niceness`` from 1 to 19 has the server yield the processors to what must not wait.
+
     Triton's log goes to ``log_file``, or to a private file that is removed after a good stop and
     kept when the server failed; ``log_path`` names it.
 
@@ -65,6 +67,7 @@ class LocalServer:
         tls: ServerTls | None = None,
         trace_to: str | None = None,
         reloadable: bool = False,
+        niceness: int = 0,
     ) -> None:
         self._triton = TritonServer(
             Options(
@@ -81,6 +84,7 @@ class LocalServer:
                 tls=tls,
                 trace_to=trace_to,
                 reloadable=reloadable,
+                niceness=niceness,
             )
         )
         self._switch = Switch(self._triton)

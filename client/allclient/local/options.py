@@ -35,6 +35,8 @@ class Options:
     trace_to: str | None = None
     reloadable: bool = False
     """Whether its models may be changed while it runs."""
+    niceness: int = 0
+    """How far all its processes give way to others, from 0 to 19, on top of this process's own."""
 
     def __post_init__(self) -> None:
         if self.tls is None or self.http_port is None:

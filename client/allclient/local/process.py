@@ -31,11 +31,13 @@ class ServerProcess:
         variables: dict[str, str],
         log: Path,
         folder: WorkFolder,
+        niceness: int = 0,
     ) -> None:
         """Start it; ``folder`` now belongs to the server, and goes with it."""
         options = {
             "client": os.getpid(),
             "command": list(command),
+            "niceness": niceness,
             "work": str(folder.path),
             "shm_prefix": folder.shm_prefix,
         }

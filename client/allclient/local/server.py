@@ -271,6 +271,7 @@ class TritonServer:
                     variables=variables | self._access.variables,
                     log=self._log.begin(layout.log),
                     folder=folder,
+                    niceness=self._options.niceness,
                 )
             except BaseException:
                 folder.remove()

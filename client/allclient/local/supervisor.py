@@ -226,6 +226,7 @@ def clean(work: Path, shm_prefix: str) -> None:
 def main() -> None:
     """Supervise as the command line says, and clean up."""
     options = json.loads(sys.argv[1])
+    os.nice(options["niceness"])
     try:
         supervise(options["command"], options["client"])
     finally:

@@ -10,7 +10,7 @@ import numpy as np
 
 from allclient.cell import Cell
 from allclient.contract import Backbone, Label, ReviewReason, Subtype
-from allclient.dicom.slide import Region
+from allclient.dicom.regions import Region
 from allclient.result import Result
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any, Final
 
+from pynetdicom import _config as pynetdicom_config
 from pynetdicom import evt
 from pynetdicom.transport import AssociationSocket, ThreadedAssociationServer
 
@@ -18,6 +19,9 @@ from allclient.errors import ConfigurationError
 from allclient.pacs.config import Peer, Tls
 
 _LOG: Final = logging.getLogger(__name__)
+
+# Its handlers make a text of every message, whether or not anybody logs it.
+pynetdicom_config.LOG_HANDLER_LEVEL = "none"
 
 MAX_PDU: Final = 1024 * 1024
 """Bytes of the longest PDU that peers are asked to send."""

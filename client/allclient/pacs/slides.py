@@ -9,11 +9,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from typing import Any, Final
 
-import pydicom
 from pydicom.dataset import Dataset
 
-from allclient.dicom import slide
-from allclient.dicom.header import unsupported
+from allclient.dicom import levels, slide
 from allclient.dicom.slide import SlideField
 from allclient.dicom.spacing import um_per_pixel
 from allclient.errors import ImageError
@@ -21,9 +19,6 @@ from allclient.pacs.answers import Reading
 from allclient.pacs.classes import SLIDES
 from allclient.pacs.inbox import Inbox
 from allclient.result import Result
-
-MAX_FIELDS: Final = 512
-"""Fields of one slide that are read, spread over all of it."""
 
 _ONE: Final = threading.Lock()
 """One slide is unpacked at a time, for the sake of memory."""
@@ -40,9 +35,9 @@ def passed_over(inbox: Inbox, row: Any) -> str:
     All levels of the slide must have come. Raises ImageReadError if none of them can be read.
     """
     this = _header(inbox, row)
-    if not _is_level(this):
-        return "a label, overview or thumbnail of a slide"
-    levels = {str(this.SOPInstanceUID): this}
+    if not levels.is_level(this):
+        return levels.NO_LEVEL
+    sizes = {str(this.SOPInstanceUID): um_per_pixel(this)}
     for other in inbox.database.rows(
         "SELECT * FROM objects WHERE study = ? AND sop_class = ? "
         "AND (pixels = 1 OR state = 'read')",
@@ -50,17 +45,14 @@ def passed_over(inbox: Inbox, row: Any) -> str:
         row["sop_class"],
     ):
         header = _header(inbox, other)
-        if _is_level(header) and _slide_of(header) == _slide_of(this):
+        if levels.is_level(header) and levels.slide_of(header) == levels.slide_of(this):
             if other["state"] == "read":
                 return "another level of the slide was read"
-            levels[str(header.SOPInstanceUID)] = header
-    names = sorted(levels)
-    chosen = slide.nearest([levels[name] for name in names])
+            sizes[str(header.SOPInstanceUID)] = um_per_pixel(header)
+    names = sorted(sizes)
+    chosen = levels.nearest([sizes[name] for name in names])
     if chosen is None:
-        raise unsupported(
-            "no level of the slide says the size of its pixels, or all are coarser than "
-            f"{slide.MAX_UM:.2f} micrometres"
-        )
+        raise levels.too_coarse()
     return "" if names[chosen] == this.SOPInstanceUID else "another level of the slide is read"
 
 
@@ -73,10 +65,10 @@ def readings(
     def ask(field: bytes) -> Result:
         return classify(field, size)
 
-    with _ONE, closing(slide.fields(inbox.path(row["key"]), MAX_FIELDS)) as fields:
+    with _ONE, closing(slide.fields(inbox.path(row["key"]), slide.MAX_FIELDS)) as fields:
         found = list(_classified(fields, ask, in_flight))
     if not found:
-        raise unsupported("the slide has no field with cells; it is empty glass")
+        raise levels.empty()
     return sorted(found, key=lambda reading: reading.region[1::-1] if reading.region else ())
 
 
@@ -101,20 +93,5 @@ def _reading(field: SlideField, classify: Callable[[bytes], Result]) -> Reading:
         return Reading(0, None, f"{error.code}: {error}", field.region)
 
 
-def _in_rows(reading: Reading) -> tuple[int, int]:
-    return (0, 0) if reading.region is None else (reading.region.top, reading.region.left)
-
-
 def _header(inbox: Inbox, row: Any) -> Dataset:
-    return pydicom.dcmread(inbox.path(row["key"]), stop_before_pixels=True)
-
-
-def _is_level(header: Dataset) -> bool:
-    kind = list(header.get("ImageType") or [])
-    return len(kind) > 2 and str(kind[2]) == "VOLUME"
-
-
-def _slide_of(header: Dataset) -> str:
-    """Return what the levels of one slide share: the frame of reference, or the container."""
-    frame = header.get("FrameOfReferenceUID")
-    return str(frame or header.get("ContainerIdentifier") or header.SeriesInstanceUID)
+    return levels.read(inbox.path(row["key"]))

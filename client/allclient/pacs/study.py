@@ -8,7 +8,7 @@ from typing import Final
 from pydicom.dataset import Dataset
 
 from allclient.cases import Case, summarize
-from allclient.dicom.slide import Region
+from allclient.dicom.regions import Region
 from allclient.errors import ImageRejectedError
 from allclient.pacs.answers import Reading
 from allclient.pacs.classes import FLAGGED

@@ -96,4 +96,4 @@ def row_of(outcome: Outcome) -> Row:
 def _name(source: Source) -> str:
     if isinstance(source, bytes):
         return f"({len(source)} bytes)"
-    return source if isinstance(source, str) else str(source)
+    return str(source)  # a plain one: a Remote would keep its bytes

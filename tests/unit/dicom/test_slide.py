@@ -13,8 +13,11 @@ pytest.importorskip("highdicom", reason="the extra pacs is not installed")
 from PIL import Image
 from pydicom import uid
 
-from allclient.dicom import slide, slide_child
-from allclient.dicom.slide import Region, fields, nearest
+from allclient.dicom import levels, slide, slide_child
+from allclient.dicom.levels import nearest
+from allclient.dicom.regions import Region
+from allclient.dicom.slide import fields
+from allclient.dicom.spacing import um_per_pixel
 from allclient.errors import ImageReadError
 from tests.unit.dicom.objects import as_file
 from tests.unit.dicom.slides import level, mosaic
@@ -72,7 +75,7 @@ def test_the_first_fields_are_spread_and_the_same_each_time(tmp_path: Path) -> N
 
 def test_fields_have_the_networks_scale_whatever_the_tiles() -> None:
     def sides(tile: int, um: float) -> set[tuple[int, int]]:
-        places = slide_child.grid(8192, 8192, (tile, tile), slide.FIELD_UM / um)
+        places = slide_child.grid(8192, 8192, (tile, tile), levels.FIELD_UM / um)
         return {(place.width, place.height) for place in places}
 
     assert sides(256, 0.5) == {(256, 256)}
@@ -83,7 +86,7 @@ def test_fields_have_the_networks_scale_whatever_the_tiles() -> None:
     for tile in range(100, 2000, 37):
         for um in (0.12, 0.25, 0.5, 0.7, 1.0):
             (side, _) = max(sides(tile, um))
-            assert 0.6 <= side * um / slide.FIELD_UM <= 1.7
+            assert 0.6 <= side * um / levels.FIELD_UM <= 1.7
 
 
 def test_edges_with_half_a_field_are_fields() -> None:
@@ -95,7 +98,7 @@ def test_the_level_nearest_the_networks_scale_is_read() -> None:
     board = mosaic(1, 1)
 
     def chosen(*sizes: float | None) -> int | None:
-        return nearest([level(board, um=um) for um in sizes])
+        return nearest([um_per_pixel(level(board, um=um)) for um in sizes])
 
     assert chosen(0.25, 0.5, 1.0, 2.0) == 1
     assert chosen(2.0, 0.65, 0.16) == 1

@@ -12,7 +12,7 @@ pytest.importorskip("pynetdicom", reason="the extra pacs is not installed")
 from pydicom.sr.coding import Code
 from pydicom.uid import UID
 
-from allclient.dicom import header, slide
+from allclient.dicom import header, levels, slide
 from allclient.pacs import (
     classes,
     codes,
@@ -22,7 +22,6 @@ from allclient.pacs import (
     reader,
     receiver,
     sender,
-    slides,
     verdict,
 )
 
@@ -61,10 +60,10 @@ def test_what_is_taken_in() -> None:
 
 def test_how_a_slide_is_read() -> None:
     text = " ".join(section("### 2.1 Taken in").split())
-    assert f"{1.2 * slide.KNOWN_UM:.2f} µm at most" in text
-    assert f"{slide.MAX_UM:.2f} µm at most" in text
-    assert f"fields of about {slide.FIELD_UM:.0f} µm" in text
-    assert f"at most {slides.MAX_FIELDS} fields" in text
+    assert f"{1.2 * levels.KNOWN_UM:.2f} µm at most" in text
+    assert f"{levels.MAX_UM:.2f} µm at most" in text
+    assert f"fields of about {levels.FIELD_UM:.0f} µm" in text
+    assert f"at most {slide.MAX_FIELDS} fields" in text
 
 
 def test_the_statuses() -> None:

@@ -15,7 +15,7 @@ pytest.importorskip("pynetdicom", reason="the extra pacs is not installed")
 
 from pydicom import uid
 
-from allclient.pacs import slides
+from allclient.dicom import slide
 from tests.unit.client.kserve import KServe
 from tests.unit.dicom.objects import jpeg_object, root
 from tests.unit.dicom.slides import level, mosaic
@@ -74,14 +74,14 @@ def test_one_level_of_a_slide_is_read_and_reported(
 
 
 def test_a_slide_waits_for_its_other_levels_and_fields_do_not(steps: Steps) -> None:
-    slide = level(mosaic(2, 1), um=0.5, study=2)
-    steps.keep(slide, jpeg_object(1))
+    made = level(mosaic(2, 1), um=0.5, study=2)
+    steps.keep(made, jpeg_object(1))
     steps.reader.run()
-    assert states(steps)[slide.SOPInstanceUID][0] == "received"
+    assert states(steps)[made.SOPInstanceUID][0] == "received"
     assert states(steps)[root(1) + ".1"][0] == "read"
     steps.make_due()
     steps.reader.run()
-    assert states(steps)[slide.SOPInstanceUID][0] == "read"
+    assert states(steps)[made.SOPInstanceUID][0] == "read"
 
 
 def test_a_late_level_changes_nothing(steps: Steps, triton: KServe) -> None:
@@ -113,7 +113,7 @@ def test_what_has_no_fields_is_refused(steps: Steps, made: object, reason: str) 
 def test_no_more_than_so_many_fields(
     steps: Steps, triton: KServe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(slides, "MAX_FIELDS", 2)
+    monkeypatch.setattr(slide, "MAX_FIELDS", 2)
     steps.keep(level(mosaic(), um=0.5))
     steps.run()
     assert triton.asked == 2
