@@ -70,9 +70,7 @@ async def upload_field(
             if len(piece) > _PIECE:
                 await run_in_threadpool(incoming.write, bytes(piece))
                 piece.clear()
-        taken = await run_in_threadpool(
-            _take, store, person, case_id, name, incoming, bytes(piece)
-        )
+        taken = await run_in_threadpool(_take, store, person, case_id, name, incoming, bytes(piece))
     worker.wake()
     response.status_code = 201 if taken.new else 200
     return taken
