@@ -1,8 +1,13 @@
-"""Turns ``Result`` into a row of the store, and back."""
+"""Turns ``Result`` into rows of the store, and back."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
+from sqlalchemy import insert
+from sqlalchemy.orm import Session
 
 from allclient.cell import Cell
 from allclient.contract import BACKBONES, SUBTYPES, Backbone, Label, ReviewReason, Subtype
@@ -11,48 +16,54 @@ from allclient.store.schema import Answer, Field
 from allclient.store.schema import Cell as CellRow
 
 
-def row_of(field_id: int, result: Result) -> Answer:
-    """Return the row that keeps a result."""
-    return Answer(
-        field_id=field_id,
-        model_version=result.model_version,
-        label=result.label.value,
-        subtype=result.subtype.value,
-        probability=float(result.probability),
-        probabilities=_plain(result.probabilities),
-        backbone_probabilities={
+def add(session: Session, answered: Sequence[tuple[Field, Result]]) -> None:
+    """Keep the results of fields, with their cells if they were asked for."""
+    if answered:
+        session.execute(insert(Answer), [_answer(field.id, result) for field, result in answered])
+    if cells := [cell for field, result in answered for cell in _cells(field, result)]:
+        session.execute(insert(CellRow), cells)
+
+
+def _answer(field_id: int, result: Result) -> dict[str, Any]:
+    return {
+        "field_id": field_id,
+        "model_version": result.model_version,
+        "label": result.label.value,
+        "subtype": result.subtype.value,
+        "probability": float(result.probability),
+        "probabilities": _plain(result.probabilities),
+        "backbone_probabilities": {
             backbone.value: _plain(result.backbone_probabilities[backbone])
             for backbone in BACKBONES
             if backbone in result.backbone_probabilities
         },
-        votes={b.value: result.votes[b].value for b in BACKBONES if b in result.votes},
-        review=[reason.value for reason in result.review],
-        ood_score=float(result.ood_score),
-        heatmap=[[round(float(value), 4) for value in row] for row in result.heatmap],
-        leukocytes=result.leukocytes,
-        malignant_leukocytes=result.malignant_leukocytes,
-        um_per_pixel=result.um_per_pixel,
-    )
+        "votes": {b.value: result.votes[b].value for b in BACKBONES if b in result.votes},
+        "review": [reason.value for reason in result.review],
+        "ood_score": float(result.ood_score),
+        "heatmap": [[round(float(value), 4) for value in row] for row in result.heatmap],
+        "leukocytes": result.leukocytes,
+        "malignant_leukocytes": result.malignant_leukocytes,
+        "um_per_pixel": result.um_per_pixel,
+    }
 
 
-def cells_of(field: Field, result: Result) -> list[CellRow]:
-    """Return the rows that keep a result's cells; none if they were not asked for."""
+def _cells(field: Field, result: Result) -> list[dict[str, Any]]:
     return [
-        CellRow(
-            case_id=field.case_id,
-            field_id=field.id,
-            number=number,
-            x=float(cell.x),
-            y=float(cell.y),
-            width=float(cell.width),
-            height=float(cell.height),
-            probabilities=_plain(cell.probabilities),
-            area_share=float(cell.area_share),
-            agreement=float(cell.agreement),
-            subtype=cell.subtype.value,
-            probability=float(cell.probability),
-            shown_as=cell.subtype.value,
-        )
+        {
+            "case_id": field.case_id,
+            "field_id": field.id,
+            "number": number,
+            "x": float(cell.x),
+            "y": float(cell.y),
+            "width": float(cell.width),
+            "height": float(cell.height),
+            "probabilities": _plain(cell.probabilities),
+            "area_share": float(cell.area_share),
+            "agreement": float(cell.agreement),
+            "subtype": cell.subtype.value,
+            "probability": float(cell.probability),
+            "shown_as": cell.subtype.value,
+        }
         for number, cell in enumerate(result.cells or ())
     ]
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -26,6 +27,8 @@ START: Final = "0" * 64
 """What the first entry names as the digest before it."""
 
 _BATCH: Final = 1000
+
+_LAST: Final = select(Entry.number, Entry.digest).order_by(Entry.number.desc()).limit(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,19 +65,27 @@ def append(
     session: Session, actor: Actor, action: str, subject: str, details: dict[str, Any] | None = None
 ) -> None:
     """Add an entry. The session is one of ``Store.write``, where writers take turns."""
+    extend(session, actor, action, [(subject, details or {})])
+
+
+def extend(
+    session: Session, actor: Actor, action: str, done: Sequence[tuple[str, dict[str, Any]]]
+) -> None:
+    """Add an entry for each subject and its details, in this order."""
     last = head(session)
-    entry = Entry(
-        number=last.number + 1,
-        at=now(),
-        actor=actor.name,
-        action=action,
-        subject=subject,
-        details=details or {},
-        previous=last.digest,
-    )
-    entry.digest = digest_of(entry)
-    session.add(entry)
-    session.flush()
+    for subject, details in done:
+        entry = Entry(
+            number=last.number + 1,
+            at=now(),
+            actor=actor.name,
+            action=action,
+            subject=subject,
+            details=details,
+            previous=last.digest,
+        )
+        entry.digest = digest_of(entry)
+        session.add(entry)
+        last = Head(entry.number, entry.digest)
 
 
 def digest_of(entry: Entry) -> str:
@@ -94,9 +105,7 @@ def digest_of(entry: Entry) -> str:
 
 def head(session: Session) -> Head:
     """Return the end of the chain; number 0 while the log is empty."""
-    last = session.execute(
-        select(Entry.number, Entry.digest).order_by(Entry.number.desc()).limit(1)
-    ).first()
+    last = session.execute(_LAST).first()
     return Head(0, START) if last is None else Head(last.number, last.digest)
 
 

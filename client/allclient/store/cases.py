@@ -52,16 +52,27 @@ def get(session: Session, case_id: int) -> Case:
     """Return a case. Raises NotFoundError."""
     case = session.get(Case, case_id)
     if case is None:
-        raise NotFoundError("there is no such case; it may have been deleted")
+        raise _gone()
     return case
 
 
 def get_open(session: Session, case_id: int) -> Case:
     """A case that may change. Raises RefusedError where it is signed."""
     case = get(session, case_id)
-    if case.signed:
-        raise RefusedError("this case is signed; open it again to change anything in it")
+    require_open(case.signed)
     return case
+
+
+def require_open(signed: bool | None) -> None:
+    """Raise RefusedError for a case that is signed, and NotFoundError where there is none."""
+    if signed is None:
+        raise _gone()
+    if signed:
+        raise RefusedError("this case is signed; open it again to change anything in it")
+
+
+def _gone() -> NotFoundError:
+    return NotFoundError("there is no such case; it may have been deleted")
 
 
 def rename(session: Session, actor: Actor, case_id: int, name: str) -> Case:

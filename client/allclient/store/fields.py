@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, bindparam, func, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from allclient.errors import AllclientError, NotFoundError, RefusedError
@@ -13,12 +14,21 @@ from allclient.result import Result
 from allclient.store import answers, audit, cases, dicoms, media, urgency
 from allclient.store.actor import SYSTEM, Actor
 from allclient.store.files import Incoming
-from allclient.store.schema import Field, File
+from allclient.store.schema import Case, Field, File
 from allclient.store.sight import EVERYTHING, Sight
 from allclient.store.store import Store
 from allclient.store.words import FieldState
 
 _LONGEST_NAME = 150
+
+# Made once, as it is asked for each file: to make it takes longer than to ask it.
+_PLACE: Final = (
+    select(Case.signed, File.digest, Field)
+    .select_from(Case)
+    .outerjoin(File, File.digest == bindparam("digest"))
+    .outerjoin(Field, and_(Field.case_id == Case.id, Field.digest == bindparam("digest")))
+    .where(Case.id == bindparam("case_id"))
+)
 
 
 def accept(
@@ -39,22 +49,21 @@ def accept(
     if incoming.media_type == media.DICOM:
         with dicoms.picture_of(store.files, incoming) as (picture, study, size):
             return accept(store, actor, case_id, name, picture, study, size)
+    wanted = {"case_id": case_id, "digest": incoming.digest}
+    with store.read() as session:
+        _place(session, wanted)  # before the file is kept, which nothing would show
     store.files.keep(incoming)
     with store.write() as session:
-        cases.get_open(session, case_id)
-        present = session.scalar(
-            select(Field).where(Field.case_id == case_id, Field.digest == incoming.digest)
-        )
+        file, present = _place(session, wanted)
         if present is not None:
             present.study_uid = present.study_uid or study_uid
             present.um_per_pixel = present.um_per_pixel or um_per_pixel
             return present, False
         store.files.keep(incoming)  # a deletion may have come between
-        if session.get(File, incoming.digest) is None:
+        if file is None:
             session.add(
                 File(digest=incoming.digest, size=incoming.size, media_type=incoming.media_type)
             )
-            session.flush()
         field = Field(
             case_id=case_id,
             digest=incoming.digest,
@@ -70,6 +79,19 @@ def accept(
             session, actor, "field.uploaded", f"field:{field.id}", {"sha256": field.digest}
         )
     return field, True
+
+
+def _place(session: Session, wanted: dict[str, object]) -> tuple[str | None, Field | None]:
+    """Return the file if the store has it, and its field if the case has it.
+
+    Raises:
+        NotFoundError: there is no such case.
+        RefusedError: it is signed.
+    """
+    row = session.execute(_PLACE, wanted).first()
+    cases.require_open(row.signed if row else None)
+    assert row is not None
+    return row.digest, row.Field
 
 
 def shown_name(name: str) -> str:
@@ -139,29 +161,43 @@ def waiting(session: Session, *, limit: int, but: Collection[int] = ()) -> Seque
 
 def record_answer(store: Store, field_id: int, result: Result) -> bool:
     """Keep the answer of a field that waits; return False if it is gone or has one."""
+    return bool(record_answers(store, {field_id: result}))
+
+
+def record_answers(store: Store, results: Mapping[int, Result]) -> set[int]:
+    """Keep the answers of fields, by their ids, in one transaction.
+
+    Return the ids without those of fields that are gone or have an answer.
+    """
     with store.write() as session:
-        field = session.get(Field, field_id)
-        if field is None or field.state != FieldState.WAITING.value:
-            return False
-        session.add(answers.row_of(field_id, result))
-        session.add_all(answers.cells_of(field, result))
-        field.state = FieldState.ANSWERED.value
-        field.version += 1
-        field.urgency = urgency.urgency_of(result)
-        field.error_code = field.error_message = None
-        audit.append(
+        waited = session.scalars(
+            select(Field).where(Field.id.in_(results), Field.state == FieldState.WAITING.value)
+        ).all()
+        answered = [(field, results[field.id]) for field in waited]
+        answers.add(session, answered)
+        for field, result in answered:
+            field.state = FieldState.ANSWERED.value
+            field.version += 1
+            field.urgency = urgency.urgency_of(result)
+            field.error_code = field.error_message = None
+        audit.extend(
             session,
             SYSTEM,
             "field.answered",
-            f"field:{field_id}",
-            {
-                "label": result.label.value,
-                "subtype": result.subtype.value,
-                "review": [reason.value for reason in result.review],
-                "model_version": result.model_version,
-            },
+            [
+                (
+                    f"field:{field.id}",
+                    {
+                        "label": result.label.value,
+                        "subtype": result.subtype.value,
+                        "review": [reason.value for reason in result.review],
+                        "model_version": result.model_version,
+                    },
+                )
+                for field, result in answered
+            ],
         )
-    return True
+    return {field.id for field in waited}
 
 
 def record_failure(store: Store, field_id: int, error: AllclientError) -> bool:

@@ -10,11 +10,10 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import tempfile
+import secrets
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 import fsspec
 
@@ -24,16 +23,17 @@ from allclient.store import media
 _LEFT_BEHIND: Final = 24 * 3600.0
 """Seconds after which a file in ``incoming`` belongs to a process that is gone."""
 
+_NEW: Final = os.O_CREAT | os.O_EXCL | os.O_WRONLY
 _REPLACED: Final = {"file", "local"}
 
 
 class Incoming:
-    """A file on its way in. ``write`` raises RefusedError beyond ``max_bytes``."""
+    """A file on its way in; nothing of it is on the disk before the first ``write``."""
 
-    def __init__(self, path: Path, descriptor: int, max_bytes: int) -> None:
-        self.path = path
+    def __init__(self, folder: Path, max_bytes: int) -> None:
+        self.path = folder / secrets.token_hex(16)
         self.size = 0
-        self._file = os.fdopen(descriptor, "wb")
+        self._file: IO[bytes] | None = None
         self._max_bytes = max_bytes
         self._hash = hashlib.sha256()
         self._start = b""
@@ -43,6 +43,8 @@ class Incoming:
         self.size += len(chunk)
         if self.size > self._max_bytes:
             raise RefusedError(f"the file is larger than {self._max_bytes / 1e6:.0f} MB")
+        if self._file is None:
+            self._file = os.fdopen(os.open(self.path, _NEW, 0o600), "wb")
         self._start = (self._start + chunk[: media.START])[: media.START]
         self._hash.update(chunk)
         self._file.write(chunk)
@@ -50,6 +52,7 @@ class Incoming:
     def finish(self) -> None:
         """Put everything on the disk. Raises RefusedError for all but images."""
         self.media_type = media.media_type(self._start)
+        assert self._file is not None  # who has a start was written
         self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()
@@ -60,9 +63,11 @@ class Incoming:
         return self._hash.hexdigest()
 
     def close(self) -> None:
-        """Close and remove the file."""
-        self._file.close()
-        self.path.unlink(missing_ok=True)
+        """Close and remove the file; a second time does nothing."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+            self.path.unlink(missing_ok=True)
 
 
 class Files:
@@ -79,15 +84,9 @@ class Files:
         names = {protocol} if isinstance(protocol, str) else set(protocol)
         self._local = bool(names & _REPLACED)
 
-    @contextlib.contextmanager
-    def receive(self, max_bytes: int) -> Iterator[Incoming]:
-        """Open a file to write to; it is gone at the end of the block unless it was kept."""
-        descriptor, name = tempfile.mkstemp(dir=self._incoming)
-        incoming = Incoming(Path(name), descriptor, max_bytes)
-        try:
-            yield incoming
-        finally:
-            incoming.close()
+    def receive(self, max_bytes: int) -> contextlib.closing[Incoming]:
+        """Return a file to write to; it is gone at the end of the block unless it was kept."""
+        return contextlib.closing(Incoming(self._incoming, max_bytes))
 
     def keep(self, incoming: Incoming) -> None:
         """Put a finished file in its place. To keep it again changes nothing."""

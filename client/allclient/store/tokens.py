@@ -6,12 +6,20 @@ import hashlib
 import secrets
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Final
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 from sqlalchemy.orm import Session
 
 from allclient.store.schema import Secret, now
 from allclient.store.words import Purpose
+
+_GOOD: Final = select(Secret).where(
+    Secret.digest == bindparam("digest"),
+    Secret.purpose == bindparam("purpose"),
+    Secret.expires_at > bindparam("now"),
+)
+"""Made once, as it is asked for each request."""
 
 
 def make(
@@ -40,13 +48,8 @@ def make(
 
 def find(session: Session, purpose: Purpose, token: str) -> Secret | None:
     """Return the row of a secret that is still good, of an active person if it is a person's."""
-    secret = session.scalar(
-        select(Secret).where(
-            Secret.digest == _digest(token),
-            Secret.purpose == purpose.value,
-            Secret.expires_at > now(),
-        )
-    )
+    wanted = {"digest": _digest(token), "purpose": purpose.value, "now": now()}
+    secret = session.scalar(_GOOD, wanted)
     if secret is not None and secret.user is not None and not secret.user.active:
         return None
     return secret

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import deque
 from typing import Any, Final, Protocol
 
 from allclient import watching
@@ -29,6 +30,9 @@ _log = logging.getLogger(__name__)
 
 IN_FLIGHT: Final = 16
 """Fields at the server at once: enough for its dynamic batcher to fill batches."""
+
+_AHEAD: Final = 64
+"""Waiting fields that are looked up at once, so that the server need not wait for the store."""
 
 _LOOK: Final = 5.0
 """Seconds until the store is asked for fields that another program put there."""
@@ -58,12 +62,18 @@ class Worker:
         self._in_flight = in_flight
         self._pause = pause
         self._classifier: Classifier | None = None
+        self._ahead: deque[Field] = deque()
+        """Looked up and not begun; only the dispatcher's."""
+        self._at_server = 0
         self._busy: set[int] = set()
+        """Fields at the server, and those whose answers are not in the store yet."""
+        self._answers: list[tuple[Field, Result]] = []
+        self._recording = threading.Lock()
         self._changed = threading.Condition()
         self._wanted = True
         self._stopping = False
         self._away = False
-        self._threads = DaemonThreads(in_flight, "allclient-web-read")
+        self._threads = DaemonThreads(2 * in_flight, "allclient-web-read")
         self._dispatcher = threading.Thread(
             target=self._run, name="allclient-web-worker", daemon=True
         )
@@ -101,40 +111,58 @@ class Worker:
             self._changed.wait_for(lambda: not self._busy, _LAST)
 
     def _run(self) -> None:
-        while not self._stopping:
-            try:
-                begun = self._begin()
-            except Exception:  # a database that is away comes back
-                _log.exception("the fields that wait cannot be looked up")
-                begun = False
+        while True:
             with self._changed:
                 if self._away:
                     self._changed.wait_for(lambda: self._stopping, self._pause)
-                elif not begun:
-                    self._changed.wait_for(lambda: self._stopping or self._wanted, _LOOK)
-                self._wanted = self._away = False
+                    self._away, self._wanted = False, True
+                elif not self._changed.wait_for(self._may_begin, _LOOK):
+                    self._wanted = True
+                if self._stopping:
+                    return
+            try:
+                self._begin()
+            except Exception:  # a database that is away comes back
+                _log.exception("the fields that wait cannot be looked up")
+                with self._changed:
+                    self._away = True
 
-    def _begin(self) -> bool:
-        """Hand waiting fields to the threads; return whether there may be more to do at once."""
+    def _may_begin(self) -> bool:
+        waiting = self._ahead or self._wanted
+        return self._stopping or self._away or bool(waiting and self._classifier and self._free())
+
+    def _free(self) -> int:
+        """Return how many more fields may be begun; answers that pile up stop it, too."""
+        return min(self._in_flight - self._at_server, 2 * self._in_flight - len(self._busy))
+
+    def _begin(self) -> None:
+        """Hand waiting fields to the threads, as many as are free."""
         classifier = self._classifier
+        if classifier is None or self._away:
+            return
+        if not self._ahead:
+            self._look()
         with self._changed:
-            busy = frozenset(self._busy)
-        free = self._in_flight - len(busy)
-        if classifier is None or free == 0 or self._away:
-            return False
-        with self._store.read() as session:
-            waiting = fields.waiting(session, limit=free, but=busy)
-        for field in waiting:
-            with self._changed:
-                self._busy.add(field.id)
+            begun = [self._ahead.popleft() for _ in range(min(self._free(), len(self._ahead)))]
+            self._busy.update(field.id for field in begun)
+            self._at_server += len(begun)
+        for field in begun:
             self._threads.submit(self._read, classifier, field)
-        return bool(waiting)
+
+    def _look(self) -> None:
+        with self._changed:
+            busy, self._wanted = frozenset(self._busy), False
+        with self._store.read() as session:
+            self._ahead.extend(fields.waiting(session, limit=_AHEAD, but=busy))
+        if len(self._ahead) == _AHEAD:
+            with self._changed:
+                self._wanted = True
 
     def _read(self, classifier: Classifier, field: Field) -> None:
-        away = False
+        away = answered = False
         try:
             with watching.step("web: read a field"):
-                self._settle(classifier, field)
+                answered = self._settle(classifier, field)
         except ServerError as error:
             away = True
             self.explain(f"The backbones do not answer; new fields wait. {error}")
@@ -145,30 +173,52 @@ class Worker:
             with self._changed:
                 self._busy.discard(field.id)
                 self._away = self._away or away
-                self._wanted = self._wanted or not away
+                # Somebody may have asked for it again before it was settled.
+                self._wanted = self._wanted or not answered
                 self._changed.notify_all()
 
-    def _settle(self, classifier: Classifier, field: Field) -> None:
+    def _settle(self, classifier: Classifier, field: Field) -> bool:
+        """Have a field read; return False if it failed."""
         try:
-            data = self._store.files.read(field.digest)
-            result = classifier.classify(data, cells=True, um_per_pixel=field.um_per_pixel)
+            try:
+                data = self._store.files.read(field.digest)
+                result = classifier.classify(data, cells=True, um_per_pixel=field.um_per_pixel)
+            finally:
+                with self._changed:
+                    self._at_server -= 1
+                    self._changed.notify_all()
         except NotFoundError:
-            return  # deleted in the meantime
+            return False  # deleted in the meantime
         except (ImageError, ServerLostError, InferenceError, StoreError) as error:
             if fields.record_failure(self._store, field.id, error):
                 self._tell(field, state="failed", code=error.code, message=str(error))
-            return
+            return False
         if not self.ready:
             self.ready, self.status = True, "The backbones are ready."
-        if fields.record_answer(self._store, field.id, result):
-            self._tell(
-                field,
-                state="answered",
-                label=result.label.value,
-                subtype=result.subtype.value,
-                probability=result.probability,
-                review=[reason.value for reason in result.review],
-            )
+        with self._changed:
+            self._answers.append((field, result))
+        self._record()
+        return True
+
+    def _record(self) -> None:
+        """Put the answers that are here into the store; those of other threads as well."""
+        with self._recording:
+            with self._changed:
+                answers, self._answers = self._answers, []
+            if not answers:
+                return  # another thread took this one's
+            results = {field.id: result for field, result in answers}
+            recorded = fields.record_answers(self._store, results)
+        for field, result in answers:
+            if field.id in recorded:
+                self._tell(
+                    field,
+                    state="answered",
+                    label=result.label.value,
+                    subtype=result.subtype.value,
+                    probability=result.probability,
+                    review=[reason.value for reason in result.review],
+                )
 
     def _tell(self, field: Field, **what: Any) -> None:
         self._hub.publish(

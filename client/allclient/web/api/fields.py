@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import contextlib
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from sqlalchemy.orm import Session
 
 from allclient.errors import RefusedError
-from allclient.store import Store, cases, fields, verifications
+from allclient.store import Store, fields, verifications
 from allclient.store.files import Incoming
 from allclient.store.schema import Field
+from allclient.store.sight import Said
 from allclient.web import views
 from allclient.web.api.models import (
     FieldOut,
@@ -33,6 +35,9 @@ _UPLOAD: dict[str, Any] = {
     }
 }
 _PICTURE: dict[str, Any] = {"content": {"image/jpeg": {}}}
+_PIECE: Final = 1_000_000
+"""Bytes of a file that are in memory before they are written."""
+
 _KEPT_FOR = "private, max-age=600"
 
 
@@ -57,19 +62,28 @@ async def upload_field(
     if int(request.headers.get("content-length") or 0) > settings.max_upload:
         raise RefusedError(f"the file is larger than {settings.max_upload / 1e6:.0f} MB")
 
-    def check() -> None:
-        with store.read() as session:
-            cases.get(session, case_id)
-
-    await run_in_threadpool(check)
+    # Each call of a thread costs: a file of the usual size takes one.
     with store.files.receive(settings.max_upload) as incoming:
+        piece = bytearray()
         async for chunk in request.stream():
-            await run_in_threadpool(incoming.write, chunk)
-        await run_in_threadpool(incoming.finish)
-        taken = await run_in_threadpool(accepted, store, person, case_id, name, incoming)
+            piece += chunk
+            if len(piece) > _PIECE:
+                await run_in_threadpool(incoming.write, bytes(piece))
+                piece.clear()
+        taken = await run_in_threadpool(_take, store, person, case_id, name, incoming, bytes(piece))
     worker.wake()
     response.status_code = 201 if taken.new else 200
     return taken
+
+
+def _take(
+    store: Store, person: Visitor, case_id: int, name: str, incoming: Incoming, rest: bytes
+) -> FieldOut:
+    """Take a file with the last piece of it into a case."""
+    with contextlib.closing(incoming):
+        incoming.write(rest)
+        incoming.finish()
+        return accepted(store, person, case_id, name, incoming)
 
 
 def accepted(
@@ -77,9 +91,11 @@ def accepted(
 ) -> FieldOut:
     """Take a finished file into a case."""
     field, new = fields.accept(store, person.actor, case_id, name, incoming)
-    with store.read() as session:
-        said = person.sight(session).said(session, [field])
-    return FieldOut.of(field, said[field.id], answer=False, new=new)
+    said = Said()
+    if not new:
+        with store.read() as session:
+            said = person.sight(session).said(session, [field])[field.id]
+    return FieldOut.of(field, said, answer=False, new=new)
 
 
 @router.get("/fields/{field_id}")
