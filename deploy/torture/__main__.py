@@ -22,6 +22,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "client"), str(ROOT / "deploy/perf")]
 
 import torture_faults as own  # noqa: E402  found by the path above
 import torture_tests as tests  # noqa: E402
+from torture_database import database  # noqa: E402
 from torture_report import HEAD, LINE, Found  # noqa: E402
 
 FAULTS: dict[str, Callable[[own.Length], Found]] = {
@@ -34,6 +35,7 @@ FAULTS: dict[str, Callable[[own.Length], Found]] = {
     "clock": own.clock,
     "releases": tests.releases,
     "archive": tests.archive,
+    "database": database,
     "load": own.full_load,
 }
 

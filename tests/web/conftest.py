@@ -54,9 +54,11 @@ def serving_page(
     with page.working():
         thread.start()
         started.wait()
-        yield Served(page, double, serving.url_of(listening))
-        server.should_exit = True
-        thread.join()
+        try:
+            yield Served(page, double, serving.url_of(listening))
+        finally:
+            server.should_exit = True
+            thread.join()
 
 
 @pytest.fixture
