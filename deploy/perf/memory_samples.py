@@ -63,17 +63,23 @@ def take(pid: int, requests: int) -> Sample:
     for process in tree(pid):
         try:
             command = process.cmdline()
-            rollup = _fields(Path(f"/proc/{process.pid}/smaps_rollup"))
-            status = _fields(Path(f"/proc/{process.pid}/status"))
+            memory = of(process.pid)
         except (psutil.NoSuchProcess, OSError):
             continue  # it has just ended
         name = "tritonserver"
         if Path(command[0]).name == STUB:
             name = command[8]
             regions.add(command[2])
-        processes[name] = Memory(rollup["Pss"], rollup["Pss_Shmem"], status["VmHWM"])
+        processes[name] = memory
     dev_shm = sum((SHARED_MEMORY / region).stat().st_blocks * 512 / 1e6 for region in regions)
     return Sample(requests, processes, dev_shm)
+
+
+def of(pid: int) -> Memory:
+    """Return the memory of one process now."""
+    rollup = _fields(Path(f"/proc/{pid}/smaps_rollup"))
+    status = _fields(Path(f"/proc/{pid}/status"))
+    return Memory(rollup["Pss"], rollup["Pss_Shmem"], status["VmHWM"])
 
 
 def _fields(path: Path) -> dict[str, float]:

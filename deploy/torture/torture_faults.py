@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import memory_samples
 from torture_load import PATIENCE, Load
+from torture_memory import Curve
 from torture_proxy import BadNetwork
 from torture_report import Found
 
@@ -134,21 +134,20 @@ def at_once(load: Load, address: str, count: int) -> Found:
 
 
 def full_load(length: Length) -> Found:
-    """As much as the server can do, for a while; its memory early and late."""
+    """As much as the server can do, for a while; the memory of each process meanwhile."""
     with loaded() as (server, load):
+        curve = Curve(server.pid)
+        curve.take(load.tried)
         end = time.monotonic() + 60 * length.minutes
         working = threading.Thread(
             target=load.run, args=([server.grpc_address] * 4, lambda _: time.monotonic() < end)
         )
         working.start()
-        samples = []
         while working.is_alive():
-            samples.append(memory_samples.take(server.pid, load.tried).total)
-            working.join(max(0.6 * length.minutes, 0.5))
-        fifth = max(len(samples) // 5, 1)
-        early = sum(samples[fifth : 2 * fifth]) / fifth
-        late = sum(samples[-fifth:]) / fifth
-        found = Found(load.tried, load.lost, notes=load.errors, memory_mb=(early, late))
+            working.join(2 * length.minutes)
+            curve.take(load.tried)
+        found = Found(load.tried, load.lost, notes=load.errors, curve=curve.rows)
+        found.memory_mb = early, late = curve.early_and_late
         if late > early * 1.1 + 10:
             found.notes.append("memory grows")
             found.lost += 1

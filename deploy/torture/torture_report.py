@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass
@@ -17,6 +18,8 @@ class Found:
     """What was done to it, and how often."""
     memory_mb: tuple[float, float] | None = None
     """All processes of the server together, early and late."""
+    curve: list[dict[str, Any]] = field(default_factory=list)
+    """The memory of each process again and again, as ``torture_memory`` has it."""
     notes: list[str] = field(default_factory=list)
     skipped: str = ""
     """Why it cannot be tried on this machine."""

@@ -47,7 +47,17 @@ class Web:
 
 @contextmanager
 def web(data: Path, *options: str) -> Iterator[Web]:
-    command = [sys.executable, "-m", "allclient", "web", "--data", data, "--port", "0", *options]
+    command = [
+        sys.executable,
+        "-m",
+        "allclient",
+        "web",
+        "--data",
+        str(data),
+        "--port",
+        "0",
+        *options,
+    ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             yield Web(process)

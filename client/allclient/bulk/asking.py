@@ -27,6 +27,7 @@ class Asking:
     tls: TlsOptions | None = None
     token: str | None = field(default=None, repr=False)
     um_per_pixel: float | None = None
+    cells: bool = True
     model_repository: str | None = None
     flavour: str | None = None
 

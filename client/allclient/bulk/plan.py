@@ -34,6 +34,9 @@ _FILES_SCHEMA: Final = pa.schema([("file", pa.binary())])
 
 _READERS: Final = 16
 
+_BEFORE: Final = {"cells": True}
+"""What runs asked before it was written down."""
+
 
 def part_name(number: int) -> str:
     """Return the name of the file with the answers of a part."""
@@ -106,7 +109,7 @@ class Plan:
     @cached_property
     def _run(self) -> dict[str, Any]:
         try:
-            run = json.loads(self.place.read(RUN))
+            run = _BEFORE | json.loads(self.place.read(RUN))
             assert isinstance(run["files"], int)
         except (ValueError, KeyError, TypeError, AssertionError) as error:
             raise ConfigurationError(f"{self.place.at(RUN)} is not that of a run") from error

@@ -52,9 +52,15 @@ FIELDS: Final = pa.schema(
         ("cells", pa.list_(CELL)),
         ("model_version", _TEXT),
     ],
-    metadata={"notice": NOTICE},
+    metadata={"notice": NOTICE, "cells": "asked for"},
 )
 """A row for each file: the keys of JSON Lines, and the cells."""
+
+FIELDS_ALONE: Final = pa.schema(
+    [column for column in FIELDS if column.name != "cells"],
+    metadata={"notice": NOTICE, "cells": "not asked for"},
+)
+"""The same of a run that asked for no cells: their column is missing, and their counts are null."""
 
 CASES: Final = pa.schema(
     [
@@ -76,7 +82,7 @@ CASES: Final = pa.schema(
 
 
 def values_of(outcome: Outcome) -> dict[str, Any]:
-    """Return the row of an outcome as values of ``FIELDS``."""
+    """Return the row of an outcome as values of ``FIELDS``, with or without its cells."""
     values, result = row_of(outcome).as_json(), outcome.result
     values["file"] = printable(values["file"])
     return values | {

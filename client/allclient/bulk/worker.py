@@ -10,7 +10,7 @@ from allclient import errors, heap
 from allclient.bulk.asking import Asking
 from allclient.bulk.places import Place, is_url, remote
 from allclient.bulk.plan import Plan, part_name
-from allclient.bulk.schema import FIELDS, parquet, values_of
+from allclient.bulk.schema import FIELDS, FIELDS_ALONE, parquet, values_of
 from allclient.client import Client
 from allclient.contract import Label
 from allclient.errors import AllclientError, ServerUnavailableError
@@ -43,7 +43,8 @@ class Worker:
             answered = self._classify_again([files[index] for index in left])
             for index, values in zip(left, answered, strict=True):
                 rows[index] = values
-            self._plan.place.write(part_name(part), parquet(rows, FIELDS))
+            schema = FIELDS if self._asking.cells else FIELDS_ALONE
+            self._plan.place.write(part_name(part), parquet(rows, schema))
         return {"part": part, **counts([rows[index] for index in left])}
 
     def _classify_again(self, files: list[str]) -> list[dict[str, Any]]:
@@ -61,7 +62,7 @@ class Worker:
         with client.classify_many(
             [self._source(file) for file in files],
             in_flight=asking.in_flight,
-            cells=True,
+            cells=asking.cells,
             um_per_pixel=asking.um_per_pixel,
         ) as stream:
             return [

@@ -107,6 +107,7 @@ class _Run:
             timeout=options["timeout"],
             retry_for=options["retry_for"],
             um_per_pixel=options["um_per_pixel"],
+            cells=not options["no_cells"],
             model_repository=None if repository is None else str(Path(repository).absolute()),
             flavour=options["flavour"],
             **secrets,
@@ -126,6 +127,7 @@ class _Run:
             "recursive": options["recursive"],
             "model": options["model"],
             "um_per_pixel": options["um_per_pixel"],
+            "cells": not options["no_cells"],
             "case_by": options["case_by"] or "folder",
         }
         if begun and options["overwrite"]:

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
 from allclient.cli import codes
+from allclient.cli.options import (
+    ConnectionOptions,
+    check_server,
+    connection_options,
+    make_connection,
+)
+from allclient.contract import ENSEMBLE
 from allclient.errors import AllclientError, ServerTimeoutError
 
 if TYPE_CHECKING:
@@ -52,6 +59,8 @@ Examples:
   allclient models activate 3f2a9c --releases releases
   allclient serve --releases releases
   allclient models rollback --releases releases --server 127.0.0.1:8001
+  allclient models rollback --releases releases --server lab.example:8001 \
+    --tls-ca ca.pem --tls-cert client.pem --tls-key client.key
 
 {codes.OTHERS}
 """,
@@ -115,26 +124,30 @@ release, 3 when the server does not serve it; then the one before is active.
 @releases_option
 @_server_option
 @_wait_option
-def activate(name: str, folder: Path, server: str | None, wait: float) -> None:
+@connection_options
+def activate(name: str, folder: Path, server: str | None, wait: float, **connection: Any) -> None:
     """Make the release whose name begins with NAME the one that is served.
 
     Servers that follow the folder (allclient serve --releases) load it beside the old one and
     change over, while they answer; no request fails.
     """
+    follower = _Follower.of(server, wait, connection)
     releases = _open(folder)
     before = releases.state
-    _tell(releases, before, releases.activate(name), server, wait)
+    _tell(releases, before, releases.activate(name), follower)
 
 
 @models.command(short_help="Have the release before served again.")
 @releases_option
 @_server_option
 @_wait_option
-def rollback(folder: Path, server: str | None, wait: float) -> None:
+@connection_options
+def rollback(folder: Path, server: str | None, wait: float, **connection: Any) -> None:
     """Make the release active that was so before; a second time takes that back."""
+    follower = _Follower.of(server, wait, connection)
     releases = _open(folder)
     before = releases.state
-    _tell(releases, before, releases.rollback(), server, wait)
+    _tell(releases, before, releases.rollback(), follower)
 
 
 def _open(folder: Path) -> Releases:
@@ -143,35 +156,50 @@ def _open(folder: Path) -> Releases:
     return Releases(folder)
 
 
-def _tell(releases: Releases, before: State, name: str, server: str | None, wait: float) -> None:
-    if server is None:
+class _Follower(NamedTuple):
+    """The server that is to serve a release, how long it may take, and how it is asked."""
+
+    address: str
+    wait: float
+    connection: ConnectionOptions
+
+    @classmethod
+    def of(cls, server: str | None, wait: float, options: dict[str, Any]) -> _Follower | None:
+        """Return the server that the options name, if they name one."""
+        connection = ConnectionOptions(**options)  # type: ignore[typeddict-item]
+        check_server(server, None, None, connection)
+        return cls(server, wait, connection) if server else None
+
+
+def _tell(releases: Releases, before: State, name: str, follower: _Follower | None) -> None:
+    if follower is None:
         click.echo(f"{name} is active")
         return
     begun = time.monotonic()
     try:
-        _await(server, name, wait)
+        _await(follower, name)
     except AllclientError:
         releases.restore(before)
         raise
-    click.echo(f"{server} serves {name} after {time.monotonic() - begun:.1f} s")
+    click.echo(f"{follower.address} serves {name} after {time.monotonic() - begun:.1f} s")
 
 
-def _await(server: str, name: str, wait: float) -> None:
+def _await(follower: _Follower, name: str) -> None:
     """Wait until a server says that it serves this release.
 
     Raises:
         ServerError: it does not.
     """
-    from allclient.transport import Connection
     from allclient.transport.blocking import Transport
 
-    transport = Transport(Connection(server))
+    address, wait, options = follower
+    transport = Transport(make_connection(address, options, timeout=_PATIENCE, model=ENSEMBLE))
     deadline = time.monotonic() + wait
     try:
         while (serves := transport.release(_PATIENCE)) != name:
             if time.monotonic() > deadline:
                 raise ServerTimeoutError(
-                    f"{server} still serves {serves or 'a release without a name'} after "
+                    f"{address} still serves {serves or 'a release without a name'} after "
                     f"{wait:g} s, not {name}; does it follow this folder? Its own output says why"
                 )
             time.sleep(_LOOK_EVERY)

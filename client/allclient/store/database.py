@@ -22,6 +22,12 @@ _BUSY: Final = 30.0
 _TURN: Final = 0x616C6C63
 """The key of PostgreSQL's advisory lock for the writers of one database."""
 
+_BEGIN_WRITING: Final = text(
+    "SELECT pg_advisory_xact_lock(:key), CASE current_setting('synchronous_commit') "
+    "WHEN 'off' THEN set_config('synchronous_commit', 'on', true) END"
+)
+"""Take turns; and what was accepted survives a crash, however the server is set up."""
+
 
 def open_engine(url: str) -> Engine:
     """Open an engine for SQLite or PostgreSQL. Raises ConfigurationError for other addresses.
@@ -66,7 +72,7 @@ def _begin(connection: Connection) -> None:
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
     elif writes:
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _TURN})
+        connection.execute(_BEGIN_WRITING, {"key": _TURN})
 
 
 def _config() -> Config:

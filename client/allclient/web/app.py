@@ -14,7 +14,7 @@ from allclient.errors import AllclientError, ConflictError, NotFoundError, Refus
 from allclient.store import Store
 from allclient.store.sight import BlindError
 from allclient.store.similar import Similar
-from allclient.web import api, pages
+from allclient.web import api, outage, pages
 from allclient.web.guard import Guard
 from allclient.web.hub import Hub
 from allclient.web.metrics import Meter, Metrics
@@ -63,6 +63,8 @@ def make_app(
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(LoginNeededError, _login)
     app.add_exception_handler(TooManyTriesError, _too_many)
+    for kind in outage.ERRORS:
+        app.add_exception_handler(kind, _away)
     app.add_exception_handler(Exception, _failed)
     return app
 
@@ -104,6 +106,11 @@ def _login(request: Request, _: Exception) -> Response:
 
 def _too_many(request: Request, _: Exception) -> Response:
     return _answer(request, 429, "tries", "too many tries; wait 15 minutes")
+
+
+def _away(request: Request, error: Exception) -> Response:
+    outage.record(error)
+    return _answer(request, outage.STATUS, outage.CODE, outage.MESSAGE)
 
 
 def _failed(request: Request, error: Exception) -> Response:

@@ -44,6 +44,7 @@ _ERRORS: Final[dict[int, type[Exception]]] = {
     409: ConflictError,
     413: RefusedError,
     422: RefusedError,
+    503: ServerUnavailableError,
 }
 
 
@@ -52,7 +53,7 @@ class WebClient:
 
     Its methods raise AllclientError: NotFoundError, ConflictError where somebody else was faster,
     RefusedError with the page's reason, ConfigurationError for a token that is not good, and
-    ServerUnavailableError where the page does not answer.
+    ServerUnavailableError where the page or its database does not answer.
     """
 
     def __init__(

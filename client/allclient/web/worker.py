@@ -24,6 +24,7 @@ from allclient.result import Result
 from allclient.store import Store, fields
 from allclient.store.schema import Field
 from allclient.threads import DaemonThreads
+from allclient.web import outage
 from allclient.web.hub import Hub
 
 _log = logging.getLogger(__name__)
@@ -122,7 +123,11 @@ class Worker:
                     return
             try:
                 self._begin()
-            except Exception:  # a database that is away comes back
+            except outage.ERRORS as error:  # it comes back
+                outage.record(error)
+                with self._changed:
+                    self._away = True
+            except Exception:
                 _log.exception("the fields that wait cannot be looked up")
                 with self._changed:
                     self._away = True
@@ -166,6 +171,9 @@ class Worker:
         except ServerError as error:
             away = True
             self.explain(f"The backbones do not answer; new fields wait. {error}")
+        except outage.ERRORS as error:
+            outage.record(error)
+            away = True
         except Exception:
             _log.exception("field %d cannot be settled", field.id)
             away = True

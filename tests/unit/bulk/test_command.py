@@ -58,6 +58,8 @@ def test_what_cannot_be(
 def test_the_plain_command_knows_no_cluster(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["classify", "in", "--workers", "2"]) == 2
     assert "--workers is for --engine ray" in capsys.readouterr().err
+    assert run(["classify", "in", "--no-cells"]) == 2
+    assert "--no-cells is for --engine ray" in capsys.readouterr().err
 
 
 def test_the_plain_command_says_how_urls_are_read(
@@ -121,14 +123,18 @@ def test_from_the_first_run_to_the_last(
     assert "0 to do" in capsys.readouterr().err
     assert classify(*arguments, "--resume", "--model", "all_cascade") == 2
     assert "model: 'all_ensemble', now 'all_cascade'" in capsys.readouterr().err
+    assert classify(*arguments, "--resume", "--no-cells") == 2
+    assert "cells: True, now False" in capsys.readouterr().err
 
     write(d="benign")
     (tmp_path / "out" / "run.json").unlink()
     assert classify(*arguments, "--resume") == 2
     assert "holds answers without the list" in capsys.readouterr().err
-    assert classify(*arguments, "--overwrite") == 0
+    assert classify(*arguments, "--overwrite", "--no-cells") == 0
     assert server.asked == 4 + 4
-    assert Plan(Place(str(tmp_path / "out"))).count == 4
+    plan = Plan(Place(str(tmp_path / "out")))
+    assert plan.count == 4
+    assert all("cells" not in row for row in plan.answers(0, plan.files(0)) or [{"cells": None}])
 
 
 @pytest.mark.usefixtures("here")

@@ -19,7 +19,7 @@ from allclient.bulk.asking import Asking
 from allclient.bulk.engine import write_cases
 from allclient.bulk.places import Place, remote
 from allclient.bulk.plan import Plan, part_name
-from allclient.bulk.schema import FIELDS
+from allclient.bulk.schema import FIELDS, FIELDS_ALONE
 from allclient.bulk.worker import Worker
 from allclient.cases import CaseBy
 from allclient.client.reading import read_image
@@ -102,6 +102,32 @@ def test_the_table_says_what_it_is(place: Place, server: KServe, write: Any) -> 
     assert schema.equals(FIELDS)
     assert b"never replace" in schema.metadata[b"notice"]
     assert plan.left() == dataclasses.replace(plan.left(), parts=(), classified=1)
+
+
+def test_cells_are_asked_for_only_when_wanted(place: Place, server: KServe, write: Any) -> None:
+    plan = planned(place, write(a="cells", b="torn"))
+    worker(place, server, cells=False)({"part": 0})
+    with place.reading(part_name(0)) as file:
+        schema = pq.read_schema(file)
+    assert schema.equals(FIELDS_ALONE)
+    assert schema.metadata[b"cells"] == b"not asked for"
+    assert "cells" not in schema.names
+    answered, torn = all_rows(plan)
+    assert (answered["label"], answered["leukocytes"]) == ("malignant", None)
+    assert torn["error"]["code"] == "image_truncated"
+    worker(place, server, cells=False)({"part": 0})  # tries the torn one again, in the same table
+    assert len(all_rows(plan)) == 2
+    assert write_cases(plan, CaseBy("folder")) == 1
+    with place.reading("cases/cases.parquet") as file:
+        (case,) = pq.read_table(file).to_pylist()
+    assert (case["leukocytes"], case["malignant_share"]) == (None, None)
+
+
+def test_a_run_of_before_asked_for_cells(place: Place, write: Any) -> None:
+    plan = planned(place, write(a="benign"))
+    plan.check(ASKED | {"cells": True})
+    with pytest.raises(ConfigurationError, match="cells: True, now False"):
+        plan.check(ASKED | {"cells": False})
 
 
 def test_the_table_has_the_keys_of_json_lines_in_their_order() -> None:

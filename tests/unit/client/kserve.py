@@ -135,6 +135,7 @@ class KServe(service_pb2_grpc.GRPCInferenceServiceServicer):
         self.headers: list[dict[str, str]] = []
         self.cancelled = threading.Semaphore(0)
         self.answer_as: str | None = None
+        self.serves = ""
         self._lock = threading.Lock()
         self._workers = workers
         self._server: grpc.Server | None = None
@@ -205,6 +206,12 @@ class KServe(service_pb2_grpc.GRPCInferenceServiceServicer):
         ):
             for name, (datatype, shape) in tensors.items():
                 role.add(name=name, datatype=datatype, shape=(-1, *shape))
+        return response
+
+    def ModelConfig(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
+        self._note(context)
+        response = service_pb2.ModelConfigResponse()
+        response.config.parameters["release"].string_value = self.serves
         return response
 
     def ModelInfer(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802

@@ -11,6 +11,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+import psutil
+
 WAY_OUT = "apt-get install postgresql"
 
 
@@ -38,6 +40,9 @@ def why_not() -> str | None:
 class Postgres:
     """One server for the tests, gone with everything in it at the end of the block."""
 
+    def __init__(self) -> None:
+        self._running = False
+
     def __enter__(self) -> Postgres:
         binaries = _binaries()
         assert binaries is not None
@@ -58,17 +63,36 @@ class Postgres:
         with socket.socket() as chosen:
             chosen.bind(("127.0.0.1", 0))
             self._port = chosen.getsockname()[1]
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._running:
+            self.stop_at_once()
+        shutil.rmtree(self._folder)
+
+    def start(self) -> None:
+        """Start it on the port that it had; what it holds is what it knew before."""
         options = (
             f"-h 127.0.0.1 -p {self._port} -c unix_socket_directories={self._folder} "
             "-c fsync=off -c full_page_writes=off -c synchronous_commit=off -c shared_buffers=32MB"
         )
         log = self._folder / "log"
         self._run("pg_ctl", "-D", self._data, "-w", "-l", log, "-o", options, "start")
-        return self
+        self._running = True
 
-    def __exit__(self, *_: object) -> None:
+    def stop_at_once(self) -> None:
+        """Stop it as an administrator in a hurry does: every connection is cut."""
         self._run("pg_ctl", "-D", self._data, "-m", "immediate", "-w", "stop")
-        shutil.rmtree(self._folder)
+        self._running = False
+
+    def kill(self) -> None:
+        """Kill the postmaster (SIGKILL); its other processes see it and end."""
+        postmaster = psutil.Process(int((self._data / "postmaster.pid").read_text().split()[0]))
+        others = postmaster.children()
+        postmaster.kill()
+        psutil.wait_procs([postmaster, *others])
+        self._running = False
 
     @property
     def url(self) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import inspect
+from sqlalchemy import inspect, text
 
 from allclient.errors import ConfigurationError
 from allclient.store import Store, database
@@ -42,6 +42,19 @@ def test_migrations_go_down_and_up_again(store: Store) -> None:
 def test_a_store_opens_again_with_what_is_in_it(database_url: str, tmp_path: Path) -> None:
     for _ in range(2):
         Store(tmp_path / "data", database_url).close()
+
+
+def test_a_postgresql_that_confirms_early_is_waited_for(store: Store) -> None:
+    """The server of the tests has synchronous_commit off; a crash would lose what was accepted."""
+    if store.engine.dialect.name != "postgresql":
+        pytest.skip("of PostgreSQL alone")
+    asked = text("SHOW synchronous_commit")
+    with store.read() as session:
+        assert session.scalar(asked) == "off"
+    with store.write() as session:
+        assert session.scalar(asked) == "on"
+    with store.read() as session:
+        assert session.scalar(asked) == "off"
 
 
 @pytest.mark.parametrize("url", ["no url", "mysql://root@127.0.0.1/x"])

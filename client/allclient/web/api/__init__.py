@@ -15,6 +15,7 @@ _PROBLEMS: Final = {
     409: "Somebody else changed it in the meantime.",
     413: "More than is taken.",
     422: "It cannot be done as asked, and why.",
+    503: "The database does not answer; what was sent may not be stored.",
 }
 
 router = APIRouter(

@@ -29,6 +29,10 @@ export async function ask(method, path, { json, file, signal } = {}) {
 
 export async function piece(path) {
   const answer = await fetch(`${base}${path}`, { headers: { Accept: "text/html" } });
-  if (!answer.ok) throw new Refused(answer.status, `this cannot be shown (${answer.status})`);
-  return answer.text();
+  const html = await answer.text();
+  if (!answer.ok) {
+    const told = new DOMParser().parseFromString(html, "text/html").querySelector("[role=alert]");
+    throw new Refused(answer.status, told?.textContent ?? `this cannot be shown (${answer.status})`);
+  }
+  return html;
 }

@@ -4,6 +4,8 @@ import { ask, base } from "./asked.js";
 const AT_ONCE = 4;
 const LOOK = 3000; // milliseconds
 const AT_A_LOOK = 10;
+const AWAY = 503; // the database does not answer
+const PAUSE = 3000; // milliseconds until a file is sent again
 
 export class Uploads {
   constructor(caseId) {
@@ -11,6 +13,7 @@ export class Uploads {
     this.queue = [];
     this.running = 0;
     this.sent = this.again = this.refused = 0;
+    this.held = 0; // files that wait for the database
     this.total = 0;
     this.waiting = new Map(); // the fields that the backbones have not read, by id
     this.settled = new Map(); // what came of those that were read, by id
@@ -85,19 +88,33 @@ export class Uploads {
 
   async send(file) {
     try {
-      if (/\.zip$/i.test(file.name)) {
-        await this.sendArchive(file);
-        this.say();
-        return;
-      }
-      const path = `/cases/${this.caseId}/fields?name=${encodeURIComponent(file.name)}`;
-      const field = await ask("POST", path, { file });
-      this.count(field);
+      await this.patiently(() => (/\.zip$/i.test(file.name) ? this.sendArchive(file) : this.sendField(file)));
     } catch (error) {
       this.refused += 1;
       this.problem(file.name, error.message);
     }
     this.say();
+  }
+
+  async sendField(file) {
+    const path = `/cases/${this.caseId}/fields?name=${encodeURIComponent(file.name)}`;
+    this.count(await ask("POST", path, { file }));
+  }
+
+  // While the database is away a file is sent again and again: one that is here already is not
+  // taken twice.
+  async patiently(act) {
+    for (;;) {
+      try {
+        return await act();
+      } catch (error) {
+        if (error.status !== AWAY) throw error;
+      }
+      this.held += 1;
+      this.say();
+      await new Promise((resolve) => setTimeout(resolve, PAUSE));
+      this.held -= 1;
+    }
   }
 
   problem(name, message) {
@@ -113,6 +130,7 @@ export class Uploads {
     if (this.again) parts.push(`${this.again} were here already`);
     if (this.refused) parts.push(`${this.refused} refused`);
     if (this.waiting.size) parts.push(`${this.waiting.size} being read`);
+    if (this.held) parts.push("the database does not answer and the upload goes on when it is back");
     if (this.total || this.settled.size) this.box.hidden = false;
     document.getElementById("uploaded").textContent = this.total ? parts.join(", ") + "." : "New answers came in.";
     const progress = document.getElementById("progress");

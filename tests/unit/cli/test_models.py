@@ -1,0 +1,74 @@
+"""`allclient models --server` at a server with mutual TLS."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import trustme
+from click.testing import CliRunner, Result
+
+from allclient import release
+from allclient.cli.group import cli
+from allclient.errors import ServerUnavailableError
+from allclient.local.releases import Releases
+from tests.unit.client.test_tls import client_files, serve
+
+REPOSITORY = Path(__file__).parents[3] / "model_repository"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Releases:
+    """Two releases, of which the first is active."""
+    releases = Releases(tmp_path / "releases")
+    for number in range(2):
+        made = shutil.copytree(REPOSITORY, tmp_path / f"made-{number}")
+        (made / "vote/1/policy.json").write_text(json.dumps({"number": number}))
+        shutil.move(made, releases.folder / release.stamp(made))
+    releases.activate(names(releases)[0])
+    return releases
+
+
+def names(releases: Releases) -> list[str]:
+    return sorted(one.name for one in releases.all())
+
+
+def models(folder: Releases, *words: object) -> Result:
+    arguments = ["models", *map(str, words), "--releases", str(folder.folder)]
+    return CliRunner().invoke(cli, arguments)
+
+
+def test_a_server_with_mutual_tls_is_asked_with_a_certificate(
+    folder: Releases, tmp_path: Path
+) -> None:
+    before, after = names(folder)
+    authority = trustme.CA()
+    ca, token = tmp_path / "ca.pem", tmp_path / "token"
+    authority.cert_pem.write_to_path(ca)
+    token.write_text("secret\n")
+    files = client_files(authority, tmp_path)
+    with serve(authority, mutual=True) as server:
+        server.serves = after
+        at = ("--server", server.address, "--tls-ca", ca)
+        own = (*at, "--tls-cert", files["cert"], "--tls-key", files["key"])
+        refused = models(folder, "activate", after, *at)
+        assert isinstance(refused.exception, ServerUnavailableError)
+        assert folder.active().name == before
+        done = models(folder, "activate", after, *own, "--token-file", token)
+        assert done.exit_code == 0, done.output
+        assert folder.active().name == after
+        assert server.headers[-1]["authorization"] == "Bearer secret"
+        server.serves = before
+        back = models(folder, "rollback", *own)
+        assert back.exit_code == 0, back.output
+        assert folder.active().name == before
+
+
+def test_tls_options_without_a_server_are_a_mistake(folder: Releases, tmp_path: Path) -> None:
+    before, after = names(folder)
+    done = models(folder, "activate", after, "--tls-ca", tmp_path / "ca.pem")
+    assert done.exit_code == 2
+    assert "need --server" in done.output
+    assert folder.active().name == before
