@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -43,6 +44,7 @@ def _to_unit(values: Array) -> Array:
     return scaled
 
 
+@functools.cache  # three sizes of maps, one for each backbone
 def _averages(side: int) -> Array:
     """Return the [7, side] matrix that resamples an axis.
 

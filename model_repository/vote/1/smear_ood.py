@@ -12,6 +12,8 @@ TAIL: Final = 0.99
 EDGE: Final = round(TAIL * (QUANTILES - 1))
 """Where the 99% quantile stands among the quantiles."""
 
+_SHARES: Final = np.linspace(0, 1, QUANTILES)
+
 
 def energy(logits: Array) -> float:
     """Return the mean of -logsumexp of logits [3, 4] over the backbones; high if none is sure."""
@@ -49,4 +51,4 @@ def ood_score(logits: Array, quality: Array, policy: Policy) -> float:
 
 
 def _share(value: float, quantiles: Array) -> float:
-    return float(np.interp(value, quantiles, np.linspace(0, 1, QUANTILES)))
+    return float(np.interp(value, quantiles, _SHARES))
