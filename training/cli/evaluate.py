@@ -18,12 +18,17 @@ from training.cli._options import PROTOCOLS
     type=FOLDER,
     help="Folder of the Kaggle set: Benign, Early, Pre, Pro, and a split.csv if there is one.",
 )
-@click.option("--outside", type=FOLDER, help="Folder of images of another laboratory instead.")
+@click.option(
+    "--outside",
+    type=FOLDER,
+    help="Folder of images of other laboratories instead; each source of its labels.csv is a set "
+    "of its own.",
+)
 @click.option(
     "--all-are",
     "subtype",
     type=click.Choice(("benign", "early_pre_b", "pre_b", "pro_b")),
-    help="The class of all images of --outside.",
+    help="The class of all images of --outside, if it has no labels.csv.",
 )
 @click.option(
     "--keras",
@@ -110,13 +115,15 @@ def evaluate(
           --cost --save docs/evaluation/predictions
       python -m training evaluate --data all-smears --protocol slides --keras runs --save FOLDER
       python -m training evaluate --outside healthy --all-are benign --keras runs --save FOLDER
+      python -m training evaluate --outside other-labs --keras training/masters
       python -m training evaluate --data all-smears --server 127.0.0.1:8001
     """
     folder = root or outside
     if folder is None or (root and outside):
         raise click.UsageError("give either --data or --outside")
-    if bool(outside) != bool(subtype):
-        raise click.UsageError("--outside and --all-are go together")
+    labelled = outside is not None and (outside / "labels.csv").is_file()
+    if bool(outside) != bool(subtype or labelled) or (subtype and labelled):
+        raise click.UsageError("--outside takes a folder with a labels.csv, or --all-are")
     if bool(server) == bool(runs):
         raise click.UsageError("give either --server or --keras")
     if server:
@@ -130,9 +137,12 @@ def evaluate(
     elif runs:
         changed = {"left_out": left_out or None, "sample": sample, "seed": seed}
         with clear_errors():
-            plan = _plan(folder, runs, protocol, subtype, backbones, **changed)
-            failed = _run_masters(plan, cost, save, policy)
-        if failed:
+            if labelled:
+                plans = _labelled(folder, runs, backbones)
+            else:
+                plans = [_plan(folder, runs, protocol, subtype, backbones, **changed)]
+            failed = [_run_masters(plan, cost, save, policy) for plan in plans]
+        if any(failed):
             raise SystemExit(1)
 
 
@@ -152,6 +162,16 @@ def _plan(
         return planning.plan(runs, protocol, root, backbones=backbones, **changed)
     samples = dataset.read_folder(root, Subtype(subtype)).part("all")
     return planning.outside(runs, root, samples, backbones=backbones)
+
+
+def _labelled(root: Path, runs: Path, backbones: tuple[str, ...]) -> list[Any]:
+    from training.data import labelled
+    from training.evaluation.measure import planning
+
+    return [
+        planning.outside(runs, root, samples, backbones=backbones, name=source)
+        for source, samples in labelled.by_source(root).items()
+    ]
 
 
 def _run_masters(plan: Any, cost: bool, save: Path | None, policy: Path | None) -> bool:

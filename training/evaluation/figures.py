@@ -61,8 +61,11 @@ benign/malignant, *class* one of the four::
      "intervals": {"coverage", "wrong_class_share", "wrong_label_share"},
      "slides": {slide: {"class", "images", "without_review", "wrong_class", "wrong_label"}}
     }
-    OUTSIDE = {"images", "class": class of all of them, "missing": [..],
-     "voters": {voter: {"called_malignant", "called_malignant_share"}},
+    OUTSIDE = {"images", "malignant": so many of them, "groups", "missing": [..],
+     "class": class of all of them, "malignant" if stages are unknown, null if there are both,
+     "voters": {voter: {"called_malignant", "called_malignant_share",
+                        "label": null without both, or {"roc_area", "binary_balanced_accuracy"}
+                                 with "value" and "interval" each}},
      "malignant_without_review", "malignant_without_review_share", "interval",
          # the served vote under the policy, share of all images; null without three backbones
      "review": REVIEW | null}

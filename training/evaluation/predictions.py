@@ -25,6 +25,9 @@ __all__ = ["Predictions", "PredictionsError", "Variant", "load", "load_all", "sa
 OUTSIDE = "outside-"
 """How the protocol of a set of another laboratory begins."""
 
+UNSTAGED = len(SUBTYPES)
+"""The target of a malignant image of unknown stage, in sets of other laboratories alone."""
+
 PARTS = ("val", "test")
 HEAT, AREA, HIT = range(3)
 """Columns of ``Predictions.nuclei_heat``."""
@@ -54,7 +57,7 @@ class Predictions:
     paths: npt.NDArray[np.str_]
     """[n], POSIX, relative to the data folder."""
     targets: npt.NDArray[np.int64]
-    """[n], class indexes in the order of the contract's SUBTYPES."""
+    """[n], class indexes in the order of the contract's SUBTYPES, or ``UNSTAGED``."""
     groups: npt.NDArray[np.str_]
     """[n], images of one group share cells; where none is known, the path itself."""
     slides: npt.NDArray[np.str_]
@@ -92,8 +95,9 @@ class Predictions:
             raise PredictionsError(f"unknown backbone {self.backbone!r}")
         if not set(self.parts.tolist()) <= set(PARTS):
             raise PredictionsError(f"parts must be {' or '.join(PARTS)}")
-        if count and not 0 <= self.targets.min() <= self.targets.max() < len(SUBTYPES):
-            raise PredictionsError(f"targets must be class indexes below {len(SUBTYPES)}")
+        highest = UNSTAGED if self.protocol.startswith(OUTSIDE) else len(SUBTYPES) - 1
+        if count and not 0 <= self.targets.min() <= self.targets.max() <= highest:
+            raise PredictionsError(f"targets must be class indexes up to {highest}")
         if not (np.isfinite(self.logits).all() and np.isfinite(self.quality).all()):
             raise PredictionsError("logits or quality values are not finite numbers")
         if len(set(self.keys())) < count:

@@ -33,6 +33,14 @@ def outside(name: str, figures: dict[str, Any], console: Console) -> None:
         for voter, each in figures["voters"].items()
     )
     console.print(f"{name}: {figures['images']} images; called malignant: {called}")
+    labels = {voter: each["label"] for voter, each in figures["voters"].items() if each["label"]}
+    if labels:
+        areas = ", ".join(
+            f"{voter} {each['roc_area']['value']:.3f} / "
+            f"{percent(each['binary_balanced_accuracy']['value'])}"
+            for voter, each in labels.items()
+        )
+        console.print(f"AUROC / balanced accuracy of benign and malignant: {areas}")
     if figures["review"] is not None:
         console.print(
             f"malignant without review: {figures['malignant_without_review']} images, "

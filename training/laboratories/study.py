@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from training import record
 from training.data import provenance
-from training.laboratories import protocols, review_limits, scores, several, votes
+from training.laboratories import gains, protocols, review_limits, scores, several, votes
 from training.laboratories.table import Bools, Cells
 from training.metrics.classification import Floats
 
@@ -30,9 +30,10 @@ def run(
 ) -> dict[str, Any]:
     """Return what was learned from and what came of it.
 
-    Under "evaluated", "pictures" stand the scores by idea, protocol and source, and under "doubt"
-    what goes without review, by the level of ``review_limits.LEVELS``. Under "together" stands the
-    same of several cells at once.
+    Under "evaluated", "pictures" stand the scores by idea, protocol and source, under "doubt" what
+    goes without review, by the level of ``review_limits.LEVELS``, and under "gains" the gain over
+    the nuclear area alone, each laboratory left out. Under "together" stands the same of several
+    cells at once.
 
     Args:
         descriptions: features [n, k] of the cells by name, see ``votes.IDEAS``.
@@ -43,16 +44,21 @@ def run(
     """
     ideas = votes.possible(list(descriptions))
     logits = answered(cells, descriptions) if logits is None else logits
+    tested = {
+        title: {name: units(cells, name, logits[title][name]) for name in protocols.PROTOCOLS}
+        for title in ideas
+    }
     content = record.stamped(
         learned_from=learned_from(cells),
         evaluated={
             "pictures": {
                 title: {
-                    **{
-                        name: _scored(cells, name, logits[title][name])
-                        for name in protocols.PROTOCOLS
-                    },
+                    **{name: _judged(by_source) for name, by_source in tested[title].items()},
                     "doubt": _without_review(cells, logits[title]["laboratories"]),
+                    "gains": gains.gains(
+                        tested[title]["laboratories"],
+                        tested.get(gains.BASE, {}).get("laboratories", {}),
+                    ),
                 }
                 for title in ideas
             },
@@ -86,41 +92,44 @@ def together(cells: Cells, descriptions: Mapping[str, Floats]) -> dict[str, Any]
     As ``run`` has them for single pictures, each laboratory left out. Empty where no unit has cells
     enough.
     """
-    units = several.gathered(cells)
-    if not units.members:
+    bags = several.gathered(cells)
+    if not bags.members:
         return {}
-    described = units.described(descriptions)
-    logits = {title: np.full(len(units.members), np.nan) for title in several.IDEAS}
-    outside = np.zeros(len(units.members), np.bool_)
+    described = bags.described(descriptions)
+    logits = {title: np.full(len(bags.members), np.nan) for title in several.IDEAS}
+    outside = np.zeros(len(bags.members), np.bool_)
     for fold in protocols.folds(cells, "laboratories"):
-        tested = np.array([bool(fold.test[rows].all()) for rows in units.members])
+        tested = np.array([bool(fold.test[rows].all()) for rows in bags.members])
         outside |= tested if fold.name == protocols.OUTSIDE else False
-        for title, said in several.answers(units, described, fold).items():
+        for title, said in several.answers(bags, described, fold).items():
             logits[title][tested] = said[tested]
     answered_units = ~np.isnan(logits["size"])
     if not answered_units.any():
         return {}
-    rows = {name: here & answered_units for name, here in _by_name(units.source).items()}
+    rows = {name: here & answered_units for name, here in _by_name(bags.source).items()}
     rows = {name: here for name, here in rows.items() if here.any()}
     places = {
-        name: here & answered_units & ~outside for name, here in _by_name(units.laboratory).items()
+        name: here & answered_units & ~outside for name, here in _by_name(bags.laboratory).items()
     }
     places = {name: here for name, here in places.items() if here.any()}
     unseen = {name: here for name, here in rows.items() if outside[here].all()}
     if outside.any():
         rows[TOGETHER] = outside & answered_units
     found: dict[str, Any] = {}
+    of_ideas = {
+        title: {name: bags.units(of_all, here) for name, here in rows.items()}
+        for title, of_all in logits.items()
+    }
     for title, of_all in logits.items():
-        known = {name: units.units(of_all, here) for name, here in places.items()}
-        others = {name: units.units(of_all, here) for name, here in unseen.items()}
+        known = {name: bags.units(of_all, here) for name, here in places.items()}
+        others = {name: bags.units(of_all, here) for name, here in unseen.items()}
         found[title] = {
-            "laboratories": {
-                name: scores.judged(units.units(of_all, here)) for name, here in rows.items()
-            },
+            "laboratories": _judged(of_ideas[title]),
             "doubt": {
                 f"{level:g}": review_limits.study(known, others, level)
                 for level in review_limits.LEVELS
             },
+            "gains": gains.gains(of_ideas[title], of_ideas[gains.BASE]),
         }
     return found
 
@@ -151,7 +160,12 @@ def learned_from(cells: Cells) -> list[dict[str, Any]]:
     return table
 
 
-def _scored(cells: Cells, protocol: str, logits: Floats) -> dict[str, Any]:
+def _judged(by_source: Mapping[str, scores.Units]) -> dict[str, Any]:
+    return {name: scores.judged(each) for name, each in by_source.items()}
+
+
+def units(cells: Cells, protocol: str, logits: Floats) -> dict[str, scores.Units]:
+    """Return what a protocol tests, by source: pictures, their cells, and several cells at once."""
     tested = ~np.isnan(logits)
     rows = {str(name): tested & (cells.source == name) for name in np.unique(cells.source[tested])}
     if protocol == "laboratories":
@@ -160,27 +174,27 @@ def _scored(cells: Cells, protocol: str, logits: Floats) -> dict[str, Any]:
     for name, here in rows.items():
         if not here.any():
             continue
-        found[name] = scores.judged(scores.fields(cells, logits, here))
+        found[name] = scores.fields(cells, logits, here)
         if len(np.unique(cells.crops.of[here])) < np.count_nonzero(here):
-            found[f"{name}, cells"] = scores.judged(scores.single(cells, logits, here))
+            found[f"{name}, cells"] = scores.single(cells, logits, here)
         else:
             bags = scores.together(cells, logits, here, BAG)
             if len(bags.logits):
-                found[f"{name}, {BAG} cells"] = scores.judged(bags)
+                found[f"{name}, {BAG} cells"] = bags
     return found
 
 
 def _without_review(cells: Cells, logits: Floats) -> dict[str, Any]:
     """Limits by laboratories left out, on others that are left out."""
 
-    def units(rows: Bools) -> scores.Units:
+    def fields(rows: Bools) -> scores.Units:
         return scores.fields(cells, logits, rows & ~np.isnan(logits))
 
     learned = ~cells.evaluate_only
     names = np.unique(cells.laboratory[learned & ~np.isnan(logits)])
-    known = {str(name): units(learned & (cells.laboratory == name)) for name in names}
+    known = {str(name): fields(learned & (cells.laboratory == name)) for name in names}
     outside = np.unique(cells.source[cells.evaluate_only])
-    unseen = {str(name): units(cells.source == name) for name in outside}
+    unseen = {str(name): fields(cells.source == name) for name in outside}
     return {
         f"{level:g}": review_limits.study(known, unseen, level) for level in review_limits.LEVELS
     }

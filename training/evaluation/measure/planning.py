@@ -89,13 +89,20 @@ def plan(
     return Plan(protocol, root, folds, masters, backbones, sample, seed)
 
 
-def outside(runs: Path, root: Path, samples: Sequence[Sample], *, backbones: Sequence[str]) -> Plan:
-    """Plan a set of another laboratory, answered by the masters of the protocol "known"."""
+def outside(
+    runs: Path, root: Path, samples: Sequence[Sample], *, backbones: Sequence[str], name: str = ""
+) -> Plan:
+    """Plan a set of another laboratory, answered by the masters of the protocol "known".
+
+    Args:
+        name: of the set; that of its folder if empty.
+    """
     masters = _masters(runs, ONE_FOLD, ONE_FOLD, backbones)
     if not masters:
         raise _none(runs, ONE_FOLD, backbones)
     fold = Fold(ONE_FOLD, {"test": list(samples)})
-    return Plan(f"{OUTSIDE}{root.resolve().name}", root, [fold], {ONE_FOLD: masters}, backbones)
+    protocol = f"{OUTSIDE}{name or root.resolve().name}"
+    return Plan(protocol, root, [fold], {ONE_FOLD: masters}, backbones)
 
 
 def execute(
@@ -110,7 +117,7 @@ def execute(
     Raises:
         ValueError: no image can be read at all.
     """
-    predictor = Predictor(plan.root, advance)
+    predictor = Predictor(plan.root, advance, stages=not plan.protocol.startswith(OUTSIDE))
     work = jobs(plan.answered, plan.sample, plan.seed) if plan.sample else {}
     changes = [*catalogue.probes(), *catalogue.stresses()]
     for fold in plan.answered:

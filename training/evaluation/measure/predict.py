@@ -17,7 +17,7 @@ from toolkit import served
 from training.data.protocols import Fold
 from training.data.samples import Sample
 from training.evaluation.measure import heat
-from training.evaluation.predictions import PARTS, TEXTS, Predictions, Variant
+from training.evaluation.predictions import PARTS, TEXTS, UNSTAGED, Predictions, Variant
 from training.evaluation.probes import field as fields
 from training.evaluation.probes.catalogue import Change
 
@@ -83,10 +83,20 @@ class Table:
 class Predictor:
     """Collects the answers of several backbones, image by image, over any number of folds."""
 
-    def __init__(self, root: Path, advance: Callable[[int], None] = lambda count: None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        advance: Callable[[int], None] = lambda count: None,
+        *,
+        stages: bool = True,
+    ) -> None:
+        """Take the folder of all images; without ``stages`` malignant alone is enough of a class.
+
+        ``advance`` is told how many fields were answered.
+        """
         self.root = root
         self.advance = advance
-        """Told how many fields were answered."""
+        self.stages = stages
         self.tables: dict[str, Table] = {}
         self.failed: dict[str, str] = {}
         """Reason by path of the images that the server would refuse."""
@@ -138,7 +148,7 @@ class Predictor:
                     table.rows.append(
                         {
                             "paths": self._path(sample),
-                            "targets": sample.target,
+                            "targets": self._target(sample),
                             "groups": sample.group or self._path(sample),
                             "slides": sample.slide,
                             "folds": fold,
@@ -149,6 +159,9 @@ class Predictor:
                         }
                     )
         self.advance(len(samples))
+
+    def _target(self, sample: Sample) -> int:
+        return UNSTAGED if sample.subtype is None and not self.stages else sample.target
 
     def _path(self, sample: Sample) -> str:
         return sample.path.relative_to(self.root).as_posix()

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from allclient.contract import BACKBONES, SUBTYPES
-from training.evaluation.predictions import Predictions
+from allclient.contract import BACKBONES, SUBTYPES, Label
+from training.evaluation.predictions import UNSTAGED, Predictions
 from training.evaluation.study import bench, changed, heat, policies, reviewed, voters
 from training.evaluation.study.aligned import Aligned, Calibrated, align, calibrate_rows
 from training.metrics import intervals
@@ -87,16 +87,19 @@ class Study:
         }
 
     def outside(self) -> dict[str, Any]:
-        """Return OUTSIDE of the figures; all images are of one class."""
+        """Return OUTSIDE of the figures."""
         aligned = self.aligned
         figures: dict[str, Any] = {
             "images": len(aligned.paths),
-            "class": SUBTYPES[int(aligned.targets[0])].value,
+            "malignant": int((aligned.targets != BENIGN).sum()),
+            "groups": _count(aligned.groups),
+            "class": _class_of_all(aligned.targets),
             "missing": self.missing,
             "voters": {
                 name: {
                     "called_malignant": int((fused.answers != BENIGN).sum()),
                     "called_malignant_share": float((fused.answers != BENIGN).mean()),
+                    "label": voters.label(aligned.targets, fused, self.draws),
                 }
                 for name, fused in self.voters.items()
             },
@@ -108,6 +111,11 @@ class Study:
         interval = self.draws.interval(self.draws.means(alarms))
         values = (int(alarms.sum()), float(alarms.mean()), interval)
         review = reviewed.figures(self.decided, aligned.targets, self.draws, {})
+        if (aligned.targets == UNSTAGED).any():
+            for part in ("without_review", "intervals"):
+                review[part] |= {
+                    each: None for each in review[part] if each.startswith("wrong_class")
+                }
         return figures | dict(zip(names, values, strict=True)) | {"review": review}
 
     def changes(
@@ -125,6 +133,14 @@ class Study:
     def cams(self) -> dict[str, Any]:
         """Return CAMS of the figures, for this protocol."""
         return heat.figures(self.aligned)
+
+
+def _class_of_all(targets: npt.NDArray[np.int64]) -> str | None:
+    """Return the class of all images, ``malignant`` if stages are unknown; None if they differ."""
+    found = np.unique(targets)
+    if len(found) == 1:
+        return SUBTYPES[int(found[0])].value if found[0] < UNSTAGED else Label.MALIGNANT.value
+    return None if BENIGN in found else Label.MALIGNANT.value
 
 
 def _count(names: npt.NDArray[np.str_]) -> int:

@@ -62,6 +62,29 @@ def figures(aligned: Aligned, fused: Fused, draws: Resamples) -> dict[str, Any]:
     }
 
 
+def label(
+    targets: npt.NDArray[np.int64], fused: Fused, draws: Resamples
+) -> dict[str, dict[str, Any]] | None:
+    """Return ROC area and balanced accuracy of the label, where there are images of both."""
+    malignant = targets != BENIGN
+    if malignant.all() or not malignant.any():
+        return None
+    right = (fused.answers != BENIGN) == malignant
+    sides = [
+        (float(right[rows].mean()), draws.means(right, rows)) for rows in (malignant, ~malignant)
+    ]
+    roc = curves.roc(targets, fused.malignancy)
+    areas, _ = curves.areas(targets, fused.malignancy, draws.weights)
+    balanced = np.mean([drawn for _, drawn in sides], axis=0)
+    return {
+        "roc_area": {"value": roc["area"] if roc else None, "interval": draws.interval(areas)},
+        "binary_balanced_accuracy": {
+            "value": (sides[0][0] + sides[1][0]) / 2,
+            "interval": draws.interval(balanced),
+        },
+    }
+
+
 def _calibration(
     targets: npt.NDArray[np.int64],
     answers: npt.NDArray[np.int64],

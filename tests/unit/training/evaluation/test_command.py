@@ -97,6 +97,28 @@ def test_a_set_from_outside_names_what_cannot_be_read(
     assert "failed: cut.png: [image_truncated]" in result.output
 
 
+def test_a_folder_of_several_laboratories_is_scored_by_its_table(
+    masters: Path, tmp_path: Path, drawn: list[np.ndarray]
+) -> None:
+    root, save = tmp_path / "others", tmp_path / "predictions"
+    root.mkdir()
+    lines = ["file,source,laboratory,kind,class,malignant,subject_group,use"]
+    for number, source in enumerate(("north", "north", "south", "south")):
+        (root / f"{number}.png").write_bytes(field.png(drawn[number]))
+        malignant = ("1", "0", "0", "")[number]
+        lines.append(f"{number}.png,{source},{source},field,x,{malignant},p{number},evaluate")
+    (root / "labels.csv").write_text("\n".join(lines))
+    result = run("--outside", root, "--keras", masters, "--save", save)
+    assert result.exit_code == 0, result.output
+    assert "outside-north: 2 images" in result.output
+    assert "AUROC / balanced accuracy" in result.output
+    stored = predictions.load_all(save)
+    assert stored["outside-north"]["xception"].targets.tolist() == [predictions.UNSTAGED, 0]
+    assert stored["outside-north"]["xception"].groups.tolist() == ["p0", "p1"]
+    assert stored["outside-south"]["xception"].paths.tolist() == ["2.png"]  # 3 has no label
+    assert run("--outside", root, "--all-are", "benign", "--keras", masters).exit_code == 2
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

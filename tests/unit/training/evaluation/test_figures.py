@@ -218,6 +218,31 @@ def test_a_set_from_outside_counts_alarms_without_review(store, policy: Path) ->
     assert found["review"]["without_review"]["benign_called_malignant"] == 2
 
 
+def test_a_set_with_both_labels_is_scored_by_the_label_alone(store, policy: Path) -> None:
+    """Two benign images, four malignant ones of unknown stage; one of either is called wrong."""
+    targets, answers = [0, 0, 4, 4, 4, 4], [0, 1, 0, 1, 2, 3]
+    given = [
+        says(name, answers, targets=targets, protocol="outside-x", folds=["known"] * 6)
+        for name in BACKBONES
+    ]
+    found = figures.compute(store(*given), policy)["outside"]["x"]
+    assert found["class"] is None
+    assert (found["images"], found["malignant"]) == (6, 4)
+    label = found["voters"]["majority"]["label"]
+    assert label["binary_balanced_accuracy"]["value"] == pytest.approx((3 / 4 + 1 / 2) / 2)
+    alone = found["review"]["without_review"]
+    assert alone["wrong_class"] is None
+    assert alone["wrong_class_share"] is None
+    assert alone["wrong_label_share"] == pytest.approx(1 / 3, abs=1e-5)
+    assert (alone["malignant_called_benign"], alone["benign_called_malignant"]) == (1, 1)
+
+
+def test_a_stage_may_be_unknown_in_sets_from_outside_alone() -> None:
+    says("xception", TARGETS, targets=[4] * len(TARGETS), protocol="outside-x")
+    with pytest.raises(PredictionsError, match="class indexes up to 3"):
+        says("xception", TARGETS, targets=[4] * len(TARGETS), protocol="known")
+
+
 def test_a_set_from_outside_with_doubt_raises_no_alarm(store, policy: Path) -> None:
     strange = np.tile(GOOD_QUALITY, (6, 1))
     strange[:, QUALITY_FIELDS.index("background_green")] = 0.1

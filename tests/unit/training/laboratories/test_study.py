@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.laboratories import scores, show, study, votes
+from training.laboratories import gains, scores, show, study, votes
 from training.laboratories.table import Cells
 
 from .conftest import cells, picture
@@ -63,6 +63,27 @@ def test_what_travels_is_told_from_what_does_not(
     outside = found["size"]["laboratories"][study.TOGETHER]
     assert (outside["pictures"], outside["malignant"], outside["groups"]) == (10, 5, 10)
     assert found["size"]["laboratories"]["lisc"]["auroc"] is None  # healthy alone
+
+
+def test_what_an_idea_gains_is_the_difference_with_its_own_interval(
+    table: Cells, described: dict[str, np.ndarray]
+) -> None:
+    found = study.run(table, described)["evaluated"]["pictures"]
+    lost = found["size and shape, texture"]["gains"]["delhi"]
+    area = {idea: found[idea]["laboratories"]["delhi"]["auroc"]["value"] for idea in found}
+    assert lost["value"] == pytest.approx(area["size and shape, texture"] - area["size"])
+    low, high = lost["interval"]
+    assert low < lost["value"] < high < 0
+    assert found["size"]["gains"]["delhi"] == {"value": 0.0, "interval": None}
+    assert "lisc" not in found["texture"]["gains"]  # healthy alone
+
+
+def test_a_gain_between_different_units_is_refused() -> None:
+    table = cells([picture("one", True, "a"), picture("one", False, "b")], each=2)
+    every, logits = np.ones(4, np.bool_), np.arange(4.0)
+    both, one = scores.single(table, logits, every), scores.single(table, logits, logits < 2)
+    with pytest.raises(ValueError, match="same units"):
+        gains.gain(both, one)
 
 
 def test_limits_that_two_laboratories_allow_fail_in_a_third_that_is_read_wrong(
