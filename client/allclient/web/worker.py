@@ -108,10 +108,12 @@ class Worker:
                 _log.exception("the fields that wait cannot be looked up")
                 begun = False
             with self._changed:
+                if not begun:
+                    self._changed.wait_for(
+                        lambda: self._stopping or self._wanted or self._away, _LOOK
+                    )
                 if self._away:
                     self._changed.wait_for(lambda: self._stopping, self._pause)
-                elif not begun:
-                    self._changed.wait_for(lambda: self._stopping or self._wanted, _LOOK)
                 self._wanted = self._away = False
 
     def _begin(self) -> bool:
