@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -39,16 +40,25 @@ def content(index: int) -> bytes:
     return kind and b"%s %d" % (kind, index)
 
 
-@pytest.fixture
-def slow() -> Iterator[KServe]:
-    """Takes its time, so that there is a middle."""
+class Held(KServe):
+    """Answers so many images, and the others from ``go_on`` on: so there is a middle."""
 
-    def respond(image: bytes) -> Answer | dict[str, Any]:
-        time.sleep(0.02)
+    def __init__(self, first: int) -> None:
+        super().__init__(self._respond)
+        self.go_on = threading.Event()
+        self._first = first
+
+    def _respond(self, image: bytes) -> Answer | dict[str, Any]:
+        if self.asked > self._first:
+            self.go_on.wait()
         return by_content(image)
 
-    with KServe(respond) as server:
+
+@pytest.fixture
+def held() -> Iterator[Held]:
+    with Held(FILES // 2) as server:
         yield server
+        server.go_on.set()
 
 
 def begin(source: str, out: str, server: KServe) -> None:
@@ -82,19 +92,19 @@ def until(condition: Any, process: subprocess.Popen[str]) -> None:
 
 
 def test_every_file_has_one_row(
-    s3: Any, cluster: Any, slow: KServe, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    s3: Any, cluster: Any, held: Held, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for index, name in enumerate(names()):
         s3.pipe_file(f"{BUCKET}/in/{name}", content(index))
     s3.pipe_file(f"{BUCKET}/in/notes.txt", b"no image")
     source, out = f"s3://{BUCKET}/in/", f"s3://{BUCKET}/out"
-    begin(source, out, slow)
+    begin(source, out, held)
 
     process = subprocess.Popen(
         [
             *(sys.executable, "-m", "allclient", "classify", source, "--recursive", "--resume"),
-            *("--engine", "ray", "--address", cluster.address, "--server", slow.address),
-            *("--output", out, "--in-flight", "2"),
+            *("--engine", "ray", "--address", cluster.address, "--server", held.address),
+            *("--output", out, "--in-flight", "2", "--timeout", "300"),
         ],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -107,6 +117,7 @@ def test_every_file_has_one_row(
     until(lambda: parts() >= 3, process)
     cluster.remove_node(next(iter(cluster.worker_nodes)), allow_graceful=False)
     assert parts() < FILES // PART
+    held.go_on.set()
     answered, said = process.communicate(timeout=WAIT)
     assert process.returncode == 1, said  # some files are torn
     assert answered == ""
@@ -123,7 +134,7 @@ def test_every_file_has_one_row(
             str(folder),
             "-r",
             "--server",
-            slow.address,
+            held.address,
             "-f",
             "jsonl",
             "--cells",

@@ -106,7 +106,7 @@ class Orthanc:
                 stderr=log,
                 env={**os.environ, "PATH": _path(), "TCP_NODELAY": "1"},
             )
-        wait_for(lambda: self._is_up(), "Orthanc", seconds=60)
+        wait_for(lambda: self._is_up(), "Orthanc")
         return self
 
     def _is_up(self) -> bool:
@@ -120,7 +120,7 @@ class Orthanc:
     def stop(self) -> None:
         if self._process is not None:
             self._process.terminate()
-            self._process.wait(30)
+            self._process.wait(120)
             self._process = None
 
     def get(self, path: str) -> Any:
@@ -183,7 +183,7 @@ def make_config(tmp_path: Path) -> Callable[..., Config]:
     return make
 
 
-def wait_for(done: Callable[[], Any], what: str, *, seconds: float = 60) -> Any:
+def wait_for(done: Callable[[], Any], what: str, *, seconds: float = 120) -> Any:
     """The first true value of ``done``; it is asked again and again."""
     deadline = time.monotonic() + seconds
     while not (value := done()):

@@ -71,7 +71,7 @@ class Killed:
 
     def kill(self) -> None:
         self._process.send_signal(signal.SIGKILL)
-        self._process.wait(10)
+        self._process.wait(60)
 
 
 def send_all(until: Callable[[], bool], seen: list[str]) -> None:

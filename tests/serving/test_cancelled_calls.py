@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
     from allclient.local import LocalServer
 
-ROUNDS = {ENSEMBLE: 60, CASCADE: 60}
+ROUNDS = 20
+"""One for each pause before the end; Triton as it is dies within the first few."""
+
 AT_ONCE = 6
 
 
@@ -50,9 +52,9 @@ def test_calls_that_are_cancelled(server: LocalServer, image: bytes, model: str)
     request = infer_request(model, image)
     with new_channel(server.grpc_address) as channel:
         ask = stub(channel)
-        for turn in range(ROUNDS.get(model, 20)):
+        for turn in range(ROUNDS):
             calls = [ask.ModelInfer.future(request) for _ in range(AT_ONCE)]
-            time.sleep(turn % 20 * 0.003)
+            time.sleep(turn * 0.003)
             for call in calls:
                 call.cancel()
         assert ask.ModelInfer(request).outputs
@@ -77,13 +79,13 @@ def test_calls_whose_deadline_passes(server: LocalServer, image: bytes, model: s
 @pytest.mark.parametrize("model", [ENSEMBLE, CASCADE])
 def test_connections_that_are_closed(server: LocalServer, image: bytes, model: str) -> None:
     request = infer_request(model, image)
-    for turn in range(60):
+    for turn in range(ROUNDS):
         channel = new_channel(server.grpc_address)
         ask = stub(channel)
-        grpc.channel_ready_future(channel).result(30)
+        grpc.channel_ready_future(channel).result(120)
         for _ in range(AT_ONCE):
             ask.ModelInfer.future(request)
-        time.sleep(turn % 20 * 0.003)
+        time.sleep(turn * 0.003)
         channel.close()
 
 
@@ -138,7 +140,7 @@ def test_clients_that_are_ended_in_their_work(
             assert client.stdout.readline() == b"one\n"
             client.send_signal(number)
             client.stdout.read()
-            assert client.wait(30) != 0
+            assert client.wait(120) != 0
         finally:
             client.kill()
             client.wait()

@@ -17,6 +17,7 @@ import pytest
 from allclient import Client
 from allclient.errors import LocalServerError, PortInUseError, ServerUnavailableError
 from allclient.local import LocalServer, ports
+from allclient.transport import Retry
 from samples import render
 
 if TYPE_CHECKING:
@@ -159,7 +160,8 @@ def test_a_with_block_ends_everything_also_by_an_exception() -> None:
     with pytest.raises(LocalServerError):
         _ = server.grpc_address
     server.stop()  # once more does nothing
-    with Client(address, timeout=1.0) as client, pytest.raises(ServerUnavailableError):
+    once = Retry(seconds=0)
+    with Client(address, retry=once) as client, pytest.raises(ServerUnavailableError):
         client.classify(render.encoded(count=1, seed=1)[0])
 
 

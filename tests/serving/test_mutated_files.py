@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 
 def test_every_mutated_file_is_answered_or_refused(server: LocalServer) -> None:
-    found = outside.run(server.grpc_address, range(20_000, 20_400), 4, 60.0, server.pid)
+    found = outside.run(server.grpc_address, range(20_000, 20_200), 4, 60.0, server.pid)
     assert found["deaths"] == []
     assert found["hangs"] == []
     assert found["unplanned"] == {}
-    assert sum(found["outcomes"].values()) == 400
-    assert found["outcomes"]["answered"] > 20
+    assert sum(found["outcomes"].values()) == 200
+    assert found["outcomes"]["answered"] > 10
     assert server.exit_status() is None

@@ -89,12 +89,17 @@ def files(folder: Path, count: int) -> list[Path]:
     return paths
 
 
-def uploaded(person: Person, paths: list[Path]) -> None:
-    """A new case with these files, shown."""
+def upload(person: Person, paths: list[Path]) -> None:
+    """A new case with these files, all read."""
     person.go("/")
     person.page.get_by_label("New case").fill("Marrow 2026-114")
     person.page.keyboard.press("Enter")
     person.page.set_input_files("#files", paths)
     told = f"{len(paths)} of {len(paths)} files uploaded."
     expect(person.page.locator("#uploaded")).to_have_text(told)
+
+
+def uploaded(person: Person, paths: list[Path]) -> None:
+    """A new case with these files, shown."""
+    upload(person, paths)
     person.show(len(paths))

@@ -17,7 +17,7 @@ from allclient.web import views
 from tests.unit.store.made import picture, result, with_cells
 from tests.unit.web.conftest import PASSWORD
 from tests.web.conftest import AXE
-from tests.web.person import Person, Served, files, uploaded
+from tests.web.person import Person, Served, files, upload, uploaded
 
 SIZES = {"desk": (1280, 800), "phone": (390, 844)}
 PAGES = [
@@ -72,11 +72,25 @@ def test_upload_of_30_files_and_review_by_keyboard_alone(anna: Person, tmp_path:
     assert sorted(verdicts) == ["confirmed"] * 26 + ["corrected"] * 2 + ["unusable"]
 
 
-def test_an_answer_whose_event_was_missed_is_found(
+def test_an_answer_whose_event_was_missed_is_found_and_told_once_if_it_was_late(
     anna: Person, served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(served.page.hub, "publish", lambda *_: None)
-    uploaded(anna, files(tmp_path, 2))
+    late: dict[str, tuple[int, dict[str, Any]]] = {}
+    publish = served.page.hub.publish
+    monkeypatch.setattr(
+        served.page.hub, "publish", lambda case, event: late.update({event["name"]: (case, event)})
+    )
+    paths = files(tmp_path, 2)
+    paths[1].write_bytes(picture(1) + b"broken")
+    upload(anna, paths)
+    problems = anna.page.locator("#problems li")
+    expect(problems).to_have_text(["field-01.png: the file ends too early"])
+    case, event = late["field-01.png"]
+    publish(case, event)
+    publish(case, {**event, "field": 0, "name": "the last"})
+    expect(problems.last).to_have_text("the last: the file ends too early")
+    expect(problems).to_have_count(2)
+    anna.show(2)
 
 
 def test_the_picture_zooms_and_the_heat_map_comes_by_key(anna: Person, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from tests.unit.cli.conftest import environment, start
 from tests.unit.cli.dead_mount import dead_mount
 from tests.unit.client.kserve import MALIGNANT_ANSWER, KServe
 
-WAIT = 60
+WAIT = 120
 """Seconds until a test fails; what is tested waits for ever where it goes wrong."""
 
 SIGNALS = pytest.mark.parametrize(
@@ -127,16 +127,28 @@ def test_named_pipe_waits_for_its_writer(server: KServe, fifo: Path) -> None:
 
 @SIGNALS
 def test_while_a_file_is_read_that_never_comes(
-    server: KServe, write: Any, folder: Path, fifo: Path, number: int, code: int
+    server: KServe,
+    write: Any,
+    folder: Path,
+    fifo: Path,
+    release: threading.Event,
+    number: int,
+    code: int,
 ) -> None:
     """The file comes first, so every row waits for it; those that are finished are kept."""
-    answered = threading.Semaphore(0)
-    server.respond = lambda _: (answered.release(), MALIGNANT_ANSWER)[1]
-    files = write(a="benign", b="benign")
-    process = began("classify", fifo.name, *files, "-o", "o.jsonl")
-    for _ in files:
-        assert answered.acquire(timeout=WAIT)
-    time.sleep(0.5)  # the answers are on their way
+    asked = threading.Event()
+
+    def respond(image: bytes) -> Any:
+        if image == b"last":
+            asked.set()
+            release.wait()
+        return MALIGNANT_ANSWER
+
+    server.respond = respond
+    *files, last = write(a="benign", b="benign", c="last")
+    # One of the two waits for the file, so the last is sent once both others are finished.
+    process = began("classify", fifo.name, *files, last, "-o", "o.jsonl", "--in-flight", "2")
+    assert asked.wait(WAIT)
     found, said = ended(process, number)
     assert found == code
     assert "2 classified" in said

@@ -110,7 +110,7 @@ for _ in range(3):
 
 
 def test_no_server_in_a_second_loop(server: KServe) -> None:
-    client = AsyncClient(server.address, timeout=0.5, retry=Retry(seconds=0.5))
+    client = AsyncClient(server.address, retry=Retry(seconds=0.5))
     assert asyncio.run(client.classify(b"benign")).label.value == "benign"
     server.stop()
     with pytest.raises(ServerError):

@@ -147,8 +147,9 @@ def test_nothing_is_sent_along_unless_asked_for(server: KServe, connect: Any) ->
 
 
 def test_a_collector_that_is_away_costs_no_answer_and_is_told_once(
-    server: KServe, caplog: pytest.LogCaptureFixture
+    server: KServe, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "1")  # seconds of tries, not 10
     tracing = Tracing("http://127.0.0.1:9/v1/traces", "test-service", "1")
     with watched_by(tracing), Client(server.address) as client:
         for _ in range(3):

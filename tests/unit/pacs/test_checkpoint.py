@@ -34,7 +34,7 @@ class Starved(Association):
 def test_no_answer_is_taken_away(config: Config, inbox: Inbox, start: Any) -> None:
     association = start(config, inbox).associate()
     association.__class__ = Starved
-    association.dimse_timeout = 5
+    association.dimse_timeout = 60
     statuses = [association.send_c_store(jpeg_object(instance=n)).get("Status") for n in range(8)]
     association.release()
     assert statuses == [0] * 8

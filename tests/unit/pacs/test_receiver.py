@@ -57,7 +57,7 @@ def test_a_kept_object_is_the_sent_one_and_in_the_queue(
     running = start(config, inbox)
     sent = jpeg_object()
     assert running.send(sent) == [0]
-    assert running.kept.acquire(timeout=5)
+    assert running.kept.acquire(timeout=60)
     kept = dcmread(inbox.path(key_of(sent.SOPInstanceUID)))
     assert kept == sent
     assert kept.file_meta.TransferSyntaxUID == uid.JPEGBaseline8Bit
