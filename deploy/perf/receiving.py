@@ -4,8 +4,10 @@
 
 It runs ``allclient pacs serve`` with its own server, and dcmtk's ``storescu`` as the sender, one
 association a process. An object is synced to disk and queued before its sender hears of success.
+As many objects as are measured are sent first, and the ensemble is at work on them from then on.
 Prints one JSON object: objects a second by the queue's own clock, median over the rounds, and how
-many of them had been read when the last one came. The folder must be on a disk, not on a tmpfs.
+many objects were read by the time when the last one came. The folder must be on a disk, not on a
+tmpfs.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -69,7 +72,9 @@ def _medians(results: list[dict[str, float]]) -> dict[str, float]:
 
 def measure(folder: Path, associations: int, objects: int) -> dict[str, float]:
     """Send new objects to a new gateway."""
-    write_objects(folder, associations, objects // associations)
+    each = objects // associations
+    write_objects(folder, "backlog", 1, objects)
+    write_objects(folder, "sent", associations, each)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     (folder / "pacs.toml").write_text(SETTINGS.format(port=port), "utf-8")
@@ -84,37 +89,55 @@ def measure(folder: Path, associations: int, objects: int) -> dict[str, float]:
         if not any("Ctrl-C" in line for line in gateway.stdout):
             sys.exit("allclient pacs serve did not start")
         command = ["storescu", "-R", "-xy", "-aet", "MICROSCOPE", "-aec", "ALLCLIENT", "+sd"]
-        senders = [
-            subprocess.Popen([*command, "127.0.0.1", str(port), str(folder / f"sent-{number}")])
-            for number in range(associations)
-        ]
-        if sum(sender.wait() != 0 for sender in senders):
-            sys.exit("storescu did not succeed")
-        return _rate(folder / "gateway" / "queue.sqlite", objects // associations * associations)
+        to = [*command, "127.0.0.1", str(port)]
+        _send(to, [folder / "backlog-0"])
+        queue = folder / "gateway" / "queue.sqlite"
+        while not _counts(queue)[1]:
+            time.sleep(0.02)
+        begun = time.time()
+        _send(to, [folder / f"sent-{number}" for number in range(associations)])
+        return _rate(queue, begun, each * associations)
     finally:
         gateway.send_signal(signal.SIGTERM)
         gateway.wait(120)
 
 
-def _rate(queue: Path, sent: int) -> dict[str, float]:
+def _send(command: list[str], folders: list[Path]) -> None:
+    senders = [subprocess.Popen([*command, str(folder)]) for folder in folders]
+    if sum(sender.wait() != 0 for sender in senders):
+        sys.exit("storescu did not succeed")
+
+
+def _counts(queue: Path, since: float = 0.0) -> tuple[int, int, float, float]:
+    """Return objects that came since then, all that were read, and the first and last to come."""
     database = sqlite3.connect(queue)
-    first, last, kept, read = database.execute(
-        "SELECT min(came), max(came), count(*), sum(state = 'read') FROM objects"
+    counts = database.execute(
+        "SELECT sum(came >= ?1), sum(state = 'read'), min(came) FILTER (WHERE came >= ?1), "
+        "max(came) FROM objects",
+        (since,),
     ).fetchone()
     database.close()
-    if kept != sent or not read:
-        sys.exit(f"{kept} of {sent} objects are in the queue, {read} were read")
-    return {"objects_per_second": (kept - 1) / (last - first), "read_meanwhile": read}
+    return counts  # type: ignore[no-any-return]
 
 
-def write_objects(folder: Path, associations: int, each: int) -> None:
+def _rate(queue: Path, begun: float, sent: int) -> dict[str, float]:
+    kept, read, first, last = _counts(queue, begun)
+    if kept != sent:
+        sys.exit(f"{kept} of {sent} objects are in the queue")
+    if read >= 2 * sent:
+        sys.exit("all was read before the last object came: send more of them")
+    return {"objects_per_second": (kept - 1) / (last - first), "read_by_then": read}
+
+
+def write_objects(folder: Path, name: str, associations: int, each: int) -> None:
     """Write VL Microscopic objects around drawn JPEG streams, a folder for each association."""
     streams = [path.read_bytes() for path in sorted(drawn(folder / "drawn").glob("*.jpg"))]
     for association in range(associations):
-        (folder / f"sent-{association}").mkdir()
+        target = folder / f"{name}-{association}"
+        target.mkdir()
         for number in range(each):
-            made = _object(streams[number % len(streams)], f"2.25.1{association}{number:05d}")
-            made.save_as(folder / f"sent-{association}" / f"{number}.dcm", enforce_file_format=True)
+            made = _object(streams[number % len(streams)], uid.generate_uid(prefix=None))
+            made.save_as(target / f"{number}.dcm", enforce_file_format=True)
 
 
 def _object(stream: bytes, instance: str) -> Dataset:

@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import threading
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
-import pydicom
 from pydicom import uid
 from pynetdicom import AE, evt
 from pynetdicom.association import Association
-from pynetdicom.dsutils import create_file_meta, encode_file_meta
 from pynetdicom.sop_class import StorageCommitmentPushModel, Verification  # type: ignore[attr-defined]
 
 from allclient.dicom import header
 from allclient.errors import ConfigurationError
-from allclient.pacs import network, responses, waiting
+from allclient.pacs import incoming, network, responses, waiting
 from allclient.pacs.classes import STORED, TRANSFER_SYNTAXES
 from allclient.pacs.config import Config
 from allclient.pacs.deidentify import IdentifiedError
 from allclient.pacs.disk import DiskFullError
 from allclient.pacs.faults import place
 from allclient.pacs.inbox import MEGABYTE, Inbox
-from allclient.pacs.received import Received
 from allclient.pacs.responses import SUCCESS
 from allclient.pacs.uids import is_uid, key_of
 
@@ -35,11 +30,6 @@ _LOG: Final = logging.getLogger(__name__)
 OUT_OF_RESOURCES: Final = 0xA700
 MISMATCH: Final = 0xA900
 NOT_UNDERSTOOD: Final = 0xC000
-
-_INSTANCE: Final = b"\x02\x00\x03\x00UI"
-"""Begins Media Storage SOP Instance UID in a file; its length follows in two bytes."""
-
-_NAMES: Final = ["SOPClassUID", "SOPInstanceUID", "StudyInstanceUID"]
 
 
 class Receiver:
@@ -156,8 +146,8 @@ class Receiver:
             _LOG.warning("refused an object of %s: it unpacks to too much", peer)
             return NOT_UNDERSTOOD
         try:
-            data = _as_file(event)
-            received = _named(data, peer)
+            data = incoming.as_file(event)
+            received = incoming.named(event, data)
         except Exception as error:
             _LOG.warning("refused an object of %s: no DICOM (%s)", peer, type(error).__name__)
             return NOT_UNDERSTOOD
@@ -205,42 +195,6 @@ class Receiver:
             _LOG.warning("an answer of Storage Commitment was not understood: %s", place(error))
             return 0x0110, None
         return SUCCESS, None
-
-
-def _as_file(event: evt.Event) -> bytes:
-    """Return the object as it came, as a DICOM file (part 10)."""
-    request: Any = event.request
-    instance = str(request.AffectedSOPInstanceUID).encode("ascii")
-    head, tail = _file_head(
-        str(request.AffectedSOPClassUID), str(event.context.transfer_syntax), len(instance)
-    )
-    return b"".join((head, instance, tail, request.DataSet.getbuffer()))
-
-
-@lru_cache(256)
-def _file_head(sop_class: str, transfer_syntax: str, length: int) -> tuple[bytes, bytes]:
-    """Return the start of a file before and after an instance's UID of this length."""
-    meta = encode_file_meta(
-        create_file_meta(
-            sop_class_uid=uid.UID(sop_class),
-            sop_instance_uid=uid.UID("1" * length),
-            transfer_syntax=uid.UID(transfer_syntax),
-        )
-    )
-    at = meta.index(_INSTANCE) + len(_INSTANCE) + 2
-    return bytes(128) + b"DICM" + meta[:at], meta[at + length :]
-
-
-def _named(data: bytes, peer: str) -> Received | None:
-    names = pydicom.dcmread(io.BytesIO(data), stop_before_pixels=True, specific_tags=_NAMES)
-    if not all(name in names for name in _NAMES):
-        return None
-    return Received(
-        instance=str(names.SOPInstanceUID),
-        study=str(names.StudyInstanceUID),
-        sop_class=str(names.SOPClassUID),
-        peer=peer,
-    )
 
 
 def _instances(sequence: Any) -> list[str]:

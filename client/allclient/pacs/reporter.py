@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import sqlite3
 import time
 from collections.abc import Iterator
-from typing import Any, Final
+from functools import partial
+from typing import Final
 
-import pydicom
 from pydicom.dataset import Dataset
 
 from allclient import dicom
-from allclient.pacs import answers, codes, disk, document, picture, structured
+from allclient.pacs import building, disk, picture
 from allclient.pacs.backoff import pause
+from allclient.pacs.building import Task
 from allclient.pacs.config import Config
 from allclient.pacs.faults import place
 from allclient.pacs.inbox import Inbox
 from allclient.pacs.structured import Algorithm, Identity
-from allclient.pacs.study import Image, StudyReading
+from allclient.pacs.study import StudyReading
 from allclient.pacs.uids import derived, key_of, report_uid
 
 _LOG: Final = logging.getLogger(__name__)
@@ -83,10 +83,12 @@ class Reporter:
 
     def _make(self, row: sqlite3.Row) -> bool:
         try:
-            reading = self._reading(row["study"], row["uid"])
-            made = list(self._objects(reading, row))
-            for _, result in made:
-                disk.write(self._inbox.result_path(result.SOPInstanceUID), _encoded(result))
+            task = self._task(row)
+            made = building.build(task)
+            if self._config.export.picture:
+                made += map(partial(building.made, "picture"), self._pictures(task.reading()))
+            for result in made:
+                disk.write(self._inbox.result_path(result.instance), result.data)
         except Exception as error:
             self._again(row, error)
             return False
@@ -95,36 +97,39 @@ class Reporter:
                 "INSERT OR IGNORE INTO exports (instance, target, sop_class, report, kind) "
                 "VALUES (?, ?, ?, ?, ?)",
                 [
-                    (result.SOPInstanceUID, target, result.SOPClassUID, row["uid"], kind)
-                    for kind, result in made
+                    (result.instance, target, result.sop_class, row["uid"], result.kind)
+                    for result in made
                     for target in targets(self._config)
                 ],
             )
             connection.execute("UPDATE reports SET state = 'built' WHERE uid = ?", (row["uid"],))
-        _LOG.info("report %s: %d fields", key_of(row["uid"])[:12], len(reading.fields))
+        _LOG.info("report %s: %d objects", key_of(row["uid"])[:12], len(made))
         return True
 
-    def _objects(self, reading: StudyReading, row: sqlite3.Row) -> Iterator[tuple[str, Dataset]]:
-        identity = Identity(
-            uid=row["uid"],
-            series=derived("reports", reading.study, self._config.node.ae_title),
-            ae_title=self._config.node.ae_title,
+    def _task(self, row: sqlite3.Row) -> Task:
+        study = row["study"]
+        (counted,) = self._inbox.database.rows(
+            "SELECT count(*) AS number FROM objects "
+            "WHERE study = ? AND state IN ('refused', 'dead')",
+            study,
         )
-        report = structured.build(
-            reading,
-            identity,
-            self._algorithm,
-            cells=self._config.export.cells,
-            site=codes.SITES.get(self._config.export.site),
+        objects = self._inbox.database.rows(
+            "SELECT key, answer FROM objects WHERE study = ? AND report = ?", study, row["uid"]
         )
-        if row["predecessor"]:
-            earlier = self._inbox.result_path(row["predecessor"])
-            structured.name_predecessor(report, pydicom.dcmread(earlier, stop_before_pixels=True))
-        yield "report", report
-        if self._config.export.pdf:
-            yield "document", document.build(reading, identity, self._algorithm)
-        if self._config.export.picture:
-            yield from (("picture", made) for made in self._pictures(reading))
+        earlier = row["predecessor"]
+        return Task(
+            study=study,
+            objects=tuple((self._inbox.path(each["key"]), each["answer"]) for each in objects),
+            not_read=counted["number"],
+            identity=Identity(
+                uid=row["uid"],
+                series=derived("reports", study, self._config.node.ae_title),
+                ae_title=self._config.node.ae_title,
+            ),
+            algorithm=self._algorithm,
+            export=self._config.export,
+            predecessor=self._inbox.result_path(earlier) if earlier else None,
+        )
 
     def _pictures(self, reading: StudyReading) -> Iterator[Dataset]:
         """Make a picture of each field that has none yet from an earlier report."""
@@ -145,25 +150,6 @@ class Reporter:
                 version=self._algorithm.version,
             )
 
-    def _reading(self, study: str, report: str) -> StudyReading:
-        rows = self._inbox.database.rows(
-            "SELECT * FROM objects WHERE study = ? AND report = ?", study, report
-        )
-        (counted,) = self._inbox.database.rows(
-            "SELECT count(*) AS number FROM objects "
-            "WHERE study = ? AND state IN ('refused', 'dead')",
-            study,
-        )
-        images = [
-            Image(
-                pydicom.dcmread(self._inbox.path(row["key"]), stop_before_pixels=True),
-                answers.loads(row["answer"]),
-            )
-            for row in rows
-        ]
-        images.sort(key=_number)
-        return StudyReading(study, images, counted["number"])
-
     def _again(self, row: sqlite3.Row, error: Exception) -> None:
         tries = row["tries"] + 1
         state = "dead" if tries >= MAX_TRIES else "due"
@@ -179,14 +165,3 @@ def targets(config: Config) -> list[str]:
     """Return where results go: ``peer``, ``dicomweb`` or both."""
     wanted = {"peer": config.export.peer, "dicomweb": config.export.dicomweb}
     return [name for name, target in wanted.items() if target is not None]
-
-
-def _number(image: Image) -> tuple[int, str]:
-    number: Any = image.header.get("InstanceNumber")
-    return (int(number) if number is not None else 2**31, str(image.header.SOPInstanceUID))
-
-
-def _encoded(dataset: Dataset) -> bytes:
-    file = io.BytesIO()
-    dataset.save_as(file, enforce_file_format=True)
-    return file.getvalue()

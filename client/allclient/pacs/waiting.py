@@ -80,3 +80,4 @@ def let_go(event: evt.Event) -> None:
     """Handle EVT_CONN_CLOSE: give back what ``wait_for_work`` took."""
     for end in getattr(event.assoc.dul, "bell_and_hand", ()):
         end.close()
+    event.assoc.dimse.msg_queue.put((None, None))  # the other thread looks at once, too
