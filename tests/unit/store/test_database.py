@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import inspect
+from sqlalchemy import inspect, text
 
 from allclient.errors import ConfigurationError
 from allclient.store import Store, database
@@ -42,6 +42,16 @@ def test_migrations_go_down_and_up_again(store: Store) -> None:
 def test_a_store_opens_again_with_what_is_in_it(database_url: str, tmp_path: Path) -> None:
     for _ in range(2):
         Store(tmp_path / "data", database_url).close()
+
+
+def test_the_data_of_a_newer_program_is_left_alone(
+    store: Store, database_url: str, tmp_path: Path
+) -> None:
+    with store.engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(ConfigurationError, match="made by a newer allclient; update this one"):
+        Store(tmp_path / "data", database_url)
+    assert database.revisions(store.engine)[0] == "9999"
 
 
 @pytest.mark.parametrize("url", ["no url", "mysql://root@127.0.0.1/x"])
