@@ -18,7 +18,7 @@ from allclient.store import Store, integrity
 from tests.serving.test_web import PASSWORD, logged_in, upload, wait_for, web
 from tests.unit.store.made import picture
 
-HALF = 200_000
+HALF = 1_500_000
 
 
 def half_uploaded(url: str, cookie: str, csrf: str, data: bytes) -> socket.socket:

@@ -11,8 +11,8 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from allclient.contract import ReviewReason, Subtype
-from allclient.store import SYSTEM, users
-from allclient.store.words import Role
+from allclient.store import SYSTEM, Actor, fields, users, verifications
+from allclient.store.words import Role, Verdict
 from allclient.web import views
 from tests.unit.store.made import picture, result, with_cells
 from tests.unit.web.conftest import PASSWORD
@@ -66,8 +66,6 @@ def test_upload_of_30_files_and_review_by_keyboard_alone(anna: Person, tmp_path:
     expect(first).to_have_count(0)
     assert anna.strokes == 29
     with anna.served.page.store.read() as session:
-        from allclient.store import fields
-
         verdicts = [field.verdict for field in fields.by_need(session, 1, limit=99)]
     assert sorted(verdicts) == ["confirmed"] * 26 + ["corrected"] * 2 + ["unusable"]
 
@@ -177,14 +175,32 @@ def test_two_cells_are_corrected_and_one_is_found_in_its_field(
     expect(anna.page.locator(".boxes")).to_be_hidden()
 
 
+def unusable(served: Served, field_id: int) -> None:
+    """What another reader says in the meantime."""
+    with served.page.store.write() as session:
+        seen = fields.get(session, field_id).version
+        verifications.verify(session, Actor("Bert"), field_id, seen=seen, verdict=Verdict.UNUSABLE)
+
+
 def test_a_case_is_signed_by_keys_and_its_report_is_a_page_and_a_pdf(
-    anna: Person, tmp_path: Path
+    anna: Person, served: Served, tmp_path: Path
 ) -> None:
     uploaded(anna, files(tmp_path, 2))
-    for key in ("c", "c", "s", "m", "Enter"):
+    for key in ("c", "c"):
         anna.press(key)
-    expect(anna.page.locator(".signed")).to_contain_text("Signed: malignant by Anna")
-    assert anna.strokes == 5
+    expect(anna.page.locator("[data-count=verified]")).to_have_text("2")
+    unusable(served, field_id=1)
+    signed = anna.page.locator(".signed")
+    for key in ("s", "m", "Enter"):
+        anna.press(key)
+    expect(anna.page.locator("#signing-problem")).to_contain_text("changed while you looked at it")
+    expect(signed).to_have_count(0)
+    anna.page.get_by_role("button", name="Load the page again").click()
+    expect(anna.page.locator("#case[data-ready]")).to_be_attached()
+    expect(anna.page.locator("#signing")).to_be_hidden()
+    for key in ("c", "s", "m", "Enter"):
+        anna.press(key)
+    expect(signed).to_contain_text("Signed: malignant by Anna")
     with anna.page.expect_download() as pdf:
         anna.page.get_by_role("link", name="PDF").click()
     assert pdf.value.path().read_bytes().startswith(b"%PDF-")

@@ -12,7 +12,7 @@ from allclient.contract import Label
 from allclient.errors import NotFoundError, RefusedError
 from allclient.store import audit, urgency
 from allclient.store.actor import Actor
-from allclient.store.schema import Answer, Case, Field, File
+from allclient.store.schema import Answer, Case, Cell, Field, File
 from allclient.store.sight import Sight
 from allclient.store.store import Store
 from allclient.store.words import FieldState
@@ -112,6 +112,18 @@ def counts(session: Session, case_ids: Sequence[int], sight: Sight) -> dict[int,
     )
     found = {case_id: Count(*values) for case_id, *values in rows}
     return {case_id: found.get(case_id, Count()) for case_id in case_ids}
+
+
+def version(session: Session, case_id: int) -> int:
+    """Return a number that grows with every change of the fields and cells of a case."""
+    fields = select(func.coalesce(func.sum(Field.version), 0)).where(Field.case_id == case_id)
+    corrected = select(func.coalesce(func.sum(Cell.version), 0)).where(
+        Cell.case_id == case_id, Cell.corrected
+    )
+    found: int = session.scalars(
+        select(fields.scalar_subquery() + corrected.scalar_subquery())
+    ).one()
+    return found
 
 
 def delete(store: Store, actor: Actor, case_id: int) -> None:

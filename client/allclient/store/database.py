@@ -10,6 +10,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
@@ -102,6 +103,18 @@ def _run(engine: Engine, step: Any) -> None:
             f"the tables of {engine.url.render_as_string(hide_password=True)} cannot be made: "
             f"{getattr(error, 'orig', None) or error}"
         ) from error
+    except CommandError as error:
+        if _is_known(engine):
+            raise
+        raise ConfigurationError(
+            f"the tables of {engine.url.render_as_string(hide_password=True)} were made by a newer "
+            "allclient; update this one, or name another place for the data"
+        ) from error
+
+
+def _is_known(engine: Engine) -> bool:
+    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    return revisions(engine)[0] in {None, *known}
 
 
 def revisions(engine: Engine) -> tuple[str | None, str | None]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
 
-from allclient.errors import NotFoundError, RefusedError
+from allclient.errors import ConflictError, NotFoundError, RefusedError
 from allclient.store import audit, blind, cases, fields, texts
 from allclient.store.actor import Actor
 from allclient.store.audit import Break
@@ -23,13 +23,18 @@ def sign(
     actor: Actor,
     case_id: int,
     *,
+    seen: int,
     conclusion: Conclusion,
     comment: str,
     report: Callable[[Case, Signature], str],
 ) -> Signature:
-    """Sign a case of which every field has a verdict; ``report`` writes its report as HTML.
+    """Sign a case of which every field has a verdict, by somebody who saw its version ``seen``.
 
-    Raises RefusedError for a case without fields, or with one that nobody verified.
+    ``report`` writes its report as HTML.
+
+    Raises:
+        RefusedError: the case has no fields, or one that nobody verified.
+        ConflictError: a field or a cell changed in the meantime: nothing is signed then.
     """
     case = cases.get_open(session, case_id)
     blind.refuse(session, actor, case_id)
@@ -40,6 +45,11 @@ def sign(
         raise RefusedError("a case without fields cannot be signed")
     if unverified:
         raise RefusedError(f"{unverified} of the fields have no verdict yet; give them one first")
+    if cases.version(session, case_id) != seen:
+        raise ConflictError(
+            "Fields or cells of this case changed while you looked at it. "
+            "Nothing was signed; load the page again, look at them and decide"
+        )
     signature = Signature(
         case_id=case_id,
         user_id=actor.user_id,

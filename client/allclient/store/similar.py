@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import BindParameter, Row, Select, bindparam, select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import InstrumentedAttribute, Session, joinedload
 
 from allclient.contract import BACKBONES, SUBTYPES
 from allclient.errors import RefusedError
@@ -109,32 +109,18 @@ class Similar:
         self, session: Session, sight: Sight, field_id: int, limit: int
     ) -> list[tuple[Field, float]]:
         """Return the fields most like a field, with their distances, the nearest first."""
+        rows = select(Field).options(joinedload(Field.answer), joinedload(Field.case))
         found = self._fields.nearest(session, field_id)
-        return _present(
-            found,
-            limit,
-            lambda ids: session.scalars(
-                select(Field)
-                .where(Field.id.in_(ids), sight.seen())
-                .options(joinedload(Field.answer), joinedload(Field.case))
-            ).all(),
-        )
+        return _present(session, found, limit, rows.where(sight.seen()), Field.id)
 
     def cells(
         self, session: Session, sight: Sight, cell_id: int, limit: int
     ) -> list[tuple[Cell, float]]:
         """Return the cells most like a cell, with their distances, the nearest first."""
+        rows = select(Cell).join(Field, Field.id == Cell.field_id)
+        rows = rows.options(joinedload(Cell.field).joinedload(Field.case))
         found = self._cells.nearest(session, cell_id)
-        return _present(
-            found,
-            limit,
-            lambda ids: session.scalars(
-                select(Cell)
-                .join(Field, Field.id == Cell.field_id)
-                .where(Cell.id.in_(ids), sight.seen())
-                .options(joinedload(Cell.field).joinedload(Field.case))
-            ).all(),
-        )
+        return _present(session, found, limit, rows.where(sight.seen()), Cell.id)
 
 
 def _odds(shares: Iterable[list[float]]) -> NDArray[np.float32]:
@@ -143,13 +129,19 @@ def _odds(shares: Iterable[list[float]]) -> NDArray[np.float32]:
 
 
 def _present(
-    found: Sequence[tuple[int, float]], limit: int, load: Callable[[list[int]], Sequence[Any]]
+    session: Session,
+    found: Sequence[tuple[int, float]],
+    limit: int,
+    rows: Select[Any],
+    key: InstrumentedAttribute[int],
 ) -> list[tuple[Any, float]]:
-    rows: list[tuple[Any, float]] = []
+    """Return the first ``limit`` of those that ``rows`` has, by ``key``; some may be deleted."""
+    shown: list[tuple[Any, float]] = []
     for start in range(0, len(found), 2 * limit):
         some = found[start : start + 2 * limit]
-        present = {row.id: row for row in load([row_id for row_id, _ in some])}
-        rows += [(present[row_id], far) for row_id, far in some if row_id in present]
-        if len(rows) >= limit:
+        loaded = session.scalars(rows.where(key.in_([row_id for row_id, _ in some])))
+        present = {row.id: row for row in loaded}
+        shown += [(present[row_id], far) for row_id, far in some if row_id in present]
+        if len(shown) >= limit:
             break
-    return rows[:limit]
+    return shown[:limit]

@@ -112,6 +112,34 @@ def accept_subject(session: Session, token: str, name: str, subject: str) -> Use
     return add(session, Actor(free), free, "", role, subject)
 
 
+def link(session: Session, actor: Actor, user_id: int, subject: str) -> None:
+    """Let a person log in by an OpenID Connect provider, too, which names them ``subject``.
+
+    An account that the provider's login made before loses it. What was said there stays in its
+    name, and without a password nobody comes in there any more.
+
+    Raises:
+        RefusedError: the login is that of an account whose rights this person has not.
+    """
+    user = session.get_one(User, user_id)
+    before = by_subject(session, subject)
+    if before is not None and before.id != user.id:
+        if not before.active or (before.role, user.role) == (Role.ADMIN.value, Role.READER.value):
+            kind = "of an admin" if before.active else "kept out"
+            raise RefusedError(
+                f"this login belongs to the account {before.name!r}, which is {kind}; ask an admin"
+            )
+        before.subject = None
+        session.flush()  # two accounts never have one
+        tokens.revoke_all(session, before.id)
+        if not before.password_hash:
+            before.active = False
+            audit.append(session, actor, "user.kept_out", f"user:{before.id}")
+    user.subject = subject
+    details = {} if before is None else {"from": f"user:{before.id}"}
+    audit.append(session, actor, "user.linked", f"user:{user.id}", details)
+
+
 def _take(session: Session, token: str) -> Role:
     """Use up a one-time link, and return the role that it gives."""
     secret = tokens.find(session, Purpose.INVITATION, token)

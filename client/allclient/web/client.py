@@ -95,6 +95,11 @@ class WebClient:
             yield from found
             before = {"before": found[-1]["id"]}
 
+    def case(self, case: Json) -> Json:
+        """Return a case as it is now."""
+        found: Json = self._json("GET", f"/cases/{case['id']}")
+        return found
+
     def upload(self, name: str, paths: list[str | Path]) -> Json:
         """Make a case of image files or DICOM objects, and return it; every file is safe then."""
         case: Json = self._json("POST", "/cases", json={"name": name})
@@ -136,7 +141,7 @@ class WebClient:
         Raises ServerTimeoutError after ``timeout`` seconds; what was read stays on the page.
         """
         end = time.monotonic() + timeout
-        while waiting := self._json("GET", f"/cases/{case['id']}")["count"]["waiting"]:
+        while waiting := self.case(case)["count"]["waiting"]:
             if time.monotonic() > end:
                 raise ServerTimeoutError(
                     f"{waiting} fields still wait for the backbones after {timeout:g} seconds"
@@ -178,8 +183,15 @@ class WebClient:
         return changed
 
     def sign(self, case: Json, conclusion: Conclusion | str, comment: str = "") -> Json:
-        """Sign a case of which every field has a verdict, and return the signature."""
-        said = {"conclusion": Conclusion(conclusion).value, "comment": comment}
+        """Sign a case of which every field has a verdict, and return the signature.
+
+        ``case`` is as ``case()`` gave it when the caller looked at its fields last.
+        """
+        said = {
+            "seen": case["version"],
+            "conclusion": Conclusion(conclusion).value,
+            "comment": comment,
+        }
         signature: Json = self._json("POST", f"/cases/{case['id']}/signatures", json=said)
         return signature
 

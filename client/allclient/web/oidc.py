@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -39,6 +40,16 @@ class Identity:
     name: str
 
 
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """Why somebody goes to the provider: to log in, if they left with neither of the two."""
+
+    invitation: str = ""
+    """The secret of a one-time link."""
+    user_id: int = 0
+    """Who wants to log in by the provider from now on as well."""
+
+
 class Oidc:
     """The way to a provider and back, with state, nonce and PKCE."""
 
@@ -70,10 +81,10 @@ class Oidc:
             https_only=secure,
         )
 
-    async def leave(self, request: Request, back: str, invitation: str) -> Response:
+    async def leave(self, request: Request, back: str, errand: Errand) -> Response:
         """Return what leads a browser to the provider. Raises RefusedError where it is away."""
         request.session.clear()
-        request.session["invitation"] = invitation
+        request.session["errand"] = dataclasses.astuple(errand)
         try:
             answer: Response = await self._client.authorize_redirect(request, back)
         except Exception as error:  # of the connection, or of what the provider says of itself
@@ -82,13 +93,13 @@ class Oidc:
             ) from error
         return answer
 
-    async def arrive(self, request: Request) -> tuple[Identity, str]:
-        """Return who came back, and the invitation that they left with.
+    async def arrive(self, request: Request) -> tuple[Identity, Errand]:
+        """Return who came back, and what they left for.
 
         Raises:
             RefusedError: the provider did not say who it is, or not to this browser.
         """
-        invitation = str(request.session.get("invitation", ""))
+        errand = Errand(*request.session.get("errand", ()))
         try:
             token: dict[str, Any] = await self._client.authorize_access_token(request)
             claims = token["userinfo"]
@@ -101,4 +112,4 @@ class Oidc:
         finally:
             request.session.clear()
         name = str(claims.get("name") or claims.get("preferred_username") or subject)
-        return Identity(f"{issuer} {subject}", name), invitation
+        return Identity(f"{issuer} {subject}", name), errand

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Callable
 
@@ -23,8 +24,9 @@ def listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         if isinstance(error, socket.gaierror):
             raise ConfigurationError(f"--host {host!r} is no address here: {error}") from error
+        why = os.strerror(error.errno or 0)  # error.strerror tells the address once more
         raise PortInUseError(
-            f"port {port} on {host} cannot be used: {error.strerror}; name another with --port"
+            f"port {port} on {host} cannot be used: {why}; name another with --port"
         ) from error
 
 

@@ -57,6 +57,16 @@ def test_a_postgresql_that_confirms_early_is_waited_for(store: Store) -> None:
         assert session.scalar(asked) == "off"
 
 
+def test_the_data_of_a_newer_program_is_left_alone(
+    store: Store, database_url: str, tmp_path: Path
+) -> None:
+    with store.engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(ConfigurationError, match="made by a newer allclient; update this one"):
+        Store(tmp_path / "data", database_url)
+    assert database.revisions(store.engine)[0] == "9999"
+
+
 @pytest.mark.parametrize("url", ["no url", "mysql://root@127.0.0.1/x"])
 def test_other_databases_are_refused(url: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"not a URL|SQLite or PostgreSQL"):

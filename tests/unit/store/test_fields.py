@@ -7,10 +7,10 @@ import pytest
 
 from allclient.contract import ReviewReason, Subtype
 from allclient.errors import ImageRejectedError, NotFoundError, RefusedError, StoreError
-from allclient.store import Store, answers, cases, fields, urgency
+from allclient.store import Store, answers, cases, cells, fields, integrity, urgency
 from allclient.store.sight import EVERYTHING
 from allclient.store.words import FieldState
-from tests.unit.store.made import ANNA, accepted, picture, result
+from tests.unit.store.made import ANNA, accepted, picture, result, with_cells
 
 
 @pytest.fixture
@@ -48,6 +48,21 @@ def test_an_answer_comes_back_as_it_was(store: Store, case_id: int) -> None:
     read = answers.result_of(field.answer)
     assert read == given
     np.testing.assert_allclose(read.heatmap, given.heatmap, atol=1e-4)
+
+
+def test_answers_that_come_together_are_kept_together_but_for_what_is_gone(
+    store: Store, case_id: int
+) -> None:
+    given = [with_cells(Subtype.PRO_B, Subtype.BENIGN), result(Subtype.BENIGN), result()]
+    ids = [accepted(store, case_id, picture(number)).id for number in range(3)]
+    fields.record_answer(store, ids[2], result(Subtype.EARLY_PRE_B))
+    results = dict(zip([*ids, 99], [*given, result()], strict=True))
+    assert fields.record_answers(store, results) == set(ids[:2])
+    with store.read() as session:
+        kept = [fields.get(session, field_id).answer for field_id in ids]
+        assert [len(cells.of_field(session, field_id)) for field_id in ids] == [2, 0, 0]
+        assert integrity.check(session) is None
+    assert [one.subtype if one else "" for one in kept] == ["pre_b", "benign", "early_pre_b"]
 
 
 def test_a_second_answer_changes_nothing(store: Store, case_id: int) -> None:

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from allclient.contract import Subtype
-from allclient.errors import RefusedError
+from allclient.errors import ConflictError, RefusedError
 from allclient.store import (
     Store,
     cases,
@@ -15,7 +15,7 @@ from allclient.store import (
     signatures,
     verifications,
 )
-from allclient.store.schema import Case, Signature
+from allclient.store.schema import Case, Entry, Signature
 from allclient.store.words import Conclusion, Verdict
 from tests.unit.store.made import ANNA, BERT, accepted, picture, with_cells
 
@@ -24,12 +24,14 @@ def report(case: Case, signature: Signature) -> str:
     return f"<p>{case.name}: {signature.conclusion}</p>"
 
 
-def sign(store: Store, case_id: int, comment: str = "") -> None:
+def sign(store: Store, case_id: int, comment: str = "", seen: int | None = None) -> None:
+    """As somebody who saw the version ``seen``, or the latest one."""
     with store.write() as session:
         signatures.sign(
             session,
             ANNA,
             case_id,
+            seen=cases.version(session, case_id) if seen is None else seen,
             conclusion=Conclusion.MALIGNANT,
             comment=comment,
             report=report,
@@ -62,6 +64,33 @@ def test_a_case_is_signed_when_every_field_has_a_verdict(store: Store, case_id: 
         (signature,) = signatures.of_case(session, case_id)
     assert (signature.user_name, signature.comment) == ("Anna", "typical")
     assert signature.report == "<p>Marrow 12: malignant</p>"
+
+
+@pytest.mark.parametrize("what", ["field", "cell", "new field"])
+def test_what_changed_since_it_was_seen_is_not_signed(
+    store: Store, case_id: int, what: str
+) -> None:
+    verify(store, case_id)
+    with store.read() as session:
+        seen = cases.version(session, case_id)
+        (field,) = fields.by_need(session, case_id, limit=9)
+        (cell,) = cells.of_field(session, field.id)
+    if what == "new field":
+        added = accepted(store, case_id, picture(1))
+    with store.write() as session:
+        if what == "cell":
+            cells.correct(session, BERT, cell.id, seen=1, subtype=Subtype.BENIGN)
+        else:
+            field_id, version = (added.id, 1) if what == "new field" else (field.id, field.version)
+            verdict = Verdict.UNUSABLE
+            verifications.verify(session, BERT, field_id, seen=version, verdict=verdict)
+    with pytest.raises(ConflictError, match="Nothing was signed"):
+        sign(store, case_id, seen=seen)
+    with store.read() as session:
+        assert not cases.get(session, case_id).signed
+        assert not signatures.of_case(session, case_id)
+        assert not session.scalars(select(Entry).where(Entry.action == "case.signed")).all()
+    sign(store, case_id)
 
 
 def test_a_case_without_fields_is_not_signed(store: Store) -> None:

@@ -144,9 +144,8 @@ def test_a_blind_reader_does_not_speak_of_the_case_as_a_whole(
     refused = bert.ask("POST", "/cells/1/corrections", json=said)
     assert (refused.status_code, refused.json()["error"]["code"]) == (403, "blind")
     say(anna)
-    signature = {"conclusion": "malignant", "comment": SECRET}
-    assert bert.ask("POST", f"/cases/{case_id}/signatures", json=signature).status_code == 403
-    assert anna.ask("POST", f"/cases/{case_id}/signatures", json=signature).status_code == 201
+    assert bert.sign(case_id, comment=SECRET).status_code == 403
+    assert anna.sign(case_id, comment=SECRET).status_code == 201
     for path in ("/signatures", "/signatures/1/report"):
         assert bert.ask("GET", f"/cases/{case_id}{path}").status_code == 403
     assert SECRET not in bert.get(f"/cases/{case_id}").text

@@ -64,7 +64,7 @@ def test_a_case_goes_from_files_to_a_signed_report(
     for field in fields[1:]:
         web.verify(field, "confirmed")
     assert [field["id"] for field in web.search(subtype="pro_b")] == [fields[0]["id"]]
-    signature = web.sign(case, "malignant", "all of them")
+    signature = web.sign(web.case(case), "malignant", "all of them")
     assert b"all of them" in web.report(case, signature)
     web.export("csv", tmp_path / "all.csv", case_id=case["id"])
     assert len((tmp_path / "all.csv").read_text("utf-8").splitlines()) == 4

@@ -17,7 +17,7 @@ from allclient.store.words import Role
 from allclient.web import views
 from allclient.web.pages import layout
 from allclient.web.program import Program
-from tests.unit.store.made import picture, result
+from tests.unit.store.made import accepted, picture, result
 from tests.unit.web.conftest import Double, Visitor, wait_for
 
 Visit = Callable[..., Visitor]
@@ -101,8 +101,9 @@ def test_a_server_that_goes_away_loses_nothing(
 def test_what_waited_when_the_program_ended_is_read_by_the_next(
     page: Program, double: Double, anna: Visitor
 ) -> None:
+    count = 70  # more than are looked up at once
     case_id = anna.case()
-    ids = [anna.upload(case_id, picture(number)).json()["id"] for number in range(40)]
+    ids = [accepted(page.store, case_id, picture(number)).id for number in range(count)]
     later = Program(page.store, page.settings)
     later.worker.use(double)
     with later.working():
@@ -110,7 +111,7 @@ def test_what_waited_when_the_program_ended_is_read_by_the_next(
             wait_for(
                 lambda i=field_id: anna.ask("GET", f"/fields/{i}").json()["state"] == "answered"
             )
-    assert double.asked == 40
+    assert double.asked == count
 
 
 def test_two_people_who_correct_one_field_overwrite_nothing(

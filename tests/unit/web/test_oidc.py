@@ -11,13 +11,15 @@ import pytest
 pytest.importorskip("authlib", reason="the extra oidc is not installed")
 
 from joserfc.jwk import RSAKey
+from sqlalchemy import select
 
 from allclient.store import SYSTEM, Store, users
+from allclient.store.schema import Entry
 from allclient.store.words import Role
 from allclient.web.oidc import Provider
 from allclient.web.program import Program
 from allclient.web.settings import Settings
-from tests.unit.web.conftest import Visitor
+from tests.unit.web.conftest import PASSWORD, Visitor
 from tests.unit.web.provider import CLIENT, SECRET, LocalProvider
 
 
@@ -143,6 +145,81 @@ def test_a_provider_that_is_away_is_told(store: Store) -> None:
     answer = visitor.get("/oidc/login")
     assert answer.status_code == 503
     assert "OpenID Connect does not answer" in answer.text
+
+
+def join(visitor: Visitor) -> Any:
+    """Have both logins of somebody joined who is logged in by a password; the page at the end."""
+    assert "Join both logins" in visitor.get("/account").text
+    confirmed = visitor.form("/oidc/link", password=PASSWORD)
+    assert "The password is right" in confirmed.text
+    left = visitor.get("/oidc/login", params={"link": "true"})
+    answer = httpx2.get(left.headers["location"], follow_redirects=False)
+    return visitor.get(answer.headers["location"])
+
+
+def actions(store: Store) -> list[tuple[str, str, dict[str, Any]]]:
+    with store.read() as session:
+        entries = session.scalars(select(Entry).order_by(Entry.number))
+        return [(one.action, one.subject, one.details) for one in entries]
+
+
+def test_a_person_with_a_password_logs_in_by_the_provider_as_well(page: Program) -> None:
+    anna = Visitor.of(page, "Anna")
+    done = join(anna)
+    assert (done.status_code, done.headers["location"]) == (303, "/account?linked=true")
+    assert "as well as by your password" in anna.get(done.headers["location"]).text
+    again = Visitor(page)
+    assert log_in(again).status_code == 303
+    assert "Anna" in again.get("/account").text
+    assert actions(page.store)[-1] == ("user.linked", "user:1", {})
+    assert known(page.store) == [("Anna", "reader")]
+
+
+def test_the_account_that_the_provider_made_before_is_closed(
+    page: Program, invitation: str
+) -> None:
+    before = Visitor(page)
+    assert log_in(before, invitation).status_code == 303
+    anna = Visitor.of(page, "Anna")
+    assert join(anna).status_code == 303
+    assert before.get("/").headers["location"] == "/login"
+    again = Visitor(page)
+    assert log_in(again).status_code == 303
+    assert "<h1>Anna</h1>" in again.get("/account").text
+    assert actions(page.store)[-2:] == [
+        ("user.kept_out", "user:1", {}),
+        ("user.linked", "user:2", {"from": "user:1"}),
+    ]
+
+
+def test_nobody_joins_the_login_of_who_is_kept_out_or_has_more_rights(page: Program) -> None:
+    with page.store.write() as session:
+        admin = users.invite(session, SYSTEM, Role.ADMIN)
+    assert log_in(Visitor(page), admin).status_code == 303
+    anna = Visitor.of(page, "Anna")
+    assert "of an admin; ask an admin" in join(anna).text
+    with page.store.write() as session:
+        users.set_active(session, SYSTEM, 1, False)
+    refused = join(anna)
+    assert (refused.status_code, "kept out; ask an admin" in refused.text) == (422, True)
+    with page.store.read() as session:
+        assert [user.subject is None for user in users.everybody(session)] == [True, False]
+
+
+def test_both_logins_are_joined_only_by_who_gave_the_password(page: Program) -> None:
+    anna, bert = Visitor.of(page, "Anna"), Visitor.of(page, "Bert")
+    wrong = anna.form("/oidc/link", password="another password")
+    assert (wrong.status_code, "is not right" in wrong.text) == (422, True)
+    assert anna.get(back_from(anna)).status_code == 401  # as anybody whom nobody invited
+    anna.form("/oidc/link", password=PASSWORD)
+    left = anna.get("/oidc/login", params={"link": "true"})
+    back = httpx2.get(left.headers["location"], follow_redirects=False).headers["location"]
+    assert bert.get(back).status_code == 401
+    anna.log_in("Bert", PASSWORD)
+    assert "another person is logged in" in anna.get(back).text.lower()
+    assert anna.post("/oidc/link", data={"password": PASSWORD}).status_code == 403
+    with page.store.read() as session:
+        assert {user.subject for user in users.everybody(session)} == {None}
 
 
 def test_it_is_off_unless_configured(store: Store) -> None:

@@ -24,8 +24,7 @@ def case_id(working: Program, double: Double, anna: Visitor) -> int:
     field_id = anna.read(case_id, picture(), EVIL)
     said = {"seen": 2, "verdict": "confirmed", "comment": EVIL}
     assert anna.ask("POST", f"/fields/{field_id}/verifications", json=said).status_code == 201
-    said = {"conclusion": "malignant", "comment": EVIL}
-    assert anna.ask("POST", f"/cases/{case_id}/signatures", json=said).status_code == 201
+    assert anna.sign(case_id, comment=EVIL).status_code == 201
     return case_id
 
 
@@ -41,6 +40,27 @@ def test_a_report_holds_everything_and_fetches_nothing(case_id: int, anna: Visit
     assert re.findall('src="(.{22})', text) == ["data:image/jpeg;base64"]
     assert "<script" not in text
     assert "<img src=http" not in text
+
+
+def test_a_case_that_changed_since_it_was_seen_is_not_signed(
+    working: Program, visit: Callable[..., Visitor], anna: Visitor
+) -> None:
+    bert = visit("Bert")
+    case_id = anna.case()
+    field_id = anna.read(case_id, picture())
+    confirmed = {"seen": 2, "verdict": "confirmed"}
+    anna.ask("POST", f"/fields/{field_id}/verifications", json=confirmed)
+    found = re.search('id="case" .*data-version="([0-9]+)"', anna.get(f"/cases/{case_id}").text)
+    assert found
+    said = {"seen": int(found[1]), "conclusion": "malignant"}
+    corrected = {"seen": 3, "verdict": "corrected", "subtype": "benign"}
+    answer = bert.ask("POST", f"/fields/{field_id}/verifications", json=corrected)
+    assert answer.status_code == 201
+    refused = anna.ask("POST", f"/cases/{case_id}/signatures", json=said)
+    assert refused.status_code == 409
+    assert "Nothing was signed" in refused.json()["error"]["message"]
+    assert anna.ask("GET", f"/cases/{case_id}/signatures").json() == []
+    assert anna.sign(case_id).status_code == 201
 
 
 def test_a_report_is_a_pdf_as_well(case_id: int, anna: Visitor) -> None:

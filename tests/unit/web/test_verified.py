@@ -59,7 +59,7 @@ def signed(
         said = {"seen": 2, "verdict": says, "subtype": "pro_b"}
         assert anna.ask("POST", f"/fields/{field_id}/verifications", json=said).status_code == 201
     path = f"/cases/{case_id}/signatures"
-    answer = anna.ask("POST", path, json={"conclusion": conclusion, "comment": "seen"})
+    answer = anna.sign(case_id, conclusion, "seen")
     assert answer.status_code == 201, answer.text
     return path, answer.json()
 

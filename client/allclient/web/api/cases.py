@@ -36,12 +36,14 @@ def make_case(request: Request, person: Anybody, case: CaseIn) -> CaseOut:
     """Return a new case without fields."""
     store: Store = request.app.state.store
     with store.write() as session:
-        return CaseOut.of(cases.make(session, person.actor, case.name), cases.Count())
+        return CaseOut.of(cases.make(session, person.actor, case.name), cases.Count(), 0)
 
 
 def counted(session: Session, person: Visitor, case: Case) -> CaseOut:
     """Return a case with how far its fields have come, as somebody may see it."""
-    return CaseOut.of(case, cases.counts(session, [case.id], person.sight(session))[case.id])
+    version = cases.version(session, case.id)  # before what it must not be newer than
+    count = cases.counts(session, [case.id], person.sight(session))[case.id]
+    return CaseOut.of(case, count, version)
 
 
 @router.get("/{case_id}")

@@ -59,9 +59,11 @@ class CaseOut(BaseModel):
     created_by: str
     signed: bool
     count: CountOut
+    version: int | None
+    """Goes with a signature as ``seen``. None in a list of cases: ask for the one case."""
 
     @classmethod
-    def of(cls, case: Case, count: cases.Count) -> CaseOut:
+    def of(cls, case: Case, count: cases.Count, version: int | None = None) -> CaseOut:
         """Return a case of the store."""
         return cls(
             id=case.id,
@@ -70,6 +72,7 @@ class CaseOut(BaseModel):
             created_by=case.created_by,
             signed=case.signed,
             count=CountOut.model_validate(count),
+            version=version,
         )
 
 

@@ -21,6 +21,8 @@ router = APIRouter(prefix="/cases/{case_id}")
 class SignatureIn(BaseModel):
     """The conclusion to sign a case with."""
 
+    seen: int
+    """The version of the case that the person saw."""
     conclusion: Conclusion
     comment: str = ""
 
@@ -51,7 +53,10 @@ class SignatureOut(BaseModel):
 
 @router.post("/signatures", status_code=201)
 def sign_case(request: Request, person: Anybody, case_id: Id, said: SignatureIn) -> SignatureOut:
-    """Sign a case of which every field has a verdict. Nothing in it changes from then on."""
+    """Sign a case of which every field has a verdict. Nothing in it changes from then on.
+
+    409 where a field or a cell of it changed since ``seen``.
+    """
     store: Store = request.app.state.store
     pacs: verified.Pacs | None = request.app.state.pacs
     with store.write() as session:
@@ -59,6 +64,7 @@ def sign_case(request: Request, person: Anybody, case_id: Id, said: SignatureIn)
             session,
             person.actor,
             case_id,
+            seen=said.seen,
             conclusion=said.conclusion,
             comment=said.comment,
             report=report.writer(store, session),

@@ -8,9 +8,11 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel
 
 from allclient.store import Store, cells, fields
+from allclient.store.schema import Cell, Field
+from allclient.store.sight import Said, Sight
 from allclient.store.similar import Similar
 from allclient.web.api.models import CellOut, FieldOut, Id
-from allclient.web.people import Anybody
+from allclient.web.people import Anybody, Visitor
 
 router = APIRouter()
 
@@ -37,13 +39,7 @@ def similar_fields(
     request: Request, person: Anybody, field_id: Id, limit: Limit = 20
 ) -> list[LikeField]:
     """Return the fields of all cases that the backbones answer most alike."""
-    store: Store = request.app.state.store
-    similar: Similar = request.app.state.similar
-    with store.read() as session:
-        fields.get(session, field_id)
-        sight = person.sight(session)
-        found = similar.fields(session, sight, field_id, limit)
-        said = sight.said(session, [field for field, _ in found])
+    _, found, said = fields_like(request, person, field_id, limit)
     return [
         LikeField(distance=distance, field=FieldOut.of(field, said[field.id]))
         for field, distance in found
@@ -55,12 +51,32 @@ def similar_cells(
     request: Request, person: Anybody, cell_id: Id, limit: Limit = 20
 ) -> list[LikeCell]:
     """Return the cells of all cases that the backbones answer most alike."""
+    _, found, _ = cells_like(request, person, cell_id, limit)
+    return [
+        LikeCell(distance=distance, cell=CellOut.model_validate(cell)) for cell, distance in found
+    ]
+
+
+def fields_like(
+    request: Request, person: Visitor, field_id: int, limit: int
+) -> tuple[Field, list[tuple[Field, float]], dict[int, Said]]:
+    """Return a field, the fields most like it, and what the person may see of their verdicts."""
     store: Store = request.app.state.store
     similar: Similar = request.app.state.similar
     with store.read() as session:
-        cells.get(session, cell_id)
-        found = similar.cells(session, person.sight(session), cell_id, limit)
-        return [
-            LikeCell(distance=distance, cell=CellOut.model_validate(cell))
-            for cell, distance in found
-        ]
+        field = fields.get(session, field_id)
+        sight = person.sight(session)
+        found = similar.fields(session, sight, field_id, limit)
+        return field, found, sight.said(session, [one for one, _ in found])
+
+
+def cells_like(
+    request: Request, person: Visitor, cell_id: int, limit: int
+) -> tuple[Cell, list[tuple[Cell, float]], Sight]:
+    """Return a cell, the cells most like it, and what the person may see of them."""
+    store: Store = request.app.state.store
+    similar: Similar = request.app.state.similar
+    with store.read() as session:
+        cell = cells.get(session, cell_id)
+        sight = person.sight(session)
+        return cell, similar.cells(session, sight, cell_id, limit), sight

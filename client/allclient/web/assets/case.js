@@ -46,8 +46,17 @@ function showInList(link) {
   if (place.right > box.right) list.scrollLeft += place.right - box.right;
 }
 
+// Of the case somebody has seen as much as of its fields, each in the version that was shown last.
+function sawVersion(id, version) {
+  const link = links.find((one) => one.dataset.field === id);
+  if (!link) return;
+  root.dataset.version = Number(root.dataset.version) + Number(version) - Number(link.dataset.version);
+  link.dataset.version = version;
+}
+
 function shown() {
-  const { field: id, heatmap, cells } = field().dataset;
+  const { field: id, version, heatmap, cells } = field().dataset;
+  sawVersion(id, version);
   drawn = viewer.show(id, heatmap ? JSON.parse(heatmap) : null, JSON.parse(cells), wanted);
   wanted = null;
   if (comment()) comment().value = drafts.get(id) ?? "";
@@ -126,6 +135,7 @@ async function verify(verdict, subtype) {
     saving = false;
     return say(`Not saved: ${error.message}`, true);
   }
+  sawVersion(id, now.version);
   comment().value = "";
   const link = links[current()];
   link.dataset.verdict = now.verdict;
@@ -274,14 +284,16 @@ signing.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-conclusion]");
   if (!button) return;
   const comment = document.getElementById("signing-comment").value;
-  const json = { conclusion: button.dataset.conclusion, comment };
+  const json = { seen: Number(root.dataset.version), conclusion: button.dataset.conclusion, comment };
   try {
     await ask("POST", `/cases/${root.dataset.case}/signatures`, { json });
     location.reload();
   } catch (error) {
     document.getElementById("signing-problem").textContent = error.message;
+    document.getElementById("signing-again").hidden = error.status !== 409;
   }
 });
+document.getElementById("signing-again").addEventListener("click", () => location.reload());
 for (const button of document.querySelectorAll("[data-deliver]")) {
   button.addEventListener("click", async () => {
     button.disabled = true;

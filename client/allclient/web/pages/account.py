@@ -20,9 +20,11 @@ router = APIRouter(prefix="/account")
 
 
 @router.get("")
-def show_account(request: Request, person: Anybody, changed: bool = False) -> Response:
+def show_account(
+    request: Request, person: Anybody, changed: bool = False, linked: bool = False
+) -> Response:
     """Show a person's own page with their tokens."""
-    return _account(request, person, changed=changed)
+    return account_page(request, person, changed=changed, linked=linked)
 
 
 @router.post("/password")
@@ -40,7 +42,7 @@ def change_password(
         with store.write() as session:
             user = users.change_password(session, person.actor, person.user.id, hashed)
     except RefusedError as error:
-        return _account(request, person, status=422, problem=str(error))
+        return account_page(request, person, status=422, problem=str(error))
     return entered(request, people.open_session(store, user), "/account?changed=true")
 
 
@@ -52,7 +54,7 @@ def make_token(
     store: Store = request.app.state.store
     with store.write() as session:
         token = users.make_token(session, person.actor, person.user.id, name)
-    return _account(request, person, token=token)
+    return account_page(request, person, token=token)
 
 
 @router.post("/tokens/{secret_id}/withdraw")
@@ -64,7 +66,7 @@ def withdraw_token(request: Request, person: Person, secret_id: Id) -> Response:
     return RedirectResponse(f"{request.app.state.settings.root_path}/account", 303)
 
 
-def _account(
+def account_page(
     request: Request,
     person: Anybody,
     *,
@@ -72,7 +74,10 @@ def _account(
     token: str = "",
     problem: str = "",
     changed: bool = False,
+    linked: bool = False,
+    confirmed: bool = False,
 ) -> Response:
+    """Return a person's own page, with what went wrong or came of what they did."""
     store: Store = request.app.state.store
     with store.read() as session:
         own = tokens.of_user(session, Purpose.API, person.user.id)
@@ -87,5 +92,7 @@ def _account(
         url=url,
         problem=problem,
         changed=changed,
+        linked=linked,
+        confirmed=confirmed,
         shortest=users.MIN_PASSWORD,
     )

@@ -88,6 +88,7 @@ def show_case(
     store: Store = request.app.state.store
     with store.read() as session:
         case = cases.get(session, case_id)
+        version = cases.version(session, case_id)  # before what it must not be newer than
         sight = person.sight(session)
         count = cases.counts(session, [case_id], sight)[case_id]
         found = fields.by_need(session, case_id, limit=_FIELDS, offset=page * _FIELDS, sight=sight)
@@ -103,6 +104,7 @@ def show_case(
         "case.html",
         person,
         case=case,
+        version=version,
         count=count,
         fields=found,
         said=said,

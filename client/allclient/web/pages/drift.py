@@ -13,6 +13,7 @@ from allclient.drift.profile import CELL_SIZE, OOD_SCORE, REVIEW, SUBTYPE, Profi
 from allclient.web.drift import DAYS, view
 from allclient.web.pages.layout import render
 from allclient.web.people import Admin
+from allclient.web.reasons import in_words
 
 router = APIRouter()
 
@@ -59,7 +60,7 @@ def _bins(name: str, profile: Profile) -> list[str]:
     if name == REVIEW:
         return ["no review", "review"]
     if name == SUBTYPE:
-        return [subtype.value.replace("_", " ") for subtype in SUBTYPES]
+        return [in_words(subtype.value) for subtype in SUBTYPES]
     edges = [f"{edge:.3g}" for edge in profile.edges[name]]
     between = [f"{low} to {high}" for low, high in pairwise(edges)]
     return [f"below {edges[0]}", *between, f"from {edges[-1]}"]
