@@ -51,6 +51,18 @@ def encoded_field(data: bytes, frame: int = 0) -> EncodedField:
     return encode(data, frame)
 
 
+def site(data: bytes) -> str:
+    """Return the institution, the station or the application that made a DICOM file.
+
+    It is empty where the file says none, or cannot be read, or is deflated. It names no patient.
+    """
+    try:
+        from allclient.dicom import header
+    except ImportError:
+        return ""
+    return header.site(data)
+
+
 def study_uid(data: bytes) -> str:
     """Return the Study Instance UID of a DICOM file; empty where it cannot be read.
 
