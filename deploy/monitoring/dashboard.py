@@ -187,6 +187,15 @@ ROWS: Final[dict[str, tuple[Panel, ...]]] = {
             "0: as the reference. From 0.1 look why; from 0.25 the alert comes.",
         ),
         Panel(
+            "Drift by site",
+            "none",
+            (
+                Line("allclient_drift_site", "{{site}} {{quantity}}"),
+                Line("allclient_client_drift_site", "{{site}} {{quantity}}, latest"),
+            ),
+            "The twenty sites with the most answers; all others are one.",
+        ),
+        Panel(
             "Share of answers to review, over a day",
             "percentunit",
             (Line("allclient:review_share:1d", "{{job}} {{instance}}"),),

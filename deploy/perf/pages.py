@@ -13,6 +13,7 @@ import dataclasses
 import statistics
 import tempfile
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from allclient.web.program import Program
 from allclient.web.settings import Settings
 
 CELLS = 10
+DAYS = 7
 PATHS = {
     "cases": "/",
     "case of 200 fields": "/cases/2",
@@ -43,6 +45,7 @@ PATHS = {
     "similar cells": "/cells/1/similar",
     "readers": "/agreement",
     "audit log": "/audit",
+    "drift": "/drift",
     "interface: case": "/api/v1/cases/1",
     "interface: fields": "/api/v1/fields?limit=100",
 }
@@ -78,6 +81,7 @@ def fill(store: Store, sizes: list[int]) -> None:
                         "heatmap": heatmap,
                         "leukocytes": CELLS,
                         "malignant_leukocytes": CELLS // 2,
+                        "created_at": now() - timedelta(days=one % DAYS),
                     }
                 )
                 cells += [
@@ -113,6 +117,7 @@ def fill(store: Store, sizes: list[int]) -> None:
                         "urgency": (one % 40) / 10,
                         "verdict": "" if one % 3 else "confirmed",
                         "created_by": "Reader",
+                        "site": f"Site {case_id % 5}",
                     }
                     for one in ids
                 ],

@@ -99,11 +99,16 @@ def kills(length: Length) -> Found:
 
 
 def _kill(server: LocalServer, number: int) -> str:
-    pid = server.pid
-    processes = [("tritonserver", pid), *((one.model, one.pid) for one in stubs.find(pid))]
-    name, victim = processes[number % len(processes)]
-    os.kill(victim, signal.SIGKILL)
-    return f"kill -9 of {name}"
+    while True:
+        pid = server.pid
+        processes = [("tritonserver", pid), *((one.model, one.pid) for one in stubs.find(pid))]
+        name, victim = processes[number % len(processes)]
+        try:
+            os.kill(victim, signal.SIGKILL)
+        except ProcessLookupError:  # of the server before this one
+            time.sleep(0.1)
+        else:
+            return f"kill -9 of {name}"
 
 
 def clients(length: Length) -> Found:

@@ -21,7 +21,8 @@ from allclient.contract import BACKBONES, ENSEMBLE
 from allclient.local import LocalServer
 from allclient.pacs.inbox import Inbox
 from allclient.pacs.metrics import GatewayCollector
-from allclient.store import Store
+from allclient.store import Store, cases, fields
+from allclient.watch.drift import SiteAnswers
 from allclient.watch.metrics import ClientMetrics
 from allclient.watch.tracing import Tracing
 from allclient.watching import part_done, step, watched_by
@@ -29,6 +30,7 @@ from allclient.web.program import Program
 from allclient.web.settings import Settings
 from samples import render
 from tests.collector import Collector, Span
+from tests.unit.store.made import ANNA, accepted
 
 ROOT = Path(__file__).resolve().parents[2]
 MONITORING = ROOT / "deploy" / "monitoring"
@@ -92,10 +94,16 @@ def test_alerts_and_dashboard_ask_for_metrics_and_labels_that_there_are(
     registry = CollectorRegistry()
     inbox = Inbox(tmp_path / "gateway")
     registry.register(GatewayCollector(inbox))
+    sites = SiteAnswers()
+    registry.register(sites)
     with watched_by(ClientMetrics(registry)), Client(traced.grpc_address) as client:
-        client.classify(FIELD)
+        result = client.classify(FIELD)
         part_done({"files": 1}, 0)
+    sites.add("MICROSCOPE", result)
     store = Store(tmp_path / "data")
+    with store.write() as session:
+        case_id = cases.make(session, ANNA, "case").id
+    assert fields.record_answer(store, accepted(store, case_id, FIELD).id, result)
     page = Program(store, Settings())
     page.app.state.metrics.requests.labels("GET", "/", "200").inc()
     page.app.state.metrics.seconds.labels("/").observe(0.1)

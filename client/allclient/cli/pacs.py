@@ -108,7 +108,7 @@ def serve(
             secrets = ConnectionOptions(**connection)  # type: ignore[typeddict-item]
             client = _client(loaded, secrets, trace_to, stack)
             gateway = stack.enter_context(Gateway(loaded, client, __version__))
-            numbers = (GatewayCollector(gateway.inbox),)
+            numbers = (GatewayCollector(gateway.inbox), gateway.sites)
             stack.enter_context(
                 watching("allclient-pacs", trace_to, metrics_port, metrics_host, numbers)
             )

@@ -67,6 +67,18 @@ def slide_field(path: str, region: Region) -> EncodedField:
     return read(path, region)
 
 
+def site(data: bytes) -> str:
+    """Return the institution, the station or the application that made a DICOM file.
+
+    It is empty where the file says none, or cannot be read, or is deflated. It names no patient.
+    """
+    try:
+        from allclient.dicom import header
+    except ImportError:
+        return ""
+    return header.site(data)
+
+
 def study_uid(data: bytes) -> str:
     """Return the Study Instance UID of a DICOM file; empty where it cannot be read.
 

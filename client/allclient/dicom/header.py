@@ -50,6 +50,9 @@ _PART: Final = 1024 * 1024
 """Bytes that are unpacked at a time."""
 
 _STUDY: Final = "StudyInstanceUID"
+_PATIENT: Final = ("PatientName", "PatientID")
+_SITES: Final = ("InstitutionName", "StationName")
+_MAX_SITE: Final = 64
 
 _COLOURS: Final = {
     "MONOCHROME1": 1,
@@ -205,6 +208,30 @@ def inflates_within(deflated: bytes, limit: int) -> bool:
     except zlib.error:
         return False
     return True
+
+
+def site(data: bytes) -> str:
+    """Return where a DICOM file was made; empty where it does not say it or cannot be read.
+
+    It is the institution, else the station, else the application that sent the file. A word that
+    names the patient as well is passed over.
+    """
+    if is_deflated(data):
+        return ""
+    try:
+        dataset = pydicom.dcmread(
+            io.BytesIO(data), stop_before_pixels=True, specific_tags=[*_SITES, *_PATIENT]
+        )
+        patient = " ".join(str(dataset.get(name, "")) for name in _PATIENT).casefold()
+        said = [str(dataset.get(name, "")) for name in _SITES]
+        said.append(str(dataset.file_meta.get("SourceApplicationEntityTitle", "")))
+    except Exception:  # hostile values trip pydicom wherever they are looked at
+        return ""
+    names = {part for part in re.split(r"[\W_]+", patient) if len(part) > 1}
+    for text in (" ".join(re.findall(r"[^\W_]+|[-.,&()]", one))[:_MAX_SITE] for one in said):
+        if text and names.isdisjoint(re.split(r"\W+", text.casefold())):
+            return text
+    return ""
 
 
 def study(data: bytes) -> str:

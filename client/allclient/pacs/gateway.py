@@ -16,6 +16,7 @@ from allclient.pacs.reader import Classifier, Reader
 from allclient.pacs.receiver import Receiver
 from allclient.pacs.reporter import Reporter
 from allclient.pacs.retention import Retention
+from allclient.watch.drift import SiteAnswers
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -28,6 +29,7 @@ class Gateway:
 
     def __init__(self, config: Config, client: Classifier, version: str) -> None:
         self.inbox = Inbox.of(config)
+        self.sites = SiteAnswers()
         self._stopping = threading.Event()
         self._work = threading.Condition()
         self._came = 0
@@ -36,6 +38,7 @@ class Gateway:
             client,
             in_flight=config.triton.in_flight,
             quiet_seconds=config.node.study_quiet_seconds,
+            answered=self.sites.add,
         )
         reporter = Reporter(config, self.inbox, version)
         exporter = Exporter(config, self.inbox)

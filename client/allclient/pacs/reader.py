@@ -52,12 +52,19 @@ class Reader:
     """Reads all that is due, once for each call of ``run``."""
 
     def __init__(
-        self, inbox: Inbox, client: Classifier, *, in_flight: int, quiet_seconds: float
+        self,
+        inbox: Inbox,
+        client: Classifier,
+        *,
+        in_flight: int,
+        quiet_seconds: float,
+        answered: Callable[[str, Result], object] = lambda peer, result: None,
     ) -> None:
         self._inbox = inbox
         self._client = client
         self._in_flight = in_flight
         self._quiet_seconds = quiet_seconds
+        self._answered = answered
 
     def run(self, stopped: Callable[[], bool] = lambda: False) -> int:
         """Read what is due; return how many objects were settled."""
@@ -89,8 +96,11 @@ class Reader:
         except Exception as error:  # a fault of ours must not stop the rest
             self._again(row, place(error), counted=True)
             return False
-        if any(reading.result is not None for reading in readings):
+        results = [reading.result for reading in readings if reading.result is not None]
+        if results:
             self._settle(row, "read", "", answers.dumps(readings))
+            for result in results:
+                self._answered(row["peer"], result)
         else:
             self._settle(row, "refused", readings[0].reason, None)
         return True

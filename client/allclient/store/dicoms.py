@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 from allclient.contract import MAX_IMAGE_BYTES
-from allclient.dicom import encoded_field, study_uid
+from allclient.dicom import encoded_field, site, study_uid
 from allclient.errors import ImageReadError, RefusedError
 from allclient.store.files import Files, Incoming
 
@@ -16,13 +16,22 @@ _AT_ONCE: Final = threading.BoundedSemaphore(2)
 """Objects in memory at the same time, each with its picture."""
 
 
-@contextlib.contextmanager
-def picture_of(
-    files: Files, incoming: Incoming
-) -> Iterator[tuple[Incoming, str | None, float | None]]:
-    """Yield the picture of a DICOM object as a finished file, its study, and a pixel's size.
+class Origin(NamedTuple):
+    """What is kept of the header of a DICOM object; nothing of it names a patient."""
 
-    The picture has the same pixels. The study is a UID, the size is in micrometres.
+    study_uid: str | None = None
+    um_per_pixel: float | None = None
+    site: str | None = None
+    """The institution, the station or the application that made it."""
+
+
+UNKNOWN: Final = Origin()
+"""Of an image that is no DICOM object."""
+
+
+@contextlib.contextmanager
+def picture_of(files: Files, incoming: Incoming) -> Iterator[tuple[Incoming, Origin]]:
+    """Yield the picture of a DICOM object as a finished file of the same pixels, and its origin.
 
     Raises:
         RefusedError: the object has no picture that can be read here, or more than one, or the
@@ -40,8 +49,8 @@ def picture_of(
                     f"the DICOM object holds {field.frames} pictures and a field is one; "
                     "save each picture as an object of its own"
                 )
-            study = study_uid(data) or None
+            origin = Origin(study_uid(data) or None, field.um_per_pixel, site(data) or None)
             del data
             picture.write(field.data)
         picture.finish()
-        yield picture, study, field.um_per_pixel
+        yield picture, origin

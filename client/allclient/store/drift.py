@@ -1,4 +1,4 @@
-"""Counts the answers of the store by who sent the fields and by day, for ``allclient.drift``."""
+"""Counts the answers of the store by site, sender and day, for ``allclient.drift``."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from allclient.store.schema import Answer, Cell, Field
 class Where(NamedTuple):
     """Whose answers of which day."""
 
+    site: str
+    """Who made the fields, as DICOM objects say it; empty where nobody said it."""
     source: str
     """The account, of a person or a program, that sent the fields."""
     day: str
@@ -28,10 +30,10 @@ def profiles(session: Session, reference: Profile, since: datetime) -> dict[Wher
     """Return the answers since a moment, counted in the bins of ``reference``."""
     found: dict[Where, Profile] = {}
 
-    def of(source: str, day: object) -> Profile:
-        return found.setdefault(Where(source, str(day)), reference.like())
+    def of(site: str | None, source: str, day: object) -> Profile:
+        return found.setdefault(Where(site or "", source, str(day)), reference.like())
 
-    place = Field.created_by, func.date(Answer.created_at)
+    place = Field.site, Field.created_by, func.date(Answer.created_at)
     to_review = cast(Answer.review, String) != "[]"
     score = _bin(Answer.ood_score, reference.edges[OOD_SCORE])
     rows: Sequence[Any] = session.execute(
@@ -40,22 +42,29 @@ def profiles(session: Session, reference: Profile, since: datetime) -> dict[Wher
         .where(Answer.created_at >= since)
         .group_by(*place, Answer.subtype, to_review, score)
     ).all()
-    for source, day, subtype, review, score_bin, number in rows:
-        counts = of(source, day).counts
+    for *where, subtype, review, score_bin, number in rows:
+        counts = of(*where).counts
         counts[REVIEW][bool(review)] += number
         counts[SUBTYPE][SUBTYPES.index(Subtype(subtype))] += number
         counts[OOD_SCORE][score_bin] += number
     # The bins are of the square root of a box's share of the field; databases need none of it.
     size = _bin(Cell.width * Cell.height, [edge * edge for edge in reference.edges[CELL_SIZE]])
-    cells: Sequence[Any] = session.execute(
-        select(*place, size, func.count())
-        .join(Field, Field.id == Answer.field_id)
-        .join(Cell, Cell.field_id == Field.id)
+    # First by field, since there are many cells and few bins: the rest is looked up once a field.
+    of_fields = (
+        select(Cell.field_id, size.label("bin"), func.count().label("number"))
+        .join(Answer, Answer.field_id == Cell.field_id)
         .where(Answer.created_at >= since)
-        .group_by(*place, size)
+        .group_by(Cell.field_id, size)
+        .subquery()
+    )
+    cells: Sequence[Any] = session.execute(
+        select(*place, of_fields.c.bin, func.sum(of_fields.c.number))
+        .join(Field, Field.id == of_fields.c.field_id)
+        .join(Answer, Answer.field_id == of_fields.c.field_id)
+        .group_by(*place, of_fields.c.bin)
     ).all()
-    for source, day, size_bin, number in cells:
-        of(source, day).counts[CELL_SIZE][size_bin] += number
+    for *where, size_bin, number in cells:
+        of(*where).counts[CELL_SIZE][size_bin] += int(number)
     return found
 
 

@@ -13,6 +13,7 @@ from allclient.errors import AllclientError, NotFoundError, RefusedError
 from allclient.result import Result
 from allclient.store import answers, audit, cases, dicoms, media, urgency
 from allclient.store.actor import SYSTEM, Actor
+from allclient.store.dicoms import UNKNOWN, Origin
 from allclient.store.files import Incoming
 from allclient.store.schema import Case, Field, File
 from allclient.store.sight import EVERYTHING, Sight
@@ -37,18 +38,16 @@ def accept(
     case_id: int,
     name: str,
     incoming: Incoming,
-    study_uid: str | None = None,
-    um_per_pixel: float | None = None,
+    origin: Origin = UNKNOWN,
 ) -> tuple[Field, bool]:
     """Return the field of a finished file in a case, and whether it is new there.
 
     Once this returns, the file and its field are on the disk and survive a crash. Of a DICOM object
-    only its picture is taken, the number of its study, by which a signature finds its way back, and
-    the size of a pixel.
+    only its picture is taken, and its ``Origin``: by the study a signature finds its way back.
     """
     if incoming.media_type == media.DICOM:
-        with dicoms.picture_of(store.files, incoming) as (picture, study, size):
-            return accept(store, actor, case_id, name, picture, study, size)
+        with dicoms.picture_of(store.files, incoming) as (picture, found):
+            return accept(store, actor, case_id, name, picture, found)
     wanted = {"case_id": case_id, "digest": incoming.digest}
     with store.read() as session:
         _place(session, wanted)  # before the file is kept, which nothing would show
@@ -56,8 +55,8 @@ def accept(
     with store.write() as session:
         file, present = _place(session, wanted)
         if present is not None:
-            present.study_uid = present.study_uid or study_uid
-            present.um_per_pixel = present.um_per_pixel or um_per_pixel
+            for key, value in origin._asdict().items():
+                setattr(present, key, getattr(present, key) or value)
             return present, False
         store.files.keep(incoming)  # a deletion may have come between
         if file is None:
@@ -68,8 +67,7 @@ def accept(
             case_id=case_id,
             digest=incoming.digest,
             name=shown_name(name),
-            study_uid=study_uid,
-            um_per_pixel=um_per_pixel,
+            **origin._asdict(),
             state=FieldState.WAITING.value,
             created_by=actor.name,
         )

@@ -139,6 +139,8 @@ class Field(Base):
     """Study Instance UID of the DICOM object that it was uploaded as."""
     um_per_pixel: Mapped[float | None]
     """The size of a pixel in micrometres that the DICOM object said."""
+    site: Mapped[str | None] = mapped_column(String(64))
+    """Who made the DICOM object: the institution, the station or the application."""
     state: Mapped[str]
     error_code: Mapped[str | None]
     error_message: Mapped[str | None] = mapped_column(Text)
@@ -179,7 +181,7 @@ class Answer(Base):
     """None where cells were not asked for; so are the next two where nothing is known."""
     malignant_leukocytes: Mapped[int | None]
     um_per_pixel: Mapped[float | None]
-    created_at: Mapped[datetime] = mapped_column(default=now)
+    created_at: Mapped[datetime] = mapped_column(default=now, index=True)
     field: Mapped[Field] = relationship(back_populates="answer")
 
 

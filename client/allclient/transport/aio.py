@@ -79,7 +79,7 @@ class AsyncTransport(BaseTransport):
                 with self._servers.chosen() as server:
                     try:
                         with self._foreign_translated(server):
-                            answer = await self._client(server).infer(**one.request)
+                            answer = await self._client(server).infer(**one.sending())
                     except InferenceServerException as error:
                         pause = one.pause_after(error, server)
                     else:

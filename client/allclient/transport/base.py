@@ -199,6 +199,11 @@ class OneImage:
         """Whether the next try needs the servers for itself."""
         return self._tries.alone
 
+    def sending(self) -> dict[str, Any]:
+        """Return the request of the next try, which begins now."""
+        self._tries.begin()
+        return self.request
+
     def pause_after(self, error: InferenceServerException, server: Server) -> float:
         """Return the seconds to wait before the next try, which may be at another server.
 

@@ -74,7 +74,7 @@ class Transport(BaseTransport):
         while True:
             with self._gate.passing(one.alone, cancellation), self._servers.chosen() as server:
                 try:
-                    answer = self._call(one.request, cancellation, server)
+                    answer = self._call(one.sending(), cancellation, server)
                 except InferenceServerException as error:
                     if cancellation.cancelled:
                         raise CancelledError from error

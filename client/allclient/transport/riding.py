@@ -33,6 +33,13 @@ MAX_OUTAGES: Final = 5
 """Times the patience with one outage, for outages that follow each other without an answer: as
 many as a few images that each end the server need."""
 
+MAX_JUMPS: Final = 3
+"""Deadlines of an image that may come too early."""
+
+_EARLY: Final = 0.9
+"""The share of the timeout before which no deadline comes by itself. gRPC is given a moment of the
+clock of the day, so one that is set forward just then ends the call."""
+
 SICK_PAUSE: Final = 3.0
 """Seconds, doubled with each setback, for the server to heal the process of a model."""
 
@@ -47,7 +54,7 @@ class Presence:
         self.known = False
         self.lacks: set[str] = set()
         """Outputs that the server does not have, as far as it is known."""
-        self._clock = clock
+        self.clock = clock
         self._away_since: float | None = None
         self._silent_since: float | None = None
 
@@ -67,7 +74,7 @@ class Presence:
 
         Outages in a row without an answer between have MAX_OUTAGES times that together.
         """
-        now = self._clock()
+        now = self.clock()
         if self._away_since is None:
             self._away_since = now
         if self._silent_since is None:
@@ -87,6 +94,8 @@ class Tries:
         self._pauses = connection.retry.pauses()
         self._setbacks = 0
         self._shortages = 0
+        self._jumps = 0
+        self._begun = presence.clock()
         self._deadlines_left = len(connection.addresses) - 1
         """Deadlines that may pass before one is the error: a frozen server has others beside it."""
 
@@ -94,6 +103,10 @@ class Tries:
     def alone(self) -> bool:
         """Whether the next try needs the server for itself."""
         return max(self._setbacks, self._shortages) >= ALONE_FROM
+
+    def begin(self) -> None:
+        """Note that a try begins."""
+        self._begun = self._presence.clock()
 
     def pause_after(self, error: InferenceServerException, *, elsewhere: bool = False) -> float:
         """Return the seconds to wait before the next try. Raises the error that ends them.
@@ -103,6 +116,9 @@ class Tries:
         retry = self.connection.retry
         trouble = trouble_of(error)
         late = status_name(error) == "DEADLINE_EXCEEDED"
+        if late and retry.seconds and self._jumps < MAX_JUMPS and self._is_early():
+            self._jumps += 1
+            return 0.0
         if late and retry.seconds and self._deadlines_left:
             self._deadlines_left -= 1
             return 0.0 if elsewhere else next(self._pauses)
@@ -111,6 +127,9 @@ class Tries:
                 self._presence.answered()
             raise self._translated(error) from error
         return self._pause(trouble, error, elsewhere)
+
+    def _is_early(self) -> bool:
+        return self._presence.clock() - self._begun < _EARLY * self.connection.timeout
 
     def _pause(self, trouble: Trouble, error: InferenceServerException, elsewhere: bool) -> float:
         retry = self.connection.retry

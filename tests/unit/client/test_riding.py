@@ -11,12 +11,18 @@ import grpc
 import pytest
 from tritonclient.utils import InferenceServerException
 
-from allclient.errors import InferenceError, ServerLostError, ServerUnavailableError
+from allclient.errors import (
+    InferenceError,
+    ServerLostError,
+    ServerTimeoutError,
+    ServerUnavailableError,
+)
 from allclient.transport import Connection, Retry
 from allclient.transport.cancellation import Cancellation
 from allclient.transport.gate import AsyncGate, Gate
 from allclient.transport.riding import (
     ALONE_FROM,
+    MAX_JUMPS,
     MAX_OUTAGES,
     MAX_SETBACKS,
     SICK_PAUSE,
@@ -98,9 +104,30 @@ def test_a_refused_image_shows_that_the_server_is_there(clock: Clock) -> None:
     assert presence.known
     late = InferenceServerException("late", status=str(grpc.StatusCode.DEADLINE_EXCEEDED))
     fresh = Presence(clock)
-    with pytest.raises(Exception, match="late"):
-        tries(fresh).pause_after(late)
+    waited = tries(fresh)
+    clock.now += 60
+    with pytest.raises(ServerTimeoutError):
+        waited.pause_after(late)
     assert not fresh.known
+
+
+def test_a_deadline_before_its_time_is_a_clock_that_was_set(clock: Clock) -> None:
+    late = InferenceServerException("late", status=str(grpc.StatusCode.DEADLINE_EXCEEDED))
+    one = Tries(Connection("127.0.0.1:1", timeout=60), Presence(clock))
+    for _ in range(MAX_JUMPS):
+        clock.now += 600  # it waited for its turn
+        one.begin()
+        clock.now += 5
+        assert one.pause_after(late) == 0
+    with pytest.raises(ServerTimeoutError):
+        one.pause_after(late)
+    whole = Tries(Connection("127.0.0.1:1", timeout=60), Presence(clock))
+    whole.begin()
+    clock.now += 60
+    with pytest.raises(ServerTimeoutError):
+        whole.pause_after(late)
+    with pytest.raises(ServerTimeoutError):
+        tries(Presence(clock), seconds=0).pause_after(late)
 
 
 def test_losses_make_an_image_go_alone_and_then_an_error(clock: Clock) -> None:

@@ -9,6 +9,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from allclient.pacs.inbox import Inbox, Received
 from allclient.pacs.metrics import GatewayCollector
+from allclient.pacs.reader import Reader
+from allclient.watch.drift import SiteAnswers
+from tests.unit.dicom.objects import jpeg_object
+from tests.unit.pacs.steps import Steps
 
 
 def numbers(inbox: Inbox) -> dict[tuple[str, ...], float]:
@@ -19,6 +23,17 @@ def numbers(inbox: Inbox) -> dict[tuple[str, ...], float]:
         for family in text_string_to_metric_families(generate_latest(registry).decode())
         for sample in family.samples
     }
+
+
+def test_each_sender_is_a_site_with_its_own_drift(steps: Steps) -> None:
+    steps.keep(*(jpeg_object(1, instance=number) for number in (1, 2)))
+    sites = SiteAnswers()
+    Reader(steps.inbox, steps.client, in_flight=2, quiet_seconds=0, answered=sites.add).run()
+    registry = CollectorRegistry()
+    registry.register(sites)
+    labels = {"site": "MICROSCOPE", "quantity": "review"}
+    assert registry.get_sample_value("allclient_client_drift_site_answers", labels) == 2
+    assert registry.get_sample_value("allclient_client_drift_site", labels) is not None
 
 
 def test_every_state_is_told_and_what_waits_has_an_age(inbox: Inbox) -> None:

@@ -17,7 +17,7 @@ from allclient.store.schema import Answer, Field, now
 from tests.unit.store.made import ANNA, BERT, accepted, picture, with_cells
 
 
-def test_answers_are_counted_by_source_and_day(store: Store) -> None:
+def test_answers_are_counted_by_site_source_and_day(store: Store) -> None:
     generator = np.random.default_rng(3)
     bins = reference()
     with store.write() as session:
@@ -54,14 +54,15 @@ def test_answers_are_counted_by_source_and_day(store: Store) -> None:
         assert first is not None
         assert second is not None
         first.created_by = BERT.name
+        first.site = "Klinik Nord"
         second.created_at = now() - timedelta(days=3)
     with store.read() as session:
         found = profiles(session, bins, now() - timedelta(days=10))
         recent = profiles(session, bins, now() - timedelta(days=1))
-    answers = {(where.source, where.day): profile.answers for where, profile in found.items()}
+    answers = {tuple(where): profile.answers for where, profile in found.items()}
     today, before = (str((now() - timedelta(days=days)).date()) for days in (0, 3))
-    assert answers[BERT.name, today] == 1
-    assert answers[ANNA.name, before] == 1
+    assert answers["Klinik Nord", BERT.name, today] == 1
+    assert answers["", ANNA.name, before] == 1
     assert sum(profile.answers for profile in recent.values()) == len(scores) - 1
 
 

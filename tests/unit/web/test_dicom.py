@@ -48,6 +48,36 @@ def test_the_size_of_a_pixel_goes_to_the_server(working: Program, anna: Visitor)
     assert sizes == [0.25, None]
 
 
+@pytest.mark.parametrize(
+    ("header", "site"),
+    [
+        ({"InstitutionName": "Klinik  Nord\x07", "StationName": "SCOPE1"}, "Klinik Nord"),
+        ({"InstitutionName": "", "StationName": "SCOPE1"}, "SCOPE1"),
+        ({"InstitutionName": "Praxis Mustermann", "StationName": "SCOPE1"}, "SCOPE1"),
+        ({"InstitutionName": "MRN 4711", "PatientID": "4711"}, None),
+        ({"InstitutionName": "Labor " * 100}, ("Labor " * 100)[:64]),
+        ({}, None),
+    ],
+)
+def test_the_site_of_an_object_is_kept_and_never_the_patient(
+    working: Program, anna: Visitor, header: dict[str, str], site: str | None
+) -> None:
+    made = rgb_object(**{"PatientName": "Mustermann^Erika", **header})
+    field_id = anna.read(anna.case(), as_file(made), "IM")
+    with working.store.read() as session:
+        assert fields.get(session, field_id).site == site
+
+
+def test_an_object_without_institution_and_station_is_of_who_sent_it(
+    working: Program, anna: Visitor
+) -> None:
+    made = rgb_object()
+    made.file_meta.SourceApplicationEntityTitle = "MICROSCOPE"
+    field_id = anna.read(anna.case(), as_file(made), "IM")
+    with working.store.read() as session:
+        assert fields.get(session, field_id).site == "MICROSCOPE"
+
+
 def test_an_object_in_an_archive_is_taken_as_well(anna: Visitor) -> None:
     taken = send(anna, anna.case(), packed({"a.dcm": as_file(jpeg_object())})).json()
     assert (taken[0]["field"]["name"], taken[0]["error"]) == ("a.dcm", None)

@@ -13,6 +13,7 @@ from allclient.contract import Subtype
 from allclient.drift import Profile, reference
 from allclient.store.schema import Answer, Case, Field, File
 from allclient.store.words import FieldState, Role
+from allclient.watch.drift import OTHER, UNKNOWN, bounded
 from allclient.web import drift
 from allclient.web.program import Program
 from tests.unit.web.conftest import Visitor
@@ -25,14 +26,14 @@ def admin(visit: Visit) -> Visitor:
     return visit("Ada", Role.ADMIN)
 
 
-def fill(page: Program, answers: int, score: float) -> None:
+def fill(page: Program, answers: int, score: float, site: str | None = None) -> None:
     """Answers of which all are alike, as rows."""
     with page.store.write() as session:
         case = Case(name="case", created_by="scanner")
-        session.add_all([case, File(digest="0" * 64, size=1, media_type="image/png")])
+        session.add(case)
         session.flush()
         for number in range(answers):
-            digest = f"{number + 1:064d}"
+            digest = f"{case.id:032d}{number:032d}"
             session.add(File(digest=digest, size=1, media_type="image/png"))
             field = Field(
                 case_id=case.id,
@@ -40,6 +41,7 @@ def fill(page: Program, answers: int, score: float) -> None:
                 name="field",
                 state=FieldState.ANSWERED.value,
                 created_by="scanner",
+                site=site,
             )
             session.add(field)
             session.flush()
@@ -95,6 +97,43 @@ def test_prometheus_gets_the_index_and_no_names(page: Program, anna: Visitor) ->
     assert float(numbers['allclient_drift_answers{quantity="review"}']) == 120
     assert float(numbers['allclient_drift_answers{quantity="cell_size"}']) == 0
     assert "scanner" not in text
+
+
+def test_sites_are_told_apart(page: Program, admin: Visitor) -> None:
+    fill(page, 120, score=9.0, site="Klinik Nord")
+    fill(page, 130, score=0.1, site="Labor & Süd")
+    fill(page, 5, score=0.1)
+    text = admin.get("/drift").text
+    assert "The 255 answers" in text
+    assert '/drift?days=7&amp;site=Labor%20%26%20S%C3%BCd">Labor &amp; Süd</a>' in text
+    assert 'site=">not said</a>' in text
+    one = admin.get("/drift", params={"site": "Klinik Nord"}).text
+    assert "The 120 answers of the last 7 days from Klinik Nord" in one
+    assert "Labor &amp; Süd" in one  # the others stay at hand
+    saved = admin.get("/drift/profile.json", params={"site": "Labor & Süd"}).text
+    assert Profile.loads(saved).answers == 130
+    lines = admin.get("/metrics").text.splitlines()
+    told = dict(line.rsplit(" ", 1) for line in lines if line.startswith("allclient_drift_site"))
+    north = 'allclient_drift_site{quantity="ood_score",site="Klinik Nord"}'
+    assert float(told[north]) > 0.25
+    behind = 'allclient_drift_site_answers{{quantity="review",site="{}"}}'
+    assert float(told[behind.format("Labor & Süd")]) == 130
+    assert float(told[behind.format("unknown")]) == 5
+
+
+def test_sites_beyond_the_first_twenty_are_one(page: Program) -> None:
+    def of(answers: int) -> Profile:
+        profile = reference().like()
+        for _ in range(answers):
+            profile.add(Subtype.BENIGN, review=False, ood_score=0.1)
+        return profile
+
+    sites = {f"site {number}": of(number) for number in range(1, 31)}
+    shown = bounded(sites | {OTHER: of(40), "": of(50)})
+    assert len(shown) == 20
+    assert list(shown)[:2] == [UNKNOWN, OTHER]
+    assert shown[OTHER].answers == 40 + sum(range(1, 13))
+    assert sum(one.answers for one in shown.values()) == 90 + sum(range(1, 31))
 
 
 def test_the_store_is_not_counted_at_every_scrape(

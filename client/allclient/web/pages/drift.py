@@ -24,29 +24,31 @@ _NAMES: Final = {
     CELL_SIZE: "Size of cells",
 }
 _Days = Annotated[int, Query(ge=1, le=366)]
+_Site = Annotated[str | None, Query(max_length=64)]
 
 
 @router.get("/drift")
-def show_drift(request: Request, person: Admin, days: _Days = DAYS) -> Response:
-    """Hold the answers of the last days against the reference."""
+def show_drift(request: Request, person: Admin, days: _Days = DAYS, site: _Site = None) -> Response:
+    """Hold the answers of the last days against the reference; those of one site, or all."""
     state = request.app.state
-    found = view(state.store, state.settings.reference, days)
+    found = view(state.store, state.settings.reference, days, site)
     return render(
         request,
         "drift.html",
         person,
         found=found,
         days=days,
+        site=site,
         names=_NAMES,
         bins={name: _bins(name, found.reference) for name in _NAMES},
     )
 
 
 @router.get("/drift/profile.json")
-def save_profile(request: Request, _: Admin, days: _Days = DAYS) -> Response:
+def save_profile(request: Request, _: Admin, days: _Days = DAYS, site: _Site = None) -> Response:
     """Return the answers of the last days as a profile, to be a reference from now on."""
     state = request.app.state
-    profile = view(state.store, state.settings.reference, days).whole
+    profile = view(state.store, state.settings.reference, days, site).whole
     profile.about = {"data": "answers of this page", "days": days, "fields": profile.answers}
     return Response(
         profile.dumps(),
