@@ -38,10 +38,6 @@ Array = npt.NDArray[Any]
 
 BACKBONES: Final = ("mobilenet", "xception", "inception_v3")
 SIDE: Final = 224
-BLOCK: Final = 4
-SIDES: Final = range(16, SIDE // BLOCK, 4)
-"""Of squares, in blocks: 64, 80, ... 208 pixels. The coarsest maps have one place for 16 pixels."""
-
 SIZES: Final = ((224, 224), (160, 224), (160, 160), (112, 224), (112, 112))
 CLASSES: Final = len(served.majority.SUBTYPES)
 BLANK_FROM: Final = 245
@@ -61,10 +57,15 @@ def main() -> None:
     parser.add_argument("what", choices=["areas", "times", "answers"])
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--every", type=int, default=1, help="Only each so many-th field.")
+    parser.add_argument("--block", type=int, default=4, help="Pixels; for answers.")
+    parser.add_argument("--visible-below", type=int, default=BLANK_FROM, help="For answers.")
     options = parser.parse_args()
     fields = data.every(options.data)[:: options.every]
-    part = {"areas": areas, "times": times, "answers": answers}[options.what]
-    print(json.dumps(part(fields), indent=2))
+    if options.what == "answers":
+        results = answers(fields, options.block, options.visible_below)
+    else:
+        results = {"areas": areas, "times": times}[options.what](fields)
+    print(json.dumps(results, indent=2))
 
 
 def areas(fields: Sequence[data.Sample]) -> dict[str, Any]:
@@ -82,9 +83,8 @@ def areas(fields: Sequence[data.Sample]) -> dict[str, Any]:
             shares.setdefault(f"bands, {name}", []).append(packing.bands(eighths, margin))
             shares.setdefault(f"rectangle, {name}", []).append(packing.rectangle(eighths, margin))
         for block, gap, below in ((8, 1, 255), (4, 1, 255), (4, 1, BLANK_FROM), (4, 2, BLANK_FROM)):
-            sides = range(64 // block, SIDE // block, 16 // block)
             begun = time.thread_time()
-            layout = packing.packed(packing.occupied(one, block, below), gap, sides)
+            layout = packing.packed(packing.occupied(one, block, below), gap, sides(block))
             spent = 1000 * (time.thread_time() - begun)
             name = f"packed, blocks of {block}, gap {gap * block}, visible below {below}"
             packed.setdefault(name, []).append(((layout.side * block / SIDE) ** 2, spent))
@@ -122,11 +122,25 @@ def times(fields: Sequence[data.Sample], rounds: int = 25) -> dict[str, Any]:
     return table
 
 
-def answers(fields: Sequence[data.Sample]) -> dict[str, Any]:
-    """Return how far answers on packed fields are from those on whole ones."""
+def sides(block: int) -> range:
+    """Return sides of squares in blocks: 64, 80, ... 208 pixels.
+
+    The coarsest maps have one place for 16 pixels.
+    """
+    return range(64 // block, SIDE // block, 16 // block)
+
+
+def answers(fields: Sequence[data.Sample], block: int, visible_below: int) -> dict[str, Any]:
+    """Return how far answers on packed fields, a block apart, are from those on whole ones."""
     whole, _ = data.decode(fields)
-    layouts = [packing.packed(packing.occupied(one, BLOCK, BLANK_FROM), 1, SIDES) for one in whole]
-    small = [packing.canvas(one, BLOCK, each) for one, each in zip(whole, layouts, strict=True)]
+    small = [
+        packing.canvas(
+            one,
+            block,
+            packing.packed(packing.occupied(one, block, visible_below), 1, sides(block)),
+        )
+        for one in whole
+    ]
     results: dict[str, Any] = {
         "fields": len(fields),
         "share": round(statistics.mean(len(one) ** 2 / SIDE**2 for one in small), 3),
