@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -69,10 +69,14 @@ def run(
     return content
 
 
-def answered(cells: Cells, descriptions: Mapping[str, Floats]) -> Answers:
+def answered(
+    cells: Cells,
+    descriptions: Mapping[str, Floats],
+    report: Callable[[str], None] = lambda done: None,
+) -> Answers:
     """Return logits [n] by idea and protocol, of heads that saw neither laboratory nor group.
 
-    NaN where the protocol does not test a cell.
+    NaN where the protocol does not test a cell. ``report`` is told which fold is done.
     """
     ideas = votes.possible(list(descriptions))
     found = {
@@ -83,6 +87,7 @@ def answered(cells: Cells, descriptions: Mapping[str, Floats]) -> Answers:
         for fold in protocols.folds(cells, protocol):
             for title, logits in votes.answers(cells, descriptions, fold, ideas).items():
                 found[title][protocol][fold.test] = logits[fold.test]
+            report(f"{protocol}: {fold.name}" if fold.name != protocol else protocol)
     return found
 
 
