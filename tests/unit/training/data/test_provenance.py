@@ -54,6 +54,14 @@ def test_the_thresholds_were_chosen_on_slides_of_the_same_images() -> None:
     assert set(chosen_on) <= slides
 
 
+def test_the_study_of_cells_learned_from_nothing_that_may_be_evaluated_only() -> None:
+    study = _read(ROOT / "docs" / "evaluation" / "predictions" / "laboratories.json")
+    provenance.check(study, "the study")
+    evaluated = study["evaluated"]["pictures"]["size"]["laboratories"]
+    assert set(evaluated) > pictures.EVALUATE_ONLY
+    assert not pictures.EVALUATE_ONLY & {each["name"] for each in study["learned_from"]}
+
+
 @pytest.mark.parametrize("path", ARTIFACTS, ids=lambda path: path.parents[1].name)
 def test_a_served_backbone_is_its_master_and_was_rounded_on_the_same_images(path: Path) -> None:
     content = _read(path)
