@@ -68,7 +68,7 @@ PICTURES: Final[dict[str, tuple[str, list[list[Slot]]]]] = {
         ],
     ),
     "laboratories.png": (
-        "The less the heads saw of a laboratory, the worse they read it",
+        "Cells of two laboratories, by what the heads did not see",
         [
             [
                 (named(SETS, source), partial(_laboratory, source=source))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Container
 from functools import partial
 from typing import Any, Final
 
+from training.report import numbers
 from training.report.outside import together
 from training.report.reading import Figures, Measured, at, measured
 from training.report.verdicts import Goal
@@ -68,7 +69,8 @@ def _answered(figures: Figures) -> str:
     counts = together(figures)
     if counts["answered"] is None:
         return ""
-    return f"{counts['answered']} of {counts['images']} pictures of {len(figures['outside'])} sets"
+    given, images = (numbers.count(counts[name]) for name in ("answered", "images"))
+    return f"{given} answers without review to {images} pictures of {len(figures['outside'])} sets"
 
 
 def _ahead(figures: Figures, protocol: str) -> Measured:

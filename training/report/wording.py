@@ -52,7 +52,13 @@ SETS: Final = {
     "all-smears, cells": "Tehran, cells by their field's label",
     "cnmc2019": "Delhi, cells",
     "cnmc2019, 10 cells": "Delhi, ten cells of a patient",
-    "outside": "sources that are evaluate only, together",
+    "outside": "evaluate only, together",
+}
+PLACES: Final = {
+    "all-smears": "Tehran",
+    "cnmc2019": "Delhi",
+    "delhi": "Delhi",
+    "outside": "evaluate only",
 }
 CLASSES: Final = {
     "benign": "Benign",

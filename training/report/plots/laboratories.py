@@ -51,7 +51,7 @@ def protocols_of(ideas: Mapping[str, Any], source: str) -> Panel | None:
                 marks.beside(ax, row, each.as_decimal())
         marks.rows(ax, [LEFT_OUT[each] for each in names])
         ax.set(xlim=(0.45, 1.0), ylim=(len(names) - 0.4, -0.6))
-        ax.set_xlabel("AUROC; left out from above")
+        ax.set_xlabel("AUROC")
         ax.set_title(named(SETS, source))
         marks.key_below(ax)
 

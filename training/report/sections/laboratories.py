@@ -5,15 +5,15 @@ The figures are those of ``python -m training laboratories``. Nothing of it is s
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from training.report import numbers
-from training.report.blocks import Block, Plots, Section, Table, Text, missing
+from training.report.blocks import Block, Cell, Plots, Section, Table, Text, missing
 from training.report.plots.laboratories import protocols_of
 from training.report.reading import OWN_IMAGES, Figures, Measured, at, measured
 from training.report.sections import literature
-from training.report.wording import LEFT_OUT, SETS, named
+from training.report.wording import LEFT_OUT, PLACES, SETS, named, ordered
 
 IDEAS: Final = ("size", "size and shape", "size and shape, texture", "MobileNet's maps")
 """Those that are shown under every protocol; the table of gains has all."""
@@ -46,12 +46,13 @@ def section(figures: Figures) -> Section:
 
 
 def columns(ideas: Mapping[str, Any], protocol: str) -> list[str]:
-    """Return what has both labels under a protocol: fields and cells of sources."""
-    return [
-        name
-        for name, found in (at(next(iter(ideas.values())), protocol) or {}).items()
-        if at(found, "auroc", "value") is not None
-    ]
+    """Return what has both labels under a protocol: fields and cells of sources.
+
+    Not single cells of all evaluate-only sources: most of these show one label alone.
+    """
+    found = at(next(iter(ideas.values())), protocol) or {}
+    both = [name for name in found if at(found, name, "auroc", "value") is not None]
+    return ordered(SETS, {*both} - {"outside, cells"})
 
 
 def area(ideas: Mapping[str, Any], idea: str, protocol: str, source: str) -> Measured:
@@ -67,45 +68,35 @@ def _protocols(ideas: Mapping[str, Any]) -> Iterator[Block]:
         "The easier the test, the better the figure. Dots are measured values, bars 95% intervals.",
     )
     rows = [
-        [
-            title,
-            idea,
-            *(area(ideas, idea, protocol, source).as_decimal() for source in sources),
-            *(_error(ideas, idea, protocol, source) for source in sources),
-        ]
+        [title, idea, *(_cell(ideas, idea, protocol, source) for source in sources)]
         for protocol, title in LEFT_OUT.items()
         for idea in IDEAS
         if idea in ideas and columns(ideas, protocol)
     ]
-    names = [named(SETS, source) for source in sources]
-    head = ("Left out", "What is read", *names, *(f"ECE, {name}" for name in names))
+    head = ("Left out", "What is read", *(named(SETS, source) for source in sources))
     yield Table("Every protocol, cells and fields: AUROC and calibration error", head, rows, 2)
 
 
-def _error(ideas: Mapping[str, Any], idea: str, protocol: str, source: str) -> str:
-    return numbers.decimal(at(ideas, idea, protocol, source, "ece", "value"))
+def _cell(ideas: Mapping[str, Any], idea: str, protocol: str, source: str) -> Cell:
+    error = at(ideas, idea, protocol, source, "ece", "value")
+    remark = f"ECE {numbers.decimal(error)}" if numbers.known(error) else ""
+    return Cell(area(ideas, idea, protocol, source).as_decimal(), remark=remark)
 
 
 def _ideas(ideas: Mapping[str, Any]) -> Table:
     sources = columns(ideas, "laboratories")
-    rows = [
-        [
-            idea,
-            *(
-                text
-                for source in sources
-                for text in (
-                    area(ideas, idea, "laboratories", source).as_decimal(),
-                    _gain(found, source),
-                )
-            ),
-        ]
-        for idea, found in ideas.items()
-    ]
-    head = ["Idea"]
-    for source in sources:
-        head += [named(SETS, source), "gain"]
-    return Table("Every idea, each laboratory left out; gain over the nuclear area", head, rows)
+    head = ("Idea", *(named(SETS, source) for source in sources))
+    caption = "Every idea, each laboratory left out: AUROC, and the gain over the nuclear area"
+    return Table(caption, head, _gained(ideas, sources))
+
+
+def _gained(ideas: Mapping[str, Any], sources: Sequence[str]) -> list[list[str | Cell]]:
+    """Return a row for each idea: its AUROC on every source, with its gain in small type."""
+    rows: list[list[str | Cell]] = []
+    for idea, found in ideas.items():
+        areas = {each: area(ideas, idea, "laboratories", each).as_decimal() for each in sources}
+        rows.append([idea, *(Cell(areas[each], remark=_gain(found, each)) for each in sources)])
+    return rows
 
 
 def _gain(found: Any, source: str) -> str:
@@ -113,7 +104,7 @@ def _gain(found: Any, source: str) -> str:
     value = at(gain, "value")
     if not numbers.known(value):
         return numbers.MISSING
-    text = f"{value:+.3f}"
+    text = f"gain {value:+.3f}"
     low, high = at(gain, "interval") or (None, None)
     return f"{text} ({low:+.2f} to {high:+.2f})" if numbers.known(low) else text
 
@@ -123,35 +114,30 @@ def _together(figures: Figures) -> Iterator[Block]:
     if not ideas:
         return
     sources = columns(ideas, "laboratories")
-    rows = []
-    for idea, found in ideas.items():
-        row = [idea]
-        for source in sources:
-            row += [area(ideas, idea, "laboratories", source).as_decimal(), _gain(found, source)]
-        rows.append(row)
     head = ["Idea"]
     for source in sources:
         units = numbers.count(at(ideas, "size", "laboratories", source, "pictures"))
-        head += [f"{source}, {units} units", "gain"]
+        head.append(f"{named(PLACES, source)}, {units} units")
     yield Text(
         "Several cells read together: a field with five cells or more, or ten single cells of one "
         "patient or source, by the mean and the spread (variety) over these cells."
     )
-    yield Table("Several cells together, each laboratory left out", head, rows)
+    yield Table("Several cells together, each laboratory left out", head, _gained(ideas, sources))
 
 
 def _review(ideas: Mapping[str, Any]) -> Table:
-    rows = [
-        [
-            idea,
-            source,
-            numbers.count(found["pictures"]),
-            numbers.count(found["without_review"]),
-            numbers.count(found["wrong"]),
-        ]
-        for idea in IDEAS
-        for source, found in (at(ideas, idea, "doubt", LEVEL) or {}).items()
-    ]
-    head = ("What is read", "Tested on", "Pictures", "Without review", "Of these wrong")
-    caption = "Limits that leave 5% wrong answers in the other laboratories, on one they never saw"
-    return Table(caption, head, rows, names=2)
+    sources = list(at(next(iter(ideas.values())), "doubt", LEVEL) or {})
+    rows: list[list[str | Cell]] = []
+    for idea in IDEAS:
+        if idea in ideas:
+            found = [at(ideas, idea, "doubt", LEVEL, source) for source in sources]
+            rows.append([idea, *(_without_review(each) for each in found)])
+    head = ("What is read", *(named(PLACES, source) for source in sources))
+    caption = "Without review, by limits that leave 5% wrong answers in the other laboratories"
+    return Table(caption, head, rows)
+
+
+def _without_review(found: Any) -> Cell:
+    given, wrong = at(found, "without_review"), at(found, "wrong")
+    remark = f"{numbers.count(wrong)} of them wrong" if given else ""
+    return Cell(f"{numbers.count(given)} of {numbers.count(at(found, 'pictures'))}", remark=remark)

@@ -75,9 +75,10 @@ def outside(figures: Figures) -> Section:
         return page_section
     page_section.blocks.append(
         Text(
-            "Other stains, cameras and sizes, none of which any backbone, threshold or limit "
-            "learned from. For pictures without leukemia the right answer is benign, or a call for "
-            "review; malignant without review is a false alarm."
+            "Other stains, cameras and sizes. No backbone, temperature or threshold was fitted to "
+            "them; that an answer needs two leukocytes was chosen with the healthy ones in sight, "
+            "so their alarms are no untouched test. For pictures without leukemia the right answer "
+            "is benign, or a call for review; malignant without review is a false alarm."
         )
     )
     for name, each in sets.items():
