@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import argparse
 import csv
-import json
+import hashlib
 import math
 from pathlib import Path
 
 from allclient import Client
+from allclient.contract import BACKBONES
 from allclient.drift.profile import CELL_SIZE, OOD_SCORE, Profile, edges_of
 from allclient.local import LocalServer
 from allclient.result import Result
@@ -47,6 +48,25 @@ def profile_of(results: list[Result]) -> Profile:
     return made
 
 
+def content_of(folder: Path, names: list[str]) -> str:
+    """Return SHA-256 over names and contents of images, as the records of masters hold it."""
+    total = hashlib.sha256()
+    for path in sorted(folder / name for name in names):
+        content = hashlib.sha256(path.read_bytes()).hexdigest()
+        total.update(f"{path.relative_to(folder).as_posix()} {content}\n".encode())
+    return total.hexdigest()
+
+
+def networks() -> dict[str, str]:
+    """Return SHA-256 over graph and weights of every backbone that is served."""
+    found = {}
+    for backbone in BACKBONES:
+        graph = ROOT / "model_repository" / backbone.value / "1" / "model.xml"
+        content = graph.read_bytes() + graph.with_suffix(".bin").read_bytes()
+        found[f"{backbone.value}/{graph.name}"] = hashlib.sha256(content).hexdigest()
+    return found
+
+
 def main() -> None:
     """Classify the test part with the checkout's models, and write the profile."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -59,12 +79,12 @@ def main() -> None:
     with LocalServer(ROOT / "model_repository") as server, Client(server.grpc_address) as client:
         stream = client.classify_many((options.data / name for name in names), cells=True)
         made = profile_of([outcome.unwrap() for outcome in stream])
-    policy = json.loads((ROOT / "model_repository" / "vote" / "1" / "policy.json").read_text())
     made.about = {
         "data": options.data.name,
         "part": options.part,
         "fields": len(names),
-        "networks": policy["fitted_on"]["networks"],
+        "sha256": content_of(options.data, names),
+        "networks": networks(),
     }
     options.out.write_text(made.dumps(), "utf-8")
     print(f"{options.out}: {made.answers} answers")

@@ -86,7 +86,9 @@ def laboratories(
 
             click.echo(f"maps of {name}")
             descriptions[name] = maps.describe(name, described.planes)
-        answers = study.answered(cells, descriptions)
+        answers = study.answered(
+            cells, descriptions, lambda fold: click.echo(f"heads without {fold}")
+        )
         if sheets and idea not in answers:
             raise click.BadParameter(f"there are {', '.join(answers)}", param_hint="--idea")
         found = study.run(cells, descriptions, answers)

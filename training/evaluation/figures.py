@@ -15,6 +15,7 @@ benign/malignant, *class* one of the four::
      "ways": {"known": WAY, "random": WAY, "slides": WAY},   # those with predictions
      "outside": {name: OUTSIDE},                             # sets of other laboratories
      "probes": PROBES | null, "stress": STRESS | null, "cams": CAMS | null, "cost": COST | null,
+     "laboratories": what python -m training laboratories wrote | null,
      "policy": {"version", "sha256", "fitted_on"},
      "provenance": {"made", "git_commit", "versions",
                     "predictions": {protocol: {backbone: its meta}}}
@@ -110,6 +111,7 @@ from training.metrics.fusion import FUSIONS
 VERSION = 1
 PROTOCOLS = ("known", "random", "slides")
 COST = "cost.json"
+LABORATORIES = "laboratories.json"
 POLICY = served.POLICY
 """The served one."""
 
@@ -141,7 +143,8 @@ def compute(folder: Path, policy: Path = POLICY) -> dict[str, Any]:
         "probes": None,
         "stress": None,
         "cams": {},
-        "cost": _cost(folder),
+        "cost": _stored(folder / COST),
+        "laboratories": _stored(folder / LABORATORIES),
         "policy": _about(policy),
         "provenance": record.stamped(
             predictions={
@@ -178,8 +181,7 @@ def rounded(value: Any) -> Any:
     return value
 
 
-def _cost(folder: Path) -> dict[str, Any] | None:
-    path = folder / COST
+def _stored(path: Path) -> dict[str, Any] | None:
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 

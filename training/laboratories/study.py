@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from training import record
 from training.data import provenance
+from training.data.sample import DatasetError
 from training.laboratories import gains, protocols, review_limits, scores, several, votes
 from training.laboratories.table import Bools, Cells
 from training.metrics.classification import Floats
@@ -69,20 +70,40 @@ def run(
     return content
 
 
-def answered(cells: Cells, descriptions: Mapping[str, Floats]) -> Answers:
+def answered(
+    cells: Cells,
+    descriptions: Mapping[str, Floats],
+    report: Callable[[str], None] = lambda done: None,
+) -> Answers:
     """Return logits [n] by idea and protocol, of heads that saw neither laboratory nor group.
 
-    NaN where the protocol does not test a cell.
+    NaN where the protocol does not test a cell, or leaves one label alone to learn from.
+    ``report`` is told which fold is done.
+
+    Raises:
+        DatasetError: no fold leaves both labels to learn from.
     """
     ideas = votes.possible(list(descriptions))
     found = {
         title: {name: np.full(len(cells), np.nan) for name in protocols.PROTOCOLS}
         for title in ideas
     }
+    learned = False
     for protocol in protocols.PROTOCOLS:
         for fold in protocols.folds(cells, protocol):
+            labels = np.unique(cells.malignant[fold.train])
+            if len(labels) < 2:
+                report(f"{protocol}: {fold.name}; skipped, no two labels are left to learn from")
+                continue
             for title, logits in votes.answers(cells, descriptions, fold, ideas).items():
                 found[title][protocol][fold.test] = logits[fold.test]
+            learned = True
+            report(f"{protocol}: {fold.name}" if fold.name != protocol else protocol)
+    if not learned:
+        raise DatasetError(
+            "nothing can be judged: give benign and malignant pictures of more patients, or of "
+            "another laboratory, so that both labels are left when one is left out"
+        )
     return found
 
 

@@ -40,7 +40,7 @@ def build(
 
 
 def write(figures: Figures, out: Path, card_path: Path) -> list[Path]:
-    """Write report.json, report.html, three pictures and the card of these figures."""
+    """Write report.json, report.html, the pictures and the card of these figures."""
     out.mkdir(parents=True, exist_ok=True)
     card_path.parent.mkdir(parents=True, exist_ok=True)
     path = out / "report.json"

@@ -1,4 +1,4 @@
-"""Draws the three pictures of the README."""
+"""Draws the pictures of the README and of docs/knows.md."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from training.report.plots.cams import cams
 from training.report.plots.confusion import confusion
 from training.report.plots.coverage import coverage
 from training.report.plots.forest import forest
+from training.report.plots.laboratories import protocols_of
 from training.report.plots.reliability import reliability
 from training.report.plots.slides import slides
-from training.report.reading import Figures
+from training.report.reading import Figures, at
 from training.report.sections.protocols import plotted
-from training.report.wording import PROTOCOLS, VOTE
+from training.report.wording import PROTOCOLS, SETS, VOTE, named
 
 Slot = tuple[str, Callable[[Figures], Panel | None]]
 """The title that stands there when nothing was measured, and what draws it."""
@@ -43,6 +44,10 @@ def _both(title: str, draws: Callable[..., Panel | None], **options: str) -> lis
     ]
 
 
+def _laboratory(figures: Figures, source: str) -> Panel | None:
+    return protocols_of(at(figures, "laboratories", "evaluated", "pictures") or {}, source)
+
+
 PICTURES: Final[dict[str, tuple[str, list[list[Slot]]]]] = {
     "protocols.png": ("Three protocols for the same backbones", _protocols()),
     "review.png": (
@@ -60,6 +65,15 @@ PICTURES: Final[dict[str, tuple[str, list[list[Slot]]]]] = {
                 ("Confusion of the vote", partial(confusion, protocol="slides", voter=VOTE)),
             ],
             _both("maps", cams),
+        ],
+    ),
+    "laboratories.png": (
+        "Cells of two laboratories, by what the heads did not see",
+        [
+            [
+                (named(SETS, source), partial(_laboratory, source=source))
+                for source in ("all-smears", "cnmc2019")
+            ]
         ],
     ),
 }

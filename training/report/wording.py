@@ -40,6 +40,26 @@ OWN_MEANS: Final = {
     "the rest, a slide or a patient, depends on what the split keeps apart.",
 }
 """The same for other images than the released ones."""
+LEFT_OUT: Final = {
+    "laboratories": "The laboratory",
+    "groups": "Slides and patients",
+    "known": "New fields of known slides",
+    "random": "Random pictures",
+}
+"""Protocols of cells, by what the heads did not see; the honest one first."""
+SETS: Final = {
+    "all-smears": "Tehran, fields",
+    "all-smears, cells": "Tehran, cells by their field's label",
+    "cnmc2019": "Delhi, cells",
+    "cnmc2019, 10 cells": "Delhi, ten cells of a patient",
+    "outside": "evaluate only, together",
+}
+PLACES: Final = {
+    "all-smears": "Tehran",
+    "cnmc2019": "Delhi",
+    "delhi": "Delhi",
+    "outside": "evaluate only",
+}
 CLASSES: Final = {
     "benign": "Benign",
     "early_pre_b": "Early pre-B",

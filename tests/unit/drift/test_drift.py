@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -14,7 +11,6 @@ from allclient.drift.compare import index
 from allclient.drift.profile import CELL_SIZE, OOD_SCORE, QUANTITIES, REVIEW, SUBTYPE, edges_of
 from allclient.errors import ConfigurationError
 
-ROOT = Path(__file__).resolve().parents[3]
 EDGES = {OOD_SCORE: [0.2, 0.5], CELL_SIZE: [0.1]}
 
 
@@ -123,11 +119,9 @@ def test_what_is_no_profile_is_refused(text: str) -> None:
         Profile.loads(text)
 
 
-def test_the_reference_is_of_the_networks_that_are_served() -> None:
-    """Else: python deploy/monitoring/make_reference.py."""
-    policy = json.loads((ROOT / "model_repository/vote/1/policy.json").read_text())
+def test_the_reference_holds_a_whole_test_part() -> None:
+    """Made by deploy/monitoring/make_reference.py; unit/training/data checks of what."""
     made = reference()
-    assert made.about["networks"] == policy["fitted_on"]["networks"]
     assert made.answers == made.about["fields"] > 400
     assert sum(made.counts[CELL_SIZE]) > made.answers
     assert len(made.counts[SUBTYPE]) == len(SUBTYPES)

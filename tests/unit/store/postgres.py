@@ -75,7 +75,6 @@ class Postgres:
             chosen.bind(("127.0.0.1", 0))
             self._port = chosen.getsockname()[1]
         self.start()
-        return self
 
     def __exit__(self, *_: object) -> None:
         if self._running:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from training.data.sample import DatasetError
 from training.laboratories import gains, scores, show, study, votes
 from training.laboratories.table import Cells
 
@@ -119,6 +120,22 @@ def test_what_is_evaluate_only_changes_no_head(
     for idea, protocols in before.items():
         for name, logits in protocols.items():
             np.testing.assert_array_equal(logits[rest], after[idea][name][rest])
+
+
+def test_one_laboratory_alone_is_judged_by_groups_and_one_label_by_nothing(
+    table: Cells, described: dict[str, np.ndarray]
+) -> None:
+    said: list[str] = []
+    alone = cells([each for each in table.pictures if each.source == "delhi"], each=4)
+    rows = {name: each[table.source == "delhi"] for name, each in described.items()}
+    found = study.run(alone, rows, study.answered(alone, rows, said.append))
+    assert said[0] == "laboratories: delhi; skipped, no two labels are left to learn from"
+    scored = found["evaluated"]["pictures"]["size"]
+    assert scored["laboratories"] == {}
+    assert scored["groups"]["delhi"]["auroc"]["value"] > 0.9
+    healthy = cells([each for each in alone.pictures if not each.malignant], each=4)
+    with pytest.raises(DatasetError, match="both labels are left"):
+        study.answered(healthy, {"size": np.ones((len(healthy), 1))})
 
 
 def test_an_idea_without_its_description_is_left_out() -> None:

@@ -39,6 +39,7 @@ def test_the_command_writes_all_and_writes_the_same_again(
         "protocols.png",
         "review.png",
         "cells.png",
+        "laboratories.png",
         "MODEL_CARD.md",
     }
     first = contents(out)

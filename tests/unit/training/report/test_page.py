@@ -23,6 +23,7 @@ TITLES = (
     "Calibration",
     "Asking for review",
     "Fields from other laboratories",
+    "Laboratories left out",
     "Shortcut probes",
     "Stress",
     "Where the class activation maps are hot",
@@ -143,7 +144,7 @@ def test_a_missing_network_is_shown_as_such(figures: dict[str, Any]) -> None:
 def test_nothing_at_all_still_makes_a_report() -> None:
     html = page.render({})
     assert verdict.NOT_A_DEVICE in html
-    assert "Of 13 goals: 13 not measured." in html
+    assert "Of 24 goals: 24 not measured." in html
     assert "Not measured." in card.render({}, {})
 
 
