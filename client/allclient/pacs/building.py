@@ -7,7 +7,6 @@ Building takes the interpreter for itself, and objects that come in meanwhile wo
 from __future__ import annotations
 
 import io
-import os
 import pickle
 import subprocess
 import sys
@@ -25,9 +24,6 @@ from allclient.pacs.study import Image, StudyReading
 
 _SMALL: Final = 200_000
 """Characters of answers that are built here: about a hundred fields."""
-
-_NICENESS: Final = 10
-"""Of the process that builds: objects are taken in first."""
 
 
 class Made(NamedTuple):
@@ -110,7 +106,6 @@ def _number(image: Image) -> tuple[int, str]:
 
 def main() -> None:
     """Build a task: the child itself."""
-    os.nice(_NICENESS)
     task = pickle.load(sys.stdin.buffer)  # noqa: S301  from our own parent
     pickle.dump(built(task), sys.stdout.buffer)
 
