@@ -352,6 +352,31 @@ def test_a_server_that_lives_and_does_not_work_is_noticed_and_healed(
     Path(re.findall(r"\(log: ([^)]+)\)", said[0])[-1]).unlink()
 
 
+def test_a_process_that_dies_while_the_server_starts_again_costs_one_more_start(
+    images: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(restarts, "FIRST_PAUSE", SOON)
+    said: list[str] = []
+
+    def votes_of(server: LocalServer, but: int) -> list[stubs.Stub]:
+        pid = _pid(server)
+        return [] if pid in (None, but) else [s for s in stubs.find(pid) if s.model == "vote"]
+
+    with LocalServer(MODELS, notify=said.append, model="all_ensemble") as server:
+        first = server.pid
+        os.kill(first, signal.SIGKILL)
+        (vote,) = until(lambda: votes_of(server, first), "a process of a new server")
+        os.kill(vote.pid, signal.SIGKILL)
+        until(lambda: any(words.startswith(READY) for words in said), "a server that is ready")
+        assert server.pid not in (first, vote.server)
+        with Client(server.grpc_address) as client:
+            assert client.classify(images[0]).votes
+    assert server.failure is None
+    for words in said:
+        for log in re.findall(r"\(log: ([^)]+)\)", words):
+            Path(log).unlink(missing_ok=True)
+
+
 def test_images_that_kill_a_process_each_time_are_errors_and_the_rest_goes_on(
     tmp_path: Path, folder: Path
 ) -> None:

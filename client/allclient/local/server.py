@@ -14,6 +14,7 @@ from allclient.errors import (
     LocalServerError,
     PortInUseError,
     ServerStartError,
+    ServerTimeoutError,
     ServerUnavailableError,
 )
 from allclient.local import (
@@ -44,13 +45,19 @@ tritonserver crashes: on an overloaded machine it can lose patience with a model
 
 _POLL = 0.05
 
+_LOOK_EVERY = 0.5
+"""Seconds between looks at the models' processes; each look is at all processes of the machine."""
+
+_FIRST_ANSWER = 5.0
+"""Seconds until it is asked why the first image is not answered."""
+
 
 class NotReadyInTimeError(ServerStartError):
     """The server runs, and has not answered a first image within the time given."""
 
 
 class _CrashedError(ServerStartError):
-    """A signal ended it before it was ready."""
+    """A signal ended it, or the process of a model, before it was ready."""
 
 
 class TritonServer:
@@ -78,6 +85,7 @@ class TritonServer:
         self._oom_kills = 0
         self._process: ServerProcess | None = None
         self.stubs: list[stubs.Stub] = []
+        self._look_at_stubs = 0.0
         """The processes of the models, from the time when clients can reach them."""
         self._changing = threading.Lock()
         self._stopped = threading.Event()
@@ -325,28 +333,31 @@ class TritonServer:
         self.stubs = stubs.find(self.pid)
         # Triton can say ready while every inference fails; only an answer proves one.
         for model in self.answering:
-            while not self._answers(model, deadline):
+            begun = time.monotonic()
+            # Each try gets as long as all before, with a look at the models' processes between.
+            while not self._answers(model, deadline, time.monotonic() - begun):
                 self.wait(_POLL)
 
-    def _answers(self, model: str, deadline: float) -> bool:
+    def _answers(self, model: str, deadline: float, patience: float) -> bool:
         late = "it did not answer the first image"
         left = max(deadline - time.monotonic(), 1.0)
         try:
             with Client(
                 self.grpc_address,
                 model=model,
-                timeout=left,
+                timeout=min(left, max(patience, _FIRST_ANSWER)),
                 retry=Retry(seconds=0),
                 tls=self.client_tls,
             ) as client:
                 client.classify(tiny_png())
-        except ServerUnavailableError:
+        except (ServerUnavailableError, ServerTimeoutError):
             self._check_alive(deadline, late)
             return False
         except AllclientError as error:
             self._check_alive(deadline, late)
-            why = self._lost_stub() or f"{model} did not answer the first image: {error}"
-            raise self._failure(why) from error
+            self._look_at_stubs = 0.0
+            self._check_stubs()
+            raise self._failure(f"{model} did not answer the first image: {error}") from error
         return True
 
     def _check_alive(self, deadline: float, otherwise: str) -> None:
@@ -363,16 +374,21 @@ class TritonServer:
             if status is not None and not why:
                 why = causes.of("tritonserver", status, oom_kills_before=self._oom_kills, log=log)
             raise self._failure(why or triton_log.last_words(log), kind or ServerStartError)
+        self._check_stubs()
         if time.monotonic() > deadline:
             late = f"{otherwise} within {self._options.ready_timeout:g} s"
             raise self._failure(late, NotReadyInTimeError)
 
-    def _lost_stub(self) -> str | None:
-        """Return a stub that was lost before the first image of a new start."""
-        for stub in self.stubs:
-            if status := stub.exit_status():
-                return causes.of(stub.who, status, oom_kills_before=self._oom_kills)
-        return None
+    def _check_stubs(self) -> None:
+        """Triton waits without end for a model's process that a signal ended while it started."""
+        if time.monotonic() < self._look_at_stubs:
+            return
+        for stub in stubs.find(self.pid):
+            status = stub.exit_status()
+            if status is not None and status < 0:
+                why = causes.of(stub.who, status, oom_kills_before=self._oom_kills)
+                raise self._failure(why, _CrashedError)
+        self._look_at_stubs = time.monotonic() + _LOOK_EVERY
 
     def _failure(
         self, why: str, kind: type[ServerStartError] = ServerStartError

@@ -51,8 +51,6 @@ class Stub:
 
         It is None as well if its server ended first: a process whose parent has ended has another
         one.
-
-        A process whose parent has ended has another one.
         """
         fields = _fields(self.pid)
         if fields is None or fields[_STATE] not in "ZX" or fields[_PARENT] != str(self.server):
