@@ -15,6 +15,7 @@ from allclient.pacs import waiting
 from allclient.pacs.config import Config
 from allclient.pacs.inbox import Inbox
 from tests.unit.dicom.objects import jpeg_object
+from tests.waiting import until
 
 
 def test_messages_answers_and_ends_are_waited_for(
@@ -33,11 +34,12 @@ def test_associations_give_their_descriptors_back(config: Config, inbox: Inbox, 
 
     def descriptors() -> int:
         running.associate().release()
-        while running.receiver._server.active_associations:
-            pass
+        until(lambda: not running.receiver._server.active_associations, "the end")
         gc.collect()
         return len(os.listdir("/proc/self/fd"))  # noqa: PTH208
 
     before = descriptors()
-    for _ in range(5):
-        assert descriptors() <= before
+    for _ in range(20):
+        after = descriptors()
+    # One that is lost at each would be twenty; other threads open and close some meanwhile.
+    assert after - before < 10
