@@ -35,6 +35,9 @@ HTTP = f"http://127.0.0.1:{HTTP_PORT}"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # Ray keeps threads of gRPC alive. They would stay in the network from before, and now and then
+    # one of them would be asked to connect to a server in the new one.
+    items.sort(key=lambda item: "bulk" in item.path.relative_to(item.config.rootpath).parts)
     missing = [name for name in NEEDED if shutil.which(name, path=_path()) is None]
     if not _PLUGIN.exists():
         missing.append("orthanc-dicomweb")
