@@ -13,7 +13,7 @@ import grpc
 import pytest
 from tritonclient.grpc import service_pb2 as protocol
 
-from allclient.contract import CASCADE, CLASSES, ENSEMBLE, MODELS
+from allclient.contract import BACKBONES, CASCADE, CLASSES, ENSEMBLE, MODELS
 from samples import render
 from tests.serving.raw_requests import (
     SERVICE,
@@ -103,6 +103,19 @@ def test_a_text_longer_than_its_tensor_fails_alone(ask: Any, image: bytes, model
                 assert call.result(PATIENCE).outputs
             else:
                 assert "[image_empty]" in call.exception(PATIENCE).details()
+
+
+@pytest.mark.parametrize("backbone", [backbone.value for backbone in BACKBONES])
+def test_a_batch_that_lies_about_its_size_costs_others_another_try(
+    ask: Any, image: bytes, backbone: str
+) -> None:
+    """Triton cuts the first number to 32 bits, and the backend refuses all that is in the batch."""
+    liar = infer_request(backbone, image)
+    liar.inputs[0].shape[:] = [2**32, 224, 224, 3]
+    for _ in range(150):
+        calls = [ask.ModelInfer.future(liar) for _ in range(8)]
+        for call in calls:
+            assert "max allowed is" in call.exception(PATIENCE).details()
 
 
 SHAPES: list[list[int]] = [

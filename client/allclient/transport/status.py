@@ -68,6 +68,9 @@ _SHORT: Final = re.compile(
 )
 """What Triton's Python backend says where /dev/shm has no room for the tensors of a batch."""
 
+_CROWDED: Final = re.compile(r"batch size \d+ for '.*', max allowed is \d+")
+"""What a backend says to all requests of a batch of which one lied about its size."""
+
 
 class Trouble(Enum):
     """What an error says about another try."""
@@ -81,7 +84,8 @@ class Trouble(Enum):
     SICK = auto()
     """The process of a model was lost, or starved, while it may have had the image."""
     SHORT = auto()
-    """Shared memory was short, which may pass with the requests that hold it."""
+    """Its batch did not fit, which may pass with the other requests in it: shared memory was short,
+    or one of them lied about its size."""
 
 
 def status_name(error: InferenceServerException) -> str:
@@ -113,7 +117,7 @@ def trouble_of(error: InferenceServerException) -> Trouble:
     if status in ("INTERNAL", "UNKNOWN"):
         if _STUB_GONE.search(detail):
             return Trouble.SICK
-        if _SHORT.search(detail):
+        if _SHORT.search(detail) or _CROWDED.search(detail):
             return Trouble.SHORT
     return Trouble.FINAL
 

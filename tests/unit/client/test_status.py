@@ -75,6 +75,7 @@ NO_VERSIONS = "Request for unknown model: 'all_ensemble' has no available versio
         ("UNKNOWN", "Stream removed", Trouble.LOST),
         ("INTERNAL", STUB, Trouble.SICK),
         ("INTERNAL", NO_ROOM, Trouble.SHORT),
+        ("INTERNAL", "batch size 225 for 'xception_0_0', max allowed is 64", Trouble.SHORT),
         ("UNAVAILABLE", "This protocol is restricted, expecting header 'x'", Trouble.FINAL),
         ("INTERNAL", "a step failed", Trouble.FINAL),
         ("DEADLINE_EXCEEDED", "Deadline Exceeded", Trouble.FINAL),
