@@ -36,6 +36,14 @@ def is_dicom(data: bytes) -> bool:
     return data[_PREAMBLE : _PREAMBLE + len(_MARK)] == _MARK and data[:2] not in _TIFF
 
 
+def without_extra(what: str, error: ImportError) -> ImageReadError:
+    """Return the error for something that needs the extra ``pacs``, which is not installed."""
+    return ImageReadError(
+        f"this is {what}; {WAY_OUT} (missing: {error.name})",
+        code=ImageErrorCode.UNSUPPORTED.value,
+    )
+
+
 def encoded_field(data: bytes, frame: int = 0) -> EncodedField:
     """Return one frame of a DICOM file, as an encoded image with the same pixels.
 
@@ -45,10 +53,7 @@ def encoded_field(data: bytes, frame: int = 0) -> EncodedField:
     try:
         from allclient.dicom.fields import encode
     except ImportError as error:
-        raise ImageReadError(
-            f"this is a DICOM object; {WAY_OUT} (missing: {error.name})",
-            code=ImageErrorCode.UNSUPPORTED.value,
-        ) from error
+        raise without_extra("a DICOM object", error) from error
     return encode(data, frame)
 
 
@@ -60,10 +65,7 @@ def slide_field(path: str, region: Region) -> EncodedField:
     try:
         from allclient.dicom.slide_regions import read
     except ImportError as error:
-        raise ImageReadError(
-            f"this is a field of a whole slide; {WAY_OUT} (missing: {error.name})",
-            code=ImageErrorCode.UNSUPPORTED.value,
-        ) from error
+        raise without_extra("a field of a whole slide", error) from error
     return read(path, region)
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from allclient.contract import IMAGE_SUFFIXES, ImageErrorCode
-from allclient.dicom import WAY_OUT, is_dicom
+from allclient.dicom import is_dicom, without_extra
 from allclient.dicom.regions import name_of
 from allclient.errors import ImageReadError
 from allclient.result import Remote
@@ -80,10 +80,7 @@ def _look(file: str) -> tuple[str, _Level | None]:
     try:
         from allclient.dicom import levels, spacing
     except ImportError as error:
-        raise ImageReadError(
-            f"this is a whole slide; {WAY_OUT} (missing: {error.name})",
-            code=ImageErrorCode.UNSUPPORTED.value,
-        ) from error
+        raise without_extra("a whole slide", error) from error
     header = levels.read(Path(file))
     try:
         name = f"{header.get('StudyInstanceUID')} {levels.slide_of(header)}"
