@@ -43,7 +43,7 @@ CLASSES: Final = len(served.majority.SUBTYPES)
 BLANK_FROM: Final = 245
 """A pixel whose channels all reach this level counts for nothing in a head's averages."""
 RIDGE: Final = {"mobilenet": 300.0, "xception": 300.0, "inception_v3": 30.0}
-"""As the released heads have it."""
+"""The ridge that each released head was fitted with."""
 
 FIGURES: Final = {"four classes": "accuracy", "balanced": "binary_balanced_accuracy"}
 

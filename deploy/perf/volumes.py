@@ -31,7 +31,7 @@ from allclient.result import Outcome, Result
 from allclient.store import SYSTEM, Store, cases, fields
 
 CELLS = 11
-"""Of a field of the public data set, on the average."""
+"""The leukocytes of a field of the public data set, on the average."""
 
 PART = 512
 

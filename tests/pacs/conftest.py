@@ -12,8 +12,6 @@ import os
 import shutil
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +23,7 @@ pytest.importorskip("pynetdicom", reason="the extra pacs is not installed")
 
 from allclient.pacs import config as configuration
 from allclient.pacs.config import Config
+from tests.waiting import until
 
 _CLONE_NEWNET = 0x40000000
 _PLUGIN = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
@@ -109,7 +108,7 @@ class Orthanc:
                 stderr=log,
                 env={**os.environ, "PATH": _path(), "TCP_NODELAY": "1"},
             )
-        wait_for(lambda: self._is_up(), "Orthanc")
+        until(lambda: self._is_up(), "Orthanc")
         return self
 
     def _is_up(self) -> bool:
@@ -184,12 +183,3 @@ def make_config(tmp_path: Path) -> Callable[..., Config]:
         )
 
     return make
-
-
-def wait_for(done: Callable[[], Any], what: str, *, seconds: float = 120) -> Any:
-    """The first true value of ``done``; it is asked again and again."""
-    deadline = time.monotonic() + seconds
-    while not (value := done()):
-        assert time.monotonic() < deadline, f"{what} did not come about within {seconds} s"
-        threading.Event().wait(0.1)
-    return value

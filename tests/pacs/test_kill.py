@@ -24,9 +24,10 @@ from pynetdicom import AE
 from allclient.pacs import config as configuration
 from allclient.pacs.checkpoint import keep_answers
 from allclient.pacs.classes import STORED
-from tests.pacs.conftest import DICOM_PORT, GATEWAY_PORT, Orthanc, wait_for
+from tests.pacs.conftest import DICOM_PORT, GATEWAY_PORT, Orthanc
 from tests.unit.client.kserve import MALIGNANT_ANSWER, KServe
 from tests.unit.dicom.objects import jpeg_object
+from tests.waiting import until
 
 IMAGES = int(os.environ.get("KILL_IMAGES", "40"))
 KILLS = int(os.environ.get("KILLS", "3"))
@@ -117,7 +118,7 @@ def test_killed_under_load_every_image_has_exactly_one_report(
                 gateway.start()
             sender.join(240)
             assert len(answered) == IMAGES
-            wait_for(lambda: reported(orthanc) >= Counter(answered), "all reports", seconds=240)
+            until(lambda: reported(orthanc) >= Counter(answered), "all reports", seconds=240)
             gateway.kill()  # once more, after all is sent
             gateway.start()
             threading.Event().wait(4)

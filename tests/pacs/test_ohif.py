@@ -25,9 +25,10 @@ from pydicom.filebase import DicomBytesIO
 from allclient import Client
 from allclient.pacs.config import Config
 from allclient.pacs.gateway import Gateway
-from tests.pacs.conftest import HTTP, Orthanc, wait_for
+from tests.pacs.conftest import HTTP, Orthanc
 from tests.unit.client.kserve import MALIGNANT_ANSWER, KServe
 from tests.unit.dicom.objects import as_file, jpeg_object
+from tests.waiting import until
 
 OHIF = os.environ.get("OHIF", "")
 SECONDS = 240
@@ -112,7 +113,7 @@ def test_the_viewer_shows_the_field_with_its_values(
     ):
         requests.post(f"{HTTP}/instances", data=as_file(made), timeout=60).raise_for_status()
         orthanc.send_all("gateway")
-        (data,) = wait_for(lambda: orthanc.files("SR"), "a report in Orthanc")
+        (data,) = until(lambda: orthanc.files("SR"), "a report in Orthanc")
     report = dcmread(DicomBytesIO(data))
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
@@ -128,7 +129,7 @@ def test_the_viewer_shows_the_field_with_its_values(
         try:
             page.get_by_text("Skip all").click(timeout=SECONDS * 1000)
             for value in ("Probability: 0.95", "P(pre-B): 0.8"):
-                page.get_by_text(value).first.wait_for(timeout=SECONDS * 1000)
+                page.get_by_text(value).first.until(timeout=SECONDS * 1000)
         finally:
             page.screenshot(path=os.environ.get("SHOT", tmp_path / "ohif.png"), timeout=60_000)
             browser.close()

@@ -29,7 +29,7 @@ from allclient.pacs.gateway import Gateway
 from allclient.pacs.letters import counts
 from allclient.pacs.signing import Signature, sign
 from allclient.pacs.uids import key_of
-from tests.pacs.conftest import GATEWAY_PORT, HTTP, Orthanc, wait_for
+from tests.pacs.conftest import GATEWAY_PORT, HTTP, Orthanc
 from tests.unit.client.kserve import (
     BENIGN_ANSWER,
     MALIGNANT_ANSWER,
@@ -48,6 +48,7 @@ from tests.unit.dicom.objects import (
     jpeg_object,
     root,
 )
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -103,7 +104,7 @@ def dcmsend(paths: list[str]) -> Any:
 
 
 def results(orthanc: Orthanc, modality: str, number: int = 1) -> list[Dataset]:
-    found = wait_for(
+    found = until(
         lambda: files if len(files := orthanc.files(modality)) >= number else None,
         f"{number} objects of modality {modality} in Orthanc",
     )
@@ -249,7 +250,7 @@ def test_results_by_dicomweb(
     dcmsend(files(tmp_path, jpeg_object(3)))
     results(orthanc, "SR")
     results(orthanc, "DOC")
-    wait_for(
+    until(
         lambda: counts(gateway.inbox.database).get(("exports", "sent")) == 3, "3 verified results"
     )
 
@@ -262,7 +263,7 @@ def test_storage_commitment_is_asked_and_answered(
 ) -> None:
     gateway = start(make_config(storage_commitment=True))
     dcmsend(files(tmp_path, jpeg_object(3)))
-    wait_for(
+    until(
         lambda: counts(gateway.inbox.database).get(("exports", "committed")) == 3,
         "3 results that the archive commits to keep",
     )
@@ -278,7 +279,7 @@ def test_the_archive_is_away_for_a_while(
     orthanc.stop()
     try:
         dcmsend(files(tmp_path, jpeg_object(3)))
-        wait_for(
+        until(
             lambda: gateway.inbox.database.rows("SELECT * FROM exports WHERE tries > 0"),
             "a failed try",
         )

@@ -24,13 +24,13 @@ from PIL import Image, PngImagePlugin
 from allclient import AsyncClient, Client
 from allclient.local import LocalServer, liveness, restarts, stubs
 from samples import render
+from tests.waiting import PATIENCE, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 ROOT = Path(__file__).resolve().parents[2]
 MODELS = ROOT / "model_repository"
-PATIENCE = 240
 
 FILES = 240
 DEATHS = (20, 80, 140)
@@ -57,15 +57,6 @@ def folder(tmp_path: Path, images: list[bytes]) -> Path:
     for number in range(FILES):
         (folder / f"{number:04d}.png").write_bytes(images[number % len(images)])
     return folder
-
-
-def until(ask: Callable[[], Any], what: str) -> Any:
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        if found := ask():
-            return found
-        time.sleep(0.02)
-    raise AssertionError(f"{what} did not come")
 
 
 def servers_under(pid: int) -> list[psutil.Process]:

@@ -60,7 +60,7 @@ FIELDS_ALONE: Final = pa.schema(
     [column for column in FIELDS if column.name != "cells"],
     metadata={"notice": NOTICE, "cells": "not asked for"},
 )
-"""The same of a run that asked for no cells: their column is missing, and their counts are null."""
+"""The fields of a run that asked for no cells: no column for them, and their counts are null."""
 
 CASES: Final = pa.schema(
     [

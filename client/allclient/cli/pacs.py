@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _CONFIG: Final = click.argument("config", metavar="CONFIG", type=click.Path(path_type=Path))
 
 _NICENESS: Final = 10
-"""Of a server that is started here: objects are taken in first, and read when there is time."""
+"""How far a server that is started here gives way: objects are taken in first, and read later."""
 
 _STEP: Final = 0.5
 """Seconds that Ctrl-C may be left unnoticed."""

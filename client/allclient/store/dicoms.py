@@ -26,7 +26,7 @@ class Origin(NamedTuple):
 
 
 UNKNOWN: Final = Origin()
-"""Of an image that is no DICOM object."""
+"""The origin of an image that is no DICOM object."""
 
 
 @contextlib.contextmanager
