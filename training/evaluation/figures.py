@@ -32,8 +32,11 @@ benign/malignant, *class* one of the four::
                   "first_only_right": n, "second_only_right": n, "p": p,
                   "difference": first's accuracy less second's, "interval"}],
      "coverage": {"confidence": CURVE, "ood": CURVE, "policy": CURVE} | null,  # voter majority
-     "review": REVIEW | null
+     "review": REVIEW | null, "bounds": BOUNDS | null
     }
+    BOUNDS = [{"leukocytes", "ood_score", "without_review", "wrong_label"}]
+         # answers without review if one needed so many leukocytes and a malignant one's field could
+         # have this OOD score at most, all else by the policy
     VOTER = {
      "scores": {name: value}, "intervals": {name: interval | null},
          # names: accuracy, balanced_accuracy (= macro recall), macro_precision, macro_f1, mcc,
@@ -69,7 +72,7 @@ benign/malignant, *class* one of the four::
                                  with "value" and "interval" each}},
      "malignant_without_review", "malignant_without_review_share", "interval",
          # the served vote under the policy, share of all images; null without three backbones
-     "review": REVIEW | null}
+     "review": REVIEW | null, "bounds": BOUNDS | null}
     PROBES = {"way", "images": m, "seed",
      "families": {family: {"title", "expect": "same" | "doubt",
                            "worst": {"variant", "label_changed"},

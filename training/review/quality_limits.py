@@ -26,7 +26,7 @@ NUCLEI_MARGIN = 1 / 3
 SIZE_MARGIN = 0.1
 """Red cells may be this much smaller or larger than at that quantile of either end."""
 
-FEWEST = 2
+FEWEST = 3
 """Leukocytes that an answer rests on at least, touching ones counted as one.
 
 Smears of other laboratories choose it, since known fields with one leukocyte are read well. Of 73

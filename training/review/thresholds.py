@@ -10,7 +10,7 @@ are taken that give most answers: to slides left out and to known slides, which 
 Two bounds hold whatever the slides left out say, since all of them come from one laboratory. A
 field beyond MAX_OOD_SCORE is never answered without review: in smears of other laboratories the
 backbones see leukemia where there is none. And a benign answer has to be surer than a malignant
-one: a leukemia that is missed costs most.
+one, and its field nearer to known ones: a leukemia that is missed costs most.
 """
 
 from __future__ import annotations
@@ -33,8 +33,20 @@ CONFIDENCES = {
     "malignant": (0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 0.998, 0.999),
 }
 SUBTYPE_CONFIDENCES = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98)
-MAX_OOD_SCORE = 0.95
-OOD_SCORES = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.92, 0.94, MAX_OOD_SCORE)
+MAX_OOD_SCORE = {"benign": 0.95, "malignant": 0.99}
+"""At 0.99 a field is as far from known ones as the farthest hundredth of the validation part.
+
+With at least three leukocytes (``quality_limits.FEWEST``) no healthy picture at hand of another
+laboratory lies within it. With fewer, some did at 0.99.
+"""
+
+OOD_SCORES = {
+    label: (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.92, 0.94, *nearest)
+    for label, nearest in {
+        "benign": (MAX_OOD_SCORE["benign"],),
+        "malignant": (0.95, 0.96, 0.97, 0.98, MAX_OOD_SCORE["malignant"]),
+    }.items()
+}
 """The candidates."""
 
 RIGHT = ("class", "label")
@@ -49,7 +61,7 @@ class Thresholds:
         default_factory=lambda: {"benign": 0.99, "malignant": 0.9, "subtype": 0.5}
     )
     review_above: dict[str, float] = field(
-        default_factory=lambda: {"benign": MAX_OOD_SCORE, "malignant": MAX_OOD_SCORE}
+        default_factory=lambda: {"benign": MAX_OOD_SCORE["benign"], "malignant": 0.95}
     )
 
     def given(self, evidence: Evidence) -> Bools:
@@ -100,7 +112,7 @@ class _Candidate(NamedTuple):
 def _candidates(label: str) -> list[_Candidate]:
     """Return the candidates, the strictest first; it gives no answer at all."""
     subtypes = SUBTYPE_CONFIDENCES[::-1] if label == "malignant" else (0.0,)
-    tried = itertools.product(CONFIDENCES[label][::-1], OOD_SCORES, subtypes)
+    tried = itertools.product(CONFIDENCES[label][::-1], OOD_SCORES[label], subtypes)
     return [_Candidate(1.0, 0.0, 1.0), *(_Candidate(*each) for each in tried)]
 
 

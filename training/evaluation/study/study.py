@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from allclient.contract import BACKBONES, SUBTYPES, Label
 from training.evaluation.predictions import UNSTAGED, Predictions
-from training.evaluation.study import bench, changed, heat, policies, reviewed, voters
+from training.evaluation.study import bench, bounds, changed, heat, policies, reviewed, voters
 from training.evaluation.study.aligned import Aligned, Calibrated, align, calibrate_rows
 from training.metrics import intervals
 from training.metrics.classification import BENIGN
@@ -72,6 +72,7 @@ class Study:
             },
             "mcnemar": voters.comparisons(aligned, self.voters, self.draws),
             **review,
+            "bounds": self._bounds(),
         }
 
     def _folds(self) -> dict[str, Any]:
@@ -106,7 +107,7 @@ class Study:
         }
         names = ("malignant_without_review", "malignant_without_review_share", "interval")
         if self.decided is None:
-            return figures | dict.fromkeys((*names, "review"))
+            return figures | dict.fromkeys((*names, "review", "bounds"))
         alarms = self.decided.unreviewed & (self.decided.answers != BENIGN)
         interval = self.draws.interval(self.draws.means(alarms))
         values = (int(alarms.sum()), float(alarms.mean()), interval)
@@ -116,7 +117,11 @@ class Study:
                 review[part] |= {
                     each: None for each in review[part] if each.startswith("wrong_class")
                 }
-        return figures | dict(zip(names, values, strict=True)) | {"review": review}
+        figures |= dict(zip(names, values, strict=True))
+        return figures | {"review": review, "bounds": self._bounds()}
+
+    def _bounds(self) -> list[dict[str, Any]] | None:
+        return bounds.figures(self.aligned, self.policies) if self.policies else None
 
     def changes(
         self, by_backbone: Mapping[str, Predictions]

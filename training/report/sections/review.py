@@ -11,6 +11,7 @@ from training.report.outside import together, wrong
 from training.report.plots.coverage import coverage
 from training.report.plots.reliability import MIN_IMAGES, reliability
 from training.report.reading import Figures, at, measured, reviewed
+from training.report.sections import bounds
 from training.report.wording import (
     CLASSES,
     PROTOCOLS,
@@ -76,9 +77,10 @@ def outside(figures: Figures) -> Section:
     page_section.blocks.append(
         Text(
             "Other stains, cameras and sizes. No backbone, temperature or threshold was fitted to "
-            "them; that an answer needs two leukocytes was chosen with the healthy ones in sight, "
-            "so their alarms are no untouched test. For pictures without leukemia the right answer "
-            "is benign, or a call for review; malignant without review is a false alarm."
+            "them; how many leukocytes an answer needs, and how unlike the known images the field "
+            "of a malignant answer may be, were chosen with them in sight, so they are no "
+            "untouched test of what goes without review. For pictures without leukemia the right "
+            "answer is benign, or a call for review; malignant without review is a false alarm."
         )
     )
     for name, each in sets.items():
@@ -86,7 +88,7 @@ def outside(figures: Figures) -> Section:
         if left_out:
             listed = "; ".join(map(str, left_out))
             page_section.blocks.append(missing(f"{name}: missing here, {listed}"))
-    page_section.blocks += [_outside(figures, sets), _called(sets)]
+    page_section.blocks += [_outside(figures, sets), _called(sets), *bounds.blocks(figures)]
     return page_section
 
 

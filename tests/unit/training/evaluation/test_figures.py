@@ -55,6 +55,7 @@ def test_the_whole_is_json_and_holds_what_the_schema_names(store, policy: Path) 
     assert all(f'"{name}"' in schema for name in voter)
     assert all(name in schema for name in voter["scores"])
     assert all(f'"{name}"' in schema for name in found["ways"]["known"]["review"])
+    assert all(f'"{name}"' in schema for name in found["ways"]["known"]["bounds"][0])
 
 
 def test_fuzzy_rank_claims_no_probabilities(store, policy: Path) -> None:
@@ -216,6 +217,28 @@ def test_a_set_from_outside_counts_alarms_without_review(store, policy: Path) ->
     assert found["malignant_without_review"] == 2
     assert found["malignant_without_review_share"] == pytest.approx(1 / 3, abs=1e-5)
     assert found["review"]["without_review"]["benign_called_malignant"] == 2
+
+
+def test_other_bounds_let_other_answers_through(store, policy: Path) -> None:
+    """Six malignant answers rest on one to six leukocytes; two benign images are called so."""
+    targets = [0, 0, 1, 2, 3, 3]
+    quality = np.tile(GOOD_QUALITY, (6, 1)).astype(np.float32)
+    quality[:, QUALITY_FIELDS.index("leukocytes")] = [1, 2, 3, 4, 5, 6]
+    given = [
+        dataclasses.replace(
+            says(name, [1, 1, 1, 2, 3, 3], targets=targets, protocol="outside-x", folds=["k"] * 6),
+            quality=quality,
+        )
+        for name in BACKBONES
+    ]
+    found = figures.compute(store(*given), policy)["outside"]["x"]["bounds"]
+    by_bounds = {(row["leukocytes"], row["ood_score"]): row for row in found}
+    for fewest, (answers, wrong) in {1: (6, 2), 2: (5, 1), 3: (4, 0), 4: (3, 0)}.items():
+        row = by_bounds[fewest, 0.995]
+        assert (row["without_review"], row["wrong_label"]) == (answers, wrong)
+    strange = [dataclasses.replace(each, logits=each.logits * 0 + 0.01) for each in given]
+    found = figures.compute(store(*strange), policy)["outside"]["x"]["bounds"]
+    assert not any(row["without_review"] for row in found), "nor does a bound help who is unsure"
 
 
 def test_a_set_with_both_labels_is_scored_by_the_label_alone(store, policy: Path) -> None:

@@ -101,6 +101,21 @@ def test_goals_are_read_by_the_idea_that_is_best_there(studied: dict[str, Any]) 
     assert found["Delhi, new patients: cells, AUROC"].read(studied).value == pytest.approx(0.85)
 
 
+def test_bounds_are_added_up_over_sets_and_one_that_is_missing_leaves_no_sum(
+    figures: dict[str, Any],
+) -> None:
+    row = {"leukocytes": 3, "ood_score": 0.99, "without_review": 4, "wrong_label": 1}
+    for each in (*figures["ways"].values(), *figures["outside"].values()):
+        each["bounds"] = [row]
+    caption = "Answers without review under other bounds"
+    sets = len(figures["outside"])
+    shown = tables(figures)[caption][0]
+    assert shown[:2] == ["3", "0.99"]
+    assert {"4, 1", f"{4 * sets}, {sets}"} <= set(shown[2:])
+    next(iter(figures["outside"].values()))["bounds"] = None
+    assert len(tables(figures)[caption][0]) == len(shown) - 1
+
+
 def test_sets_are_added_up_and_a_set_without_a_policy_leaves_no_sum(
     figures: dict[str, Any],
 ) -> None:

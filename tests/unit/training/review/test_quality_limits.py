@@ -45,10 +45,10 @@ def test_a_field_needs_nuclei_in_their_own_colour(name: str) -> None:
     assert 0 < found[name]["min"] < lowest
 
 
-def test_an_answer_needs_more_than_one_leukocyte() -> None:
+def test_an_answer_needs_three_leukocytes() -> None:
     found = quality_limits.few()
-    assert beyond(named(0, leukocytes=1.0), found) == ["leukocytes"]
-    assert beyond(named(0, leukocytes=2.0), found) == []
+    assert beyond(named(0, leukocytes=2.0), found) == ["leukocytes"]
+    assert beyond(named(0, leukocytes=3.0), found) == []
 
 
 def test_red_cells_have_a_size_from_both_sides() -> None:

@@ -110,13 +110,23 @@ def test_what_needs_review_for_another_reason_never_counts() -> None:
     assert chosen.given(evidence(10, "K")).all()
 
 
-@pytest.mark.parametrize("ood_score", [0.96, 1.0])
+@pytest.mark.parametrize("ood_score", [0.991, 1.0])
 def test_beyond_the_limit_nothing_is_answered_without_review(ood_score: float) -> None:
     known = evidence(100, "K", ood=np.full(100, ood_score))
     unseen = slides("S1", "S2", "S3", ood=np.full(100, ood_score))
     for chosen in (choose(known, unseen), Thresholds()):
         assert not chosen.given(unseen).any()
-        assert max(chosen.review_above.values()) <= MAX_OOD_SCORE
+        assert all(chosen.review_above[label] <= most for label, most in MAX_OOD_SCORE.items())
+
+
+def test_a_benign_answer_needs_a_nearer_field_than_a_malignant_one() -> None:
+    known, unseen = (
+        evidence(100, "K", ood=np.full(100, 0.97)),
+        slides("S1", "S2", "S3", ood=np.full(100, 0.97)),
+    )
+    given = choose(known, unseen).given(unseen)
+    assert given[unseen.malignant].all()
+    assert not given[~unseen.malignant].any()
 
 
 def test_a_benign_answer_has_to_be_surer() -> None:
