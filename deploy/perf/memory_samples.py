@@ -66,10 +66,13 @@ def take(pid: int, requests: int) -> Sample:
             memory = of(process.pid)
         except (psutil.NoSuchProcess, OSError):
             continue  # it has just ended
-        name = "tritonserver"
-        if Path(command[0]).name == STUB:
+        if process.pid == pid:
+            name = "tritonserver"
+        elif command and Path(command[0]).name == STUB:
             name = command[8]
             regions.add(command[2])
+        else:
+            continue  # none of the server's models
         processes[name] = memory
     dev_shm = sum((SHARED_MEMORY / region).stat().st_blocks * 512 / 1e6 for region in regions)
     return Sample(requests, processes, dev_shm)

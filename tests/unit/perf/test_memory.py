@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 
 import memory_files
 import memory_samples
@@ -35,8 +36,10 @@ def test_growth_leaves_out_the_start_and_one_sample_that_stands_out() -> None:
     assert grown["dev_shm"] == (7, 7)
 
 
-def test_a_process_is_measured() -> None:
-    sample = memory_samples.take(os.getpid(), 3)
+def test_a_process_is_measured_and_what_it_started_besides_is_not() -> None:
+    with subprocess.Popen(["sleep", "60"]) as other:
+        sample = memory_samples.take(os.getpid(), 3)
+        other.kill()
     memory = sample.processes["tritonserver"]
     assert sample.requests == 3
     assert 1 < memory.pss <= memory.peak
