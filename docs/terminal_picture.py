@@ -15,7 +15,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-WIDTH, PICTURE = 104, 128
+WIDTH, PICTURE = 104, 132
 """Columns of the terminal, and of the picture: long names may stand out."""
 
 ERASE = "\x1b[2K"
