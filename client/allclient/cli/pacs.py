@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,18 +16,17 @@ from allclient.cli.options import (
     connection_options,
     make_client,
 )
+from allclient.cli.pacs_queue import CONFIG, opened, queue
 from allclient.cli.serve import signals_interrupt
 from allclient.cli.tally import NOTICE
 from allclient.cli.watched import watch_options, watching
 from allclient.errors import ConfigurationError
+from allclient.needed import needing
 
 if TYPE_CHECKING:
     from allclient.client import Client
     from allclient.pacs.config import Config
     from allclient.pacs.fetcher import Fetched
-    from allclient.pacs.inbox import Inbox
-
-_CONFIG: Final = click.argument("config", metavar="CONFIG", type=click.Path(path_type=Path))
 
 _NICENESS: Final = 10
 """How far a server that is started here gives way: objects are taken in first, and read later."""
@@ -56,6 +54,9 @@ def pacs() -> None:
     """
 
 
+pacs.add_command(queue)
+
+
 @pacs.command(
     short_help="Print a configuration to start from.",
     epilog="""\b
@@ -65,7 +66,7 @@ Examples:
 )
 def example() -> None:
     """Print a configuration file with every setting and what it means."""
-    with _extra():
+    with needing("allclient pacs", "pacs"):
         from allclient.pacs.config import EXAMPLE
 
     click.echo(EXAMPLE, nl=False)
@@ -85,7 +86,7 @@ nothing has come for study_quiet_seconds.
 {codes.HELP}
 """,
 )
-@_CONFIG
+@CONFIG
 @connection_options
 @watch_options
 def serve(
@@ -96,7 +97,7 @@ def serve(
     **connection: Any,
 ) -> None:
     """Receive objects, classify them, and send reports to the archive."""
-    with _extra():
+    with needing("allclient pacs", "pacs"):
         from allclient.pacs import config as configuration
         from allclient.pacs.gateway import Gateway
         from allclient.pacs.metrics import GatewayCollector
@@ -134,11 +135,11 @@ Exit codes: 0 when everything works, 1 when something does not, 2 for a
 configuration that cannot work. {codes.OTHERS}
 """,
 )
-@_CONFIG
+@CONFIG
 @click.pass_context
 def check(ctx: click.Context, config: Path) -> None:
     """Say which parts of a configuration work: the folder, the peers, the service, the server."""
-    with _extra():
+    with needing("allclient pacs", "pacs"):
         from allclient.pacs import config as configuration
         from allclient.pacs.trial import trials
 
@@ -163,7 +164,7 @@ VERIFIED one that names the unsigned one as its predecessor; both are kept. A
 gateway that runs sends it.
 """,
 )
-@_CONFIG
+@CONFIG
 @click.argument("report")
 @click.argument("assessment", type=click.Choice(["accepted", "corrected", "rejected"]))
 @click.option("--by", required=True, metavar="NAME", help="Who signs, as DICOM writes names.")
@@ -190,7 +191,7 @@ def sign(
     comment: str,
 ) -> None:
     """Sign the report whose key begins with REPORT, as the person who has read its images."""
-    with _queue(config) as inbox:
+    with opened(config) as inbox:
         from allclient.contract import Label, Subtype
         from allclient.pacs import config as configuration
         from allclient.pacs.signing import Signature
@@ -222,7 +223,7 @@ export.dicomweb (QIDO, WADO) and puts them into the queue itself. Exit codes: 0
 when all came, 1 when not.
 """,
 )
-@_CONFIG
+@CONFIG
 @click.argument("accession")
 @click.option("--from", "title", metavar="AE_TITLE", help="The peer that has them [export.peer].")
 @click.option("--dicomweb", is_flag=True, help="Ask the service of export.dicomweb.")
@@ -231,7 +232,7 @@ def fetch(
     ctx: click.Context, config: Path, accession: str, title: str | None, dicomweb: bool
 ) -> None:
     """Bring the images with the number ACCESSION from the archive to the gateway."""
-    with _extra():
+    with needing("allclient pacs", "pacs"):
         from allclient.pacs import config as configuration
         from allclient.pacs.sender import NotSentError
 
@@ -266,115 +267,6 @@ def _fetch_by_dicomweb(config: Config, accession: str) -> Fetched:
         raise ConfigurationError("--dicomweb needs export.dicomweb in the configuration")
     with contextlib.closing(Inbox.of(config)) as inbox:
         return fetch(config, inbox, accession)
-
-
-@pacs.group(
-    short_help="See what is queued, and try dead letters again.",
-    epilog="""\b
-Examples:
-  allclient pacs queue list pacs.toml
-  allclient pacs queue show pacs.toml 3f2a
-  allclient pacs queue retry pacs.toml
-""",
-)
-def queue() -> None:
-    """Look into the queue of a gateway, also while it runs.
-
-    Objects are named by keys that say nothing of the patient.
-    """
-
-
-@queue.command(
-    "list",
-    epilog="""\b
-Examples:
-  allclient pacs queue list pacs.toml
-  allclient pacs queue list pacs.toml --all
-""",
-)
-@_CONFIG
-@click.option("--all", "everything", is_flag=True, help="List all, not only what is stuck.")
-def list_(config: Path, everything: bool) -> None:
-    """Count what is in each state, and list what is stuck: dead letters and refused objects."""
-    with _queue(config) as inbox:
-        from allclient.pacs.letters import counts, letters
-
-        for (kind, state), number in counts(inbox.database).items():
-            click.echo(f"{number:>8} {kind} {state}")
-        for letter in letters(inbox.database, everything=everything):
-            click.echo(
-                f"{letter.key[:12]}  {letter.kind:<6}  {letter.state:<8}  {letter.age:>6}  "
-                f"{letter.who}  {letter.reason}"
-            )
-
-
-@queue.command(
-    epilog="""\b
-Examples:
-  allclient pacs queue show pacs.toml 3f2a
-"""
-)
-@_CONFIG
-@click.argument("key")
-def show(config: Path, key: str) -> None:
-    """Show all that is known of the work whose key begins with KEY."""
-    with _queue(config) as inbox:
-        from allclient.pacs.letters import letters
-
-        found = [
-            letter
-            for letter in letters(inbox.database, everything=True)
-            if letter.key.startswith(key)
-        ]
-        if not found:
-            raise ConfigurationError(f"nothing in the queue has a key that begins with {key!r}")
-        for letter in found:
-            when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(letter.at))
-            click.echo(
-                f"{letter.key}\n  kind    {letter.kind} {letter.who}\n  state   {letter.state}\n"
-                f"  since   {when}\n  tries   {letter.tries}\n  reason  {letter.reason or '-'}"
-            )
-
-
-@queue.command(
-    epilog="""\b
-Examples:
-  allclient pacs queue retry pacs.toml
-  allclient pacs queue retry pacs.toml 3f2a 77c0
-"""
-)
-@_CONFIG
-@click.argument("keys", nargs=-1)
-def retry(config: Path, keys: tuple[str, ...]) -> None:
-    """Put what is stuck back into the queue: all of it, or what begins with a KEY."""
-    with _queue(config) as inbox:
-        from allclient.pacs.letters import retry as again
-
-        click.echo(f"{again(inbox.database, keys)} put back")
-
-
-@contextlib.contextmanager
-def _extra() -> Iterator[None]:
-    try:
-        yield
-    except ImportError as error:
-        raise ConfigurationError(
-            f"allclient pacs needs the extra pacs: pip install 'allclient[pacs]' "
-            f"(missing: {error.name})"
-        ) from error
-
-
-@contextlib.contextmanager
-def _queue(config: Path) -> Iterator[Inbox]:
-    with _extra():
-        from allclient.pacs import config as configuration
-        from allclient.pacs.inbox import Inbox
-
-    inbox = Inbox(configuration.load(config).node.folder)
-    try:
-        yield inbox
-    finally:
-        inbox.close()
 
 
 def _client(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from allclient.errors import ConfigurationError
+from allclient.needed import needing
 
 if TYPE_CHECKING:
     from allclient.store import Store
@@ -53,11 +53,7 @@ def store_options(command: _F) -> _F:
 
 def open_store(data: Path | None, database: str | None, files: str | None) -> Store:
     """Open the store that the options name. Raises ConfigurationError, also without the extra."""
-    try:
+    with needing("the case store", "web"):
         from allclient.store import Store
         from allclient.web.program import default_folder
-    except ModuleNotFoundError as error:
-        raise ConfigurationError(
-            f"the case store needs the package {error.name!r}: pip install 'allclient[web]'"
-        ) from error
     return Store(data or default_folder(), database or None, files or None)

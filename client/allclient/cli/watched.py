@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from allclient.errors import ConfigurationError
+from allclient.needed import needing
 from allclient.watching import watched_by
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -55,7 +55,7 @@ def traced(url: str | None, service: str) -> Iterator[None]:
 
     if not url.startswith(("http://", "https://")):
         raise click.UsageError(f"--trace-to {url!r} begins with no http:// or https://")
-    with _extra("--trace-to"):
+    with needing("--trace-to", "watch"):
         from allclient.watch.tracing import Tracing
     tracing = Tracing(url, service, __version__)
     try:
@@ -77,19 +77,8 @@ def watching(
     with ExitStack() as stack:
         stack.enter_context(traced(trace_to, service))
         if metrics_port is not None:
-            with _extra("--metrics-port"):
+            with needing("--metrics-port", "watch"):
                 from allclient.watch.metrics import served
             port = stack.enter_context(served(metrics_host, metrics_port, collectors))
             click.echo(f"metrics: http://{metrics_host}:{port}/metrics", err=True)
         yield
-
-
-@contextmanager
-def _extra(option: str) -> Iterator[None]:
-    try:
-        yield
-    except ImportError as error:
-        raise ConfigurationError(
-            f"{option} needs the extra watch: pip install 'allclient[watch]' "
-            f"(missing: {error.name})"
-        ) from error

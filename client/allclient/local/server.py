@@ -18,7 +18,7 @@ from allclient.errors import (
     ServerUnavailableError,
 )
 from allclient.local import (
-    access,
+    arguments,
     binaries,
     causes,
     flavours,
@@ -275,7 +275,16 @@ class TritonServer:
                 self._oom_kills = causes.oom_kills()
                 binaries.check(layout.stub, variables)
                 self._process = ServerProcess(
-                    self._command(layout, folder.shm_prefix),
+                    arguments.of(
+                        layout,
+                        folder.shm_prefix,
+                        self._options,
+                        flavour=self.flavour,
+                        opened={
+                            **self._access.options(self._address, self._open_ports()),
+                            **({} if self._prepared is None else self._prepared.options),
+                        },
+                    ),
                     variables=variables | self._access.variables,
                     log=self._log.begin(layout.log),
                     folder=folder,
@@ -285,34 +294,6 @@ class TritonServer:
                 folder.remove()
                 raise
             self._layout = layout
-
-    def _command(self, layout: Layout, shm_prefix: str) -> list[str]:
-        options = {
-            "model-repository": layout.models,
-            "backend-directory": layout.backends,
-            "backend-config": f"python,shm-region-prefix-name={shm_prefix}",
-            # Else every model is started twice, once to ask it for what config.pbtxt says.
-            "disable-auto-complete-config": None,
-            "model-load-thread-count": 8,
-            **self._access.options(self._address, self._open_ports()),
-            **({} if self._prepared is None else self._prepared.options),
-            "allow-gpu-metrics": "false",
-            "pinned-memory-pool-byte-size": 0,
-            # Else each of its two threads keeps its last eight requests, with the files in them.
-            "grpc-infer-allocation-pool-size": 0,
-        }
-        if self._options.reloadable:
-            options |= {"model-control-mode": "explicit", "load-model": "*"}
-        if self.flavour is not None:
-            options["model-config-name"] = self.flavour
-        return [
-            str(layout.server),
-            *(
-                f"--{key}" if value is None else f"--{key}={value}"
-                for key, value in options.items()
-            ),
-            *access.tracing(self._options.trace_to),
-        ]
 
     def _served(self) -> list[str] | None:
         """Return the model asked for and what it asks; None for all of the repository."""
