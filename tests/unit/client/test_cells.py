@@ -80,6 +80,18 @@ async def test_who_asks_for_features_gets_cells_and_a_row_for_each(server: KServ
         assert result.features.tolist() == [list(row) for row in padded[:2]]
 
 
+def test_a_release_that_has_features_follows_one_that_has_none(server: KServe) -> None:
+    outputs = dict(server.outputs)
+    del server.outputs["FEATURES"]
+    with Client(server.address) as client:
+        for _ in range(3):
+            assert client.classify(b"x", features=True).features is None
+        server.outputs = outputs
+        server.respond = lambda _: replace(MALIGNANT_ANSWER, cells=TWO_CELLS, release="b")
+        assert client.classify(b"x", features=True).features is None
+        assert client.classify(b"x", features=True).features is not None
+
+
 def test_too_few_features_are_refused(client: Client, server: KServe) -> None:
     server.respond = lambda _: replace(MALIGNANT_ANSWER, cells=TWO_CELLS, features=((1.0,) * 64,))
     with pytest.raises(ProtocolError, match="FEATURES has 1 rows for 2 cells"):
