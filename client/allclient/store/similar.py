@@ -28,7 +28,7 @@ _BATCH: Final = 5000
 
 _NEW: Final = (
     select(Cell.id, Cell.field_id, Cell.area_share, Cell.features)
-    .where(Cell.id > bindparam("last"), Cell.features.is_not(None))
+    .where(Cell.id > bindparam("last"))
     .order_by(Cell.id)
     .limit(bindparam("most"))
 )
@@ -136,6 +136,10 @@ class Similar:
     def _take(self, rows: Sequence[Any]) -> None:
         if not rows:
             return
+        self._last = rows[-1].id
+        rows = [row for row in rows if row.features is not None]
+        if not rows:
+            return
         cells = np.stack([features_of(row.features) for row in rows])
         self._cells.add(np.array([row.id for row in rows]), cells)
         fields = np.array([row.field_id for row in rows])
@@ -143,7 +147,6 @@ class Similar:
         weights = np.array([[row.area_share] for row in rows], np.float32) + np.float32(1e-9)
         sums, shares = (np.add.reduceat(each, starts) for each in (cells * weights, weights))
         self._fields.add(fields[starts], sums / shares)
-        self._last = rows[-1].id
 
 
 _OLDER: Final = (
