@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     import majority as majority
     import pixels as pixels
     import smear_evidence as smear_evidence
+    import smear_features as smear_features
     import smear_frame as smear_frame
     import smear_heat as smear_heat
     import smear_leukocytes as smear_leukocytes

@@ -24,6 +24,11 @@ CELLS, one row a leukocyte, is computed only for a request that asks for it by n
 no output at all and so asks for all. Its columns are ``CELL_FIELDS``. Where a batch holds several
 images, the rows of those with fewer cells are filled with zeros; a cell has a width above 0.
 
+FEATURES says how each leukocyte looks, in numbers of which the distance counts: the more alike two
+cells look, the nearer they are. Its rows are those of CELLS, and it is computed for those who ask
+for it, as CELLS is. They are the same from every release: the network that makes them
+(``cells/1/features.onnx``) is not trained anew, and another one would have another output.
+
 UM_PER_PIXEL is the size of a pixel of the file in micrometres, and 0 where it is not known. It is
 what the request parameter ``um_per_pixel`` says (text or a number, for all images of the request),
 or what a TIFF says of itself, if a microscope can have that. Ask for it by name, as for CELLS.
@@ -211,7 +216,13 @@ _NUCLEI: Final = {"NUCLEI": Tensor("UINT8", (NUCLEI_BYTES,))}
 CELLS: Final = Tensor("FP32", (-1, len(CELL_FIELDS)))
 """What a client asks for when it wants every leukocyte."""
 
-_CELLS: Final = {"CELLS": CELLS}
+FEATURES: Final = "FEATURES"
+"""What a client asks for to learn how each leukocyte looks; version 0.2 does not have it."""
+
+CELL_FEATURES: Final = Tensor("FP32", (-1, 64))
+"""Numbers that describe each leukocyte, in the order of CELLS."""
+
+_OF_CELLS: Final = {"CELLS": CELLS, FEATURES: CELL_FEATURES}
 SIZE: Final = "UM_PER_PIXEL"
 """What a client asks for to learn the size of a pixel; servers of version 0.2 do not have it."""
 
@@ -259,12 +270,12 @@ def _of_backbones(*names: str) -> dict[str, Tensor]:
 
 
 MODELS: Final[dict[str, ModelContract]] = {
-    ENSEMBLE: ModelContract(_IMAGE, {**ANSWER, **_CELLS, **_SIZE, **_RELEASE}),
-    CASCADE: ModelContract(_IMAGE, {**ANSWER, **_CELLS, **_SIZE, **_RELEASE}),
+    ENSEMBLE: ModelContract(_IMAGE, {**ANSWER, **_OF_CELLS, **_SIZE, **_RELEASE}),
+    CASCADE: ModelContract(_IMAGE, {**ANSWER, **_OF_CELLS, **_SIZE, **_RELEASE}),
     CLASSES: ModelContract(_IMAGE, {"PROBABILITIES": ANSWER["PROBABILITIES"]}),
     "preprocess": ModelContract(_IMAGE, {**_PIXELS, **_QUALITY, **_NUCLEI, **_SIZE}),
     **{backbone.value: _backbone(backbone) for backbone in BACKBONES},
     "vote": ModelContract({**_QUALITY, **_of_backbones("LOGITS", "CAM")}, {**ANSWER, **_RELEASE}),
-    "cells": ModelContract({**_PIXELS, **_NUCLEI, **_of_backbones("CAM")}, _CELLS),
+    "cells": ModelContract({**_PIXELS, **_NUCLEI, **_of_backbones("CAM")}, _OF_CELLS),
 }
 """Inputs and outputs of every model in the repository, by model name."""

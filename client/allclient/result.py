@@ -46,6 +46,10 @@ class Result:
     release: str = ""
     """The name of what answered, by its content (``allclient.release``); empty if not known."""
 
+    features: npt.NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
+    """float32 [n, 64], how each of ``cells`` looks: the nearer two rows, the more alike the cells.
+    None where they were not asked for, or an older server has none."""
+
     @property
     def leukocytes(self) -> int | None:
         """How many leukocytes were found; None where cells were not asked for."""

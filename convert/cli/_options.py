@@ -110,7 +110,7 @@ def read(data: Path | None, part: str, most: int | None = None) -> Fields:
 
     if data is not None and not data.is_dir():
         raise images.DataError(f"{data} is no folder; --data names the one that has split.csv")
-    return images.fields(data, part, most, _watch(f"decoding {part} images"))
+    return images.fields(data, part, most, watch(f"decoding {part} images"))
 
 
 def read_folder(folder: Path) -> Fields:
@@ -119,17 +119,17 @@ def read_folder(folder: Path) -> Fields:
 
     if not folder.is_dir():
         raise images.DataError(f"{folder} is no folder")
-    return images.folder(folder, _watch(f"decoding {folder.name}"))
+    return images.folder(folder, watch(f"decoding {folder.name}"))
 
 
-def _watch(label: str) -> Watch:
+def watch(label: str) -> Watch:
     """Pass encoded fields on under a progress bar."""
 
-    def watch(encoded: Sequence[bytes]) -> Iterable[bytes]:
+    def watched(encoded: Sequence[bytes]) -> Iterable[bytes]:
         with click.progressbar(encoded, label=label) as bar:
             yield from bar
 
-    return watch
+    return watched
 
 
 def tell_drawn(data: Path | None, what: str) -> None:

@@ -45,10 +45,20 @@ def export(model: keras.Model, master_hash: str) -> onnx.ModelProto:
         OnnxError: what came out is not valid, or was changed by simplifying it.
     """
     import keras
-    import onnxsim
 
     side = model.inputs[0].shape[1:]
     taken = keras.InputSpec(shape=(None, *side), dtype="uint8", name="PIXELS")
+    return tidied(simplified(model, taken), master_hash)
+
+
+def simplified(model: keras.Model, taken: keras.InputSpec) -> onnx.ModelProto:
+    """Return a Keras model that takes one tensor as an ONNX model, simplified.
+
+    Raises:
+        OnnxError: it was changed by simplifying it.
+    """
+    import onnxsim
+
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "model.onnx"
         with warnings.catch_warnings():
@@ -56,11 +66,12 @@ def export(model: keras.Model, master_hash: str) -> onnx.ModelProto:
             model.export(
                 path, format="onnx", opset_version=OPSET, input_signature=[taken], verbose=False
             )
-        raw = onnx.load(path)
+        raw: onnx.ModelProto = onnx.load(path)
+    simple: onnx.ModelProto
     simple, same = onnxsim.simplify(raw)
     if not same:
         raise OnnxError(f"onnxsim changed the answers of {model.name}; nothing was written")
-    return tidied(simple, master_hash)
+    return simple
 
 
 def tidied(model: onnx.ModelProto, master_hash: str) -> onnx.ModelProto:
@@ -82,7 +93,16 @@ def tidied(model: onnx.ModelProto, master_hash: str) -> onnx.ModelProto:
     for value in (*graph.input, *graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "batch"
     del graph.value_info[:]  # their batch has other names, and every reader infers them anew
-    used = {node.domain for node in graph.node}
+    return finished(model, master_hash)
+
+
+def finished(model: onnx.ModelProto, master_hash: str) -> onnx.ModelProto:
+    """Return the model with one opset and its master's hash, checked.
+
+    Raises:
+        OnnxError: it is not valid.
+    """
+    used = {node.domain for node in model.graph.node}
     kept = [opset for opset in model.opset_import if opset.domain in used]
     del model.opset_import[:]
     model.opset_import.extend(kept)

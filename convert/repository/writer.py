@@ -246,11 +246,12 @@ def _staging(out: Path) -> Iterator[Path]:
 def _left_out(folder: str, names: list[str]) -> set[str]:
     """Leave out artifacts, which are put in one by one, and caches, which stay where they are."""
     of_voters = {name for flavour in FLAVOURS.values() for name in flavour.files}
-    is_version = Path(folder).name == VERSION
+    voters = {backbone.value for backbone in BACKBONES}
+    of_voter = Path(folder).name == VERSION and Path(folder).parent.name in voters
     return {
         name
         for name in names
-        if name == "__pycache__" or (is_version and name in {*of_voters, "metadata.json"})
+        if name == "__pycache__" or (of_voter and name in {*of_voters, artifacts.RECORD})
     }
 
 

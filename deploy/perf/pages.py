@@ -17,6 +17,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from sqlalchemy import insert
 from starlette.testclient import TestClient
 
@@ -55,6 +56,7 @@ def fill(store: Store, sizes: list[int]) -> None:
     """Cases of these sizes: answers, cells, and a verdict of every third field."""
     field_id = 0
     heatmap = [[0.5] * 7] * 7
+    random = np.random.default_rng(0)
     with store.write() as session:
         reader = users.add(session, SYSTEM, "Reader", users.hash_password("x" * 12), Role.ADMIN)
         for case_id, size in enumerate(sizes, 1):
@@ -99,6 +101,7 @@ def fill(store: Store, sizes: list[int]) -> None:
                         "subtype": subtype.value,
                         "probability": 0.7,
                         "shown_as": subtype.value,
+                        "features": random.normal(size=64).astype("<f2").tobytes(),
                     }
                     for number in range(CELLS)
                 ]

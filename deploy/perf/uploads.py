@@ -87,7 +87,7 @@ def directly(client: Client, data: list[bytes]) -> float:
     """Fields a second without the page."""
     begun = time.monotonic()
     with ThreadPoolExecutor(IN_FLIGHT) as threads:
-        list(threads.map(lambda one: client.classify(one, cells=True), data))
+        list(threads.map(lambda one: client.classify(one, features=True), data))
     return len(data) / (time.monotonic() - begun)
 
 
@@ -98,11 +98,11 @@ class Watched:
         self._client = client
         self.asked: list[tuple[float, float]] = []
 
-    def classify(self, source: bytes, /, *, cells: bool, um_per_pixel: float | None) -> Result:
+    def classify(self, source: bytes, /, *, features: bool, um_per_pixel: float | None) -> Result:
         """Return the answer of the client."""
         begun = time.monotonic()
         try:
-            return self._client.classify(source, cells=cells, um_per_pixel=um_per_pixel)
+            return self._client.classify(source, features=features, um_per_pixel=um_per_pixel)
         finally:
             self.asked.append((begun, time.monotonic()))
 

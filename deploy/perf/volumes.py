@@ -26,7 +26,7 @@ from allclient.bulk.plan import Plan
 from allclient.bulk.schema import FIELDS, FIELDS_ALONE, parquet, values_of
 from allclient.bulk.worker import Worker
 from allclient.cell import Cell
-from allclient.contract import BACKBONES, SUBTYPES, Subtype
+from allclient.contract import BACKBONES, CELL_FEATURES, SUBTYPES, Subtype
 from allclient.result import Outcome, Result
 from allclient.store import SYSTEM, Store, cases, fields
 
@@ -59,6 +59,7 @@ def main() -> None:
 def drawn(count: int) -> Iterator[Result]:
     """Yield answers of random numbers."""
     rng = random.Random(0)  # noqa: S311  it makes figures
+    features = np.random.default_rng(0)
 
     def shares() -> dict[Subtype, float]:
         parts = [rng.random() for _ in SUBTYPES]
@@ -92,6 +93,7 @@ def drawn(count: int) -> Iterator[Result]:
                 )
                 for _ in range(CELLS)
             ),
+            features=features.normal(size=(CELLS, *CELL_FEATURES.shape[1:])).astype(np.float32),
         )
 
 

@@ -11,7 +11,7 @@ import pytest
 import tritonclient.grpc as triton
 from PIL import Image
 
-from allclient.contract import ANSWER, CASCADE, CELL_FIELDS, ENSEMBLE
+from allclient.contract import ANSWER, CASCADE, CELL_FEATURES, CELL_FIELDS, ENSEMBLE
 from samples import render
 from tests.waiting import until
 from toolkit import served
@@ -109,6 +109,29 @@ def test_cells_are_those_of_the_backbones_that_ran(
             field.pixels, np.packbits(field.nuclei), cams, TEMPERATURE
         )
         np.testing.assert_allclose(answer.as_numpy("CELLS")[0], expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("model", [ENSEMBLE, CASCADE])
+def test_features_are_those_of_the_cells_and_only_for_who_asks(
+    client: triton.InferenceServerClient, images: list[bytes], model: str
+) -> None:
+    before = runs(client, "cells")
+    answer = ask(client, model, images, "LABEL", "CELLS", "FEATURES")
+    cells, features = answer.as_numpy("CELLS"), answer.as_numpy("FEATURES")
+    assert features.shape == (*cells.shape[:2], *CELL_FEATURES.shape[1:])
+    until(lambda: runs(client, "cells") >= before + 2 * len(images), "a count of the cells")
+    network = served.smear_features.Features(served.MODEL_REPOSITORY / "cells/1/features.onnx")
+    for image, rows, of_field in zip(images, cells, features, strict=True):
+        field = served.pixels.decode(image)
+        expected = network.rows(field.pixels, np.packbits(field.nuclei))
+        assert len(expected) == np.count_nonzero(rows[:, 2])
+        np.testing.assert_allclose(of_field[: len(expected)], expected, atol=1e-3)
+        assert not of_field[len(expected) :].any()
+    before = runs(client, "cells")
+    alone = ask(client, model, images[:1], "FEATURES").as_numpy("FEATURES")
+    np.testing.assert_allclose(alone[0], features[0][: alone.shape[1]], atol=1e-3)
+    until(lambda: runs(client, "cells") >= before + 1, "a count of the cells")
+    assert runs(client, "cells") == before + 1
 
 
 @pytest.mark.parametrize("backbone", served.smear_leukocytes.BACKBONES)

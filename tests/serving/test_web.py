@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import signal
@@ -17,6 +18,8 @@ import pytest
 
 httpx2 = pytest.importorskip("httpx2", reason="the test needs httpx2, of the extra dev")
 pytest.importorskip("fastapi", reason="the page needs the extra web")
+
+from PIL import Image, ImageChops
 
 from samples import render
 
@@ -85,6 +88,15 @@ def upload(browser: Any, case_id: int, data: bytes, name: str) -> Any:
     )
 
 
+def moved_aside(field: Path) -> bytes:
+    """The same cells a seventh of the width to the right; what leaves the field comes back left."""
+    with Image.open(field) as image:
+        turned = ImageChops.offset(image, image.width // 7, 0)
+    buffer = io.BytesIO()
+    turned.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
 def wait_for(true: Callable[[], bool]) -> None:
     while not true():
         time.sleep(0.1)
@@ -102,9 +114,12 @@ def test_uploads_are_read_by_the_networks_and_outlive_the_program(tmp_path: Path
             assert upload(browser, case["id"], file.read_bytes(), file.name).status_code == 201
         cut = upload(browser, case["id"], REFERENCE[0].read_bytes()[:5000], "cut-off.jpg")
         assert cut.status_code == 201
+        moved = upload(browser, case["id"], moved_aside(REFERENCE[4]), "moved.png")
         wait_for(lambda: browser.get(path).json()["count"]["waiting"] == 0)
+        similar = browser.get(f"/api/v1/fields/{moved.json()['id']}/similar").json()
+        assert similar[0]["field"]["name"] == REFERENCE[4].name
         count = browser.get(path).json()["count"]
-        assert (count["answered"], count["failed"]) == (len(REFERENCE), 1)
+        assert (count["answered"], count["failed"]) == (len(REFERENCE) + 1, 1)
         failed = browser.get(f"/api/v1/fields/{cut.json()['id']}").json()["error"]
         assert failed["code"] == "image_truncated"
 
@@ -121,7 +136,7 @@ def test_uploads_are_read_by_the_networks_and_outlive_the_program(tmp_path: Path
         browser = logged_in(again.browser(), "/login")
         fields = browser.get(f"{path}/fields", params={"limit": 500}).json()
         assert {field["sha256"] for field in fields} >= set(accepted)
-        assert len(fields) == len(REFERENCE) + 1 + len(accepted)
+        assert len(fields) == len(REFERENCE) + 2 + len(accepted)
         for field in fields:
             assert browser.get(f"/api/v1/fields/{field['id']}/file").status_code == 200
         assert "not running" in browser.get(f"/cases/{case['id']}").text

@@ -75,18 +75,21 @@ def test_preprocess_gets_one_file_at_a_time() -> None:
 def test_the_ensemble_connects_equal_tensors() -> None:
     config = read_config(REPOSITORY / contract.ENSEMBLE / "config.pbtxt")
     known = dict(contract.MODELS[contract.ENSEMBLE].inputs)
-    steps = {step.model_name: step for step in config.ensemble_scheduling.step}
+    steps = config.ensemble_scheduling.step
     others = {contract.ENSEMBLE, contract.CASCADE, contract.CLASSES}
-    assert set(steps) == set(contract.MODELS) - others
-    for model, step in steps.items():
-        assert set(step.output_map) <= set(contract.MODELS[model].outputs)
+    assert {step.model_name for step in steps} == set(contract.MODELS) - others
+    for step in steps:
+        outputs = contract.MODELS[step.model_name].outputs
+        assert set(step.output_map) <= set(outputs)
         for tensor, name in step.output_map.items():
             assert name not in known, "every name is written once"
-            known[name] = contract.MODELS[model].outputs[tensor]
-    for model, step in steps.items():
-        assert set(step.input_map) == set(contract.MODELS[model].inputs)
+            known[name] = outputs[tensor]
+    for step in steps:
+        inputs = contract.MODELS[step.model_name].inputs
+        needed = {"PIXELS", "NUCLEI"} if set(step.output_map) == {"FEATURES"} else set(inputs)
+        assert set(step.input_map) == needed
         for tensor, name in step.input_map.items():
-            assert known[name] == contract.MODELS[model].inputs[tensor]
+            assert known[name] == inputs[tensor]
     for name, tensor in contract.MODELS[contract.ENSEMBLE].outputs.items():
         assert known[name] == tensor
 
@@ -167,6 +170,7 @@ def test_cells_speak_the_contract(pure_module: Callable[[str], ModuleType]) -> N
     names = [f"probability_{label}" for label in LABELS]
     assert list(contract.CELL_FIELDS[4:8]) == names
     assert contract.NUCLEI_BYTES * 8 == contract.SIDE**2
+    assert contract.CELL_FEATURES.shape == (-1, pure_module("smear_features").WIDTH)
     page = (REPOSITORY.parent / "docs" / "cells.md").read_text("utf-8")
     table = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
     assert re.findall("`(.+?)`", "".join(table)) == list(contract.CELL_FIELDS)

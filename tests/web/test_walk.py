@@ -254,8 +254,8 @@ def test_axe_finds_nothing_on_any_page(
     anna: Person, browser: Browser, served: Served, tmp_path: Path, size: str, scheme: Any
 ) -> None:
     doubtful = result(Subtype.PRE_B, 0.6, (ReviewReason.DISAGREEMENT,))
-    cells = with_cells(Subtype.PRE_B, Subtype.BENIGN).cells
-    served.double.says = dataclasses.replace(doubtful, cells=cells)
+    cells = with_cells(Subtype.PRE_B, Subtype.BENIGN)
+    served.double.says = dataclasses.replace(doubtful, cells=cells.cells, features=cells.features)
     uploaded(anna, files(tmp_path, 3))
     case = re.sub(r"^http://[^/]+", "", anna.page.url)
     anna.press("c")

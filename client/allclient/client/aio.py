@@ -27,7 +27,7 @@ from allclient.threads import DaemonThreads
 from allclient.transport import Connection, Health, Retry, ServerMetadata, TlsOptions
 from allclient.transport.aio import AsyncTransport
 from allclient.transport.owned import Owned
-from allclient.transport.question import Question
+from allclient.transport.question import Question, asked
 from allclient.watching import watched_async
 
 _P = ParamSpec("_P")
@@ -75,14 +75,19 @@ class AsyncClient(Owned):
         return self._transport.connection.address
 
     async def classify(
-        self, source: Source, *, cells: bool = False, um_per_pixel: float | None = None
+        self,
+        source: Source,
+        *,
+        cells: bool = False,
+        um_per_pixel: float | None = None,
+        features: bool = False,
     ) -> Result:
         """Return the answer for one image, as ``Client.classify`` does.
 
         Cancelling the task cancels the request.
         """
         self._transport.check_open()
-        question = Question(cells, um_per_pixel)
+        question = asked(cells, um_per_pixel, features=features)
         field = await asyncio.wrap_future(self._readers.submit(read_field, source))
         return await self._infer(field, question=question)
 

@@ -14,7 +14,7 @@ from allclient.transport import Connection, Health, Retry, ServerMetadata, TlsOp
 from allclient.transport.blocking import Transport
 from allclient.transport.cancellation import Cancellation
 from allclient.transport.owned import Owned
-from allclient.transport.question import Question
+from allclient.transport.question import Question, asked
 from allclient.watching import watched
 
 IN_FLIGHT = 32
@@ -66,13 +66,19 @@ class Client(Owned):
         return self._transport.connection.address
 
     def classify(
-        self, source: Source, *, cells: bool = False, um_per_pixel: float | None = None
+        self,
+        source: Source,
+        *,
+        cells: bool = False,
+        um_per_pixel: float | None = None,
+        features: bool = False,
     ) -> Result:
         """Return the answer for one image: a path, an encoded file as bytes, or a DICOM object.
 
         Args:
             cells: ask for every leukocyte too (``Result.cells``).
             um_per_pixel: the size of a pixel in micrometres, instead of what the file says.
+            features: ask for every leukocyte, and for how it looks (``Result.features``).
 
         Raises:
             ImageReadError: the file cannot be read.
@@ -80,7 +86,7 @@ class Client(Owned):
             ServerError: there is no answer.
         """
         self._transport.check_open()
-        question = Question(cells, um_per_pixel)
+        question = asked(cells, um_per_pixel, features=features)
         return self._infer(read_field(source), question=question)
 
     def classify_many(

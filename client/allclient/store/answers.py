@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
@@ -14,6 +15,9 @@ from allclient.contract import BACKBONES, SUBTYPES, Backbone, Label, ReviewReaso
 from allclient.result import Result
 from allclient.store.schema import Answer, Field
 from allclient.store.schema import Cell as CellRow
+
+_HALF = np.dtype("<f2")
+"""Half precision, for features; it rounds them to three digits."""
 
 
 def add(session: Session, answered: Sequence[tuple[Field, Result]]) -> None:
@@ -48,6 +52,7 @@ def _answer(field_id: int, result: Result) -> dict[str, Any]:
 
 
 def _cells(field: Field, result: Result) -> list[dict[str, Any]]:
+    features = result.features
     return [
         {
             "case_id": field.case_id,
@@ -63,9 +68,15 @@ def _cells(field: Field, result: Result) -> list[dict[str, Any]]:
             "subtype": cell.subtype.value,
             "probability": float(cell.probability),
             "shown_as": cell.subtype.value,
+            "features": None if features is None else features[number].astype(_HALF).tobytes(),
         }
         for number, cell in enumerate(result.cells or ())
     ]
+
+
+def features_of(stored: bytes) -> npt.NDArray[np.float32]:
+    """Return the features of a cell, float32 [64]."""
+    return np.frombuffer(stored, _HALF).astype(np.float32)
 
 
 def cell_of(row: CellRow) -> Cell:

@@ -7,14 +7,15 @@ already are not copied again. Sessions and tokens are left out: they are secrets
 
 from __future__ import annotations
 
+import base64
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Table, func, insert, select, text
+from sqlalchemy import LargeBinary, Table, func, insert, select, text
 from sqlalchemy.orm import Session
 
 from allclient.errors import ConfigurationError, StoreError
@@ -26,6 +27,11 @@ from allclient.store.store import Store
 _ABOUT: Final = "backup.json"
 _BATCH: Final = 500
 _LARGEST: Final = 1 << 40
+_READERS: Final[dict[type, Callable[[str], Any]]] = {
+    Utc: datetime.fromisoformat,
+    LargeBinary: base64.b64decode,
+}
+"""What makes a column of its text; the others are in JSON as they are."""
 
 
 def tables() -> list[Table]:
@@ -109,16 +115,20 @@ def _lines(session: Session, table: Table) -> Iterator[str]:
 def _plain(value: object) -> str:
     if isinstance(value, datetime):
         return value.isoformat()
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode("ascii")
     raise TypeError(type(value))
 
 
 def _fill(session: Session, table: Table, path: Path) -> None:
-    moments = [column.name for column in table.columns if isinstance(column.type, Utc)]
+    readers = {column.name: _READERS.get(type(column.type)) for column in table.columns}
     batch: list[dict[str, Any]] = []
     with path.open(encoding="utf-8") as lines:
         for line in lines:
             row = json.loads(line)
-            row |= {name: datetime.fromisoformat(row[name]) for name in moments}
+            for name, read in readers.items():
+                if read is not None and row[name] is not None:
+                    row[name] = read(row[name])
             batch.append(row)
             if len(batch) == _BATCH:
                 session.execute(insert(table), batch)

@@ -215,6 +215,8 @@ class Cell(Base):
     corrected: Mapped[bool] = mapped_column(default=False)
     version: Mapped[int] = mapped_column(default=1)
     """Number of changes, as a field has it."""
+    features: Mapped[bytes | None] = mapped_column(deferred=True)
+    """How it looks, as ``answers.features_of`` reads it; None where the server did not say."""
     field: Mapped[Field] = relationship()
     corrections: Mapped[list[Correction]] = relationship(
         back_populates="cell", order_by="Correction.id", passive_deletes=True

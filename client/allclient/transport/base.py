@@ -238,4 +238,6 @@ class OneImage:
         """
         self._presence.answered()
         self._servers.answered(server)
-        return decode(answer, self.request["request_id"], self._question)
+        result = decode(answer, self.request["request_id"], self._question)
+        self._presence.named(result.release)
+        return result

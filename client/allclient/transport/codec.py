@@ -11,11 +11,14 @@ import numpy as np
 import numpy.typing as npt
 from tritonclient.grpc import InferInput, InferResult
 
+from allclient.cell import Cell
 from allclient.contract import (
     ANSWER,
     BACKBONES,
     CASCADE,
+    CELL_FEATURES,
     CELLS,
+    FEATURES,
     NOT_RUN,
     RELEASE,
     RELEASE_NAME,
@@ -112,6 +115,7 @@ def decode(answer: Any, request_id: str, question: Question) -> Result:
         cells=cells,
         um_per_pixel=_size(answer, question),
         release=_release(answer, question),
+        features=_features(answer, question, cells),
     )
     _check_vote(result)
     return result
@@ -158,6 +162,19 @@ def _release(answer: InferResult, question: Question) -> str:
     if not _NAME.fullmatch(name):
         raise ProtocolError(f"{RELEASE} is {raw!r}, not the name of a release")
     return name
+
+
+def _features(
+    answer: InferResult, question: Question, cells: tuple[Cell, ...] | None
+) -> npt.NDArray[np.float32] | None:
+    """Return one row for each cell; None where they were not asked for, or the server has none."""
+    if FEATURES not in question.extras or cells is None:
+        return None
+    rows = _tensor(answer, FEATURES, CELL_FEATURES)
+    if len(rows) < len(cells):
+        raise ProtocolError(f"{FEATURES} has {len(rows)} rows for {len(cells)} cells")
+    kept: npt.NDArray[np.float32] = rows[: len(cells)].astype(np.float32)
+    return kept
 
 
 def _fits(shape: tuple[int, ...], expected: tuple[int, ...]) -> bool:

@@ -7,11 +7,14 @@ from typing import Any, Final
 
 from tritonclient.grpc import InferRequestedOutput
 
-from allclient.contract import ANSWER, RELEASE, SIZE
+from allclient.contract import ANSWER, FEATURES, RELEASE, SIZE
 from allclient.errors import ConfigurationError
 
 EXTRAS: Final = (SIZE, RELEASE)
 """Outputs that are asked about every image, and that servers of older versions do not have."""
+
+WITH_FEATURES: Final = (*EXTRAS, FEATURES)
+"""The same where the features of leukocytes are asked for, too."""
 
 _SMALLEST: Final = 2.0**-126
 _LARGEST: Final = 2.0**127
@@ -29,7 +32,7 @@ class Question:
     cells: bool = False
     um_per_pixel: float | None = None
     extras: tuple[str, ...] = EXTRAS
-    """The outputs among EXTRAS that are asked for."""
+    """The outputs that are asked for as long as the server has them."""
 
     def __post_init__(self) -> None:
         size = self.um_per_pixel
@@ -65,3 +68,14 @@ class Question:
 
 PLAIN = Question()
 """The field's answer alone."""
+
+
+def asked(cells: bool, um_per_pixel: float | None, *, features: bool) -> Question:
+    """Return a question; features are those of cells, so who asks for them gets both.
+
+    Raises:
+        ConfigurationError: as of ``Question``.
+    """
+    if features:
+        return Question(True, um_per_pixel, WITH_FEATURES)
+    return Question(cells, um_per_pixel)

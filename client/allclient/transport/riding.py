@@ -54,6 +54,7 @@ class Presence:
         self.known = False
         self.lacks: set[str] = set()
         """Outputs that the server does not have, as far as it is known."""
+        self._release = ""
         self.clock = clock
         self._away_since: float | None = None
         self._silent_since: float | None = None
@@ -62,6 +63,12 @@ class Presence:
         """Note that the server answered."""
         self.known = True
         self._away_since = self._silent_since = None
+
+    def named(self, release: str) -> None:
+        """Note which release an answer names; another one may have outputs that the last lacked."""
+        if release != self._release:
+            self._release = release
+            self.lacks.clear()
 
     def lost(self) -> None:
         """Note that the server was lost at its work: it had been there, and is away anew."""

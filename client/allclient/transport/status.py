@@ -8,7 +8,7 @@ from typing import Final
 
 from tritonclient.utils import InferenceServerException
 
-from allclient.contract import RELEASE, SIZE, ImageErrorCode
+from allclient.contract import FEATURES, RELEASE, SIZE, ImageErrorCode
 from allclient.errors import (
     AllclientError,
     ConfigurationError,
@@ -62,7 +62,7 @@ _CUT_OFF: Final = re.compile(
     re.IGNORECASE,
 )
 _STUB_GONE: Final = re.compile(r"Stub process .*is not healthy")
-_UNKNOWN: Final = re.compile(f"unexpected inference output '({SIZE}|{RELEASE})'")
+_UNKNOWN: Final = re.compile(f"unexpected inference output '({SIZE}|{RELEASE}|{FEATURES})'")
 _SHORT: Final = re.compile(
     r"Failed to increase the shared memory pool|Failed to create new mapped region"
 )

@@ -48,8 +48,8 @@ _LAST: Final = 5.0
 class Classifier(Protocol):
     """What reads one encoded image; ``allclient.Client`` is one."""
 
-    def classify(self, source: bytes, /, *, cells: bool, um_per_pixel: float | None) -> Result:
-        """Return the answer for one encoded image."""
+    def classify(self, source: bytes, /, *, features: bool, um_per_pixel: float | None) -> Result:
+        """Return the answer for one encoded image, with its cells and how they look."""
 
 
 class Worker:
@@ -190,7 +190,7 @@ class Worker:
         try:
             try:
                 data = self._store.files.read(field.digest)
-                result = classifier.classify(data, cells=True, um_per_pixel=field.um_per_pixel)
+                result = classifier.classify(data, features=True, um_per_pixel=field.um_per_pixel)
             finally:
                 with self._changed:
                     self._at_server -= 1

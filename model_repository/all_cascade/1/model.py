@@ -13,8 +13,11 @@ import numpy as np
 import smear_cascade
 import triton_python_backend_utils as pb_utils
 
-CELLS, SIZE = "CELLS", "UM_PER_PIXEL"
+CELLS, FEATURES, SIZE = "CELLS", "FEATURES", "UM_PER_PIXEL"
 """The outputs that are made only where they are asked for."""
+
+OF_CELLS = (CELLS, FEATURES)
+"""Those with a row for each leukocyte, which ``cells`` gives."""
 
 PARAMETERS = ("um_per_pixel",)
 """The request parameters that ``preprocess`` reads."""
@@ -31,7 +34,7 @@ ANSWER = (
     "RELEASE",
 )
 FIELD = ["PIXELS", "QUALITY", "NUCLEI"]
-"""What ``preprocess`` says of a field; NUCLEI is asked for where CELLS is."""
+"""What ``preprocess`` says of a field; NUCLEI is asked for where an output of OF_CELLS is."""
 
 
 class TritonPythonModel:
@@ -50,7 +53,7 @@ class TritonPythonModel:
 
     async def execute(self, requests: list) -> list:
         """Return one response for each request; a refused image fails its own alone."""
-        with_cells = [CELLS in one.requested_output_names() for one in requests]
+        wanted = [one.requested_output_names() for one in requests]
         decoded = await asyncio.gather(*map(self._decode, requests))
         responses = [None] * len(requests)
         whole = []
@@ -64,7 +67,10 @@ class TritonPythonModel:
         sizes = [len(decoded[index][0]["PIXELS"]) for index in whole]
         answers, error = await self._answers(
             *(_joined(decoded[index][0] for index in whole)),
-            np.repeat([with_cells[index] for index in whole], sizes),
+            {
+                name: np.repeat([name in wanted[index] for index in whole], sizes)
+                for name in OF_CELLS
+            },
         )
         end = 0
         for index, size in zip(whole, sizes, strict=True):
@@ -73,16 +79,17 @@ class TritonPythonModel:
                 pb_utils.InferenceResponse(error=error)
                 if error is not None
                 else _response(
-                    answers, slice(end - size, end), with_cells[index], decoded[index][0].get(SIZE)
+                    answers, slice(end - size, end), wanted[index], decoded[index][0].get(SIZE)
                 )
             )
         return responses
 
-    async def _answers(self, pixels, quality, nuclei, with_cells):
+    async def _answers(self, pixels, quality, nuclei, gets):
         """Return the outputs by name for every image and None; or None and an error.
 
-        with_cells: bool [n], which images get CELLS; nuclei: their masks.
+        gets: bool [n] by OF_CELLS, which images get each; nuclei: the masks of those that get any.
         """
+        masked = gets[CELLS] | gets[FEATURES]
         pair = (self.first, self.second)
         outputs, error = await _all(self._look(name, pixels) for name in pair)
         if error is not None:
@@ -99,10 +106,12 @@ class TritonPythonModel:
             groups[-1][1][self.third] = outputs
         jobs = [(rows, self._vote(heard, quality[rows])) for rows, heard in groups]
         for rows, heard in groups:
-            both = rows & with_cells
+            both = rows & gets[CELLS]
             if both.any():
-                heard = smear_cascade.taken(heard, with_cells[rows])
-                jobs.append((both, self._cells(heard, pixels[both], nuclei[rows[with_cells]])))
+                heard = smear_cascade.taken(heard, gets[CELLS][rows])
+                jobs.append((both, self._cells(heard, pixels[both], nuclei[both[masked]])))
+        if (rows := gets[FEATURES]).any():
+            jobs.append((rows, self._features(pixels[rows], nuclei[rows[masked]])))
         outputs, error = await _all(job for _, job in jobs)
         if error is not None:
             return None, error
@@ -112,7 +121,8 @@ class TritonPythonModel:
     async def _decode(self, request):
         image = pb_utils.get_input_tensor_by_name(request, "IMAGE")
         wanted = request.requested_output_names()
-        outputs = [*(FIELD if CELLS in wanted else FIELD[:2]), *([SIZE] if SIZE in wanted else [])]
+        masked = any(name in wanted for name in OF_CELLS)
+        outputs = [*(FIELD if masked else FIELD[:2]), *([SIZE] if SIZE in wanted else [])]
         try:
             parameters = json.loads(request.parameters() or "{}")
         except ValueError:  # bytes that are no UTF-8, which must not fail the rest of the batch
@@ -138,6 +148,11 @@ class TritonPythonModel:
         ]
         return self._ask("cells", tensors, [CELLS])
 
+    def _features(self, pixels, nuclei):
+        return self._ask(
+            "cells", [_tensor("PIXELS", pixels), _tensor("NUCLEI", nuclei)], [FEATURES]
+        )
+
     async def _ask(self, model, inputs, outputs, parameters=None):
         """Return another model's outputs by name and None, or None and its error."""
         request = pb_utils.InferenceRequest(
@@ -162,10 +177,11 @@ def _joined(fields):
         yield np.concatenate(parts) if parts else None
 
 
-def _response(answers, rows, with_cells, sizes):
+def _response(answers, rows, wanted, sizes):
     outputs = {name: answers[name][rows] for name in ANSWER}
-    if with_cells:
-        outputs[CELLS] = smear_cascade.without_padding(answers[CELLS][rows])
+    for name in OF_CELLS:
+        if name in wanted:
+            outputs[name] = smear_cascade.without_padding(answers[name][rows])
     if sizes is not None:
         outputs[SIZE] = sizes
     return pb_utils.InferenceResponse(

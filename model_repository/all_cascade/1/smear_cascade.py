@@ -63,7 +63,7 @@ def merged(parts: Sequence[tuple[Rows, Mapping[str, npt.NDArray[Any]]]]) -> dict
     """Merge the tensors [n, ...] of all images from those of some of them each.
 
     parts: bool [n], which images, and their tensors. An image that is in no part gets zeros. A
-    tensor with more rows for some images than for others (CELLS) is ended by zeros.
+    tensor with more rows for some images than for others (of cells) is ended by zeros.
     """
     whole: dict[str, npt.NDArray[Any]] = {}
     for name in {name: None for _, tensors in parts for name in tensors}:
@@ -77,5 +77,8 @@ def merged(parts: Sequence[tuple[Rows, Mapping[str, npt.NDArray[Any]]]]) -> dict
 
 
 def without_padding(cells: Array) -> Array:
-    """Cut CELLS [n, k, 10] to as many rows as the field with most cells has."""
-    return cells[:, : int((cells[..., 2] > 0).sum(axis=1).max(initial=0))]
+    """Cut CELLS or FEATURES [n, k, c] to as many rows as the field with most cells has.
+
+    No cell has zeros alone.
+    """
+    return cells[:, : int(cells.any(axis=2).sum(axis=1).max(initial=0))]

@@ -52,7 +52,7 @@ def of_cells(
     cam: [k, k, 4]; owner: [h, w], the number of each pixel's cell; shown: bool [h, w].
     """
     maps = cam.reshape(-1, cam.shape[2]).astype(np.float64)
-    parts = _pixels(owner, shown, count, len(cam))
+    parts = per_position(owner, shown, count, len(cam))
     filled = parts.sum(axis=0)
     field = maps.mean(axis=0)
     if not filled.any():
@@ -64,7 +64,7 @@ def of_cells(
     return Said(np.where(areas[:, None] > 0, whole, field), areas)
 
 
-def _pixels(
+def per_position(
     owner: npt.NDArray[np.int32], shown: npt.NDArray[np.bool_], count: int, side: int
 ) -> npt.NDArray[np.float64]:
     """Return how many pixels of each cell each position of a map shows: [count, side * side].

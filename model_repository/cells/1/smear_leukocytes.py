@@ -49,8 +49,7 @@ def rows(
         if not np.isfinite(cam).all():
             raise CellsError(f"{name} gave values that are not finite numbers")
     height, width = pixels.shape[:2]
-    mask = np.unpackbits(nuclei, count=height * width).reshape(height, width).astype(bool)
-    boxes, owner = smear_part.part(mask)
+    boxes, owner = smear_part.part_packed(nuclei, height, width)
     count = len(boxes)
     if not count:
         return np.zeros((0, len(CELL_FIELDS)), np.float32)
@@ -72,8 +71,8 @@ def rows(
 
 
 def filled_up(fields: list[Rows]) -> Rows:
-    """Return the rows of several fields as one array [fields, n, 10], ended by zeros."""
-    whole = np.zeros((len(fields), max(map(len, fields)), len(CELL_FIELDS)), np.float32)
+    """Return the rows of several fields as one array [fields, n, k], ended by zeros."""
+    whole = np.zeros((len(fields), max(map(len, fields)), fields[0].shape[1]), np.float32)
     for field, cells in zip(whole, fields, strict=True):
         field[: len(cells)] = cells
     return whole

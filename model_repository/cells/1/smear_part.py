@@ -61,6 +61,12 @@ def part(nuclei: npt.NDArray[np.bool_]) -> Leukocytes:
     return Leukocytes(np.array(boxes, np.int32).reshape(-1, 4), nearest(labels))
 
 
+def part_packed(nuclei: npt.NDArray[np.uint8], height: int, width: int) -> Leukocytes:
+    """Return the leukocytes of a mask as ``numpy.packbits`` packs it."""
+    mask = np.unpackbits(nuclei, count=height * width).reshape(height, width)
+    return part(mask.astype(bool))
+
+
 def nearest(labels: Labels) -> Labels:
     """Return for every pixel the label, less 1, of the labelled pixel nearest to it.
 

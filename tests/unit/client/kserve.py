@@ -17,7 +17,7 @@ import grpc
 import numpy as np
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
-from allclient.contract import CASCADE, CELL_FIELDS, ENSEMBLE, MODELS
+from allclient.contract import CASCADE, CELL_FEATURES, CELL_FIELDS, ENSEMBLE, MODELS
 
 SERVED = (ENSEMBLE, CASCADE)
 PRE_B = (0.05, 0.1, 0.8, 0.05)
@@ -43,6 +43,8 @@ class Answer:
     ood_score: float = 0.25
     heatmap: float = 0.5
     cells: tuple[tuple[float, ...], ...] = ()
+    features: tuple[tuple[float, ...], ...] | None = None
+    """None: a row of its own number for each cell."""
     um_per_pixel: float = 0.0
     release: str = ""
 
@@ -57,9 +59,17 @@ class Answer:
             "OOD_SCORE": numbers([[self.ood_score]]),
             "HEATMAP": np.full((1, 7, 7), self.heatmap, np.float32),
             "CELLS": numbers(self.cells).reshape(1, -1, len(CELL_FIELDS)),
+            "FEATURES": self._features(),
             "UM_PER_PIXEL": numbers([[self.um_per_pixel]]),
             "RELEASE": words(self.release),
         }
+
+    def _features(self) -> np.ndarray:
+        width = CELL_FEATURES.shape[1]
+        rows = self.features
+        if rows is None:
+            rows = tuple((float(number),) * width for number in range(len(self.cells)))
+        return numbers(rows).reshape(1, -1, width)
 
 
 MALIGNANT_ANSWER = Answer()

@@ -66,6 +66,38 @@ def test_no_cell_and_rows_that_fill_up_a_batch(client: Client, server: KServe) -
     assert client.classify(b"x", cells=True).leukocytes == 1
 
 
+async def test_who_asks_for_features_gets_cells_and_a_row_for_each(server: KServe) -> None:
+    padded = ((0.25,) * 64, (0.5,) * 64, (0.0,) * 64)
+    server.respond = lambda _: replace(MALIGNANT_ANSWER, cells=TWO_CELLS, features=padded)
+    with Client(server.address) as client:
+        assert client.classify(b"x", cells=True).features is None
+        results = [client.classify(b"x", features=True)]
+    async with AsyncClient(server.address) as other:
+        results.append(await other.classify(b"x", features=True))
+    for result in results:
+        assert result.leukocytes == 2
+        assert result.features is not None
+        assert result.features.tolist() == [list(row) for row in padded[:2]]
+
+
+def test_a_release_that_has_features_follows_one_that_has_none(server: KServe) -> None:
+    outputs = dict(server.outputs)
+    del server.outputs["FEATURES"]
+    with Client(server.address) as client:
+        for _ in range(3):
+            assert client.classify(b"x", features=True).features is None
+        server.outputs = outputs
+        server.respond = lambda _: replace(MALIGNANT_ANSWER, cells=TWO_CELLS, release="b")
+        assert client.classify(b"x", features=True).features is None
+        assert client.classify(b"x", features=True).features is not None
+
+
+def test_too_few_features_are_refused(client: Client, server: KServe) -> None:
+    server.respond = lambda _: replace(MALIGNANT_ANSWER, cells=TWO_CELLS, features=((1.0,) * 64,))
+    with pytest.raises(ProtocolError, match="FEATURES has 1 rows for 2 cells"):
+        client.classify(b"x", features=True)
+
+
 WRONG: dict[str, tuple[float, ...]] = {
     "leaves the range": (-0.1, 0.2, 0.25, 0.5, *PRE_B, 0.75, 1.0),
     "leaves the field": (0.9, 0.2, 0.25, 0.5, *PRE_B, 0.75, 1.0),
@@ -122,6 +154,12 @@ async def test_a_server_of_version_0_2_answers_all_the_same(server: KServe) -> N
         assert [outcome.unwrap().um_per_pixel for outcome in outcomes] == [0.25] * 40
         assert {outcome.unwrap().leukocytes for outcome in outcomes} == {2}
         assert client.classify(b"x").um_per_pixel is None
+        del server.outputs["FEATURES"]
+        asked = server.asked
+        for _ in range(2):
+            result = client.classify(b"x", features=True)
+            assert (result.leukocytes, result.features) == (2, None)
+        assert server.asked == asked + 3, "it is asked for what it does not know once"
         assert client.health().ok
     async with AsyncClient(server.address) as other:
         before = server.asked

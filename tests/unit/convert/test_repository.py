@@ -132,7 +132,12 @@ def test_it_is_the_checkouts_with_the_flavours_files_alone(tmp_path: Path, built
         assert {path.name for path in version.iterdir()} == {"model.onnx", "model.onnx.json"}
         source = built / backbone.value / "onnx" / "model.onnx"
         assert (version / "model.onnx").read_bytes() == source.read_bytes()
-    for name in ("vote/1/policy.json", "mobilenet/configs/gpu_onnx.pbtxt"):
+    for name in (
+        "vote/1/policy.json",
+        "mobilenet/configs/gpu_onnx.pbtxt",
+        "cells/1/features.onnx",
+        "cells/1/metadata.json",
+    ):
         assert (out / name).read_bytes() == (MODEL_REPOSITORY / name).read_bytes()
     config = (MODEL_REPOSITORY / "vote/config.pbtxt").read_text("utf-8")
     named = release.stamped(config, release.digest(out))

@@ -115,6 +115,7 @@ def test_an_order_names_each_backbone_once() -> None:
 def test_images_that_were_asked_differently_come_together_again() -> None:
     first, second = np.array([True, False, True, False]), np.array([False, True, False, False])
     cells = np.ones((2, 3, 10), np.float32), np.ones((1, 5, 10), np.float32)
+    cells[0][:, :, 0] = 0  # a box at the border
     labels = np.array([["a"], ["b"]], object), np.array([["c"]], object)
     parts = [(first, {"LABEL": labels[0]}), (second, {"LABEL": labels[1]})]
     whole = smear_cascade.merged(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import io
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image
 
 from allclient.cell import Cell
-from allclient.contract import BACKBONES, ReviewReason, Subtype
+from allclient.contract import BACKBONES, CELL_FEATURES, ReviewReason, Subtype
 from allclient.result import Result
 from allclient.store import Actor, Store, fields
 from allclient.store.schema import Field
@@ -55,8 +56,11 @@ def accepted(store: Store, case_id: int, data: bytes, name: str = "field.png") -
         return fields.accept(store, ANNA, case_id, name, incoming)[0]
 
 
-def with_cells(*subtypes: Subtype) -> Result:
-    """An answer with a cell of each of these, in a row, each a little less sure."""
+def with_cells(*subtypes: Subtype, looks: Sequence[float] = ()) -> Result:
+    """An answer with a cell of each of these, in a row, each a little less sure.
+
+    The features of a cell are so many times one number of ``looks``; of none, that of the cell.
+    """
     cells = []
     for number, subtype in enumerate(subtypes):
         probability = 0.96 - number / 64
@@ -72,4 +76,6 @@ def with_cells(*subtypes: Subtype) -> Result:
                 agreement=1.0,
             )
         )
-    return dataclasses.replace(result(), cells=tuple(cells))
+    numbers = np.array(looks or range(len(subtypes)), np.float32)
+    features = np.repeat(numbers[:, None], CELL_FEATURES.shape[1], axis=1)
+    return dataclasses.replace(result(), cells=tuple(cells), features=features)

@@ -37,8 +37,8 @@ class Double:
         self.asked = 0
         self.says = result(Subtype.PRE_B)
 
-    def classify(self, source: bytes, /, *, cells: bool, um_per_pixel: float | None) -> Result:
-        assert cells
+    def classify(self, source: bytes, /, *, features: bool, um_per_pixel: float | None) -> Result:
+        assert features
         self.asked += 1
         if self.away:
             raise ServerUnavailableError("nobody answers at 127.0.0.1:1")

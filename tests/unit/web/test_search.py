@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import zipfile
+from dataclasses import replace
 
 import pytest
 from PIL import Image
@@ -92,6 +93,29 @@ def test_cells_are_exported_in_pixels_with_the_classes_that_people_gave_them(
     assert entry is not None
     assert (entry.action, entry.subject) == ("fields.exported", "geojson.zip")
     assert entry.details == {"fields": 1}
+
+
+def test_what_looks_alike_is_found_over_all_cases(
+    working: Program, double: Double, anna: Visitor
+) -> None:
+    fields = []
+    for number, looks in enumerate([(1, 1), (5, 5), (1, 2)]):
+        double.says = with_cells(Subtype.PRE_B, Subtype.BENIGN, looks=looks)
+        fields.append(anna.read(anna.case(f"Case {number}"), picture(number), f"{number}.png"))
+    found = anna.get(f"/api/v1/fields/{fields[0]}/similar").json()
+    assert [one["field"]["id"] for one in found] == [fields[2], fields[1]]
+    assert [one["distance"] for one in found] == pytest.approx([4, 32])
+    found = anna.get("/api/v1/cells/5/similar", params={"limit": 3}).json()
+    assert [one["cell"]["id"] for one in found] == [1, 2, 6]
+    page = anna.get(f"/fields/{fields[0]}/similar").text
+    assert page.index(f"field={fields[2]}") < page.index(f"field={fields[1]}")
+    assert "Compared is what the networks see of the nuclei" in " ".join(page.split())
+
+    double.says = replace(double.says, features=None)  # as a server of version 0.2
+    older = anna.read(anna.case("Case 3"), picture(3), "3.png")
+    refused = anna.get(f"/fields/{older}/similar")
+    assert refused.status_code == 422
+    assert "does not say how cells look" in refused.text
 
 
 def test_cells_of_a_turned_picture_lie_where_the_file_has_them(

@@ -37,6 +37,9 @@ class Overlap(NamedTuple):
     """Pearson's, of local contrast over the common area."""
     area: float
     """Common area as a share of one picture."""
+    down: int = 0
+    right: int = 0
+    """Shift in pixels of SIDE: the second's [y, x] is the first picture's [y + down, x + right]."""
 
     @property
     def strength(self) -> float:
@@ -79,24 +82,24 @@ def confirm(
 
 def _correlate(
     first: npt.NDArray[np.float32], second: npt.NDArray[np.float32], down: int, right: int
-) -> tuple[float, float]:
-    """Return the best correlation within ``SLACK`` of the shift, and the common area there.
+) -> tuple[float, float, int, int]:
+    """Return the best correlation within ``SLACK`` of the shift, the common area, the exact shift.
 
-    Both are 0 if less than ``MIN_AREA`` is in common, or nothing but the masked corner.
+    All are 0 if less than ``MIN_AREA`` is in common, or nothing but the masked corner.
     """
     top, bottom = max(0, down) + SLACK, min(SIDE, SIDE + down) - SLACK
     left, end = max(0, right) + SLACK, min(SIDE, SIDE + right) - SLACK
     if (SIDE - abs(down)) * (SIDE - abs(right)) < MIN_AREA * SIDE**2:
-        return 0.0, 0.0
+        return 0.0, 0.0, 0, 0
     patch = first[top:bottom, left:end]
     around = second[
         top - down - SLACK : bottom - down + SLACK, left - right - SLACK : end - right + SLACK
     ]
     # OpenCV calls two constant patches equal. They tell nothing.
     if min(patch.shape) < 2 * SLACK or patch.std() < EMPTY or around.std() < EMPTY:
-        return 0.0, 0.0
+        return 0.0, 0.0, 0, 0
     surface = cv2.matchTemplate(around, patch, cv2.TM_CCOEFF_NORMED)
     row, column = divmod(int(surface.argmax()), surface.shape[1])
     down, right = down - (row - SLACK), right - (column - SLACK)
     area = (SIDE - abs(down)) * (SIDE - abs(right)) / SIDE**2
-    return float(surface[row, column]), area
+    return float(surface[row, column]), area, down, right

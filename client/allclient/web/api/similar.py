@@ -1,4 +1,4 @@
-"""Fields and cells that the backbones answer alike, over HTTP."""
+"""Fields and cells that look alike, over HTTP."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class LikeCell(BaseModel):
 def similar_fields(
     request: Request, person: Anybody, field_id: Id, limit: Limit = 20
 ) -> list[LikeField]:
-    """Return the fields of all cases that the backbones answer most alike."""
+    """Return the fields of all cases that look most like a field, by their leukocytes."""
     _, found, said = fields_like(request, person, field_id, limit)
     return [
         LikeField(distance=distance, field=FieldOut.of(field, said[field.id]))
@@ -50,7 +50,7 @@ def similar_fields(
 def similar_cells(
     request: Request, person: Anybody, cell_id: Id, limit: Limit = 20
 ) -> list[LikeCell]:
-    """Return the cells of all cases that the backbones answer most alike."""
+    """Return the cells of all cases that look most like a cell."""
     _, found, _ = cells_like(request, person, cell_id, limit)
     return [
         LikeCell(distance=distance, cell=CellOut.model_validate(cell)) for cell, distance in found

@@ -1,4 +1,4 @@
-"""Shows what the backbones answer most alike."""
+"""Shows what looks most like a field or a cell."""
 
 from __future__ import annotations
 
