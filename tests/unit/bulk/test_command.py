@@ -9,27 +9,12 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from allclient import bulk
-from allclient.bulk import engine
 from allclient.bulk.places import Place
 from allclient.bulk.plan import Plan
-from allclient.bulk.worker import Worker
 from allclient.cli.group import run
 from allclient.watch.metrics import ClientMetrics
 from allclient.watching import watched_by
 from tests.unit.client.kserve import KServe
-
-
-@pytest.fixture
-def here(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One worker in this process, for what is not about Ray."""
-
-    def classify(plan: Plan, left: Any, asking: Any, **options: Any) -> Any:
-        options["begun"](1)
-        worker = Worker(plan.place.url, asking)
-        for part in left.parts:
-            yield worker({"part": part})
-
-    monkeypatch.setattr(engine, "classify", classify)
 
 
 def classify(*arguments: str) -> int:
