@@ -20,6 +20,7 @@ from allclient.errors import AllclientError, ServerTimeoutError
 
 if TYPE_CHECKING:
     from allclient.local.releases import Releases, State
+    from allclient.transport import Connection
 
 RELEASES_VARIABLE: Final = "ALLCLIENT_RELEASES"
 _LOOK_EVERY: Final = 0.2
@@ -38,8 +39,9 @@ releases_option = click.option(
 )
 _server_option = click.option(
     "--server",
-    metavar="HOST:PORT",
-    help="Return when this server serves it; if it does not, the release before stays active.",
+    metavar="HOST:PORT,...",
+    help="Return when each of these servers serves it; if one does not, the release before is "
+    "active again. A name with several addresses counts as one server.",
 )
 _wait_option = click.option(
     "--wait",
@@ -47,7 +49,7 @@ _wait_option = click.option(
     default=120.0,
     show_default=True,
     metavar="SECONDS",
-    help="How long --server may take.",
+    help="How long the servers may take.",
 )
 
 
@@ -114,9 +116,10 @@ def add(repository: Path, folder: Path) -> None:
 Examples:
   allclient models activate 3f2a9c --releases releases
   allclient models activate 3f2a9c --releases releases --server 127.0.0.1:8001
+  allclient models activate 3f2a9c --releases releases --server lab-1:8001,lab-2:8001
 
-Exit codes: 0 when it is active (with --server: served), 2 when there is no such
-release, 3 when the server does not serve it; then the one before is active.
+Exit codes: 0 when it is active (with --server: served by each), 2 when there is
+no such release, 3 when a server does not serve it; then the one before is active.
 {codes.OTHERS}
 """,
 )
@@ -131,10 +134,10 @@ def activate(name: str, folder: Path, server: str | None, wait: float, **connect
     Servers that follow the folder (allclient serve --releases) load it beside the old one and
     change over, while they answer; no request fails.
     """
-    follower = _Follower.of(server, wait, connection)
+    followers = _Followers.of(server, wait, connection)
     releases = _open(folder)
     before = releases.state
-    _tell(releases, before, releases.activate(name), follower)
+    _tell(releases, before, releases.activate(name), followers)
 
 
 @models.command(short_help="Have the release before served again.")
@@ -144,10 +147,10 @@ def activate(name: str, folder: Path, server: str | None, wait: float, **connect
 @connection_options
 def rollback(folder: Path, server: str | None, wait: float, **connection: Any) -> None:
     """Make the release active that was so before; a second time takes that back."""
-    follower = _Follower.of(server, wait, connection)
+    followers = _Followers.of(server, wait, connection)
     releases = _open(folder)
     before = releases.state
-    _tell(releases, before, releases.rollback(), follower)
+    _tell(releases, before, releases.rollback(), followers)
 
 
 def _open(folder: Path) -> Releases:
@@ -156,35 +159,59 @@ def _open(folder: Path) -> Releases:
     return Releases(folder)
 
 
-class _Follower(NamedTuple):
-    """The server that is to serve a release, how long it may take, and how it is asked."""
+class _Followers(NamedTuple):
+    """The servers that are to serve a release, and how long they may take together."""
 
-    address: str
+    connections: tuple[Connection, ...]
     wait: float
-    connection: ConnectionOptions
 
     @classmethod
-    def of(cls, server: str | None, wait: float, options: dict[str, Any]) -> _Follower | None:
-        """Return the server that the options name, if they name one."""
+    def of(cls, server: str | None, wait: float, options: dict[str, Any]) -> _Followers | None:
+        """Return the servers that the options name, if they name any."""
         connection = ConnectionOptions(**options)  # type: ignore[typeddict-item]
         check_server(server, None, None, connection)
-        return cls(server, wait, connection) if server else None
+        if not server:
+            return None
+        asked = make_connection(server, connection, timeout=_PATIENCE, model=ENSEMBLE)
+        return cls(tuple(asked.each()), wait)
 
 
-def _tell(releases: Releases, before: State, name: str, follower: _Follower | None) -> None:
-    if follower is None:
+def _tell(releases: Releases, before: State, name: str, followers: _Followers | None) -> None:
+    if followers is None:
         click.echo(f"{name} is active")
         return
-    begun = time.monotonic()
     try:
-        _await(follower, name)
-    except AllclientError:
+        _await_each(followers, name)
+    except BaseException as error:
         releases.restore(before)
+        again = f"{before.active} is active again" if before.active else "no release is active"
+        if isinstance(error, AllclientError):
+            raise type(error)(f"{error}; {again}, for all servers of this folder") from error
+        click.echo(f"allclient: {again}, for all servers of this folder", err=True)
         raise
-    click.echo(f"{follower.address} serves {name} after {time.monotonic() - begun:.1f} s")
 
 
-def _await(follower: _Follower, name: str) -> None:
+def _await_each(followers: _Followers, name: str) -> None:
+    """Wait until each server says that it serves this release; say when one does.
+
+    Raises:
+        ServerError: at least one does not; the words are about all that do not.
+    """
+    begun = time.monotonic()
+    failures: list[AllclientError] = []
+    for connection in followers.connections:
+        try:
+            _await(connection, name, begun, followers.wait)
+        except AllclientError as error:
+            failures.append(error)
+        else:
+            seconds = time.monotonic() - begun
+            click.echo(f"{connection.address} serves {name} after {seconds:.1f} s")
+    if failures:
+        raise type(failures[0])("; ".join(map(str, failures))) from failures[0]
+
+
+def _await(connection: Connection, name: str, begun: float, wait: float) -> None:
     """Wait until a server says that it serves this release.
 
     Raises:
@@ -192,15 +219,14 @@ def _await(follower: _Follower, name: str) -> None:
     """
     from allclient.transport.blocking import Transport
 
-    address, wait, options = follower
-    transport = Transport(make_connection(address, options, timeout=_PATIENCE, model=ENSEMBLE))
-    deadline = time.monotonic() + wait
+    transport = Transport(connection)
     try:
         while (serves := transport.release(_PATIENCE)) != name:
-            if time.monotonic() > deadline:
+            if time.monotonic() - begun > wait:
                 raise ServerTimeoutError(
-                    f"{address} still serves {serves or 'a release without a name'} after "
-                    f"{wait:g} s, not {name}; does it follow this folder? Its own output says why"
+                    f"{connection.address} still serves {serves or 'a release without a name'} "
+                    f"after {wait:g} s, not {name}; does it follow this folder? Its own output "
+                    "says why"
                 )
             time.sleep(_LOOK_EVERY)
     finally:
