@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -79,7 +81,10 @@ def models() -> None:
 @releases_option
 def list_(folder: Path) -> None:
     """List the releases, the newest first: * is active, - was active before."""
-    for one in _open(folder).all():
+    releases = _open(folder).all()
+    if not releases:
+        click.echo(f"{folder} has no release: allclient models add puts one there", err=True)
+    for one in releases:
         mark = "*" if one.active else "-" if one.previous else " "
         click.echo(f"{mark} {one.name}  added {one.added:%Y-%m-%d %H:%M} UTC")
 
@@ -160,20 +165,29 @@ def _open(folder: Path) -> Releases:
 
 
 class _Followers(NamedTuple):
-    """The servers that are to serve a release, and how long they may take together."""
+    """The servers that are to serve a release, and how long they may take together.
+
+    Each of them has answered once.
+    """
 
     connections: tuple[Connection, ...]
     wait: float
 
     @classmethod
     def of(cls, server: str | None, wait: float, options: dict[str, Any]) -> _Followers | None:
-        """Return the servers that the options name, if they name any."""
+        """Return the servers that the options name, if they name any, after asking each of them.
+
+        Raises:
+            AllclientError: one does not answer. The words are about all that do not.
+        """
         connection = ConnectionOptions(**options)  # type: ignore[typeddict-item]
         check_server(server, None, None, connection)
         if not server:
             return None
         asked = make_connection(server, connection, timeout=_PATIENCE, model=ENSEMBLE)
-        return cls(tuple(asked.each()), wait)
+        connections = tuple(asked.each())
+        _each(connections, _release)
+        return cls(connections, wait)
 
 
 def _tell(releases: Releases, before: State, name: str, followers: _Followers | None) -> None:
@@ -198,36 +212,37 @@ def _await_each(followers: _Followers, name: str) -> None:
         ServerError: at least one does not; the words are about all that do not.
     """
     begun = time.monotonic()
+
+    def wait_for(connection: Connection) -> None:
+        while (serves := _release(connection)) != name:
+            if time.monotonic() - begun > followers.wait:
+                raise ServerTimeoutError(
+                    f"{connection.address} still serves {serves or 'a release without a name'} "
+                    f"after {followers.wait:g} s, not {name}; does it follow this folder? Its own "
+                    "output says why"
+                )
+            time.sleep(_LOOK_EVERY)
+        seconds = time.monotonic() - begun
+        click.echo(f"{connection.address} serves {name} after {seconds:.1f} s")
+
+    _each(followers.connections, wait_for)
+
+
+def _each(connections: Iterable[Connection], ask: Callable[[Connection], object]) -> None:
+    """Ask every server; raise what those that failed say, in one error."""
     failures: list[AllclientError] = []
-    for connection in followers.connections:
+    for connection in connections:
         try:
-            _await(connection, name, begun, followers.wait)
+            ask(connection)
         except AllclientError as error:
             failures.append(error)
-        else:
-            seconds = time.monotonic() - begun
-            click.echo(f"{connection.address} serves {name} after {seconds:.1f} s")
     if failures:
         raise type(failures[0])("; ".join(map(str, failures))) from failures[0]
 
 
-def _await(connection: Connection, name: str, begun: float, wait: float) -> None:
-    """Wait until a server says that it serves this release.
-
-    Raises:
-        ServerError: it does not.
-    """
+def _release(connection: Connection) -> str:
+    """Return the release that a server serves."""
     from allclient.transport.blocking import Transport
 
-    transport = Transport(connection)
-    try:
-        while (serves := transport.release(_PATIENCE)) != name:
-            if time.monotonic() - begun > wait:
-                raise ServerTimeoutError(
-                    f"{connection.address} still serves {serves or 'a release without a name'} "
-                    f"after {wait:g} s, not {name}; does it follow this folder? Its own output "
-                    "says why"
-                )
-            time.sleep(_LOOK_EVERY)
-    finally:
-        transport.close()
+    with contextlib.closing(Transport(connection)) as transport:
+        return transport.release(_PATIENCE)

@@ -97,6 +97,7 @@ def test_each_of_several_servers_has_to_serve_it(folder: Releases) -> None:
         away = models(folder, "rollback", *both)
         assert isinstance(away.exception, ServerUnavailableError)
         assert other.address in str(away.exception)
+        assert "again" not in str(away.exception), "nothing was changed"
         assert folder.active().name == after
 
 
@@ -119,3 +120,11 @@ def test_ctrl_c_takes_the_change_back(folder: Releases, monkeypatch: pytest.Monk
     assert done.exit_code != 0
     assert f"{before} is active again" in done.output
     assert folder.active().name == before
+
+
+def test_a_folder_without_a_release_says_how_one_comes_there(tmp_path: Path) -> None:
+    done = models(Releases(tmp_path), "list")
+    assert done.exit_code == 0
+    assert "allclient models add puts one there" in done.output
+    wrong = models(Releases(tmp_path), "add", tmp_path / "nothing")
+    assert str(wrong.exception) == f"the model repository {tmp_path / 'nothing'} is not a folder"
