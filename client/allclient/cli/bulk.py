@@ -73,7 +73,10 @@ class _Run:
             click.echo(f"allclient: no image found ({where})", err=True)
             return codes.USAGE
         left = plan.left()
-        screen.say(f"{plan.count:,} files in {plan.parts:,} parts; {len(left.parts):,} to do")
+        screen.say(
+            f"{plan.count:,} file{'s' if plan.count > 1 else ''} in {plan.parts:,} "
+            f"part{'s' if plan.parts > 1 else ''}; {len(left.parts):,} to do"
+        )
         try:
             self._classify(plan, left, asking)
             screen.stop()

@@ -62,6 +62,23 @@ def test_what_is_missing_is_named(
     assert "needs nosuchpackage: pip install 'allclient[bulk]'" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1:{}", "ray://localhost:{}", "127.0.0.1:9{}"])
+def test_a_cluster_that_is_not_there_is_told_at_once(
+    write: Any,
+    tmp_path: Path,
+    unused_tcp_port: int,
+    address: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    write(a="benign")
+    address = address.format(unused_tcp_port)
+    arguments = ("--server", "127.0.0.1:1", "-o", str(tmp_path / "out"), "--address", address)
+    assert classify(str(tmp_path / "in"), *arguments) == 2
+    said = capsys.readouterr().err
+    assert f"there is no Ray cluster at {address}: " in said
+    assert "1 file in 1 part; 1 to do" in said
+
+
 @pytest.mark.usefixtures("here")
 def test_from_the_first_run_to_the_last(
     server: KServe, write: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
