@@ -38,8 +38,8 @@ QUIET: Final = {
 }
 
 _JOINING: Final = {
-    # Without a cluster Ray would try for a quarter of an hour: twenty times, each for 40 seconds.
-    "RAY_NUM_REDIS_GET_RETRIES": "2",
+    # Tries to connect, whatever the name says, each of 40 seconds; Ray's own number is twenty.
+    "RAY_gcs_server_port_wait_time_s": "2",
 }
 
 _PATIENCE: Final = 5.0
