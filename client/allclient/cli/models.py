@@ -17,11 +17,12 @@ from allclient.cli.options import (
     connection_options,
     make_connection,
 )
+from allclient.cli.signals import StopSignals
 from allclient.contract import ENSEMBLE
 from allclient.errors import AllclientError, ServerTimeoutError
 
 if TYPE_CHECKING:
-    from allclient.local.releases import Releases, State
+    from allclient.local.releases import Releases
     from allclient.transport import Connection
 
 RELEASES_VARIABLE: Final = "ALLCLIENT_RELEASES"
@@ -141,8 +142,7 @@ def activate(name: str, folder: Path, server: str | None, wait: float, **connect
     """
     followers = _Followers.of(server, wait, connection)
     releases = _open(folder)
-    before = releases.state
-    _tell(releases, before, releases.activate(name), followers)
+    _change(releases, lambda: releases.activate(name), followers)
 
 
 @models.command(short_help="Have the release before served again.")
@@ -154,8 +154,7 @@ def rollback(folder: Path, server: str | None, wait: float, **connection: Any) -
     """Make the release active that was so before; a second time takes that back."""
     followers = _Followers.of(server, wait, connection)
     releases = _open(folder)
-    before = releases.state
-    _tell(releases, before, releases.rollback(), followers)
+    _change(releases, releases.rollback, followers)
 
 
 def _open(folder: Path) -> Releases:
@@ -190,19 +189,24 @@ class _Followers(NamedTuple):
         return cls(connections, wait)
 
 
-def _tell(releases: Releases, before: State, name: str, followers: _Followers | None) -> None:
+def _change(releases: Releases, change: Callable[[], str], followers: _Followers | None) -> None:
+    """Change the active release, for good only once every follower serves it."""
     if followers is None:
-        click.echo(f"{name} is active")
+        click.echo(f"{change()} is active")
         return
-    try:
-        _await_each(followers, name)
-    except BaseException as error:
-        releases.restore(before)
-        again = f"{before.active} is active again" if before.active else "no release is active"
-        if isinstance(error, AllclientError):
-            raise type(error)(f"{error}; {again}, for all servers of this folder") from error
-        click.echo(f"allclient: {again}, for all servers of this folder", err=True)
-        raise
+    before = releases.state
+    with StopSignals():
+        try:
+            _await_each(followers, change())
+        except BaseException as error:
+            if releases.state == before:
+                raise
+            releases.restore(before)
+            again = f"{before.active} is active again" if before.active else "no release is active"
+            if isinstance(error, AllclientError):
+                raise type(error)(f"{error}; {again}, for all servers of this folder") from error
+            click.echo(f"allclient: {again}, for all servers of this folder", err=True)
+            raise
 
 
 def _await_each(followers: _Followers, name: str) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -108,17 +111,22 @@ def test_a_list_that_is_none_changes_nothing(folder: Releases) -> None:
     assert folder.active().name == before
 
 
-def test_ctrl_c_takes_the_change_back(folder: Releases, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_takes_the_change_back(folder: Releases, number: int, code: int) -> None:
     before, after = names(folder)
-
-    def interrupted(_: float) -> None:
-        raise KeyboardInterrupt
-
     with KServe() as server:
-        monkeypatch.setattr("allclient.cli.models.time.sleep", interrupted)
-        done = models(folder, "activate", after, "--server", server.address)
-    assert done.exit_code != 0
-    assert f"{before} is active again" in done.output
+        words = ("activate", after, "--releases", folder.folder, "--server", server.address)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "allclient", "models", *words],
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        while folder.active().name == before:
+            assert process.poll() is None, process.communicate()
+        process.send_signal(number)
+        _, said = process.communicate()
+    assert process.returncode == code, said
+    assert f"{before} is active again" in said
     assert folder.active().name == before
 
 
