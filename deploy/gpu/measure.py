@@ -77,6 +77,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
             )
             for concurrency in options.concurrency
         ]
+        decoding = load.Work(address, "preprocess", tuple(images))
+        report["preprocess_alone"] = told(
+            load.run(decoding, max(options.concurrency), options.seconds, options.processes)
+        )
         report["backbones_alone"] = backbones_alone(address, images, options)
     report["goals"] = goals(report)
     text = json.dumps(report, indent=2) + "\n"

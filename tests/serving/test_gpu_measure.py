@@ -45,9 +45,9 @@ def test_it_serves_compares_and_measures(written: Path, tmp_path: Path) -> None:
         assert one["images"] == 8
         assert one["equal_argmax"] == 1.0
         assert one["max_abs"] < 1e-4
-    rows = [*found["end_to_end"], *found["backbones_alone"]["each"]]
+    rows = [*found["end_to_end"], found["preprocess_alone"], *found["backbones_alone"]["each"]]
     assert [row["concurrency"] for row in found["end_to_end"]] == [1, 3]
-    assert {row["model"] for row in rows} == {ENSEMBLE, *backbones}
+    assert {row["model"] for row in rows} == {ENSEMBLE, "preprocess", *backbones}
     for row in rows:
         assert row["requests"] > 0
         assert row["errors"] == 0

@@ -9,9 +9,11 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import secrets
 import shutil
 import signal
+import socket
 import sys
 import tempfile
 import threading
@@ -35,6 +37,16 @@ QUIET: Final = {
     "RAY_BACKEND_LOG_LEVEL": "fatal",
 }
 
+_JOINING: Final = {
+    # Tries to connect, whatever the name says, each of 40 seconds; Ray's own number is twenty.
+    "RAY_gcs_server_port_wait_time_s": "2",
+}
+
+_PATIENCE: Final = 5.0
+"""Seconds for a connection to the head of a cluster."""
+
+_HOST_AND_PORT: Final = re.compile(r"(?:ray://)?\[?([^/]+?)\]?:(\d+)/?")
+
 ALONE: Final = {
     # The switch is named for Windows and macOS. Off, it makes Ray take 127.0.0.1 for this
     # machine and listen there alone, on Linux too; with any other address it listens on all.
@@ -54,6 +66,9 @@ def connected(address: str | None) -> Iterator[Any]:
     _set(QUIET)
     if address is None:
         _set({**ALONE, "RAY_AUTH_TOKEN": secrets.token_hex(32)})
+    else:
+        _set(_JOINING)
+        _knock(address)
     import ray
 
     with contextlib.ExitStack() as stack:
@@ -64,6 +79,18 @@ def connected(address: str | None) -> Iterator[Any]:
                 _join(ray, address)
         stack.callback(ray.shutdown)
         yield ray
+
+
+def _knock(address: str) -> None:
+    """Check that something listens where the head of a cluster should."""
+    match = _HOST_AND_PORT.fullmatch(address)
+    if match is None:
+        return  # "auto", or another of Ray's words
+    try:
+        socket.create_connection((match[1], int(match[2])), _PATIENCE).close()
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ConfigurationError(f"there is no Ray cluster at {address}: {reason}") from error
 
 
 def _join(ray: Any, address: str) -> None:

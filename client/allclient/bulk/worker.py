@@ -13,6 +13,7 @@ from allclient.bulk.plan import Plan, part_name
 from allclient.bulk.schema import FIELDS, FIELDS_ALONE, parquet, values_of
 from allclient.client import Client
 from allclient.contract import Label
+from allclient.dicom import slide_files
 from allclient.errors import AllclientError, ServerUnavailableError
 from allclient.result import Outcome, Source
 
@@ -73,7 +74,9 @@ class Worker:
     def _source(self, file: str) -> Source:
         if is_url(file):
             return remote(file)
-        return os.path.join(self._asking.folder, file)  # noqa: PTH118  keeps the spelling
+        path = os.path.join(self._asking.folder, file)  # noqa: PTH118  keeps the spelling
+        # The fields of slides are listed by their regions; a slide itself only where it failed.
+        return slide_files.without_fields(path) if slide_files.is_slide(path) else path
 
     def _connected(self) -> Client:
         """Return a client of the server, which may have moved since the last part."""

@@ -18,6 +18,7 @@ from allclient.cli.options import ConnectionOptions, check_server, secrets_of
 from allclient.cli.screen import Screen
 from allclient.cli.signals import StopSignals
 from allclient.cli.tally import NOTICE, Tally
+from allclient.dicom import slide_files
 from allclient.errors import ConfigurationError
 from allclient.report.formats import printable
 from allclient.sources import Skipped
@@ -72,7 +73,10 @@ class _Run:
             click.echo(f"allclient: no image found ({where})", err=True)
             return codes.USAGE
         left = plan.left()
-        screen.say(f"{plan.count:,} files in {plan.parts:,} parts; {len(left.parts):,} to do")
+        screen.say(
+            f"{plan.count:,} file{'s' if plan.count > 1 else ''} in {plan.parts:,} "
+            f"part{'s' if plan.parts > 1 else ''}; {len(left.parts):,} to do"
+        )
         try:
             self._classify(plan, left, asking)
             screen.stop()
@@ -147,7 +151,8 @@ class _Run:
             null=options["null"],
             skipped=self._skipped,
         )
-        plan.make(files, asked, options["part_size"])
+        fields = slide_files.with_fields(files, self._skipped.pass_slide_part)
+        plan.make(fields, asked, options["part_size"])
 
     def _classify(self, plan: Plan, left: Left, asking: Asking) -> None:
         from allclient.bulk import engine

@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from allclient.cli import codes
-from allclient.cli.options import (
-    ConnectionOptions,
-    check_server,
-    connection_options,
-    make_connection,
-)
-from allclient.contract import ENSEMBLE
-from allclient.errors import AllclientError, ServerTimeoutError
+from allclient.cli.followers import Followers, change_release
+from allclient.cli.options import connection_options
 
 if TYPE_CHECKING:
-    from allclient.local.releases import Releases, State
+    from allclient.local.releases import Releases
 
 RELEASES_VARIABLE: Final = "ALLCLIENT_RELEASES"
-_LOOK_EVERY: Final = 0.2
-_PATIENCE: Final = 5.0
-"""Seconds for the answer to one look at a server."""
 
 releases_option = click.option(
     "--releases",
@@ -38,8 +28,9 @@ releases_option = click.option(
 )
 _server_option = click.option(
     "--server",
-    metavar="HOST:PORT",
-    help="Return when this server serves it; if it does not, the release before stays active.",
+    metavar="HOST:PORT,...",
+    help="Return when each of these servers serves it; if one does not, the release before is "
+    "active again. A name with several addresses counts as one server.",
 )
 _wait_option = click.option(
     "--wait",
@@ -47,7 +38,7 @@ _wait_option = click.option(
     default=120.0,
     show_default=True,
     metavar="SECONDS",
-    help="How long --server may take.",
+    help="How long the servers may take.",
 )
 
 
@@ -77,7 +68,10 @@ def models() -> None:
 @releases_option
 def list_(folder: Path) -> None:
     """List the releases, the newest first: * is active, - was active before."""
-    for one in _open(folder).all():
+    releases = _open(folder).all()
+    if not releases:
+        click.echo(f"{folder} has no release: allclient models add puts one there", err=True)
+    for one in releases:
         mark = "*" if one.active else "-" if one.previous else " "
         click.echo(f"{mark} {one.name}  added {one.added:%Y-%m-%d %H:%M} UTC")
 
@@ -114,9 +108,10 @@ def add(repository: Path, folder: Path) -> None:
 Examples:
   allclient models activate 3f2a9c --releases releases
   allclient models activate 3f2a9c --releases releases --server 127.0.0.1:8001
+  allclient models activate 3f2a9c --releases releases --server lab-1:8001,lab-2:8001
 
-Exit codes: 0 when it is active (with --server: served), 2 when there is no such
-release, 3 when the server does not serve it; then the one before is active.
+Exit codes: 0 when it is active (with --server: served by each), 2 when there is
+no such release, 3 when a server does not serve it; then the one before is active.
 {codes.OTHERS}
 """,
 )
@@ -131,10 +126,9 @@ def activate(name: str, folder: Path, server: str | None, wait: float, **connect
     Servers that follow the folder (allclient serve --releases) load it beside the old one and
     change over, while they answer; no request fails.
     """
-    follower = _Follower.of(server, wait, connection)
+    followers = Followers.of(server, wait, connection)
     releases = _open(folder)
-    before = releases.state
-    _tell(releases, before, releases.activate(name), follower)
+    change_release(releases, lambda: releases.activate(name), followers)
 
 
 @models.command(short_help="Have the release before served again.")
@@ -144,64 +138,12 @@ def activate(name: str, folder: Path, server: str | None, wait: float, **connect
 @connection_options
 def rollback(folder: Path, server: str | None, wait: float, **connection: Any) -> None:
     """Make the release active that was so before; a second time takes that back."""
-    follower = _Follower.of(server, wait, connection)
+    followers = Followers.of(server, wait, connection)
     releases = _open(folder)
-    before = releases.state
-    _tell(releases, before, releases.rollback(), follower)
+    change_release(releases, releases.rollback, followers)
 
 
 def _open(folder: Path) -> Releases:
     from allclient.local.releases import Releases
 
     return Releases(folder)
-
-
-class _Follower(NamedTuple):
-    """The server that is to serve a release, how long it may take, and how it is asked."""
-
-    address: str
-    wait: float
-    connection: ConnectionOptions
-
-    @classmethod
-    def of(cls, server: str | None, wait: float, options: dict[str, Any]) -> _Follower | None:
-        """Return the server that the options name, if they name one."""
-        connection = ConnectionOptions(**options)  # type: ignore[typeddict-item]
-        check_server(server, None, None, connection)
-        return cls(server, wait, connection) if server else None
-
-
-def _tell(releases: Releases, before: State, name: str, follower: _Follower | None) -> None:
-    if follower is None:
-        click.echo(f"{name} is active")
-        return
-    begun = time.monotonic()
-    try:
-        _await(follower, name)
-    except AllclientError:
-        releases.restore(before)
-        raise
-    click.echo(f"{follower.address} serves {name} after {time.monotonic() - begun:.1f} s")
-
-
-def _await(follower: _Follower, name: str) -> None:
-    """Wait until a server says that it serves this release.
-
-    Raises:
-        ServerError: it does not.
-    """
-    from allclient.transport.blocking import Transport
-
-    address, wait, options = follower
-    transport = Transport(make_connection(address, options, timeout=_PATIENCE, model=ENSEMBLE))
-    deadline = time.monotonic() + wait
-    try:
-        while (serves := transport.release(_PATIENCE)) != name:
-            if time.monotonic() > deadline:
-                raise ServerTimeoutError(
-                    f"{address} still serves {serves or 'a release without a name'} after "
-                    f"{wait:g} s, not {name}; does it follow this folder? Its own output says why"
-                )
-            time.sleep(_LOOK_EVERY)
-    finally:
-        transport.close()

@@ -143,8 +143,8 @@ def _check(dataset: FileDataset) -> int:
 def _check_frame(dataset: FileDataset, frame: int, frames: int) -> None:
     if is_whole_slide(dataset):
         raise unsupported(
-            "this is a whole-slide image; name its file to allclient classify, without --engine, "
-            "or send it to allclient pacs: they read it in fields"
+            "this is a whole-slide image; name its file to allclient classify (a file of this "
+            "machine, not a URL), or send it to allclient pacs: they read it in fields"
         )
     if frames > _MAX_FRAMES:
         raise unsupported(f"{frames:,} frames; the most are {_MAX_FRAMES:,}")

@@ -75,6 +75,25 @@ def with_fields(files: Iterable[str], passed: Callable[[], None]) -> Iterator[st
         yield from _fields(level)
 
 
+def without_fields(path: str) -> Remote:
+    """Return a slide that could not be read, or not all of it, as a source that tells the reason.
+
+    The slide is read again for it: it may have been mended since, or away for a moment.
+    """
+    return Remote(path, partial(_reason, path))
+
+
+def _reason(path: str) -> bytes:
+    for source in with_fields([path], lambda: None):
+        if source == path and isinstance(source, Remote):
+            return source.fetch()
+    raise ImageReadError(
+        "the slide could not be read when its fields were listed, and now it can: list them again, "
+        "in a new run",
+        code=ImageErrorCode.FILE_UNREADABLE.value,
+    )
+
+
 def _look(file: str) -> tuple[str, _Level | None]:
     """Return which slide this is, and its level; None for a label or an overview."""
     try:

@@ -19,6 +19,10 @@ what any client may do:
 - **A request of up to 2 GB**, which a megabyte of gzip can be, took four times as much memory, and
   a quarter of that stayed. One above ``contract.MAX_MESSAGE_BYTES`` is RESOURCE_EXHAUSTED. A body
   over HTTP had no limit, and has the same; so has what it unpacks to.
+- **A shape that begins with 0 or a multiple of 2^32** has no batch size for Triton, which keeps 32
+  bits of it. So its limit was not looked at, and the backend then took the next number for the
+  batch and refused all requests that were in it. A first number that is not 1 to 2^31 - 1 now
+  counts as the largest one, and only the request that has it is refused.
 
 Its Python backend, too, fails a whole batch, other clients' requests among it, when the length of
 one text in it goes beyond the end. That check is left to ``backends/bytes_tensor.py``, which
@@ -61,13 +65,15 @@ _ENDPOINTS: Final = bytes.fromhex(
     "4881bd18ffffff 00001020 0f87377785ff 4c89fa 4c89e6 4889df e90b7685ff"
 )
 
-_ENSEMBLES: Final = bytes.fromhex(
+_REQUESTS: Final = bytes.fromhex(
     # EnsembleContext::ScheduleSteps
     "4584e4 0f84882236ff 488b8d98fbffff 48398da8fbffff 0f85742236ff"
     "c685f0fdffff08 488d8d08feffff 48898df8fdffff 48c78500feffff00000000"
     "c68508feffff00 48c785a0fcffff00000000 e91a2a36ff"
     # EnsembleContext::FinishEnsemble
     "80bbe001000000 0f8594dd35ff c683e001000001 e9c3e335ff"
+    # InferenceRequest::Normalize
+    "488b30 4c8d46ff 4981f8feffff7f 7605 beffffff7f 85d2 0f8446163cff e973173cff"
 )
 
 SERVER: Final = Program(
@@ -125,7 +131,9 @@ LIBRARY: Final = Program(
         code(0x1DD755, "0f84ccf8ffff", "0f84d0f8ffff"),
         code(0x1DD770, "e9b2f8ffff", "e9b6f8ffff"),
         code(0x1D8CF5, "0f84a5030000", "0f84c91fca00"),
-        Change(0xE7AC70, bytes(len(_ENSEMBLES)), _ENSEMBLES),
+        # InferenceRequest::Normalize
+        code(0x23C467, "488b30 85d2 0f84cefeffff", "e971e8c300 660f1f440000"),
+        Change(0xE7AC70, bytes(len(_REQUESTS)), _REQUESTS),
     ),
 )
 """nvidia_pytriton.libs/LIBRARY_NAME"""

@@ -117,10 +117,14 @@ class Releases:
         Raises:
             ConfigurationError: there is none, or it was changed since it was added.
         """
-        names = [path.name for path in self._folders() if path.name.startswith(start)]
+        there = [path.name for path in self._folders()]
+        names = [name for name in there if start and name.startswith(start)]
         if len(names) != 1:
-            count = "no" if not names else f"{len(names)}"
-            raise ConfigurationError(f"{self.folder} has {count} releases named {start}...")
+            count = f"{len(names)} releases" if names else "no release"
+            raise ConfigurationError(
+                f"{self.folder} has {count} with a name that begins with {start!r}; it has "
+                f"{', '.join(sorted(there)) or 'none'}"
+            )
         (name,) = names
         if (now := repository.name(self._path(name))) != name:
             raise ConfigurationError(

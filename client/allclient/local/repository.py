@@ -20,17 +20,17 @@ def find(named: str | Path | None) -> Path:
     Raises ConfigurationError when there is none, or when it is not a repository of allclient.
     """
     if named is not None:
-        return _checked(Path(named), "--model-repository")
+        return _checked(Path(named))
     variable = os.environ.get(VARIABLE)
     if variable:
-        return _checked(Path(variable), VARIABLE)
+        return _checked(Path(variable), f" ({VARIABLE})")
     package = Path(__file__).resolve().parents[1]
     for folder, source in (
         (package / "model_repository", "the installed package"),
         (package.parents[1] / "model_repository", "the checkout"),
     ):
         if folder.is_dir():
-            return _checked(folder, source)
+            return _checked(folder, f" ({source})")
     raise ConfigurationError(
         "no model repository found: give the model_repository folder of the project with "
         f"--model-repository or in {VARIABLE}"
@@ -84,13 +84,13 @@ def name(repository: Path) -> str:
         ) from error
 
 
-def _checked(folder: Path, source: str) -> Path:
+def _checked(folder: Path, source: str = "") -> Path:
     if not folder.is_dir():
-        raise ConfigurationError(f"the model repository {folder} ({source}) is not a folder")
+        raise ConfigurationError(f"the model repository {folder}{source} is not a folder")
     folder = folder.resolve()
     if not (folder / ENSEMBLE / "config.pbtxt").is_file():
         raise ConfigurationError(
-            f"{folder} ({source}) is not a model repository of allclient: it has no "
+            f"{folder}{source} is not a model repository of allclient: it has no "
             f"{ENSEMBLE}/config.pbtxt"
         )
     return folder

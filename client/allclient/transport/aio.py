@@ -20,6 +20,7 @@ from allclient.transport.health import Health, ServerMetadata, worst
 from allclient.transport.limits import check_limits
 from allclient.transport.options import Connection, check_seconds
 from allclient.transport.question import PLAIN, Question
+from allclient.transport.riding import Deadline
 from allclient.transport.servers import Server
 from allclient.transport.status import translate_local
 
@@ -135,13 +136,20 @@ class AsyncTransport(BaseTransport):
     async def _ask(self, ask: Ask, seconds: float, server: Server) -> Any:
         method = getattr(self._client(server), ask.method)
         check_seconds(seconds)
-        try:
-            with self._foreign_translated(server):
-                answer = await method(*ask.arguments, headers=self._headers, client_timeout=seconds)
-        except InferenceServerException as error:
-            raise self._translated(error, server) from error
-        self._presence.answered()
-        return answer
+        deadline = Deadline(seconds)
+        while True:
+            try:
+                with self._foreign_translated(server):
+                    answer = await method(
+                        *ask.arguments, headers=self._headers, client_timeout=seconds
+                    )
+            except InferenceServerException as error:
+                if not deadline.came_early(error):
+                    raise self._translated(error, server) from error
+                deadline.begin()
+            else:
+                self._presence.answered()
+                return answer
 
     @contextlib.contextmanager
     def _foreign_translated(self, server: Server) -> Iterator[None]:

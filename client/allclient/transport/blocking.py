@@ -22,6 +22,7 @@ from allclient.transport.health import Health, ServerMetadata, worst
 from allclient.transport.limits import check_limits, never_collect
 from allclient.transport.options import Connection, check_seconds
 from allclient.transport.question import PLAIN, Question
+from allclient.transport.riding import Deadline
 from allclient.transport.servers import Server
 from allclient.transport.status import translate_local
 
@@ -156,14 +157,19 @@ class Transport(BaseTransport):
         self.check_open()
         check_seconds(timeout)
         method = getattr(self._clients[server.number], ask.method)
-        try:
-            answer = method(*ask.arguments, headers=self._headers, client_timeout=timeout)
-        except InferenceServerException as error:
-            raise self._translated(error, server) from error
-        except Exception as error:
-            raise self._translated_local(error, server) from error
-        self._presence.answered()
-        return answer
+        deadline = Deadline(timeout)
+        while True:
+            try:
+                answer = method(*ask.arguments, headers=self._headers, client_timeout=timeout)
+            except InferenceServerException as error:
+                if not deadline.came_early(error):
+                    raise self._translated(error, server) from error
+                deadline.begin()
+            except Exception as error:
+                raise self._translated_local(error, server) from error
+            else:
+                self._presence.answered()
+                return answer
 
     def _call(self, request: dict[str, Any], cancellation: Cancellation, server: Server) -> Any:
         self.check_open()

@@ -34,7 +34,7 @@ MAX_OUTAGES: Final = 5
 many as a few images that each end the server need."""
 
 MAX_JUMPS: Final = 3
-"""Deadlines of an image that may come too early."""
+"""Deadlines of one call that may come too early."""
 
 _EARLY: Final = 0.9
 """The share of the timeout before which no deadline comes by itself. gRPC is given a moment of the
@@ -91,6 +91,32 @@ class Presence:
         )
 
 
+class Deadline:
+    """The deadline of one call, which may come before its time (``_EARLY``): then it is no answer.
+
+    ``timeout`` is in seconds.
+    """
+
+    def __init__(self, timeout: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._timeout = timeout
+        self._clock = clock
+        self._jumps = 0
+        self.begin()
+
+    def begin(self) -> None:
+        """Note that the call is made, for the first time or again."""
+        self._begun = self._clock()
+
+    def came_early(self, error: InferenceServerException) -> bool:
+        """Return whether an error is a deadline before its time: the call is to be made again."""
+        if status_name(error) != "DEADLINE_EXCEEDED" or self._jumps == MAX_JUMPS:
+            return False
+        if self._clock() - self._begun >= _EARLY * self._timeout:
+            return False
+        self._jumps += 1
+        return True
+
+
 class Tries:
     """The tries of one image, at any of the servers that share the work."""
 
@@ -101,8 +127,7 @@ class Tries:
         self._pauses = connection.retry.pauses()
         self._setbacks = 0
         self._shortages = 0
-        self._jumps = 0
-        self._begun = presence.clock()
+        self._deadline = Deadline(connection.timeout, presence.clock)
         self._deadlines_left = len(connection.addresses) - 1
         """Deadlines that may pass before one is the error: a frozen server has others beside it."""
 
@@ -113,7 +138,7 @@ class Tries:
 
     def begin(self) -> None:
         """Note that a try begins."""
-        self._begun = self._presence.clock()
+        self._deadline.begin()
 
     def pause_after(self, error: InferenceServerException, *, elsewhere: bool = False) -> float:
         """Return the seconds to wait before the next try. Raises the error that ends them.
@@ -123,8 +148,7 @@ class Tries:
         retry = self.connection.retry
         trouble = trouble_of(error)
         late = status_name(error) == "DEADLINE_EXCEEDED"
-        if late and retry.seconds and self._jumps < MAX_JUMPS and self._is_early():
-            self._jumps += 1
+        if retry.seconds and self._deadline.came_early(error):
             return 0.0
         if late and retry.seconds and self._deadlines_left:
             self._deadlines_left -= 1
@@ -134,9 +158,6 @@ class Tries:
                 self._presence.answered()
             raise self._translated(error) from error
         return self._pause(trouble, error, elsewhere)
-
-    def _is_early(self) -> bool:
-        return self._presence.clock() - self._begun < _EARLY * self.connection.timeout
 
     def _pause(self, trouble: Trouble, error: InferenceServerException, elsewhere: bool) -> float:
         retry = self.connection.retry

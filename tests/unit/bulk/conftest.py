@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,3 +32,18 @@ def write(tmp_path: Path) -> Callable[..., list[str]]:
         return paths
 
     return files
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One worker in this process, for what is not about Ray."""
+    from allclient.bulk import engine
+    from allclient.bulk.worker import Worker
+
+    def classify(plan: Any, left: Any, asking: Any, **options: Any) -> Any:
+        options["begun"](1)
+        worker = Worker(plan.place.url, asking)
+        for part in left.parts:
+            yield worker({"part": part})
+
+    monkeypatch.setattr(engine, "classify", classify)

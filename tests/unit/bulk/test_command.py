@@ -9,27 +9,12 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from allclient import bulk
-from allclient.bulk import engine
 from allclient.bulk.places import Place
 from allclient.bulk.plan import Plan
-from allclient.bulk.worker import Worker
 from allclient.cli.group import run
 from allclient.watch.metrics import ClientMetrics
 from allclient.watching import watched_by
 from tests.unit.client.kserve import KServe
-
-
-@pytest.fixture
-def here(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One worker in this process, for what is not about Ray."""
-
-    def classify(plan: Plan, left: Any, asking: Any, **options: Any) -> Any:
-        options["begun"](1)
-        worker = Worker(plan.place.url, asking)
-        for part in left.parts:
-            yield worker({"part": part})
-
-    monkeypatch.setattr(engine, "classify", classify)
 
 
 def classify(*arguments: str) -> int:
@@ -75,6 +60,23 @@ def test_what_is_missing_is_named(
     monkeypatch.setattr(bulk, "_PACKAGES", ("nosuchpackage",))
     assert classify("in", "-o", "out") == 2
     assert "needs nosuchpackage: pip install 'allclient[bulk]'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:{}", "ray://localhost:{}", "127.0.0.1:9{}"])
+def test_a_cluster_that_is_not_there_is_told_at_once(
+    write: Any,
+    tmp_path: Path,
+    unused_tcp_port: int,
+    address: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    write(a="benign")
+    address = address.format(unused_tcp_port)
+    arguments = ("--server", "127.0.0.1:1", "-o", str(tmp_path / "out"), "--address", address)
+    assert classify(str(tmp_path / "in"), *arguments) == 2
+    said = capsys.readouterr().err
+    assert f"there is no Ray cluster at {address}: " in said
+    assert "1 file in 1 part; 1 to do" in said
 
 
 @pytest.mark.usefixtures("here")

@@ -1,9 +1,12 @@
-"""`allclient models --server` at a server with mutual TLS."""
+"""`allclient models --server` at a server with mutual TLS, and at several."""
 
 from __future__ import annotations
 
 import json
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,8 +15,9 @@ from click.testing import CliRunner, Result
 
 from allclient import release
 from allclient.cli.group import cli
-from allclient.errors import ServerUnavailableError
+from allclient.errors import ConfigurationError, ServerTimeoutError, ServerUnavailableError
 from allclient.local.releases import Releases
+from tests.unit.client.kserve import KServe
 from tests.unit.client.test_tls import client_files, serve
 
 REPOSITORY = Path(__file__).parents[3] / "model_repository"
@@ -72,3 +76,63 @@ def test_tls_options_without_a_server_are_a_mistake(folder: Releases, tmp_path: 
     assert done.exit_code == 2
     assert "need --server" in done.output
     assert folder.active().name == before
+
+
+def test_each_of_several_servers_has_to_serve_it(folder: Releases) -> None:
+    before, after = names(folder)
+    with KServe() as one, KServe() as other:
+        both = ("--server", f"{one.address},{other.address}")
+        one.serves, other.serves = after, before
+        late = models(folder, "activate", after, *both, "--wait", "0.1")
+        assert isinstance(late.exception, ServerTimeoutError)
+        assert f"{one.address} serves {after}" in late.output
+        assert f"{other.address} still serves {before}" in str(late.exception)
+        assert one.address not in str(late.exception)
+        assert f"{before} is active again, for all servers" in str(late.exception)
+        assert folder.active().name == before
+        other.serves = after
+        done = models(folder, "activate", after, *both)
+        assert done.exit_code == 0, done.output
+        assert all(f"{server.address} serves {after}" in done.output for server in (one, other))
+        assert folder.active().name == after
+        other.stop()
+        one.serves = before
+        away = models(folder, "rollback", *both)
+        assert isinstance(away.exception, ServerUnavailableError)
+        assert other.address in str(away.exception)
+        assert "again" not in str(away.exception), "nothing was changed"
+        assert folder.active().name == after
+
+
+def test_a_list_that_is_none_changes_nothing(folder: Releases) -> None:
+    before, after = names(folder)
+    wrong = models(folder, "activate", after, "--server", "127.0.0.1:1,")
+    assert isinstance(wrong.exception, ConfigurationError)
+    assert folder.active().name == before
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_takes_the_change_back(folder: Releases, number: int, code: int) -> None:
+    before, after = names(folder)
+    with KServe() as server:
+        words = ("activate", after, "--releases", folder.folder, "--server", server.address)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "allclient", "models", *words],
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        while folder.active().name == before:
+            assert process.poll() is None, process.communicate()
+        process.send_signal(number)
+        _, said = process.communicate()
+    assert process.returncode == code, said
+    assert f"{before} is active again" in said
+    assert folder.active().name == before
+
+
+def test_a_folder_without_a_release_says_how_one_comes_there(tmp_path: Path) -> None:
+    done = models(Releases(tmp_path), "list")
+    assert done.exit_code == 0
+    assert "allclient models add puts one there" in done.output
+    wrong = models(Releases(tmp_path), "add", tmp_path / "nothing")
+    assert str(wrong.exception) == f"the model repository {tmp_path / 'nothing'} is not a folder"

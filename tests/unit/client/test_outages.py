@@ -15,10 +15,11 @@ from allclient.errors import (
     ConfigurationError,
     InferenceError,
     ServerLostError,
+    ServerTimeoutError,
     ServerUnavailableError,
 )
 from allclient.transport import Retry
-from allclient.transport.riding import MAX_SHORTAGES
+from allclient.transport.riding import MAX_JUMPS, MAX_SHORTAGES
 from tests.unit.client.kserve import MALIGNANT_ANSWER, Answer, KServe, Refused
 from tests.unit.client.wire import Wire
 
@@ -38,6 +39,19 @@ def numbered(count: int) -> list[bytes]:
 def outage(wire: Wire, seconds: float = 0.1) -> None:
     wire.cut()
     threading.Timer(seconds, wire.mend).start()
+
+
+def test_a_question_whose_deadline_comes_before_its_time_is_asked_again(
+    server: KServe, connect: Any
+) -> None:
+    client = connect(server)
+    server.jumps = MAX_JUMPS
+    assert client.call("health").ok
+    assert server.jumps == 0
+    server.jumps = MAX_JUMPS + 1
+    with pytest.raises(ServerTimeoutError):
+        client.call("health")
+    assert server.jumps == 0
 
 
 @pytest.mark.parametrize(("ordered", "in_flight"), [(True, 1), (True, 8), (False, 8)])

@@ -184,6 +184,16 @@ def test_ports_of_services_are_ports_of_containers(objects: list[dict[str, Any]]
             assert (service["metadata"]["name"], port["targetPort"]) in names
 
 
+def test_what_an_old_server_would_guess_is_said(objects: list[dict[str, Any]]) -> None:
+    """Kubernetes 1.20 takes no server-side apply without it."""
+    ports = [port for one in objects if one["kind"] == "Service" for port in one["spec"]["ports"]]
+    for name, container in containers(objects):
+        ports += container.get("ports", ())
+        for amounts in container["resources"].values():
+            assert all(isinstance(amount, str) for amount in amounts.values()), name
+    assert {port["protocol"] for port in ports} == {"TCP"}
+
+
 def test_nothing_talks_unless_a_policy_says_so(rendered: dict[str, list[dict[str, Any]]]) -> None:
     for name in ("cpu", "gpu"):
         policies = {

@@ -256,6 +256,27 @@ finish:
     movb $1, 0x1e0(%rbx)
     jmp finish_answer
 
+# ---------------------------------------------------------------- libtritonserver: batch size
+#
+# InferenceRequest::Normalize, an input's shape at %rax. Its first number, in 64 bits, becomes the
+# request's batch size, in 32 (%edx: of the inputs before, 0 for none), or has to be equal to that.
+# More than the model takes is refused after this.
+.section library.23c467, "ax"
+    jmp first_number
+    .nops 6
+
+# What is not 1 to 2^31 - 1 is the largest number that there is.
+.section library.e7acdd, "ax"
+first_number:
+    mov (%rax), %rsi
+    lea -1(%rsi), %r8
+    cmp $0x7ffffffe, %r8
+    jbe 1f
+    mov $0x7fffffff, %esi
+1:  test %edx, %edx
+    je first_number_kept
+    jmp first_number_compared
+
 # ---------------------------------------------------------------- libtriton_python
 
 # GetInputTensor, BYTES: for the result of ValidateStringBuffer, no error.
@@ -304,3 +325,5 @@ received:
 .set step_counted, 0x1dd02b
 .set finish_answered, 0x1d8a65
 .set finish_answer, 0x1d90a0
+.set first_number_kept, 0x23c340
+.set first_number_compared, 0x23c472
