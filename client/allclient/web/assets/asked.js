@@ -4,9 +4,10 @@ const page = document.documentElement.dataset;
 export const base = page.base;
 
 export class Refused extends Error {
-  constructor(status, message) {
+  constructor(status, message, changes = []) {
     super(message);
     this.status = status;
+    this.changes = changes; // what the person who signs had not seen
   }
 }
 
@@ -23,7 +24,9 @@ export async function ask(method, path, { json, file, signal } = {}) {
   }
   if (answer.status === 204) return null;
   const said = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Refused(answer.status, said.error?.message ?? `error ${answer.status}`);
+  if (!answer.ok) {
+    throw new Refused(answer.status, said.error?.message ?? `error ${answer.status}`, said.error?.changes);
+  }
   return said;
 }
 

@@ -10,7 +10,17 @@ from sqlalchemy.orm import Session
 from starlette.responses import RedirectResponse, Response
 
 from allclient.contract import BACKBONES, SUBTYPES
-from allclient.store import Store, agreement, blind, cases, cells, fields, signatures
+from allclient.store import (
+    Store,
+    agreement,
+    audit,
+    blind,
+    cases,
+    cells,
+    fields,
+    late,
+    signatures,
+)
 from allclient.store.schema import Field
 from allclient.store.sight import Sight
 from allclient.store.summary import summarize
@@ -88,7 +98,7 @@ def show_case(
     store: Store = request.app.state.store
     with store.read() as session:
         case = cases.get(session, case_id)
-        version = cases.version(session, case_id)  # before what it must not be newer than
+        version = audit.head(session).number  # before what it must not be newer than
         sight = person.sight(session)
         count = cases.counts(session, [case_id], sight)[case_id]
         found = fields.by_need(session, case_id, limit=_FIELDS, offset=page * _FIELDS, sight=sight)
@@ -99,6 +109,7 @@ def show_case(
         summary = summarize(session, case_id)
         first = _look_first(session, case_id, sight)
         signed = () if sight.is_blind(case_id) else signatures.of_case(session, case_id)
+        came_late = late.of_case(session, case_id) if case.signed else ()
     return render(
         request,
         "case.html",
@@ -115,6 +126,7 @@ def show_case(
         summary=summary,
         look_first=first,
         signatures=signed,
+        late=[one for one in came_late if one.answer],
         conclusions=list(Conclusion),
         page=page,
         pages=-(-count.fields // _FIELDS),
