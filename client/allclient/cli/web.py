@@ -188,6 +188,12 @@ def web(
     click.echo("stopped")
 
 
+def _say(text: str) -> None:
+    from allclient.report.formats import printable
+
+    click.echo(printable(f"allclient: {text}"), err=True)
+
+
 def _oidc(issuer: str | None, client_id: str | None, title: str | None) -> Provider | None:
     """Return the provider by which people log in, if one is named."""
     from allclient.web.oidc import SECRET_VARIABLE, Provider
@@ -245,8 +251,12 @@ def _backbones(
 ) -> Iterator[None]:
     """Give the worker a server to ask; one that starts here takes its time beside the page."""
     if server:
-        with make_client(server, options, timeout=_TIMEOUT, retry_for=_AWAY) as client:
-            worker.use(client)
+        from allclient.web import arrival
+
+        with (
+            make_client(server, options, timeout=_TIMEOUT, retry_for=_AWAY) as client,
+            arrival.awaited(worker, client, _say),
+        ):
             yield
         return
     over = threading.Event()
