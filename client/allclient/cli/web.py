@@ -29,6 +29,7 @@ from allclient.errors import AllclientError, ConfigurationError
 
 if TYPE_CHECKING:
     from allclient.web.oidc import Provider
+    from allclient.web.serving import Serving
     from allclient.web.verified import Pacs
     from allclient.web.worker import Worker
 
@@ -184,8 +185,22 @@ def web(
                 click.echo(f"\nopen this once to become the first admin:\n  {link}")
             click.echo(f"\n{NOTICE}\nCtrl-C stops it.")
 
-        page.server(proxy, ready).run(sockets=[listening])
+        serving_page = all.enter_context(_saying_what_was_cut_off(page.server(proxy, ready)))
+        serving_page.run(sockets=[listening])
     click.echo("stopped")
+
+
+@contextlib.contextmanager
+def _saying_what_was_cut_off(serving_page: Serving) -> Iterator[Serving]:
+    try:
+        yield serving_page
+    finally:
+        if cut := serving_page.cut:
+            uploads = "1 upload was" if cut == 1 else f"{cut} uploads were"
+            _say(
+                f"{uploads} not finished and cut off: upload those files again. "
+                "Every file that was accepted is kept."
+            )
 
 
 def _say(text: str) -> None:

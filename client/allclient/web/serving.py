@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 from collections.abc import Callable
@@ -10,10 +11,14 @@ import uvicorn
 from fastapi import FastAPI
 
 from allclient.errors import ConfigurationError, PortInUseError
+from allclient.web.cutting import Cutting
 from allclient.web.hub import Hub
 
 _GRACE = 3
-"""Seconds that requests may still take when the server is stopped."""
+"""Seconds that requests may still take when the server is stopped; then they are cut off."""
+
+_END = 7
+"""Seconds after that in which uvicorn gives up what cannot even be cut off."""
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -45,13 +50,14 @@ def make_server(
     root_path: str = "",
     proxies: tuple[str, ...] = (),
     ready: Callable[[], None] = lambda: None,
-) -> uvicorn.Server:
+) -> Serving:
     """Return what answers in ``run(sockets=[...])`` until SIGINT or SIGTERM.
 
     The handlers of both are called at the end.
     """
+    cutting = Cutting(app)
     config = uvicorn.Config(
-        app,
+        cutting,
         access_log=False,  # addresses of requests hold names of files
         log_config=None,
         server_header=False,
@@ -59,22 +65,43 @@ def make_server(
         root_path=root_path,
         proxy_headers=bool(proxies),
         forwarded_allow_ips=list(proxies),
-        timeout_graceful_shutdown=_GRACE,
+        timeout_graceful_shutdown=_GRACE + _END,
         lifespan="off",
     )
-    return _Server(config, hub, ready)
+    return Serving(config, cutting, hub, ready)
 
 
-class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, hub: Hub, ready: Callable[[], None]) -> None:
+class Serving(uvicorn.Server):
+    """Serves the page; ``cut`` requests were cut off when it stopped."""
+
+    def __init__(
+        self, config: uvicorn.Config, cutting: Cutting, hub: Hub, ready: Callable[[], None]
+    ) -> None:
         super().__init__(config)
+        self._cutting = cutting
         self._hub = hub
         self._ready = ready
 
+    @property
+    def cut(self) -> int:
+        """How many requests were cut off."""
+        return self._cutting.cut
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to answer, and say so."""
         await super().startup(sockets)
         self._ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let requests end, and cut off those that take too long."""
         self._hub.close()  # open streams of events would be waited for
-        await super().shutdown(sockets)
+        end = asyncio.get_running_loop().call_later(_GRACE, self._cut_off)
+        try:
+            await super().shutdown(sockets)
+        finally:
+            end.cancel()
+
+    def _cut_off(self) -> None:
+        self._cutting.stopping = True
+        for task in self.server_state.tasks:
+            task.cancel()
