@@ -7,8 +7,7 @@ import re
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -19,6 +18,7 @@ httpx2 = pytest.importorskip("httpx2", reason="the test needs httpx2, of the ext
 pytest.importorskip("fastapi", reason="the page needs the extra web")
 
 from samples import render
+from tests.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
 REFERENCE = sorted((ROOT / "tests" / "reference").glob("*.jpg"))
@@ -85,11 +85,6 @@ def upload(browser: Any, case_id: int, data: bytes, name: str) -> Any:
     )
 
 
-def wait_for(true: Callable[[], bool]) -> None:
-    while not true():
-        time.sleep(0.1)
-
-
 def test_uploads_are_read_by_the_networks_and_outlive_the_program(tmp_path: Path) -> None:
     data = tmp_path / "data"
     with web(data) as running:
@@ -102,7 +97,7 @@ def test_uploads_are_read_by_the_networks_and_outlive_the_program(tmp_path: Path
             assert upload(browser, case["id"], file.read_bytes(), file.name).status_code == 201
         cut = upload(browser, case["id"], REFERENCE[0].read_bytes()[:5000], "cut-off.jpg")
         assert cut.status_code == 201
-        wait_for(lambda: browser.get(path).json()["count"]["waiting"] == 0)
+        until(lambda: browser.get(path).json()["count"]["waiting"] == 0, "all answers")
         count = browser.get(path).json()["count"]
         assert (count["answered"], count["failed"]) == (len(REFERENCE), 1)
         failed = browser.get(f"/api/v1/fields/{cut.json()['id']}").json()["error"]

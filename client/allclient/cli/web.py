@@ -22,7 +22,7 @@ from allclient.cli.options import (
     server_option,
 )
 from allclient.cli.serve import signals_interrupt
-from allclient.cli.stored import open_store, store_options
+from allclient.cli.stored import opened_store, store_options
 from allclient.cli.tally import NOTICE
 from allclient.cli.watched import trace_option, traced
 from allclient.errors import AllclientError, ConfigurationError
@@ -153,24 +153,25 @@ def web(
     if root_path and not root_path.startswith("/"):
         raise click.UsageError("--root-path begins with a slash, as /smears")
     pacs = _pacs(pacs_config, organization)
-    store = open_store(data, database, files)
-    from allclient.web import jsonlog, program, serving
-    from allclient.web.settings import LOOPBACK, Settings
-
-    if json_log:
-        jsonlog.log_to(sys.stderr)
-    settings = Settings(
-        hosts=(*LOOPBACK, *host_name),
-        root_path=root_path.rstrip("/"),
-        secure_cookies=https,
-        max_upload=max_upload * 1_000_000,
-        **_reference(drift_reference),
-        oidc=_oidc(oidc_issuer, oidc_client_id, oidc_title),
-    )
-    page = program.Program(store, settings, pacs)
     with signals_interrupt(), contextlib.suppress(KeyboardInterrupt), contextlib.ExitStack() as all:
+        store = all.enter_context(opened_store(data, database, files))
+        from allclient.web import alone, jsonlog, program, serving
+        from allclient.web.settings import LOOPBACK, Settings
+
+        if json_log:
+            jsonlog.log_to(sys.stderr)
+        settings = Settings(
+            hosts=(*LOOPBACK, *host_name),
+            root_path=root_path.rstrip("/"),
+            secure_cookies=https,
+            max_upload=max_upload * 1_000_000,
+            **_reference(drift_reference),
+            oidc=_oidc(oidc_issuer, oidc_client_id, oidc_title),
+        )
+        page = program.Program(store, settings, pacs)
         listening = all.enter_context(contextlib.closing(serving.listen(host, port)))
         url = serving.url_of(listening)
+        all.enter_context(alone.held(store.folder, url))
         all.enter_context(traced(trace_to, "allclient-web"))
         if not no_server:
             all.enter_context(

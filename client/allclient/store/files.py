@@ -17,8 +17,8 @@ from typing import IO, Any, Final
 
 import fsspec
 
-from allclient.errors import NotFoundError, RefusedError, StoreError
-from allclient.store import media
+from allclient.errors import ConfigurationError, NotFoundError, RefusedError, StoreError
+from allclient.store import folders, media
 
 _LEFT_BEHIND: Final = 24 * 3600.0
 """Seconds after which a file in ``incoming`` belongs to a process that is gone."""
@@ -75,17 +75,22 @@ class Files:
 
     def __init__(self, url: str, incoming: Path) -> None:
         self._incoming = incoming
-        self._incoming.mkdir(parents=True, exist_ok=True)
         try:
             self._system, self._root = fsspec.core.url_to_fs(url)
         except (ValueError, ImportError) as error:
-            raise StoreError(f"files cannot be kept at {url!r}: {error}") from error
+            raise ConfigurationError(f"files cannot be kept at {url!r}: {error}") from error
         protocol = self._system.protocol
         names = {protocol} if isinstance(protocol, str) else set(protocol)
         self._local = bool(names & _REPLACED)
 
+    def require_writable(self) -> None:
+        """Write once where files are kept, if that is a folder. Raises ConfigurationError."""
+        if self._local:
+            folders.require_writable(Path(self._root), "--files")
+
     def receive(self, max_bytes: int) -> contextlib.closing[Incoming]:
         """Return a file to write to; it is gone at the end of the block unless it was kept."""
+        self._incoming.mkdir(parents=True, exist_ok=True)
         return contextlib.closing(Incoming(self._incoming, max_bytes))
 
     def keep(self, incoming: Incoming) -> None:

@@ -68,6 +68,7 @@ def make_app(
     app.add_exception_handler(TooManyTriesError, _too_many)
     for kind in outage.ERRORS:
         app.add_exception_handler(kind, _away)
+    app.add_exception_handler(OSError, _no_disk)
     app.add_exception_handler(Exception, _failed)
     return app
 
@@ -115,6 +116,11 @@ def _too_many(request: Request, _: Exception) -> Response:
 def _away(request: Request, error: Exception) -> Response:
     outage.record(error)
     return _answer(request, outage.STATUS, outage.CODE, outage.MESSAGE)
+
+
+def _no_disk(request: Request, error: Exception) -> Response:
+    outage.record(error)
+    return _answer(request, outage.STATUS, outage.DISK_CODE, outage.DISK_MESSAGE)
 
 
 def _failed(request: Request, error: Exception) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import socket
 from collections.abc import Callable
@@ -30,6 +31,10 @@ def listen(host: str, port: int) -> socket.socket:
         if isinstance(error, socket.gaierror):
             raise ConfigurationError(f"--host {host!r} is no address here: {error}") from error
         why = os.strerror(error.errno or 0)  # error.strerror tells the address once more
+        if error.errno == errno.EADDRNOTAVAIL:
+            raise ConfigurationError(
+                f"--host {host!r} is no address of this machine: {why}"
+            ) from error
         raise PortInUseError(
             f"port {port} on {host} cannot be used: {why}; name another with --port"
         ) from error
