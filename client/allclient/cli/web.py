@@ -293,7 +293,7 @@ def _backbones(
                 worker.use(client)
                 over.wait()
         except (AllclientError, ImportError) as error:
-            worker.explain(f"The backbones cannot start; new fields wait, review works. {error}")
+            worker.explain(f"The backbones cannot start ({error}); new fields wait, review works.")
 
     # The server ends with the thread that started it, so the thread stays.
     thread = threading.Thread(target=run, name="allclient-web-server")

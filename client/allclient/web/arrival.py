@@ -71,6 +71,7 @@ def awaited(
 
 def _away(error: ServerError) -> str:
     return (
-        f"The backbones do not answer yet; new fields wait, review works. {error}. The server is "
-        "asked again until it comes; if the address is wrong, start the page with another --server."
+        f"The backbones do not answer yet ({error}); new fields wait, and review works. The server "
+        "is asked again until it comes. If its address is wrong, start the page with another "
+        "--server."
     )

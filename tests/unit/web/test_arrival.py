@@ -46,7 +46,7 @@ def test_a_server_that_comes_later_is_waited_for_and_told_once(page: Program, st
     with page.working(), arrival.awaited(page.worker, server, told.append, pause=0.01):
         until(lambda: server.asked_how > 3, "asking again")
         assert not page.worker.ready
-        assert "no server answers at nowhere:1. The server is asked again" in page.worker.status
+        assert "(no server answers at nowhere:1); new fields wait" in page.worker.status
         assert told == [page.worker.status]
         server.comes = True
         until(lambda: page.worker.ready, "the server")
