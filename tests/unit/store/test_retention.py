@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import update
 
 from allclient.store import SYSTEM, Store, audit, cases, retention
-from allclient.store.schema import Case, now
+from allclient.store.schema import Case, Signature, now
 from tests.unit.store.made import ANNA, accepted, picture
 
 
@@ -27,3 +27,17 @@ def test_old_cases_go_with_their_images_and_others_stay(store: Store) -> None:
         assert audit.check(session) is None
     assert not store.files.exists(gone)
     assert store.files.exists(shared)
+
+
+def test_a_case_is_kept_from_its_last_signature_on(store: Store) -> None:
+    def ago(days: int) -> datetime:
+        return now() - timedelta(days=days)
+
+    with store.write() as session:
+        case = cases.make(session, ANNA, "old")
+        case.created_at = ago(90)
+        said = {"user_name": "Anna", "conclusion": "benign", "comment": "", "report": ""}
+        for days in (60, 20):
+            session.add(Signature(case_id=case.id, created_at=ago(days), **said))
+    assert retention.older(store, 30) == []
+    assert retention.older(store, 19) == [case.id]
