@@ -139,6 +139,13 @@ def remove_unused(store: Store) -> None:
             store.forget_views(file.digest)
 
 
+def forget_stray(store: Store, digest: str) -> None:
+    """Delete a file that was kept for a field that then came not to be, unless another shows it."""
+    with store.write() as session:
+        if session.get(File, digest) is None:
+            store.files.delete(digest)
+
+
 def _count(condition: ColumnElement[bool]) -> ColumnElement[int]:
     return func.count().filter(condition)
 

@@ -52,6 +52,22 @@ def accept(
     with store.read() as session:
         _place(session, wanted)  # before the file is kept, which nothing would show
     store.files.keep(incoming)
+    try:
+        return _taken(store, actor, wanted, name, incoming, origin)
+    except (NotFoundError, RefusedError):  # deleted or signed in the meantime
+        cases.forget_stray(store, incoming.digest)
+        raise
+
+
+def _taken(
+    store: Store,
+    actor: Actor,
+    wanted: dict[str, object],
+    name: str,
+    incoming: Incoming,
+    origin: Origin,
+) -> tuple[Field, bool]:
+    """Make the field of a file that is kept."""
     with store.write() as session:
         file, present = _place(session, wanted)
         if present is not None:
@@ -64,7 +80,7 @@ def accept(
                 File(digest=incoming.digest, size=incoming.size, media_type=incoming.media_type)
             )
         field = Field(
-            case_id=case_id,
+            case_id=wanted["case_id"],
             digest=incoming.digest,
             name=shown_name(name),
             **origin._asdict(),

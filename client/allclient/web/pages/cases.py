@@ -27,7 +27,7 @@ from allclient.store.summary import summarize
 from allclient.store.words import Conclusion
 from allclient.web import demo
 from allclient.web.api.models import Id
-from allclient.web.pages.layout import render
+from allclient.web.pages.layout import paged, render
 from allclient.web.people import Anybody
 
 router = APIRouter()
@@ -101,6 +101,7 @@ def show_case(
         version = audit.head(session).number  # before what it must not be newer than
         sight = person.sight(session)
         count = cases.counts(session, [case_id], sight)[case_id]
+        page, pages = paged(count.fields, _FIELDS, page)
         found = fields.by_need(session, case_id, limit=_FIELDS, offset=page * _FIELDS, sight=sight)
         said = sight.said(session, found)
         chosen = _chosen(field, found)
@@ -129,7 +130,7 @@ def show_case(
         late=[one for one in came_late if one.answer],
         conclusions=list(Conclusion),
         page=page,
-        pages=-(-count.fields // _FIELDS),
+        pages=pages,
         subtypes=SUBTYPES,
         backbones=BACKBONES,
     )

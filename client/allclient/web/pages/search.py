@@ -13,12 +13,14 @@ from allclient.contract import SUBTYPES, Label, ReviewReason
 from allclient.store import Store, search
 from allclient.store.words import FieldState, Verdict
 from allclient.web.api.search import Filter
-from allclient.web.pages.layout import render
+from allclient.web.pages.layout import paged, render
 from allclient.web.people import Anybody
 
 router = APIRouter()
 
 _SHOWN: Final = 60
+_PAGES: Final = 50
+"""Who has to go further narrows the search."""
 
 
 class Asked(Filter):
@@ -34,8 +36,9 @@ def search_page(request: Request, person: Anybody, asked: Annotated[Asked, Query
     query = asked.query()
     with store.read() as session:
         sight = person.sight(session)
-        found = search.find(session, query, sight, limit=_SHOWN, offset=asked.page * _SHOWN)
         count = search.count(session, query, sight)
+        asked.page, pages = paged(min(count, _SHOWN * _PAGES), _SHOWN, asked.page)
+        found = search.find(session, query, sight, limit=_SHOWN, offset=asked.page * _SHOWN)
         said = sight.said(session, found)
     values = asked.model_dump(mode="json", exclude={"page"}, exclude_defaults=True)
     return render(
@@ -47,7 +50,7 @@ def search_page(request: Request, person: Anybody, asked: Annotated[Asked, Query
         said=said,
         left_out=len(sight.blind),
         count=count,
-        pages=min(-(-count // _SHOWN), 50),
+        pages=pages,
         again=urlencode(values),
         labels=list(Label),
         subtypes=SUBTYPES,
