@@ -155,13 +155,13 @@ and no name.
     "--days",
     type=click.IntRange(1, 36500),
     required=True,
-    help="How many days a case is kept after it was made.",
+    help="How many days a case is kept after it was made or last signed.",
 )
 @click.option("--delete", is_flag=True, help="Delete them; without it they are only counted.")
 def retain(
     data: Path | None, database: str | None, files: str | None, days: int, delete: bool
 ) -> None:
-    """Count the cases made more than so many days ago, or delete them with all that is in them."""
+    """Count the cases made and last signed so many days ago, or delete them with all in them."""
     with opened_store(data, database, files, make=False) as opened:
         from allclient.store import SYSTEM, retention
 

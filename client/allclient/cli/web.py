@@ -52,8 +52,8 @@ Examples:
 The first start prints a one-time link for the first admin. Nobody has a
 password before they chose one.
 
-Exit codes: 0 when stopped by Ctrl-C, SIGTERM or SIGHUP, 2 for a wrong option,
-3 when the port is taken.
+Exit codes: 0 when stopped by Ctrl-C, SIGTERM or SIGHUP, 2 for a wrong option, or
+a folder or database that cannot be used, 3 when the port is taken.
 """,
 )
 @store_options
