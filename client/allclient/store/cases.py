@@ -146,6 +146,16 @@ def forget_stray(store: Store, digest: str) -> None:
             store.files.delete(digest)
 
 
+def forget_strays(store: Store) -> int:
+    """Delete files that a crash left without a field; return how many."""
+    with store.read() as session:
+        known = set(session.scalars(select(File.digest)))
+    strays = [digest for digest in store.files.all() - known if store.files.is_old(digest)]
+    for digest in strays:
+        forget_stray(store, digest)
+    return len(strays)
+
+
 def _count(condition: ColumnElement[bool]) -> ColumnElement[int]:
     return func.count().filter(condition)
 

@@ -12,6 +12,7 @@ import hashlib
 import os
 import secrets
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -129,6 +130,15 @@ class Files:
         """Delete the file, if it is kept."""
         with contextlib.suppress(FileNotFoundError):
             self._system.rm_file(self._place(digest))
+
+    def all(self) -> set[str]:
+        """Return the digests of all files that are kept."""
+        return {path.rpartition("/")[2] for path in self._system.find(self._root)}
+
+    def is_old(self, digest: str) -> bool:
+        """Return whether a file was kept so long ago that no upload of it can still go on."""
+        since: datetime = self._system.modified(self._place(digest))
+        return (datetime.now(since.tzinfo or UTC) - since).total_seconds() > _LEFT_BEHIND
 
     def sweep(self) -> int:
         """Remove what processes that ended left in ``incoming``; return how many files."""

@@ -24,8 +24,12 @@ def older(store: Store, days: int) -> list[int]:
 
 
 def apply(store: Store, actor: Actor, days: int) -> int:
-    """Delete the cases that ``older`` names, with all that is in them; how many."""
+    """Delete the cases that ``older`` names, with all that is in them; how many.
+
+    Files that a crash left without a field go as well.
+    """
     found = older(store, days)
     for case_id in found:
         cases.delete(store, actor, case_id)
+    cases.forget_strays(store)
     return len(found)
