@@ -142,6 +142,8 @@ def test_an_answer_after_the_signature_is_shown_beside_it_until_the_case_is_open
     assert "answered this field after the signature" in shown
     assert "The backbones answered after the signature: pro-B 98.0%" in shown
     assert "1 answered later" in anna.get("/").text
+    late = anna.ask("GET", f"/fields/{field_id}").json()["late"]
+    assert (late["label"], late["subtype"]) == ("malignant", "pro_b")
     count = anna.ask("GET", f"/cases/{case_id}").json()["count"]
     assert (count["late"], count["answered"]) == (1, 0)
     opened = anna.ask("POST", f"/cases/{case_id}/open").json()["count"]

@@ -171,6 +171,8 @@ class FieldWithHistory(FieldOut):
     """A field, and everything that people said of it."""
 
     verifications: list[VerificationOut] = []
+    late: AnswerOut | None = None
+    """What the backbones answered after the signature of the case; not in the case yet."""
 
 
 class VerificationIn(BaseModel):
