@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Final, Protocol
 
-from allclient.errors import ServerError
+from allclient.errors import AllclientError
 from allclient.transport import Health
 from allclient.web.worker import Classifier, Worker
 
@@ -26,7 +26,7 @@ class Server(Classifier, Protocol):
         """Where it is."""
 
     def health(self, *, timeout: float) -> Health:
-        """Return what the server says about itself. Raises ServerError where it says nothing."""
+        """Return what the server says about itself. Raises AllclientError where it says nothing."""
 
 
 @contextlib.contextmanager
@@ -44,7 +44,7 @@ def awaited(
         while not over.is_set():
             try:
                 state = server.health(timeout=_PATIENCE)
-            except ServerError as error:
+            except AllclientError as error:
                 worker.explain(_away(error))
                 if not told:
                     tell(worker.status)
@@ -69,7 +69,7 @@ def awaited(
         thread.join()
 
 
-def _away(error: ServerError) -> str:
+def _away(error: AllclientError) -> str:
     return (
         f"The backbones do not answer yet ({error}); new fields wait, and review works. The server "
         "is asked again until it comes. If its address is wrong, start the page with another "
