@@ -89,6 +89,17 @@ def since(session: Session, case_id: int, seen: int, shown: Mapping[int, int]) -
     return list(latest.values())
 
 
+def who_changed(session: Session, field_id: int) -> str:
+    """Return who changed a field last, as the beginning of a sentence."""
+    found = session.scalar(
+        select(Entry.actor)
+        .where(Entry.subject == f"field:{field_id}", Entry.action.in_(_OF_FIELDS))
+        .order_by(Entry.number.desc())
+        .limit(1)
+    )
+    return "The backbones" if found == SYSTEM.name else found or "Somebody"
+
+
 def _id_after(kind: str) -> ColumnElement[int]:
     """Return the id in the subject of an entry, as SQL: the database begins with the entries."""
     return cast(func.substr(Entry.subject, len(kind) + 1), Integer)
