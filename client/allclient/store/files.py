@@ -66,7 +66,8 @@ class Incoming:
     def close(self) -> None:
         """Close and remove the file; a second time does nothing."""
         if self._file is not None:
-            self._file.close()
+            with contextlib.suppress(OSError):  # a full disk, which was told already
+                self._file.close()
             self._file = None
             self.path.unlink(missing_ok=True)
 
