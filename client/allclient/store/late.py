@@ -15,7 +15,7 @@ from allclient.errors import AllclientError
 from allclient.result import Result
 from allclient.store import answers, audit, urgency
 from allclient.store.actor import SYSTEM
-from allclient.store.schema import Answer, Cell, Field, LateOutcome
+from allclient.store.schema import Answer, Case, Cell, Field, LateOutcome
 from allclient.store.words import FieldState
 
 
@@ -55,6 +55,13 @@ def of_case(session: Session, case_id: int) -> Sequence[LateOutcome]:
         .order_by(Field.id)
         .options(joinedload(LateOutcome.field))
     ).all()
+
+
+def cases(session: Session, *, limit: int) -> Sequence[Case]:
+    """Return the signed cases that got an answer after their signature, the newest first."""
+    answered = select(Field.case_id).join(LateOutcome).where(LateOutcome.error_code.is_(None))
+    query = select(Case).where(Case.id.in_(answered)).order_by(Case.id.desc()).limit(limit)
+    return session.scalars(query).all()
 
 
 def enter(session: Session, case_id: int) -> int:

@@ -142,6 +142,8 @@ def test_an_answer_after_the_signature_is_shown_beside_it_until_the_case_is_open
     assert "answered this field after the signature" in shown
     assert "The backbones answered after the signature: pro-B 98.0%" in shown
     assert "1 answered later" in anna.get("/").text
+    worklist = "/search?open=true&review=true"
+    assert f'<a href="/cases/{case_id}">' in anna.get(worklist).text
     late = anna.ask("GET", f"/fields/{field_id}").json()["late"]
     assert (late["label"], late["subtype"]) == ("malignant", "pro_b")
     count = anna.ask("GET", f"/cases/{case_id}").json()["count"]
@@ -149,6 +151,7 @@ def test_an_answer_after_the_signature_is_shown_beside_it_until_the_case_is_open
     opened = anna.ask("POST", f"/cases/{case_id}/open").json()["count"]
     assert (opened["late"], opened["answered"], opened["verified"]) == (0, 1, 0)
     assert "after the signature" not in anna.get(f"/cases/{case_id}").text
+    assert "after their signature" not in anna.get(worklist).text
 
 
 def test_a_report_of_another_case_is_not_found(case_id: int, anna: Visitor) -> None:
