@@ -100,7 +100,9 @@ class TestCauses:
 
 
 PARENT = """
-import subprocess, sys, time
+import os, subprocess, sys, time
+while os.times().user == 0:  # until the kernel has counted a tick of it
+    pass
 children = [subprocess.Popen([sys.executable, "-c", "import time; print(1, flush=True); "
     "time.sleep(600)", "model.py", name, "DEFAULT"], stdout=subprocess.PIPE)
     for name in ("vote_0_0", "preprocess_0_1")]
