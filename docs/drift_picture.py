@@ -28,7 +28,8 @@ from allclient.store.schema import Answer, Case, Cell, Field, File, now
 from allclient.web import program, serving
 from allclient.web.settings import Settings
 
-WIDTH, HEIGHT = 1280, 1520
+WIDTH, HEIGHT = 1280, 900
+SITES = {"scanner-a": "City Hospital", "scanner-b": "North Laboratory"}
 A_DAY = 60
 MOVED_DAYS = 3
 
@@ -57,7 +58,12 @@ def fill(store: Store) -> None:
             digest = f"{each:064d}"
             session.add(File(digest=digest, size=1, media_type="image/png"))
             field = Field(
-                case_id=case.id, digest=digest, name="field", state="answered", created_by=source
+                case_id=case.id,
+                digest=digest,
+                name="field",
+                state="answered",
+                created_by=source,
+                site=SITES[source],
             )
             session.add(field)
             session.flush()
@@ -122,7 +128,7 @@ def main(picture: Path) -> None:
         tab.get_by_role("button", name="Begin").click()
         tab.get_by_role("heading", name="Cases").wait_for()
         tab.goto(f"{url}/drift")
-        shot = Image.open(io.BytesIO(tab.screenshot())).convert("RGB")
+        shot = Image.open(io.BytesIO(tab.screenshot(full_page=True))).convert("RGB")
         browser.close()
         server.should_exit = True
         thread.join()

@@ -15,8 +15,9 @@ from torture_faults import Length
 from torture_report import Found
 
 from samples import render
-from tests.serving.test_web import PASSWORD, logged_in, wait_for, web
+from tests.serving.test_web import PASSWORD, logged_in, web
 from tests.unit.store.postgres import Postgres, why_not
+from tests.waiting import until
 
 Ask = Callable[..., Any]
 """Asks the page's interface as somebody: ``ask("GET", "/cases/1")`` returns the answer."""
@@ -169,7 +170,7 @@ def database(length: Length) -> Found:
         def count() -> Any:
             return asking[0]("GET", f"/cases/{case_id}").json()["count"]
 
-        wait_for(lambda: count()["waiting"] == 0)
+        until(lambda: count()["waiting"] == 0, "all answers")
         files = sum(len(person.files) for person in people)
         if count()["answered"] != files:
             found.notes.append(f"of {files} fields: {count()}")

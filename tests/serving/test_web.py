@@ -8,8 +8,7 @@ import re
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -22,6 +21,7 @@ pytest.importorskip("fastapi", reason="the page needs the extra web")
 from PIL import Image, ImageChops
 
 from samples import render
+from tests.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
 REFERENCE = sorted((ROOT / "tests" / "reference").glob("*.jpg"))
@@ -97,11 +97,6 @@ def moved_aside(field: Path) -> bytes:
     return buffer.getvalue()
 
 
-def wait_for(true: Callable[[], bool]) -> None:
-    while not true():
-        time.sleep(0.1)
-
-
 def test_uploads_are_read_by_the_networks_and_outlive_the_program(tmp_path: Path) -> None:
     data = tmp_path / "data"
     with web(data) as running:
@@ -115,7 +110,7 @@ def test_uploads_are_read_by_the_networks_and_outlive_the_program(tmp_path: Path
         cut = upload(browser, case["id"], REFERENCE[0].read_bytes()[:5000], "cut-off.jpg")
         assert cut.status_code == 201
         moved = upload(browser, case["id"], moved_aside(REFERENCE[4]), "moved.png")
-        wait_for(lambda: browser.get(path).json()["count"]["waiting"] == 0)
+        until(lambda: browser.get(path).json()["count"]["waiting"] == 0, "all answers")
         similar = browser.get(f"/api/v1/fields/{moved.json()['id']}/similar").json()
         assert similar[0]["field"]["name"] == REFERENCE[4].name
         count = browser.get(path).json()["count"]

@@ -15,8 +15,9 @@ import pytest
 pytest.importorskip("httpx2", reason="the test needs httpx2, of the extra web")
 
 from allclient.store import Store, integrity
-from tests.serving.test_web import PASSWORD, logged_in, upload, wait_for, web
+from tests.serving.test_web import PASSWORD, logged_in, upload, web
 from tests.unit.store.made import picture
+from tests.waiting import until
 
 HALF = 1_500_000
 
@@ -50,7 +51,10 @@ def test_a_kill_inside_an_upload_leaves_no_half_field(tmp_path: Path) -> None:
             for _ in range(3)
         ]
         incoming = folder / "incoming"
-        wait_for(lambda: sum(path.stat().st_size > 0 for path in incoming.iterdir()) == 3)
+        until(
+            lambda: sum(path.stat().st_size > 0 for path in incoming.iterdir()) == 3,
+            "three files on their way",
+        )
         os.kill(running.process.pid, signal.SIGKILL)
         running.process.wait()
         for connection in connections:

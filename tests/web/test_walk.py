@@ -194,6 +194,9 @@ def test_a_case_is_signed_by_keys_and_its_report_is_a_page_and_a_pdf(
     for key in ("s", "m", "Enter"):
         anna.press(key)
     expect(anna.page.locator("#signing-problem")).to_contain_text("changed while you looked at it")
+    expect(anna.page.locator("#signing-problem")).to_contain_text("Bert verified field-00.png")
+    changed = anna.page.locator("#signing-changes a")
+    expect(changed).to_have_attribute("href", "/cases/1?field=1")
     expect(signed).to_have_count(0)
     anna.page.get_by_role("button", name="Load the page again").click()
     expect(anna.page.locator("#case[data-ready]")).to_be_attached()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from pathlib import Path
 
 import click
 
 from allclient.cli import codes
-from allclient.cli.stored import open_store, store_options
+from allclient.cli.stored import opened_store, store_options
+from allclient.errors import OutputError
 
 
 @click.group(
@@ -53,7 +53,7 @@ def check(
     head: str | None,
 ) -> None:
     """Check the audit log's chain, and the verifications against it; say where it breaks."""
-    with closing(open_store(data, database, files)) as opened:
+    with opened_store(data, database, files, make=False) as opened:
         from allclient.store import audit, integrity
 
         known = audit.Head.parse(head) if head else None
@@ -78,7 +78,7 @@ def check(
 )
 def invite(data: Path | None, database: str | None, files: str | None, role: str, url: str) -> None:
     """Print a one-time link to the page that makes whoever opens it a reader or an admin."""
-    with closing(open_store(data, database, files)) as opened:
+    with opened_store(data, database, files) as opened:
         from allclient.store import SYSTEM, users
         from allclient.store.words import Role
 
@@ -106,10 +106,13 @@ everything but sessions and tokens: keep it as safe as the store itself.
 @store_options
 def backup(folder: Path, data: Path | None, database: str | None, files: str | None) -> None:
     """Write the tables and images of the store into FOLDER, also while the page runs."""
-    with closing(open_store(data, database, files)) as opened:
+    with opened_store(data, database, files, make=False) as opened:
         from allclient.store import backup as backups
 
-        count = backups.write(opened, folder)
+        try:
+            count = backups.write(opened, folder)
+        except OSError as error:
+            raise OutputError(f"the backup in {folder} is not whole: {error}") from error
     click.echo(f"{folder} holds all tables and {count} images")
 
 
@@ -128,7 +131,7 @@ The new store may be of another kind: from SQLite to PostgreSQL and back.
 @store_options
 def restore(folder: Path, data: Path | None, database: str | None, files: str | None) -> None:
     """Fill an empty store from the backup in FOLDER, and check that all of it holds."""
-    with closing(open_store(data, database, files)) as opened:
+    with opened_store(data, database, files) as opened:
         from allclient.store import backup as backups
 
         count = backups.restore(opened, folder)
@@ -152,14 +155,14 @@ and no name.
     "--days",
     type=click.IntRange(1, 36500),
     required=True,
-    help="How many days a case is kept after it was made.",
+    help="How many days a case is kept after it was made or last signed.",
 )
 @click.option("--delete", is_flag=True, help="Delete them; without it they are only counted.")
 def retain(
     data: Path | None, database: str | None, files: str | None, days: int, delete: bool
 ) -> None:
-    """Count the cases made more than so many days ago, or delete them with all that is in them."""
-    with closing(open_store(data, database, files)) as opened:
+    """Count the cases made and last signed so many days ago, or delete them with all in them."""
+    with opened_store(data, database, files, make=False) as opened:
         from allclient.store import SYSTEM, retention
 
         if delete:

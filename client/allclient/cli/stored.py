@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
+from allclient.errors import StoreError
 from allclient.needed import needing
 
 if TYPE_CHECKING:
@@ -51,9 +53,28 @@ def store_options(command: _F) -> _F:
     return command
 
 
-def open_store(data: Path | None, database: str | None, files: str | None) -> Store:
-    """Open the store that the options name. Raises ConfigurationError, also without the extra."""
+@contextlib.contextmanager
+def opened_store(
+    data: Path | None, database: str | None, files: str | None, *, make: bool = True
+) -> Iterator[Store]:
+    """Open the store that the options name, for as long as the block lasts.
+
+    Without ``make`` a folder that holds no store is refused.
+
+    Raises:
+        ConfigurationError: it cannot be used, or the extra is not installed.
+        StoreError: its database failed in the middle.
+    """
     with needing("the case store", "web"):
+        from sqlalchemy.exc import SQLAlchemyError
+
         from allclient.store import Store
+        from allclient.store import database as databases
         from allclient.web.program import default_folder
-    return Store(data or default_folder(), database or None, files or None)
+    with contextlib.closing(
+        Store(data or default_folder(), database or None, files or None, make=make)
+    ) as store:
+        try:
+            yield store
+        except SQLAlchemyError as error:
+            raise StoreError(f"the database failed: {databases.reason(error)}") from error

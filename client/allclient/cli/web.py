@@ -22,13 +22,14 @@ from allclient.cli.options import (
     server_option,
 )
 from allclient.cli.serve import signals_interrupt
-from allclient.cli.stored import open_store, store_options
+from allclient.cli.stored import opened_store, store_options
 from allclient.cli.tally import NOTICE
 from allclient.cli.watched import trace_option, traced
 from allclient.errors import AllclientError, ConfigurationError
 
 if TYPE_CHECKING:
     from allclient.web.oidc import Provider
+    from allclient.web.serving import Serving
     from allclient.web.verified import Pacs
     from allclient.web.worker import Worker
 
@@ -51,8 +52,8 @@ Examples:
 The first start prints a one-time link for the first admin. Nobody has a
 password before they chose one.
 
-Exit codes: 0 when stopped by Ctrl-C, SIGTERM or SIGHUP, 2 for a wrong option,
-3 when the port is taken.
+Exit codes: 0 when stopped by Ctrl-C, SIGTERM or SIGHUP, 2 for a wrong option, or
+a folder or database that cannot be used, 3 when the port is taken.
 """,
 )
 @store_options
@@ -152,24 +153,25 @@ def web(
     if root_path and not root_path.startswith("/"):
         raise click.UsageError("--root-path begins with a slash, as /smears")
     pacs = _pacs(pacs_config, organization)
-    store = open_store(data, database, files)
-    from allclient.web import jsonlog, program, serving
-    from allclient.web.settings import LOOPBACK, Settings
-
-    if json_log:
-        jsonlog.log_to(sys.stderr)
-    settings = Settings(
-        hosts=(*LOOPBACK, *host_name),
-        root_path=root_path.rstrip("/"),
-        secure_cookies=https,
-        max_upload=max_upload * 1_000_000,
-        **_reference(drift_reference),
-        oidc=_oidc(oidc_issuer, oidc_client_id, oidc_title),
-    )
-    page = program.Program(store, settings, pacs)
     with signals_interrupt(), contextlib.suppress(KeyboardInterrupt), contextlib.ExitStack() as all:
+        store = all.enter_context(opened_store(data, database, files))
+        from allclient.web import alone, jsonlog, program, serving
+        from allclient.web.settings import LOOPBACK, Settings
+
+        if json_log:
+            jsonlog.log_to(sys.stderr)
+        settings = Settings(
+            hosts=(*LOOPBACK, *host_name),
+            root_path=root_path.rstrip("/"),
+            secure_cookies=https,
+            max_upload=max_upload * 1_000_000,
+            **_reference(drift_reference),
+            oidc=_oidc(oidc_issuer, oidc_client_id, oidc_title),
+        )
+        page = program.Program(store, settings, pacs)
         listening = all.enter_context(contextlib.closing(serving.listen(host, port)))
         url = serving.url_of(listening)
+        all.enter_context(alone.held(store.folder, url))
         all.enter_context(traced(trace_to, "allclient-web"))
         if not no_server:
             all.enter_context(
@@ -184,8 +186,28 @@ def web(
                 click.echo(f"\nopen this once to become the first admin:\n  {link}")
             click.echo(f"\n{NOTICE}\nCtrl-C stops it.")
 
-        page.server(proxy, ready).run(sockets=[listening])
+        serving_page = all.enter_context(_saying_what_was_cut_off(page.server(proxy, ready)))
+        serving_page.run(sockets=[listening])
     click.echo("stopped")
+
+
+@contextlib.contextmanager
+def _saying_what_was_cut_off(serving_page: Serving) -> Iterator[Serving]:
+    try:
+        yield serving_page
+    finally:
+        if cut := serving_page.cut:
+            uploads = "1 upload was" if cut == 1 else f"{cut} uploads were"
+            _say(
+                f"{uploads} not finished and cut off: upload those files again. "
+                "Every file that was accepted is kept."
+            )
+
+
+def _say(text: str) -> None:
+    from allclient.report.formats import printable
+
+    click.echo(printable(f"allclient: {text}"), err=True)
 
 
 def _oidc(issuer: str | None, client_id: str | None, title: str | None) -> Provider | None:
@@ -245,8 +267,12 @@ def _backbones(
 ) -> Iterator[None]:
     """Give the worker a server to ask; one that starts here takes its time beside the page."""
     if server:
-        with make_client(server, options, timeout=_TIMEOUT, retry_for=_AWAY) as client:
-            worker.use(client)
+        from allclient.web import arrival
+
+        with (
+            make_client(server, options, timeout=_TIMEOUT, retry_for=_AWAY) as client,
+            arrival.awaited(worker, client, _say),
+        ):
             yield
         return
     over = threading.Event()
@@ -267,7 +293,7 @@ def _backbones(
                 worker.use(client)
                 over.wait()
         except (AllclientError, ImportError) as error:
-            worker.explain(f"The backbones cannot start; new fields wait, review works. {error}")
+            worker.explain(f"The backbones cannot start ({error}); new fields wait, review works.")
 
     # The server ends with the thread that started it, so the thread stays.
     thread = threading.Thread(target=run, name="allclient-web-server")

@@ -23,14 +23,15 @@ _HALF = np.dtype("<f2")
 def add(session: Session, answered: Sequence[tuple[Field, Result]]) -> None:
     """Keep the results of fields, with their cells if they were asked for."""
     if answered:
-        session.execute(insert(Answer), [_answer(field.id, result) for field, result in answered])
-    if cells := [cell for field, result in answered for cell in _cells(field, result)]:
+        session.execute(insert(Answer), [columns(field, result) for field, result in answered])
+    if cells := [cell for field, result in answered for cell in cell_columns(field, result)]:
         session.execute(insert(CellRow), cells)
 
 
-def _answer(field_id: int, result: Result) -> dict[str, Any]:
+def columns(field: Field, result: Result) -> dict[str, Any]:
+    """Return the columns of the row that keeps the answer of a field."""
     return {
-        "field_id": field_id,
+        "field_id": field.id,
         "model_version": result.model_version,
         "label": result.label.value,
         "subtype": result.subtype.value,
@@ -51,7 +52,8 @@ def _answer(field_id: int, result: Result) -> dict[str, Any]:
     }
 
 
-def _cells(field: Field, result: Result) -> list[dict[str, Any]]:
+def cell_columns(field: Field, result: Result) -> list[dict[str, Any]]:
+    """Return the columns of the rows that keep the cells of a field."""
     features = result.features
     return [
         {
@@ -77,6 +79,16 @@ def _cells(field: Field, result: Result) -> list[dict[str, Any]]:
 def features_of(stored: bytes) -> npt.NDArray[np.float32]:
     """Return the features of a cell, float32 [64]."""
     return np.frombuffer(stored, _HALF).astype(np.float32)
+
+
+def facts(result: Result) -> dict[str, Any]:
+    """Return what the audit log says of an answer."""
+    return {
+        "label": result.label.value,
+        "subtype": result.subtype.value,
+        "review": [reason.value for reason in result.review],
+        "model_version": result.model_version,
+    }
 
 
 def cell_of(row: CellRow) -> Cell:

@@ -82,7 +82,10 @@ def restore(store: Store, folder: Path) -> int:
         if session.scalar(select(Entry.number).limit(1)) or session.scalar(
             select(User.id).limit(1)
         ):
-            raise ConfigurationError("a backup is restored into an empty store, and this has data")
+            raise ConfigurationError(
+                f"a backup is restored into an empty store, and that of {str(store.folder)!r} has "
+                "data; name another one with --data or --database"
+            )
         for table in tables():
             _fill(session, table, folder / "tables" / f"{table.name}.jsonl")
         broken = integrity.check(session, head)

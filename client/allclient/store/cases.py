@@ -12,7 +12,7 @@ from allclient.contract import Label
 from allclient.errors import NotFoundError, RefusedError
 from allclient.store import audit, urgency
 from allclient.store.actor import Actor
-from allclient.store.schema import Answer, Case, Cell, Field, File
+from allclient.store.schema import Answer, Case, Field, File, LateOutcome
 from allclient.store.sight import Sight
 from allclient.store.store import Store
 from allclient.store.words import FieldState
@@ -32,6 +32,8 @@ class Count:
     review: int = 0
     """Not verified yet, and the backbones ask for a person or gave no answer."""
     verified: int = 0
+    late: int = 0
+    """Answers that came after the signature, and are in the case when it is opened again."""
 
     @property
     def answered(self) -> int:
@@ -105,25 +107,15 @@ def counts(session: Session, case_ids: Sequence[int], sight: Sight) -> dict[int,
             _count(Answer.label == Label.MALIGNANT.value),
             _count(~verified & doubtful),
             _count(verified),
+            _count(LateOutcome.error_code.is_(None) & LateOutcome.field_id.is_not(None)),
         )
         .outerjoin(Answer, Answer.field_id == Field.id)
+        .outerjoin(LateOutcome, LateOutcome.field_id == Field.id)
         .where(Field.case_id.in_(case_ids))
         .group_by(Field.case_id)
     )
     found = {case_id: Count(*values) for case_id, *values in rows}
     return {case_id: found.get(case_id, Count()) for case_id in case_ids}
-
-
-def version(session: Session, case_id: int) -> int:
-    """Return a number that grows with every change of the fields and cells of a case."""
-    fields = select(func.coalesce(func.sum(Field.version), 0)).where(Field.case_id == case_id)
-    corrected = select(func.coalesce(func.sum(Cell.version), 0)).where(
-        Cell.case_id == case_id, Cell.corrected
-    )
-    found: int = session.scalars(
-        select(fields.scalar_subquery() + corrected.scalar_subquery())
-    ).one()
-    return found
 
 
 def delete(store: Store, actor: Actor, case_id: int) -> None:
@@ -145,6 +137,23 @@ def remove_unused(store: Store) -> None:
             session.delete(file)
             store.files.delete(file.digest)
             store.forget_views(file.digest)
+
+
+def forget_stray(store: Store, digest: str) -> None:
+    """Delete a file that was kept for a field that then came not to be, unless another shows it."""
+    with store.write() as session:
+        if session.get(File, digest) is None:
+            store.files.delete(digest)
+
+
+def forget_strays(store: Store) -> int:
+    """Delete files that a crash left without a field; return how many."""
+    with store.read() as session:
+        known = set(session.scalars(select(File.digest)))
+    strays = [digest for digest in store.files.all() - known if store.files.is_old(digest)]
+    for digest in strays:
+        forget_stray(store, digest)
+    return len(strays)
 
 
 def _count(condition: ColumnElement[bool]) -> ColumnElement[int]:

@@ -30,6 +30,9 @@ _BEGIN_WRITING: Final = text(
 """Take turns; and what was accepted survives a crash, however the server is set up."""
 
 
+_WRITES_NOTHING: Final = text("UPDATE alembic_version SET version_num = version_num")
+
+
 def open_engine(url: str) -> Engine:
     """Open an engine for SQLite or PostgreSQL. Raises ConfigurationError for other addresses.
 
@@ -38,7 +41,9 @@ def open_engine(url: str) -> Engine:
     try:
         parsed = make_url(url)
     except ArgumentError as error:
-        raise ConfigurationError("the address of the database is not a URL") from error
+        raise ConfigurationError(
+            "the address of the database is not a URL as postgresql://USER:PASSWORD@HOST/NAME"
+        ) from error
     kind = parsed.get_backend_name()
     if kind == "sqlite":
         engine = create_engine(parsed, connect_args={"timeout": _BUSY}, hide_parameters=True)
@@ -98,10 +103,13 @@ def _run(engine: Engine, step: Any) -> None:
         with writing(engine).begin() as connection:
             config.attributes["connection"] = connection
             step(config)
+            # Tables that are up to date were only read: it has to be writable as well.
+            if MigrationContext.configure(connection).get_current_revision() is not None:
+                connection.execute(_WRITES_NOTHING)
     except SQLAlchemyError as error:
         raise ConfigurationError(
-            f"the tables of {engine.url.render_as_string(hide_password=True)} cannot be made: "
-            f"{getattr(error, 'orig', None) or error}"
+            f"the database {engine.url.render_as_string(hide_password=True)} cannot be used: "
+            f"{reason(error)}; check its address, and that this user may write to it"
         ) from error
     except CommandError as error:
         if _is_known(engine):
@@ -110,6 +118,11 @@ def _run(engine: Engine, step: Any) -> None:
             f"the tables of {engine.url.render_as_string(hide_password=True)} were made by a newer "
             "allclient; update this one, or name another place for the data"
         ) from error
+
+
+def reason(error: SQLAlchemyError) -> str:
+    """Return what a database said, in one line and without the statement."""
+    return " ".join(str(getattr(error, "orig", None) or error).split())
 
 
 def _is_known(engine: Engine) -> bool:

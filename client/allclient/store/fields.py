@@ -6,16 +6,16 @@ import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
-from sqlalchemy import and_, bindparam, func, select
+from sqlalchemy import Select, and_, bindparam, func, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from allclient.errors import AllclientError, NotFoundError, RefusedError
 from allclient.result import Result
-from allclient.store import answers, audit, cases, dicoms, media, urgency
+from allclient.store import answers, audit, cases, dicoms, late, media, urgency
 from allclient.store.actor import SYSTEM, Actor
 from allclient.store.dicoms import UNKNOWN, Origin
 from allclient.store.files import Incoming
-from allclient.store.schema import Case, Field, File
+from allclient.store.schema import Case, Field, File, LateOutcome
 from allclient.store.sight import EVERYTHING, Sight
 from allclient.store.store import Store
 from allclient.store.words import FieldState
@@ -52,6 +52,22 @@ def accept(
     with store.read() as session:
         _place(session, wanted)  # before the file is kept, which nothing would show
     store.files.keep(incoming)
+    try:
+        return _taken(store, actor, wanted, name, incoming, origin)
+    except (NotFoundError, RefusedError):  # deleted or signed in the meantime
+        cases.forget_stray(store, incoming.digest)
+        raise
+
+
+def _taken(
+    store: Store,
+    actor: Actor,
+    wanted: dict[str, object],
+    name: str,
+    incoming: Incoming,
+    origin: Origin,
+) -> tuple[Field, bool]:
+    """Make the field of a file that is kept."""
     with store.write() as session:
         file, present = _place(session, wanted)
         if present is not None:
@@ -64,7 +80,7 @@ def accept(
                 File(digest=incoming.digest, size=incoming.size, media_type=incoming.media_type)
             )
         field = Field(
-            case_id=case_id,
+            case_id=wanted["case_id"],
             digest=incoming.digest,
             name=shown_name(name),
             **origin._asdict(),
@@ -108,6 +124,7 @@ def get(session: Session, field_id: int) -> Field:
             joinedload(Field.answer),
             joinedload(Field.file),
             joinedload(Field.case),
+            joinedload(Field.late),
             selectinload(Field.verifications),
         )
         .execution_options(populate_existing=True)  # also what the session knew in part
@@ -150,11 +167,18 @@ def count(session: Session, case_id: int) -> int:
 def waiting(session: Session, *, limit: int, but: Collection[int] = ()) -> Sequence[Field]:
     """Return the fields that wait longest for the backbones, without those in ``but``."""
     return session.scalars(
-        select(Field)
-        .where(Field.state == FieldState.WAITING.value, Field.id.not_in(but))
-        .order_by(Field.id)
-        .limit(limit)
+        _read_now().where(Field.id.not_in(but)).order_by(Field.id).limit(limit)
     ).all()
+
+
+def _read_now() -> Select[Field]:
+    """Return what selects the fields that wait for the backbones, with their cases."""
+    came_late = select(LateOutcome.field_id).where(LateOutcome.field_id == Field.id).exists()
+    return (
+        select(Field)
+        .where(Field.state == FieldState.WAITING.value, ~came_late)
+        .options(joinedload(Field.case))
+    )
 
 
 def record_answer(store: Store, field_id: int, result: Result) -> bool:
@@ -165,13 +189,13 @@ def record_answer(store: Store, field_id: int, result: Result) -> bool:
 def record_answers(store: Store, results: Mapping[int, Result]) -> set[int]:
     """Keep the answers of fields, by their ids, in one transaction.
 
-    Return the ids without those of fields that are gone or have an answer.
+    Return the ids without those of fields that are gone or have an answer. An answer to a field of
+    a signed case is kept beside the case, see ``late``.
     """
     with store.write() as session:
-        waited = session.scalars(
-            select(Field).where(Field.id.in_(results), Field.state == FieldState.WAITING.value)
-        ).all()
-        answered = [(field, results[field.id]) for field in waited]
+        waited = session.scalars(_read_now().where(Field.id.in_(results))).all()
+        late.keep_answers(session, [(f, results[f.id]) for f in waited if f.case.signed])
+        answered = [(field, results[field.id]) for field in waited if not field.case.signed]
         answers.add(session, answered)
         for field, result in answered:
             field.state = FieldState.ANSWERED.value
@@ -182,18 +206,7 @@ def record_answers(store: Store, results: Mapping[int, Result]) -> set[int]:
             session,
             SYSTEM,
             "field.answered",
-            [
-                (
-                    f"field:{field.id}",
-                    {
-                        "label": result.label.value,
-                        "subtype": result.subtype.value,
-                        "review": [reason.value for reason in result.review],
-                        "model_version": result.model_version,
-                    },
-                )
-                for field, result in answered
-            ],
+            [(f"field:{field.id}", answers.facts(result)) for field, result in answered],
         )
     return {field.id for field in waited}
 
@@ -201,9 +214,12 @@ def record_answers(store: Store, results: Mapping[int, Result]) -> set[int]:
 def record_failure(store: Store, field_id: int, error: AllclientError) -> bool:
     """Keep why a field has no answer; return False if it is gone or has one."""
     with store.write() as session:
-        field = session.get(Field, field_id)
-        if field is None or field.state != FieldState.WAITING.value:
+        field = session.scalar(_read_now().where(Field.id == field_id))
+        if field is None:
             return False
+        if field.case.signed:
+            late.keep_failure(session, field, error)
+            return True
         field.state = FieldState.FAILED.value
         field.version += 1
         field.urgency = urgency.FAILED

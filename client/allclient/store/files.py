@@ -12,13 +12,14 @@ import hashlib
 import os
 import secrets
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, Final
 
 import fsspec
 
-from allclient.errors import NotFoundError, RefusedError, StoreError
-from allclient.store import media
+from allclient.errors import ConfigurationError, NotFoundError, RefusedError, StoreError
+from allclient.store import folders, media
 
 _LEFT_BEHIND: Final = 24 * 3600.0
 """Seconds after which a file in ``incoming`` belongs to a process that is gone."""
@@ -65,7 +66,8 @@ class Incoming:
     def close(self) -> None:
         """Close and remove the file; a second time does nothing."""
         if self._file is not None:
-            self._file.close()
+            with contextlib.suppress(OSError):  # a full disk, which was told already
+                self._file.close()
             self._file = None
             self.path.unlink(missing_ok=True)
 
@@ -75,17 +77,22 @@ class Files:
 
     def __init__(self, url: str, incoming: Path) -> None:
         self._incoming = incoming
-        self._incoming.mkdir(parents=True, exist_ok=True)
         try:
             self._system, self._root = fsspec.core.url_to_fs(url)
         except (ValueError, ImportError) as error:
-            raise StoreError(f"files cannot be kept at {url!r}: {error}") from error
+            raise ConfigurationError(f"files cannot be kept at {url!r}: {error}") from error
         protocol = self._system.protocol
         names = {protocol} if isinstance(protocol, str) else set(protocol)
         self._local = bool(names & _REPLACED)
 
+    def require_writable(self) -> None:
+        """Write once where files are kept, if that is a folder. Raises ConfigurationError."""
+        if self._local:
+            folders.require_writable(Path(self._root), "--files")
+
     def receive(self, max_bytes: int) -> contextlib.closing[Incoming]:
         """Return a file to write to; it is gone at the end of the block unless it was kept."""
+        self._incoming.mkdir(parents=True, exist_ok=True)
         return contextlib.closing(Incoming(self._incoming, max_bytes))
 
     def keep(self, incoming: Incoming) -> None:
@@ -124,6 +131,15 @@ class Files:
         """Delete the file, if it is kept."""
         with contextlib.suppress(FileNotFoundError):
             self._system.rm_file(self._place(digest))
+
+    def all(self) -> set[str]:
+        """Return the digests of all files that are kept."""
+        return {path.rpartition("/")[2] for path in self._system.find(self._root)}
+
+    def is_old(self, digest: str) -> bool:
+        """Return whether a file was kept so long ago that no upload of it can still go on."""
+        since: datetime = self._system.modified(self._place(digest))
+        return (datetime.now(since.tzinfo or UTC) - since).total_seconds() > _LEFT_BEHIND
 
     def sweep(self) -> int:
         """Remove what processes that ended left in ``incoming``; return how many files."""

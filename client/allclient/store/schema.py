@@ -156,6 +156,7 @@ class Field(Base):
     case: Mapped[Case] = relationship()
     file: Mapped[File] = relationship()
     answer: Mapped[Answer | None] = relationship(back_populates="field", passive_deletes=True)
+    late: Mapped[LateOutcome | None] = relationship(back_populates="field", passive_deletes=True)
     verifications: Mapped[list[Verification]] = relationship(
         back_populates="field", order_by="Verification.id", passive_deletes=True
     )
@@ -183,6 +184,26 @@ class Answer(Base):
     um_per_pixel: Mapped[float | None]
     created_at: Mapped[datetime] = mapped_column(default=now, index=True)
     field: Mapped[Field] = relationship(back_populates="answer")
+
+
+class LateOutcome(Base):
+    """What came of a field that the backbones still read when its case was signed.
+
+    Nothing of it stands in the case until somebody opens the case again.
+    """
+
+    __tablename__ = "late_outcomes"
+    field_id: Mapped[int] = mapped_column(
+        ForeignKey("fields.id", ondelete="CASCADE"), primary_key=True
+    )
+    answer: Mapped[dict[str, Any]]
+    """The columns of an ``Answer``; empty where the field could not be read."""
+    cells: Mapped[list[Any]]
+    """The columns of each ``Cell``."""
+    error_code: Mapped[str | None]
+    error_message: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    field: Mapped[Field] = relationship(back_populates="late")
 
 
 class Cell(Base):

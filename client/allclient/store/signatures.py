@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
 
-from allclient.errors import ConflictError, NotFoundError, RefusedError
-from allclient.store import audit, blind, cases, fields, texts
+from allclient.errors import NotFoundError, RefusedError
+from allclient.store import audit, blind, cases, changes, fields, late, texts
 from allclient.store.actor import Actor
 from allclient.store.audit import Break
+from allclient.store.changes import ChangedError
 from allclient.store.schema import Case, Entry, Field, Signature, now
 from allclient.store.words import Conclusion
 
@@ -24,17 +25,19 @@ def sign(
     case_id: int,
     *,
     seen: int,
+    shown: Mapping[int, int],
     conclusion: Conclusion,
     comment: str,
     report: Callable[[Case, Signature], str],
 ) -> Signature:
-    """Sign a case of which every field has a verdict, by somebody who saw its version ``seen``.
+    """Sign a case of which every field has a verdict, by somebody who saw what they sign.
 
-    ``report`` writes its report as HTML.
+    ``seen`` is the number of the audit log's last entry when they looked at the case, and ``shown``
+    the versions of fields that they saw since. ``report`` writes its report as HTML.
 
     Raises:
         RefusedError: the case has no fields, or one that nobody verified.
-        ConflictError: a field or a cell changed in the meantime: nothing is signed then.
+        ChangedError: a field or a cell changed in the meantime: nothing is signed then.
     """
     case = cases.get_open(session, case_id)
     blind.refuse(session, actor, case_id)
@@ -45,11 +48,8 @@ def sign(
         raise RefusedError("a case without fields cannot be signed")
     if unverified:
         raise RefusedError(f"{unverified} of the fields have no verdict yet; give them one first")
-    if cases.version(session, case_id) != seen:
-        raise ConflictError(
-            "Fields or cells of this case changed while you looked at it. "
-            "Nothing was signed; load the page again, look at them and decide"
-        )
+    if changed := changes.since(session, case_id, seen, shown):
+        raise ChangedError(changed)
     signature = Signature(
         case_id=case_id,
         user_id=actor.user_id,
@@ -68,12 +68,16 @@ def sign(
 
 
 def open_again(session: Session, actor: Actor, case_id: int) -> Case:
-    """Let a signed case change again. Its signatures and their reports stay."""
+    """Let a signed case change again. Its signatures and their reports stay.
+
+    What the backbones said after the signature enters the case now.
+    """
     case = cases.get(session, case_id)
     if not case.signed:
         raise RefusedError("this case is not signed")
     case.signed = False
     audit.append(session, actor, "case.opened", f"case:{case_id}")
+    late.enter(session, case_id)
     return case
 
 

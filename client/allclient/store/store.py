@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,10 +12,14 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from allclient.errors import ConfigurationError
-from allclient.store import database
+from allclient.store import database, folders
 from allclient.store.files import Files
 
 DATABASE_VARIABLE: Final = "DATABASE_URL"
+
+
+def _no_store(folder: Path) -> ConfigurationError:
+    return ConfigurationError(f"there is no store in {str(folder)!r}; name its folder with --data")
 
 
 class Store:
@@ -24,30 +27,34 @@ class Store:
 
     ``database_url`` is SQLAlchemy's address of a SQLite or PostgreSQL database; without it the
     database is ``store.sqlite`` in the folder. ``files_url`` is a folder or an fsspec address;
-    without it the files are in ``files`` there. The tables are made or brought up to date.
+    without it the files are in ``files`` there. The tables are made or brought up to date. Without
+    ``make`` a folder that holds no store is refused.
     """
 
     def __init__(
-        self, folder: Path, database_url: str | None = None, files_url: str | None = None
+        self,
+        folder: Path,
+        database_url: str | None = None,
+        files_url: str | None = None,
+        *,
+        make: bool = True,
     ) -> None:
         self.folder = folder
         self.views = folder / "views"
-        try:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            if not os.access(folder, os.W_OK):
-                raise PermissionError("it cannot be written to")
-        except OSError as error:
-            raise ConfigurationError(
-                f"the data folder {str(folder)!r} cannot be used: {error}; "
-                "name another one with --data"
-            ) from error
-        self.engine: Engine = database.open_engine(
-            database_url or f"sqlite:///{folder / 'store.sqlite'}"
-        )
+        place = folder / "store.sqlite"
+        if not make and not folder.is_dir():
+            raise _no_store(folder)
+        folders.require_writable(folder, "--data")
+        if not make and not database_url and not place.exists():
+            raise _no_store(folder)
+        self.engine: Engine = database.open_engine(database_url or f"sqlite:///{place}")
         self._writing = database.writing(self.engine)
         self._turn = threading.Lock()
         database.migrate(self.engine)
+        for part in (self.views, folder / "incoming"):
+            folders.require_writable(part, "--data")
         self.files = Files(files_url or str(folder / "files"), folder / "incoming")
+        self.files.require_writable()
         self.files.sweep()
 
     @contextlib.contextmanager

@@ -140,6 +140,28 @@ def link(session: Session, actor: Actor, user_id: int, subject: str) -> None:
     audit.append(session, actor, "user.linked", f"user:{user.id}", details)
 
 
+def unlink(session: Session, actor: Actor, user_id: int) -> User:
+    """Let a person log in by their password alone; they are logged out everywhere.
+
+    Raises:
+        RefusedError: they have no such login, or no password that would be left.
+    """
+    user = session.get(User, user_id)
+    if user is None:
+        raise NotFoundError("there is no such person")
+    if user.subject is None:
+        raise RefusedError(f"{user.name} logs in by no OpenID Connect provider")
+    if not user.password_hash:
+        raise RefusedError(
+            f"{user.name} has no password, so this login is the only one; "
+            "an admin may keep the person out instead"
+        )
+    user.subject = None
+    tokens.revoke_sessions(session, user.id)
+    audit.append(session, actor, "user.unlinked", f"user:{user.id}")
+    return user
+
+
 def _take(session: Session, token: str) -> Role:
     """Use up a one-time link, and return the role that it gives."""
     secret = tokens.find(session, Purpose.INVITATION, token)

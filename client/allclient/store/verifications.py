@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from allclient.contract import Subtype
 from allclient.errors import ConflictError, RefusedError
-from allclient.store import audit, blind, cases, fields, texts
+from allclient.store import audit, blind, cases, changes, fields, texts
 from allclient.store.actor import Actor
 from allclient.store.audit import Break
 from allclient.store.schema import Entry, Field, Verification, now
@@ -36,7 +36,11 @@ def verify(
     field = fields.get(session, field_id)
     cases.get_open(session, field.case_id)
     if field.version != seen:
-        raise ConflictError(_conflict(field))
+        # It does not tell the verdict: whoever is refused may be reading blind.
+        raise ConflictError(
+            f"{changes.who_changed(session, field_id)} changed this field while you looked at it. "
+            "Nothing of yours was saved; look again and decide"
+        )
     verification = Verification(
         field=field,
         user_id=actor.user_id,
@@ -97,15 +101,3 @@ def _subtype(field: Field, verdict: Verdict, subtype: Subtype | None) -> str | N
     if field.state != FieldState.ANSWERED.value or field.answer is None:
         raise RefusedError("this field has no answer to confirm; say what it shows, or unusable")
     return field.answer.subtype
-
-
-def _conflict(field: Field) -> str:
-    # It does not tell the verdict: whoever is refused may be reading blind.
-    last = field.verifications[-1] if field.verifications else None
-    who = last.user_name if last else "Somebody"
-    if field.answer and (last is None or field.answer.created_at > last.created_at):
-        who = "The backbones"
-    return (
-        f"{who} changed this field while you looked at it. "
-        "Nothing of yours was saved; look again and decide"
-    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from fastapi import FastAPI, Request
@@ -12,9 +13,11 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from allclient.errors import AllclientError, ConflictError, NotFoundError, RefusedError
 from allclient.store import Store
+from allclient.store.changes import Change, ChangedError
 from allclient.store.sight import BlindError
 from allclient.store.similar import Similar
 from allclient.web import api, outage, pages
+from allclient.web.api.models import ChangeOut, ErrorOut, ErrorText
 from allclient.web.guard import Guard
 from allclient.web.hub import Hub
 from allclient.web.metrics import Meter, Metrics
@@ -65,6 +68,7 @@ def make_app(
     app.add_exception_handler(TooManyTriesError, _too_many)
     for kind in outage.ERRORS:
         app.add_exception_handler(kind, _away)
+    app.add_exception_handler(OSError, _no_disk)
     app.add_exception_handler(Exception, _failed)
     return app
 
@@ -78,7 +82,8 @@ def _refused(request: Request, error: Exception) -> Response:
         status = 404
     elif isinstance(error, ConflictError):
         status = 409
-    return _answer(request, status, error.code, str(error))
+    changes = error.changes if isinstance(error, ChangedError) else ()
+    return _answer(request, status, error.code, str(error), changes)
 
 
 def _http(request: Request, error: Exception) -> Response:
@@ -113,6 +118,11 @@ def _away(request: Request, error: Exception) -> Response:
     return _answer(request, outage.STATUS, outage.CODE, outage.MESSAGE)
 
 
+def _no_disk(request: Request, error: Exception) -> Response:
+    outage.record(error)
+    return _answer(request, outage.STATUS, outage.DISK_CODE, outage.DISK_MESSAGE)
+
+
 def _failed(request: Request, error: Exception) -> Response:
     return _answer(request, 500, "error", "something failed here; the log of the program says what")
 
@@ -121,7 +131,11 @@ def _is_page(request: Request) -> bool:
     return "text/html" in request.headers.get("accept", "")
 
 
-def _answer(request: Request, status: int, code: str, message: str) -> Response:
+def _answer(
+    request: Request, status: int, code: str, message: str, changes: Iterable[Change] = ()
+) -> Response:
     if _is_page(request):
         return render(request, "error.html", None, status=status, message=message)
-    return JSONResponse({"error": {"code": code, "message": message}}, status)
+    told = [ChangeOut.model_validate(change) for change in changes]
+    error = ErrorText(code=code, message=message, changes=told)
+    return JSONResponse(ErrorOut(error=error).model_dump(exclude_defaults=True), status)

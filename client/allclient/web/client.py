@@ -138,16 +138,22 @@ class WebClient:
     def answers(self, case: Json, timeout: float = 600.0) -> list[Json]:
         """Wait until no field of a case waits for the backbones, and return its fields.
 
+        It does not wait for a case that somebody signed meanwhile, which takes no more answers.
+
         Raises ServerTimeoutError after ``timeout`` seconds; what was read stays on the page.
         """
         end = time.monotonic() + timeout
-        while waiting := self.case(case)["count"]["waiting"]:
+        while waiting := self._waiting(case):
             if time.monotonic() > end:
                 raise ServerTimeoutError(
                     f"{waiting} fields still wait for the backbones after {timeout:g} seconds"
                 )
             time.sleep(_PAUSE)
         return self.fields(case)
+
+    def _waiting(self, case: Json) -> int:
+        now = self.case(case)
+        return 0 if now["signed"] else int(now["count"]["waiting"])
 
     def cells(self, field: Json) -> list[Json]:
         """Return the leukocytes of a field."""

@@ -10,7 +10,6 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import uvicorn
 from sqlalchemy.exc import SQLAlchemyError
 
 from allclient.store import SYSTEM, Store, users
@@ -20,7 +19,7 @@ from allclient.watching import watched_by
 from allclient.web import verified
 from allclient.web.app import make_app
 from allclient.web.hub import Hub
-from allclient.web.serving import make_server
+from allclient.web.serving import Serving, make_server
 from allclient.web.settings import Settings
 from allclient.web.worker import Worker
 
@@ -77,7 +76,7 @@ class Program:
 
     def server(
         self, proxies: tuple[str, ...] = (), ready: Callable[[], None] = lambda: None
-    ) -> uvicorn.Server:
+    ) -> Serving:
         """Return what answers browsers; its ``run`` takes a socket of ``serving.listen``."""
         # What stays for good need not be looked through each time that garbage is collected, which
         # makes a request wait for a quarter of a second now and then.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
 import os
 import socket
 from collections.abc import Callable
@@ -10,10 +12,14 @@ import uvicorn
 from fastapi import FastAPI
 
 from allclient.errors import ConfigurationError, PortInUseError
+from allclient.web.cutting import Cutting
 from allclient.web.hub import Hub
 
 _GRACE = 3
-"""Seconds that requests may still take when the server is stopped."""
+"""Seconds that requests may still take when the server is stopped; then they are cut off."""
+
+_END = 7
+"""Seconds after that in which uvicorn gives up what cannot even be cut off."""
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -25,6 +31,10 @@ def listen(host: str, port: int) -> socket.socket:
         if isinstance(error, socket.gaierror):
             raise ConfigurationError(f"--host {host!r} is no address here: {error}") from error
         why = os.strerror(error.errno or 0)  # error.strerror tells the address once more
+        if error.errno == errno.EADDRNOTAVAIL:
+            raise ConfigurationError(
+                f"--host {host!r} is no address of this machine: {why}"
+            ) from error
         raise PortInUseError(
             f"port {port} on {host} cannot be used: {why}; name another with --port"
         ) from error
@@ -45,13 +55,14 @@ def make_server(
     root_path: str = "",
     proxies: tuple[str, ...] = (),
     ready: Callable[[], None] = lambda: None,
-) -> uvicorn.Server:
+) -> Serving:
     """Return what answers in ``run(sockets=[...])`` until SIGINT or SIGTERM.
 
     The handlers of both are called at the end.
     """
+    cutting = Cutting(app)
     config = uvicorn.Config(
-        app,
+        cutting,
         access_log=False,  # addresses of requests hold names of files
         log_config=None,
         server_header=False,
@@ -59,22 +70,43 @@ def make_server(
         root_path=root_path,
         proxy_headers=bool(proxies),
         forwarded_allow_ips=list(proxies),
-        timeout_graceful_shutdown=_GRACE,
+        timeout_graceful_shutdown=_GRACE + _END,
         lifespan="off",
     )
-    return _Server(config, hub, ready)
+    return Serving(config, cutting, hub, ready)
 
 
-class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, hub: Hub, ready: Callable[[], None]) -> None:
+class Serving(uvicorn.Server):
+    """Serves the page; ``cut`` requests were cut off when it stopped."""
+
+    def __init__(
+        self, config: uvicorn.Config, cutting: Cutting, hub: Hub, ready: Callable[[], None]
+    ) -> None:
         super().__init__(config)
+        self._cutting = cutting
         self._hub = hub
         self._ready = ready
 
+    @property
+    def cut(self) -> int:
+        """How many requests were cut off."""
+        return self._cutting.cut
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to answer, and say so."""
         await super().startup(sockets)
         self._ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let requests end, and cut off those that take too long."""
         self._hub.close()  # open streams of events would be waited for
-        await super().shutdown(sockets)
+        end = asyncio.get_running_loop().call_later(_GRACE, self._cut_off)
+        try:
+            await super().shutdown(sockets)
+        finally:
+            end.cancel()
+
+    def _cut_off(self) -> None:
+        self._cutting.stopping = True
+        for task in self.server_state.tasks:
+            task.cancel()

@@ -6,8 +6,8 @@ never shows an original, it is only handed out as a download.
 
 from __future__ import annotations
 
+import contextlib
 import io
-import os
 import tempfile
 import threading
 import warnings
@@ -20,6 +20,7 @@ from PIL import Image, ImageOps
 from allclient.errors import RefusedError
 from allclient.store import Store
 from allclient.store.schema import Cell
+from allclient.web import outage
 
 THUMBNAIL: Final = 320
 """The longer side of a small picture, in pixels."""
@@ -55,14 +56,16 @@ def picture(store: Store, digest: str, *, thumbnail: bool) -> bytes:
 def cell_picture(store: Store, digest: str, cells: Sequence[Cell], number: int) -> bytes:
     """Return a small square JPEG around one of a file's ``cells``; all are made at once."""
     place = _cell_place(store, digest, number)
-    if not place.exists():
-        with _CELLS_AT_ONCE:
-            if not place.exists():
-                _cut_cells(store, digest, cells)
-    return place.read_bytes()
+    with contextlib.suppress(FileNotFoundError):
+        return place.read_bytes()
+    with _CELLS_AT_ONCE:
+        with contextlib.suppress(FileNotFoundError):
+            return place.read_bytes()  # another request made it
+        return _cut_cells(store, digest, cells)[number]
 
 
-def _cut_cells(store: Store, digest: str, cells: Sequence[Cell]) -> None:
+def _cut_cells(store: Store, digest: str, cells: Sequence[Cell]) -> dict[int, bytes]:
+    cut = {}
     with Image.open(io.BytesIO(picture(store, digest, thumbnail=False))) as image:
         for cell in cells:
             width, height = cell.width * image.width, cell.height * image.height
@@ -73,7 +76,9 @@ def _cut_cells(store: Store, digest: str, cells: Sequence[Cell]) -> None:
             buffer = io.BytesIO()
             square = image.crop(box).resize((CELL, CELL), Image.Resampling.LANCZOS)
             square.save(buffer, "JPEG", quality=85)
-            _write(_cell_place(store, digest, cell.number), buffer.getvalue())
+            cut[cell.number] = buffer.getvalue()
+            _write(_cell_place(store, digest, cell.number), cut[cell.number])
+    return cut
 
 
 def _cell_place(store: Store, digest: str, number: int) -> Path:
@@ -102,9 +107,15 @@ def rendered(data: bytes, side: int) -> bytes:
 
 
 def _write(place: Path, data: bytes) -> None:
-    """Write whole or not at all, as others may read it at the same time."""
-    place.parent.mkdir(exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=place.parent)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-    Path(name).replace(place)
+    """Write whole or not at all, as others may read it at the same time.
+
+    Where there is no room, the picture is made anew the next time.
+    """
+    try:
+        with tempfile.NamedTemporaryFile(dir=place.parent, delete=False) as file:
+            file.write(data)
+        Path(file.name).replace(place)
+    except OSError as error:
+        outage.record(error)
+        with contextlib.suppress(OSError, NameError):
+            Path(file.name).unlink()

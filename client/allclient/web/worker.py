@@ -170,7 +170,7 @@ class Worker:
                 answered = self._settle(classifier, field)
         except ServerError as error:
             away = True
-            self.explain(f"The backbones do not answer; new fields wait. {error}")
+            self.explain(f"The backbones do not answer ({error}); new fields wait, review works.")
         except outage.ERRORS as error:
             outage.record(error)
             away = True

@@ -61,6 +61,17 @@ def test_check_says_which_entry_was_changed(data: Path, capsys: pytest.CaptureFi
     assert "entry 2 was changed" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("words", [["check"], ["backup", "b"], ["retain", "--days", "9"]])
+def test_a_folder_without_a_store_is_refused_and_stays_as_it_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    (tmp_path / "empty").mkdir()
+    for folder in (tmp_path / "nowhere", tmp_path / "empty"):
+        assert call(*words, "--data", folder) == codes.USAGE
+        assert "there is no store in" in capsys.readouterr().err
+    assert list(tmp_path.rglob("*")) == [tmp_path / "empty"]
+
+
 @pytest.mark.parametrize("head", ["x", "3", "3:abc", "x:" + "0" * 64])
 def test_an_end_of_a_log_that_is_none_is_refused(data: Path, head: str) -> None:
     assert call("check", "--data", data, "--head", head) == codes.USAGE

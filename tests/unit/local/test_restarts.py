@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -27,6 +26,7 @@ from allclient.local.keeper import Keeper
 from allclient.local.liveness import Counts, Liveness
 from allclient.local.restarts import Restarts
 from allclient.local.server import NotReadyInTimeError
+from tests.waiting import until
 
 PATIENCE = 60
 
@@ -100,7 +100,9 @@ class TestCauses:
 
 
 PARENT = """
-import subprocess, sys, time
+import os, subprocess, sys, time
+while os.times().user == 0:  # until the kernel has counted a tick of it
+    pass
 children = [subprocess.Popen([sys.executable, "-c", "import time; print(1, flush=True); "
     "time.sleep(600)", "model.py", name, "DEFAULT"], stdout=subprocess.PIPE)
     for name in ("vote_0_0", "preprocess_0_1")]
@@ -133,7 +135,7 @@ class TestStubs:
         assert [found[pid].exit_status() for pid in pids] == [None, None]
         assert stubs.processor_seconds([process.pid, *pids]) > 0
         subprocess.run(["kill", "-SEGV", str(pids[0])], check=True)
-        assert until(found[pids[0]].exit_status) == -signal.SIGSEGV
+        assert until(found[pids[0]].exit_status, "its end") == -signal.SIGSEGV
         late = {stub.pid: stub for stub in stubs.find(process.pid)}
         assert late[pids[0]].who == "a process of a model"
         assert late[pids[1]].who == "a process of the model preprocess"
@@ -141,7 +143,7 @@ class TestStubs:
         assert found[pids[1]].exit_status() is None
         assert not found[pids[1]].is_stopped()
         subprocess.run(["kill", "-STOP", str(pids[1])], check=True)
-        assert until(lambda: found[pids[1]].is_stopped() or None)
+        assert until(lambda: found[pids[1]].is_stopped(), "the stop")
 
     def test_those_that_go_with_their_server_are_not_the_reason(self, parent: Any) -> None:
         process, pids = parent
@@ -150,13 +152,6 @@ class TestStubs:
         process.wait()
         subprocess.run(["kill", "-9", str(pids[0])], check=True)
         assert stub.exit_status() is None
-
-
-def until(ask: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + PATIENCE
-    while (answer := ask()) is None and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return answer
 
 
 class Server:
@@ -351,7 +346,7 @@ class TestKeeper:
         triton = Triton()
         kept, said, lost = self.keep(triton)
         triton.die.set()
-        until(lambda: len(said) == 2 or None)
+        until(lambda: len(said) == 2, "both words")
         kept.stop()
         kept.join()
         assert said[0] == (
@@ -395,7 +390,7 @@ class TestKeeper:
         triton = Triton()
         kept, said, lost = self.keep(triton)
         triton.die.set()
-        until(lambda: said or None)
+        until(lambda: said, "a word")
         kept.stop()
         kept.join()
         assert (triton.pid, lost) == (1, [])
@@ -408,7 +403,7 @@ class TestKeeper:
         triton = Triton(*[None] * 30)
         kept, said, lost = self.keep(triton)
         triton.die.set()
-        until(lambda: len(said) == 60 or None)
+        until(lambda: len(said) == 60, "all words")
         kept.stop()
         kept.join()
         assert (len(said), lost) == (60, [])

@@ -8,6 +8,7 @@ import pytest
 from allclient.contract import ReviewReason, Subtype
 from allclient.errors import ImageRejectedError, NotFoundError, RefusedError, StoreError
 from allclient.store import Store, answers, cases, cells, fields, integrity, urgency
+from allclient.store.files import Incoming
 from allclient.store.sight import EVERYTHING
 from allclient.store.words import FieldState
 from tests.unit.store.made import ANNA, accepted, picture, result, with_cells
@@ -195,6 +196,28 @@ def test_a_case_is_deleted_with_the_files_that_no_other_case_shows(
         assert cases.counts(session, [case_id, other_id], EVERYTHING)[other_id].fields == 1
         with pytest.raises(NotFoundError):
             cases.get(session, case_id)
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_a_case_that_is_deleted_during_an_upload_keeps_no_file_of_it(
+    store: Store, case_id: int, monkeypatch: pytest.MonkeyPatch, elsewhere: bool
+) -> None:
+    with store.write() as session:
+        other = cases.make(session, ANNA, "another").id
+    if elsewhere:
+        accepted(store, other, picture())
+    keep = store.files.keep
+
+    def keep_and_delete(incoming: Incoming) -> None:
+        keep(incoming)
+        monkeypatch.undo()
+        cases.delete(store, ANNA, case_id)
+
+    monkeypatch.setattr(store.files, "keep", keep_and_delete)
+    with pytest.raises(NotFoundError):
+        accepted(store, case_id, picture())
+    kept = [path for path in (store.folder / "files").rglob("*") if path.is_file()]
+    assert len(kept) == elsewhere
 
 
 def test_files_can_be_kept_at_any_fsspec_address(database_url: str, tmp_path: Path) -> None:

@@ -4,9 +4,10 @@ import pytest
 from sqlalchemy import select, text
 
 from allclient.contract import Subtype
-from allclient.errors import ConflictError, RefusedError
+from allclient.errors import RefusedError
 from allclient.store import (
     Store,
+    audit,
     cases,
     cells,
     database,
@@ -15,6 +16,7 @@ from allclient.store import (
     signatures,
     verifications,
 )
+from allclient.store.changes import ChangedError
 from allclient.store.schema import Case, Entry, Signature
 from allclient.store.words import Conclusion, Verdict
 from tests.unit.store.made import ANNA, BERT, accepted, picture, with_cells
@@ -24,14 +26,21 @@ def report(case: Case, signature: Signature) -> str:
     return f"<p>{case.name}: {signature.conclusion}</p>"
 
 
-def sign(store: Store, case_id: int, comment: str = "", seen: int | None = None) -> None:
-    """As somebody who saw the version ``seen``, or the latest one."""
+def sign(
+    store: Store,
+    case_id: int,
+    comment: str = "",
+    seen: int | None = None,
+    shown: dict[int, int] | None = None,
+) -> None:
+    """As somebody who saw the version ``seen``, or the latest one, and these fields since."""
     with store.write() as session:
         signatures.sign(
             session,
             ANNA,
             case_id,
-            seen=cases.version(session, case_id) if seen is None else seen,
+            seen=audit.head(session).number if seen is None else seen,
+            shown=shown or {},
             conclusion=Conclusion.MALIGNANT,
             comment=comment,
             report=report,
@@ -66,13 +75,20 @@ def test_a_case_is_signed_when_every_field_has_a_verdict(store: Store, case_id: 
     assert signature.report == "<p>Marrow 12: malignant</p>"
 
 
-@pytest.mark.parametrize("what", ["field", "cell", "new field"])
+TOLD = {
+    "field": r"at it: Bert verified field\.png\. Nothing was signed",
+    "cell": r"at it: Bert corrected cell 1 of field\.png\. Nothing was signed",
+    "new field": r"at it: Bert verified field\.png\. Nothing was signed",
+}
+
+
+@pytest.mark.parametrize("what", TOLD)
 def test_what_changed_since_it_was_seen_is_not_signed(
     store: Store, case_id: int, what: str
 ) -> None:
     verify(store, case_id)
     with store.read() as session:
-        seen = cases.version(session, case_id)
+        seen = audit.head(session).number
         (field,) = fields.by_need(session, case_id, limit=9)
         (cell,) = cells.of_field(session, field.id)
     if what == "new field":
@@ -84,13 +100,44 @@ def test_what_changed_since_it_was_seen_is_not_signed(
             field_id, version = (added.id, 1) if what == "new field" else (field.id, field.version)
             verdict = Verdict.UNUSABLE
             verifications.verify(session, BERT, field_id, seen=version, verdict=verdict)
-    with pytest.raises(ConflictError, match="Nothing was signed"):
-        sign(store, case_id, seen=seen)
+    with pytest.raises(ChangedError, match=TOLD[what]) as refused:
+        sign(store, case_id, seen=seen, shown={field.id: field.version})
+    (change,) = refused.value.changes
+    assert (change.field_name, change.by) == ("field.png", "Bert")
+    assert change.cell_id == (cell.id if what == "cell" else None)
     with store.read() as session:
         assert not cases.get(session, case_id).signed
         assert not signatures.of_case(session, case_id)
         assert not session.scalars(select(Entry).where(Entry.action == "case.signed")).all()
     sign(store, case_id)
+
+
+def test_what_the_signer_did_and_saw_since_is_signed_and_other_cases_do_not_matter(
+    store: Store, case_id: int
+) -> None:
+    with store.read() as session:
+        seen = audit.head(session).number
+    verify(store, case_id)
+    with store.write() as session:
+        other = cases.make(session, BERT, "another").id
+    accepted(store, other, picture(1))
+    with store.read() as session:
+        (field,) = fields.by_need(session, case_id, limit=9)
+    with pytest.raises(ChangedError, match="Anna verified field"):  # in another tab
+        sign(store, case_id, seen=seen, shown={field.id: field.version - 1})
+    sign(store, case_id, seen=seen, shown={field.id: field.version})
+
+
+def test_of_many_changes_some_are_named(store: Store, case_id: int) -> None:
+    for number in range(1, 8):
+        accepted(store, case_id, picture(number), f"field-{number}.png")
+    with store.write() as session:
+        for field in fields.by_need(session, case_id, limit=9):
+            seen, verdict = field.version, Verdict.UNUSABLE
+            verifications.verify(session, BERT, field.id, seen=seen, verdict=verdict)
+    with pytest.raises(ChangedError, match=r"field-4\.png; and 3 more") as refused:
+        sign(store, case_id, seen=0)
+    assert len(refused.value.changes) == 8
 
 
 def test_a_case_without_fields_is_not_signed(store: Store) -> None:

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import re
 import threading
+from datetime import timedelta
 
 import pytest
 
 from allclient.contract import Subtype
 from allclient.errors import ConflictError, ImageRejectedError, RefusedError
-from allclient.store import Actor, Store, cases, fields, verifications
+from allclient.store import Actor, Store, cases, fields, schema, verifications
 from allclient.store.words import Verdict
 from tests.unit.store.made import ANNA, BERT, accepted, picture, result
 
@@ -43,7 +44,12 @@ def test_a_later_verification_counts_and_the_earlier_one_stays(store: Store, fie
     assert [v.subtype for v in field.verifications] == ["pre_b", "benign"]
 
 
-def test_who_saw_an_older_version_overwrites_nothing(store: Store, field_id: int) -> None:
+@pytest.mark.parametrize("hours", [0, 1])
+def test_who_saw_an_older_version_overwrites_nothing(
+    store: Store, field_id: int, monkeypatch: pytest.MonkeyPatch, hours: int
+) -> None:
+    before = schema.now() - timedelta(hours=hours)  # a clock that was put back
+    monkeypatch.setattr(verifications, "now", lambda: before)
     with store.write() as session:
         verifications.verify(session, ANNA, field_id, seen=2, verdict=Verdict.CONFIRMED)
     told = pytest.raises(ConflictError, match="Anna changed this field")

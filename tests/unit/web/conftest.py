@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +24,7 @@ from allclient.store.words import Role
 from allclient.web.program import Program
 from allclient.web.settings import Settings
 from tests.unit.store.made import result
+from tests.waiting import until
 
 PASSWORD = "correct horse battery"
 
@@ -160,11 +160,7 @@ class Visitor(TestClient):
         answer = self.upload(case_id, data, name)
         assert answer.status_code == 201, answer.text
         field_id = int(answer.json()["id"])
-        wait_for(lambda: self.ask("GET", f"/fields/{field_id}").json()["state"] != "waiting")
+        until(
+            lambda: self.ask("GET", f"/fields/{field_id}").json()["state"] != "waiting", "an answer"
+        )
         return field_id
-
-
-def wait_for(true: Callable[[], bool]) -> None:
-    """Until it is; the test's own timeout ends a wait that is in vain."""
-    while not true():
-        time.sleep(0.01)

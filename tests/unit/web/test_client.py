@@ -135,3 +135,13 @@ def test_an_answer_that_is_not_the_pages_is_an_error_too() -> None:
     ):
         list(web.cases())
     assert isinstance(caught.value, AllclientError)
+
+
+def test_nobody_waits_for_answers_to_a_signed_case(
+    anna: Visitor, web: WebClient, paths: list[str | Path]
+) -> None:
+    case = web.upload("Marrow 12", paths)
+    for field in web.fields(case):
+        web.verify(field, "unusable")
+    web.sign(web.case(case), "inconclusive")
+    assert [field["state"] for field in web.answers(case)] == ["waiting"] * 3

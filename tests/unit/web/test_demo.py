@@ -9,7 +9,8 @@ from PIL import Image
 from allclient.web import demo
 from allclient.web.program import Program
 from samples import render
-from tests.unit.web.conftest import Visitor, wait_for
+from tests.unit.web.conftest import Visitor
+from tests.waiting import until
 
 
 def test_one_click_makes_a_case_that_is_read(working: Program, anna: Visitor) -> None:
@@ -17,7 +18,7 @@ def test_one_click_makes_a_case_that_is_read(working: Program, anna: Visitor) ->
     answer = anna.form("/demo")
     assert answer.status_code == 303
     path = answer.headers["location"]
-    wait_for(lambda: anna.ask("GET", path).json()["count"]["answered"] == 6)
+    until(lambda: anna.ask("GET", path).json()["count"]["answered"] == 6, "six answers")
     assert demo.NAME in anna.get(path).text
     assert 'action="/demo"' not in anna.get("/").text
 

@@ -18,7 +18,8 @@ from allclient.web import views
 from allclient.web.pages import layout
 from allclient.web.program import Program
 from tests.unit.store.made import accepted, picture, result
-from tests.unit.web.conftest import Double, Visitor, wait_for
+from tests.unit.web.conftest import Double, Visitor
+from tests.waiting import until
 
 Visit = Callable[..., Visitor]
 
@@ -45,7 +46,7 @@ def test_a_broken_file_is_named_with_its_reason_and_read_again_on_request(
     assert field["error"] == {"code": "image_truncated", "message": "the file ends too early"}
     asked = double.asked
     assert anna.ask("POST", f"/fields/{field_id}/retry").status_code == 200
-    wait_for(lambda: double.asked > asked)
+    until(lambda: double.asked > asked, "the next question")
 
 
 def test_the_same_file_again_is_told_from_a_new_one(working: Program, anna: Visitor) -> None:
@@ -78,7 +79,10 @@ def test_fields_wait_while_no_server_answers_and_review_goes_on(
         assert answer.status_code == 201
         assert anna.get(f"/api/v1/fields/{field_id}/picture").status_code == 200
         page.worker.use(double)
-        wait_for(lambda: anna.ask("GET", f"/fields/{field_id}").json()["state"] == "answered")
+        until(
+            lambda: anna.ask("GET", f"/fields/{field_id}").json()["state"] == "answered",
+            "the answer",
+        )
 
 
 def test_a_server_that_goes_away_loses_nothing(
@@ -90,11 +94,14 @@ def test_a_server_that_goes_away_loses_nothing(
     with page.working():
         case_id = anna.case()
         field_id = anna.upload(case_id, picture()).json()["id"]
-        wait_for(lambda: not page.worker.ready)
+        until(lambda: not page.worker.ready, "the outage")
         assert "nobody answers" in page.worker.status
         assert anna.ask("GET", f"/fields/{field_id}").json()["state"] == "waiting"
         double.away = False
-        wait_for(lambda: anna.ask("GET", f"/fields/{field_id}").json()["state"] == "answered")
+        until(
+            lambda: anna.ask("GET", f"/fields/{field_id}").json()["state"] == "answered",
+            "the answer",
+        )
         assert page.worker.ready
 
 
@@ -108,8 +115,9 @@ def test_what_waited_when_the_program_ended_is_read_by_the_next(
     later.worker.use(double)
     with later.working():
         for field_id in ids:
-            wait_for(
-                lambda i=field_id: anna.ask("GET", f"/fields/{i}").json()["state"] == "answered"
+            until(
+                lambda i=field_id: anna.ask("GET", f"/fields/{i}").json()["state"] == "answered",
+                "the answer",
             )
     assert double.asked == count
 

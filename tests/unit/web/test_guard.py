@@ -1,13 +1,27 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from fastapi.routing import APIRoute
 
 from allclient.store import Store
 from allclient.store.words import Role
 from allclient.web.guard import MAX_FORM
+from allclient.web.pages import (
+    account,
+    cases,
+    cells,
+    drift,
+    entry,
+    oidc,
+    operator,
+    people,
+    search,
+    similar,
+)
 from allclient.web.program import Program
 from allclient.web.settings import Settings
 from tests.unit.store.made import picture
@@ -81,6 +95,37 @@ def test_the_token_of_another_person_is_not_good(visit: Visit, anna: Visitor) ->
     bert = visit("Bert")
     anna.csrf = bert.csrf
     assert anna.ask("POST", "/cases", json={"name": "x"}).status_code == 403
+
+
+def page_routes(method: str) -> list[str]:
+    """The addresses of all pages, with 1 for each number in them."""
+    paths = [
+        re.sub(r"{\w+}", "1", route.path)
+        for part in (cases, cells, drift, entry, account, oidc, operator, people, search, similar)
+        for route in part.router.routes
+        if isinstance(route, APIRoute) and method in route.methods
+    ]
+    assert len(paths) > 10
+    return paths
+
+
+OPEN_TO_ALL = {"/login", "/welcome/1", "/health/live", "/health/ready", "/oidc/login", "/oidc/back"}
+
+
+def test_every_page_is_for_people_who_are_logged_in(visit: Visit) -> None:
+    stranger = visit()
+    for path in set(page_routes("GET")) - OPEN_TO_ALL:
+        answer = stranger.get(path)
+        assert (answer.status_code, answer.headers.get("location")) == (303, "/login"), path
+
+
+def test_every_form_needs_the_token_of_the_page(visit: Visit) -> None:
+    admin = visit("Anna", Role.ADMIN)
+    admin.csrf = ""
+    for path in set(page_routes("POST")) - OPEN_TO_ALL:
+        answer = admin.form(path, on="true", active="true", role="reader")
+        assert answer.status_code == 403, path
+        assert "too old for this" in answer.text, path
 
 
 def test_a_form_has_an_end(anna: Visitor) -> None:

@@ -15,7 +15,8 @@ from allclient.store.words import Role
 from allclient.web import jsonlog
 from allclient.web.program import Program
 from tests.unit.store.made import picture
-from tests.unit.web.conftest import PASSWORD, Double, Visitor, wait_for
+from tests.unit.web.conftest import PASSWORD, Double, Visitor
+from tests.waiting import until
 
 Visit = Callable[..., Visitor]
 LOGGERS = ("", "allclient.web", "uvicorn")
@@ -79,7 +80,7 @@ def test_what_fails_is_told_by_type_and_place_without_its_text(
     page.worker.use(double)
     with page.working():
         anna.upload(anna.case(), picture())
-        wait_for(lambda: "cannot be settled" in log.getvalue())
+        until(lambda: "cannot be settled" in log.getvalue(), "the line of the log")
     (line,) = [one for one in lines(log) if one["level"] == "error"][:1]
     assert line["event"].startswith("field ")
     assert line["error"]["type"] == "builtins.ValueError"

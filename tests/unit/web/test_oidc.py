@@ -222,6 +222,45 @@ def test_both_logins_are_joined_only_by_who_gave_the_password(page: Program) -> 
         assert {user.subject for user in users.everybody(session)} == {None}
 
 
+def test_a_person_ends_the_joint_login_by_their_password(
+    page: Program, provider: LocalProvider
+) -> None:
+    anna = Visitor.of(page, "Anna")
+    join(anna)
+    elsewhere = Visitor(page)
+    assert log_in(elsewhere).status_code == 303
+    wrong = anna.form("/account/unlink", password="another password")
+    assert (wrong.status_code, "is not right" in wrong.text) == (422, True)
+    done = anna.form("/account/unlink", password=PASSWORD)
+    assert (done.status_code, done.headers["location"]) == (303, "/account?unlinked=true")
+    shown = anna.get(done.headers["location"]).text
+    assert "by your password alone now" in shown
+    assert "Join both logins" in shown
+    assert elsewhere.get("/").headers["location"] == "/login"
+    assert log_in(Visitor(page)).status_code == 401
+    assert actions(page.store)[-1] == ("user.unlinked", "user:1", {})
+
+
+def test_an_admin_ends_a_joint_login_and_no_login_that_is_the_only_one(
+    page: Program, provider: LocalProvider, invitation: str
+) -> None:
+    carol, anna = Visitor.of(page, "Carol", Role.ADMIN), Visitor.of(page, "Anna")
+    join(anna)
+    provider.subject, provider.name = "another", "Jane Doe"
+    assert log_in(Visitor(page), invitation).status_code == 303
+    assert "password, the hospital" in carol.get("/people").text
+    assert anna.form("/people/2/unlink").status_code == 403
+    assert carol.post("/people/2/unlink").status_code == 403  # from a page elsewhere
+    assert carol.form("/people/2/unlink").status_code == 303
+    assert anna.get("/").headers["location"] == "/login"
+    assert anna.log_in("Anna", PASSWORD).status_code == 303
+    refused = carol.form("/people/3/unlink")
+    assert (refused.status_code, "has no password" in refused.text) == (422, True)
+    for user_id in (2, 9):
+        assert carol.form(f"/people/{user_id}/unlink").status_code in {404, 422}
+    assert actions(page.store)[-1] == ("user.unlinked", "user:2", {})
+
+
 def test_it_is_off_unless_configured(store: Store) -> None:
     visitor = Visitor(Program(store, Settings(hosts=("testserver",))))
     assert "OpenID" not in visitor.get("/login").text

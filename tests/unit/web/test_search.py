@@ -137,3 +137,11 @@ def test_a_field_without_a_size_is_named(working: Program, double: Double, anna:
     found = members(anna)
     assert list(found) == ["left-out.txt"]
     assert found["left-out.txt"].startswith(f"field-{field_id}: ".encode())
+
+
+def test_a_page_after_the_last_one_shows_the_last(working: object, anna: Visitor) -> None:
+    case_id = anna.case()
+    field_id = anna.read(case_id, picture(77))
+    for path in (f"/cases/{case_id}?page=9", "/search?page=9"):
+        assert f"/fields/{field_id}/picture" in anna.get(path).text
+    assert anna.get(f"/cases/{case_id}/cells?page=9").status_code == 200

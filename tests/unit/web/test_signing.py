@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from allclient.contract import Subtype
+from allclient.store import fields
 from allclient.web import report
 from allclient.web.program import Program
-from tests.unit.store.made import picture, with_cells
+from tests.unit.store.made import picture, result, with_cells
 from tests.unit.web.conftest import Double, Visitor
 
 EVIL = "<script>alert(1)</script><img src=http://127.0.0.1:1/x>"
@@ -52,13 +53,24 @@ def test_a_case_that_changed_since_it_was_seen_is_not_signed(
     anna.ask("POST", f"/fields/{field_id}/verifications", json=confirmed)
     found = re.search('id="case" .*data-version="([0-9]+)"', anna.get(f"/cases/{case_id}").text)
     assert found
-    said = {"seen": int(found[1]), "conclusion": "malignant"}
+    seen = int(found[1])
+    said = {"seen": seen, "shown": {field_id: 3}, "conclusion": "malignant"}
     corrected = {"seen": 3, "verdict": "corrected", "subtype": "benign"}
     answer = bert.ask("POST", f"/fields/{field_id}/verifications", json=corrected)
     assert answer.status_code == 201
     refused = anna.ask("POST", f"/cases/{case_id}/signatures", json=said)
     assert refused.status_code == 409
-    assert "Nothing was signed" in refused.json()["error"]["message"]
+    error = refused.json()["error"]
+    assert "Bert verified field.png. Nothing was signed" in error["message"]
+    assert error["changes"] == [
+        {
+            "field_id": field_id,
+            "field_name": "field.png",
+            "cell_id": None,
+            "by": "Bert",
+            "action": "field.verified",
+        }
+    ]
     assert anna.ask("GET", f"/cases/{case_id}/signatures").json() == []
     assert anna.sign(case_id).status_code == 201
 
@@ -114,6 +126,32 @@ def test_a_signed_case_says_so_and_refuses_changes(
     assert blind.ask("PUT", f"/cases/{case_id}/blind").status_code == 204
     assert "Signed before" not in blind.get(f"/cases/{case_id}").text
     assert anna.upload(case_id, picture(5)).status_code == 201
+
+
+def test_an_answer_after_the_signature_is_shown_beside_it_until_the_case_is_opened(
+    page: Program, anna: Visitor
+) -> None:
+    case_id = anna.case()
+    field_id = anna.upload(case_id, picture()).json()["id"]
+    said = {"seen": 1, "verdict": "corrected", "subtype": "benign"}
+    anna.ask("POST", f"/fields/{field_id}/verifications", json=said)
+    assert "1 of the fields was not read" in anna.get(f"/cases/{case_id}").text
+    assert anna.sign(case_id).status_code == 201
+    fields.record_answer(page.store, field_id, result(Subtype.PRO_B))
+    shown = anna.get(f"/cases/{case_id}").text
+    assert "answered this field after the signature" in shown
+    assert "The backbones answered after the signature: pro-B 98.0%" in shown
+    assert "1 answered later" in anna.get("/").text
+    worklist = "/search?open=true&review=true"
+    assert f'<a href="/cases/{case_id}">' in anna.get(worklist).text
+    late = anna.ask("GET", f"/fields/{field_id}").json()["late"]
+    assert (late["label"], late["subtype"]) == ("malignant", "pro_b")
+    count = anna.ask("GET", f"/cases/{case_id}").json()["count"]
+    assert (count["late"], count["answered"]) == (1, 0)
+    opened = anna.ask("POST", f"/cases/{case_id}/open").json()["count"]
+    assert (opened["late"], opened["answered"], opened["verified"]) == (0, 1, 0)
+    assert "after the signature" not in anna.get(f"/cases/{case_id}").text
+    assert "after their signature" not in anna.get(worklist).text
 
 
 def test_a_report_of_another_case_is_not_found(case_id: int, anna: Visitor) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from sqlalchemy.orm import Session
 
-from allclient.store import Store, blind, cases, fields
+from allclient.store import Store, audit, blind, cases, fields
 from allclient.store.schema import Case
 from allclient.web.api.models import CaseIn, CaseOut, FieldOut, Id
 from allclient.web.people import Admin, Anybody, Visitor
@@ -36,12 +36,12 @@ def make_case(request: Request, person: Anybody, case: CaseIn) -> CaseOut:
     """Return a new case without fields."""
     store: Store = request.app.state.store
     with store.write() as session:
-        return CaseOut.of(cases.make(session, person.actor, case.name), cases.Count(), 0)
+        return counted(session, person, cases.make(session, person.actor, case.name))
 
 
 def counted(session: Session, person: Visitor, case: Case) -> CaseOut:
     """Return a case with how far its fields have come, as somebody may see it."""
-    version = cases.version(session, case.id)  # before what it must not be newer than
+    version = audit.head(session).number  # before what it must not be newer than
     count = cases.counts(session, [case.id], person.sight(session))[case.id]
     return CaseOut.of(case, count, version)
 

@@ -16,6 +16,7 @@ from allclient.store.schema import Field
 from allclient.store.sight import Said
 from allclient.web import views
 from allclient.web.api.models import (
+    AnswerOut,
     FieldOut,
     FieldWithHistory,
     Id,
@@ -169,4 +170,7 @@ def _with_history(session: Session, person: Visitor, field: Field) -> FieldWithH
     return FieldWithHistory(
         **dict(FieldOut.of(field, sight.said(session, [field])[field.id])),
         verifications=[VerificationOut.model_validate(v) for v in sight.history(field)],
+        late=AnswerOut.model_validate(field.late.answer)
+        if field.late and field.late.answer
+        else None,
     )

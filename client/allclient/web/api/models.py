@@ -18,11 +18,25 @@ from allclient.store.words import FieldState, Verdict
 Id = Annotated[int, Path(ge=1, le=2**31 - 1)]
 
 
+class ChangeOut(BaseModel):
+    """The latest change of a field, or of one cell in it, that somebody had not seen."""
+
+    model_config = ConfigDict(from_attributes=True)
+    field_id: int
+    field_name: str
+    cell_id: int | None
+    by: str
+    action: str
+    """As the audit log names it."""
+
+
 class ErrorText(BaseModel):
     """Why a request was refused: a code for programs and a sentence for people."""
 
     code: str
     message: str
+    changes: list[ChangeOut] = []
+    """What the person who signs had not seen; empty for all other problems."""
 
 
 class ErrorOut(BaseModel):
@@ -48,6 +62,8 @@ class CountOut(BaseModel):
     malignant: int
     review: int
     verified: int
+    late: int
+    """Answers that came after the signature, and enter the case when it is opened again."""
 
 
 class CaseOut(BaseModel):
@@ -60,7 +76,8 @@ class CaseOut(BaseModel):
     signed: bool
     count: CountOut
     version: int | None
-    """Goes with a signature as ``seen``. None in a list of cases: ask for the one case."""
+    """The last entry of the audit log when the case was asked for; goes with a signature as
+    ``seen``. None in a list of cases: ask for the one case."""
 
     @classmethod
     def of(cls, case: Case, count: cases.Count, version: int | None = None) -> CaseOut:
@@ -154,6 +171,8 @@ class FieldWithHistory(FieldOut):
     """A field, and everything that people said of it."""
 
     verifications: list[VerificationOut] = []
+    late: AnswerOut | None = None
+    """What the backbones answered after the signature of the case; not in the case yet."""
 
 
 class VerificationIn(BaseModel):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from allclient.errors import RefusedError
 from allclient.store import Store, cases, deliveries, signatures
@@ -21,8 +22,10 @@ router = APIRouter(prefix="/cases/{case_id}")
 class SignatureIn(BaseModel):
     """The conclusion to sign a case with."""
 
-    seen: int
+    seen: Annotated[int, Field(ge=0, le=2**31 - 1)]
     """The version of the case that the person saw."""
+    shown: dict[int, int] = {}
+    """The versions of fields that the person saw after that, by their ids."""
     conclusion: Conclusion
     comment: str = ""
 
@@ -55,7 +58,7 @@ class SignatureOut(BaseModel):
 def sign_case(request: Request, person: Anybody, case_id: Id, said: SignatureIn) -> SignatureOut:
     """Sign a case of which every field has a verdict. Nothing in it changes from then on.
 
-    409 where a field or a cell of it changed since ``seen``.
+    409 where a field or a cell of it changed since ``seen``; ``changes`` of the error names them.
     """
     store: Store = request.app.state.store
     pacs: verified.Pacs | None = request.app.state.pacs
@@ -65,6 +68,7 @@ def sign_case(request: Request, person: Anybody, case_id: Id, said: SignatureIn)
             person.actor,
             case_id,
             seen=said.seen,
+            shown=said.shown,
             conclusion=said.conclusion,
             comment=said.comment,
             report=report.writer(store, session),
@@ -86,7 +90,10 @@ def list_signatures(request: Request, person: Anybody, case_id: Id) -> list[Sign
 
 @router.post("/open")
 def open_case(request: Request, person: Anybody, case_id: Id) -> CaseOut:
-    """Let a signed case change again; its signatures and reports stay."""
+    """Let a signed case change again; its signatures and reports stay.
+
+    Answers that came after the signature enter it, and their fields need a verdict once more.
+    """
     store: Store = request.app.state.store
     with store.write() as session:
         case = signatures.open_again(session, person.actor, case_id)

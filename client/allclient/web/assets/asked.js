@@ -4,11 +4,15 @@ const page = document.documentElement.dataset;
 export const base = page.base;
 
 export class Refused extends Error {
-  constructor(status, message) {
+  constructor(status, message, changes = []) {
     super(message);
     this.status = status;
+    this.changes = changes; // what the person who signs had not seen
   }
 }
+
+const AWAY = "the program does not answer; is it still running?";
+const OUT = "you are not logged in any more; copy what you wrote, log in, and load this page again";
 
 export async function ask(method, path, { json, file, signal } = {}) {
   const headers = { "X-CSRF-Token": page.csrf, Accept: "application/json" };
@@ -19,16 +23,25 @@ export async function ask(method, path, { json, file, signal } = {}) {
   try {
     answer = await fetch(`${base}/api/v1${path}`, { method, headers, body, signal });
   } catch (error) {
-    throw new Refused(0, "the program does not answer; is it still running?");
+    throw new Refused(0, AWAY);
   }
   if (answer.status === 204) return null;
+  if (answer.status === 401) throw new Refused(401, OUT);
   const said = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Refused(answer.status, said.error?.message ?? `error ${answer.status}`);
+  if (!answer.ok) {
+    throw new Refused(answer.status, said.error?.message ?? `error ${answer.status}`, said.error?.changes);
+  }
   return said;
 }
 
 export async function piece(path) {
-  const answer = await fetch(`${base}${path}`, { headers: { Accept: "text/html" } });
+  let answer;
+  try {
+    answer = await fetch(`${base}${path}`, { headers: { Accept: "text/html" } });
+  } catch (error) {
+    throw new Refused(0, AWAY);
+  }
+  if (answer.redirected) throw new Refused(401, OUT); // to the page where people log in
   const html = await answer.text();
   if (!answer.ok) {
     const told = new DOMParser().parseFromString(html, "text/html").querySelector("[role=alert]");

@@ -10,6 +10,7 @@ const said = document.getElementById("said");
 const links = [...document.querySelectorAll("#fields a")];
 const uploads = new Uploads(root.dataset.case);
 const turn = new Turn(root, panel);
+const seen = {}; // versions of fields that were shown, by field
 const drafts = new Map(); // comments that were not sent, by field
 let viewer = null;
 let drawn = null; // settles when the picture of the field is on the screen
@@ -46,12 +47,9 @@ function showInList(link) {
   if (place.right > box.right) list.scrollLeft += place.right - box.right;
 }
 
-// Of the case somebody has seen as much as of its fields, each in the version that was shown last.
+// Of the case somebody has seen what it was when the page was loaded, and these fields since.
 function sawVersion(id, version) {
-  const link = links.find((one) => one.dataset.field === id);
-  if (!link) return;
-  root.dataset.version = Number(root.dataset.version) + Number(version) - Number(link.dataset.version);
-  link.dataset.version = version;
+  seen[id] = Number(version);
 }
 
 function shown() {
@@ -284,15 +282,24 @@ signing.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-conclusion]");
   if (!button) return;
   const comment = document.getElementById("signing-comment").value;
-  const json = { seen: Number(root.dataset.version), conclusion: button.dataset.conclusion, comment };
+  const { version } = root.dataset;
+  const json = { seen: Number(version), shown: seen, conclusion: button.dataset.conclusion, comment };
   try {
     await ask("POST", `/cases/${root.dataset.case}/signatures`, { json });
     location.reload();
   } catch (error) {
     document.getElementById("signing-problem").textContent = error.message;
     document.getElementById("signing-again").hidden = error.status !== 409;
+    document.getElementById("signing-changes").replaceChildren(...error.changes.map(changeLink));
   }
 });
+function changeLink({ field_id, field_name, cell_id }) {
+  const [item, link] = [document.createElement("li"), document.createElement("a")];
+  link.href = `${base}/cases/${root.dataset.case}?field=${field_id}${cell_id ? `&cell=${cell_id}` : ""}`;
+  link.textContent = cell_id ? `a cell of ${field_name}` : field_name;
+  item.append(link);
+  return item;
+}
 document.getElementById("signing-again").addEventListener("click", () => location.reload());
 for (const button of document.querySelectorAll("[data-deliver]")) {
   button.addEventListener("click", async () => {

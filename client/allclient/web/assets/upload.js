@@ -4,7 +4,7 @@ import { ask, base } from "./asked.js";
 const AT_ONCE = 4;
 const LOOK = 3000; // milliseconds
 const AT_A_LOOK = 10;
-const AWAY = 503; // the database does not answer
+const AWAY = 503; // the database does not answer, the disk is full, or the program stops
 const PAUSE = 3000; // milliseconds until a file is sent again
 
 export class Uploads {
@@ -13,7 +13,8 @@ export class Uploads {
     this.queue = [];
     this.running = 0;
     this.sent = this.again = this.refused = 0;
-    this.held = 0; // files that wait for the database
+    this.held = 0; // files that wait until the page can store them again
+    this.why = "";
     this.total = 0;
     this.waiting = new Map(); // the fields that the backbones have not read, by id
     this.settled = new Map(); // what came of those that were read, by id
@@ -101,7 +102,7 @@ export class Uploads {
     this.count(await ask("POST", path, { file }));
   }
 
-  // While the database is away a file is sent again and again: one that is here already is not
+  // While the database is away or the disk full, a file is sent again and again: one that is here already is not
   // taken twice.
   async patiently(act) {
     for (;;) {
@@ -109,6 +110,7 @@ export class Uploads {
         return await act();
       } catch (error) {
         if (error.status !== AWAY) throw error;
+        [this.why] = error.message.split(","); // what it is; what to do about it comes after
       }
       this.held += 1;
       this.say();
@@ -130,7 +132,7 @@ export class Uploads {
     if (this.again) parts.push(`${this.again} were here already`);
     if (this.refused) parts.push(`${this.refused} refused`);
     if (this.waiting.size) parts.push(`${this.waiting.size} being read`);
-    if (this.held) parts.push("the database does not answer and the upload goes on when it is back");
+    if (this.held) parts.push(`${this.why}, and the upload goes on when that is over`);
     if (this.total || this.settled.size) this.box.hidden = false;
     document.getElementById("uploaded").textContent = this.total ? parts.join(", ") + "." : "New answers came in.";
     const progress = document.getElementById("progress");

@@ -21,10 +21,14 @@ router = APIRouter(prefix="/account")
 
 @router.get("")
 def show_account(
-    request: Request, person: Anybody, changed: bool = False, linked: bool = False
+    request: Request,
+    person: Anybody,
+    changed: bool = False,
+    linked: bool = False,
+    unlinked: bool = False,
 ) -> Response:
     """Show a person's own page with their tokens."""
-    return account_page(request, person, changed=changed, linked=linked)
+    return account_page(request, person, changed=changed, linked=linked, unlinked=unlinked)
 
 
 @router.post("/password")
@@ -44,6 +48,23 @@ def change_password(
     except RefusedError as error:
         return account_page(request, person, status=422, problem=str(error))
     return entered(request, people.open_session(store, user), "/account?changed=true")
+
+
+@router.post("/unlink")
+def unlink(request: Request, person: Person, password: Text = "") -> Response:
+    """Take a person's login by a provider away, and log them out everywhere else.
+
+    The password shows that they can log in without it.
+    """
+    store: Store = request.app.state.store
+    login: Login = request.app.state.login
+    try:
+        login.confirm(person.user, password, request.client.host if request.client else "")
+        with store.write() as session:
+            user = users.unlink(session, person.actor, person.user.id)
+    except RefusedError as error:
+        return account_page(request, person, status=422, problem=str(error))
+    return entered(request, people.open_session(store, user), "/account?unlinked=true")
 
 
 @router.post("/tokens")
@@ -75,6 +96,7 @@ def account_page(
     problem: str = "",
     changed: bool = False,
     linked: bool = False,
+    unlinked: bool = False,
     confirmed: bool = False,
 ) -> Response:
     """Return a person's own page, with what went wrong or came of what they did."""
@@ -92,7 +114,8 @@ def account_page(
         url=url,
         problem=problem,
         changed=changed,
-        linked=linked,
+        linked=linked and person.user.subject is not None,
+        unlinked=unlinked and person.user.subject is None,
         confirmed=confirmed,
         shortest=users.MIN_PASSWORD,
     )

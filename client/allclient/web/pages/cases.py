@@ -10,14 +10,24 @@ from sqlalchemy.orm import Session
 from starlette.responses import RedirectResponse, Response
 
 from allclient.contract import BACKBONES, SUBTYPES
-from allclient.store import Store, agreement, blind, cases, cells, fields, signatures
+from allclient.store import (
+    Store,
+    agreement,
+    audit,
+    blind,
+    cases,
+    cells,
+    fields,
+    late,
+    signatures,
+)
 from allclient.store.schema import Field
 from allclient.store.sight import Sight
 from allclient.store.summary import summarize
 from allclient.store.words import Conclusion
 from allclient.web import demo
 from allclient.web.api.models import Id
-from allclient.web.pages.layout import render
+from allclient.web.pages.layout import paged, render
 from allclient.web.people import Anybody
 
 router = APIRouter()
@@ -88,9 +98,10 @@ def show_case(
     store: Store = request.app.state.store
     with store.read() as session:
         case = cases.get(session, case_id)
-        version = cases.version(session, case_id)  # before what it must not be newer than
+        version = audit.head(session).number  # before what it must not be newer than
         sight = person.sight(session)
         count = cases.counts(session, [case_id], sight)[case_id]
+        page, pages = paged(count.fields, _FIELDS, page)
         found = fields.by_need(session, case_id, limit=_FIELDS, offset=page * _FIELDS, sight=sight)
         said = sight.said(session, found)
         chosen = _chosen(field, found)
@@ -99,6 +110,7 @@ def show_case(
         summary = summarize(session, case_id)
         first = _look_first(session, case_id, sight)
         signed = () if sight.is_blind(case_id) else signatures.of_case(session, case_id)
+        came_late = late.of_case(session, case_id) if case.signed else ()
     return render(
         request,
         "case.html",
@@ -115,9 +127,10 @@ def show_case(
         summary=summary,
         look_first=first,
         signatures=signed,
+        late=[one for one in came_late if one.answer],
         conclusions=list(Conclusion),
         page=page,
-        pages=-(-count.fields // _FIELDS),
+        pages=pages,
         subtypes=SUBTYPES,
         backbones=BACKBONES,
     )

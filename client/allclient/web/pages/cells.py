@@ -10,7 +10,7 @@ from starlette.responses import Response
 from allclient.contract import SUBTYPES, Subtype
 from allclient.store import Store, cases, cells
 from allclient.web.api.models import Id
-from allclient.web.pages.layout import render
+from allclient.web.pages.layout import paged, render
 from allclient.web.people import Anybody
 
 router = APIRouter()
@@ -35,6 +35,7 @@ def show_cells(
         # Malignant cells first, as far as there are any.
         order = [*SUBTYPES[1:], SUBTYPES[0]]
         chosen = subtype or next((one for one in order if counts[one]), SUBTYPES[0])
+        page, pages = paged(counts[chosen], _CELLS, page)
         found = cells.by_subtype(session, case_id, chosen, limit=_CELLS, offset=page * _CELLS)
     return render(
         request,
@@ -45,6 +46,6 @@ def show_cells(
         chosen=chosen,
         counts=counts,
         page=page,
-        pages=-(-counts[chosen] // _CELLS),
+        pages=pages,
         subtypes=SUBTYPES,
     )

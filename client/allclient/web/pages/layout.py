@@ -43,6 +43,12 @@ _TEMPLATES: Final = Jinja2Templates(env=ENVIRONMENT)
 VIEWER: Final = Path("openseadragon/build/openseadragon/openseadragon.min.js")
 
 
+def paged(count: int, size: int, asked: int) -> tuple[int, int]:
+    """Return the page to show, from 0, and how many there are: the last one for a later page."""
+    pages = -(-count // size)
+    return max(0, min(asked, pages - 1)), pages
+
+
 def render(
     request: Request,
     template: str,

@@ -48,6 +48,15 @@ def set_active(
     return RedirectResponse(f"{request.app.state.settings.root_path}/people", 303)
 
 
+@router.post("/people/{user_id}/unlink")
+def unlink(request: Request, person: Admin, user_id: Id) -> Response:
+    """Take a person's login by a provider away; they are logged out everywhere."""
+    store: Store = request.app.state.store
+    with store.write() as session:
+        users.unlink(session, person.actor, user_id)
+    return RedirectResponse(f"{request.app.state.settings.root_path}/people", 303)
+
+
 @router.get("/audit")
 def show_audit(request: Request, person: Admin, check: bool = False) -> Response:
     """The latest entries; ``check`` walks through all of them, which takes its time."""

@@ -10,15 +10,18 @@ from pydantic import Field
 from starlette.responses import Response
 
 from allclient.contract import SUBTYPES, Label, ReviewReason
-from allclient.store import Store, search
+from allclient.store import Store, late, search
 from allclient.store.words import FieldState, Verdict
 from allclient.web.api.search import Filter
-from allclient.web.pages.layout import render
+from allclient.web.pages.layout import paged, render
 from allclient.web.people import Anybody
 
 router = APIRouter()
 
 _SHOWN: Final = 60
+_LATE: Final = 20
+_PAGES: Final = 50
+"""Who has to go further narrows the search."""
 
 
 class Asked(Filter):
@@ -34,9 +37,12 @@ def search_page(request: Request, person: Anybody, asked: Annotated[Asked, Query
     query = asked.query()
     with store.read() as session:
         sight = person.sight(session)
-        found = search.find(session, query, sight, limit=_SHOWN, offset=asked.page * _SHOWN)
         count = search.count(session, query, sight)
+        asked.page, pages = paged(min(count, _SHOWN * _PAGES), _SHOWN, asked.page)
+        found = search.find(session, query, sight, limit=_SHOWN, offset=asked.page * _SHOWN)
         said = sight.said(session, found)
+        is_worklist = asked.open and asked.review
+        answered_late = late.cases(session, limit=_LATE) if is_worklist else ()
     values = asked.model_dump(mode="json", exclude={"page"}, exclude_defaults=True)
     return render(
         request,
@@ -45,9 +51,11 @@ def search_page(request: Request, person: Anybody, asked: Annotated[Asked, Query
         asked=asked,
         fields=found,
         said=said,
+        is_worklist=is_worklist,
+        answered_late=answered_late,
         left_out=len(sight.blind),
         count=count,
-        pages=min(-(-count // _SHOWN), 50),
+        pages=pages,
         again=urlencode(values),
         labels=list(Label),
         subtypes=SUBTYPES,
