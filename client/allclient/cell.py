@@ -25,6 +25,10 @@ class Cell:
 
     ``x`` and ``y`` are the upper left corner; all four are shares, from 0 to 1, of the width and
     the height of the picture as it is shown, that is, turned as its EXIF or TIFF orientation says.
+
+    ``probabilities`` are calibrated, the mean of the backbones. ``area_share`` is the cell's share
+    of the field's leukocyte area, and ``agreement`` the share of the backbones that give the cell
+    the same label.
     """
 
     x: float

@@ -18,10 +18,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The ensemble's answer for one image.
+    """The answer for one image.
 
     It supports a reading by a pathologist and never replaces one; an answer with a non-empty
     ``review`` must not be used without one.
+
+    ``label`` is the majority of the backbones' ``votes``, and ``subtype`` the stage. All
+    probabilities are calibrated. ``ood_score`` is the share of the known validation images that
+    are less unusual than this one. ``heatmap`` is the class activation map of ``subtype`` over the
+    whole image. ``cells`` are the leukocytes that were found, None where nobody asked for them.
     """
 
     label: Label

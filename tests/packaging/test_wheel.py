@@ -122,8 +122,10 @@ def works(python: str | Path) -> bool:
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("python", interpreters(), ids=lambda path: Path(path).name)
 def test_an_installed_wheel_classifies_anywhere(wheel: Path, python: str, tmp_path: Path) -> None:
-    run(python, "-m", "venv", "--without-pip", tmp_path / "venv", cwd=tmp_path)
-    program = tmp_path / "venv/bin/python"
+    # A name as home folders have it: not ASCII, and with a space.
+    place = tmp_path / "Müller venv"
+    run(python, "-m", "venv", "--without-pip", place, cwd=tmp_path)
+    program = place / "bin/python"
     # By the pip of this environment, and compiled when it is imported: that is quicker.
     pip: tuple[str | Path, ...] = (sys.executable, "-m", "pip", "--python", program)
     pip += ("--disable-pip-version-check", "install", "--quiet", "--no-compile")
@@ -135,7 +137,7 @@ def test_an_installed_wheel_classifies_anywhere(wheel: Path, python: str, tmp_pa
     image = elsewhere / "drawn.png"
     image.write_bytes(render.encoded(count=1, format="PNG")[0])
     answer = run(
-        tmp_path / "venv/bin/allclient", "classify", image.name, "--format", "jsonl", cwd=elsewhere
+        place / "bin/allclient", "classify", image.name, "--format", "jsonl", cwd=elsewhere
     )
     record = json.loads(answer)
     assert record["file"] == image.name

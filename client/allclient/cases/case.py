@@ -28,6 +28,9 @@ class Case:
 
     It supports a reading by a pathologist and never replaces one. ``malignant_share`` is the share
     of the leukocytes read, and no blast percentage: that is a count by a person.
+
+    ``fields`` counts the fields with an answer, and ``failed`` those without. ``reasons`` says why
+    the label is ``review``, and ``look_first`` which fields to look at first, five at most.
     """
 
     name: str

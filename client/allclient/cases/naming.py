@@ -36,7 +36,7 @@ class CaseBy:
         if self.how not in (FOLDER, ALL) and self.how.count(_NAME) != 1:
             raise ConfigurationError(
                 f"cases by {self.how!r}: a pattern holds {_NAME} once, as in '{_NAME}_*.png' "
-                f"or '{_NAME}/*'; or say '{FOLDER}'"
+                f"or '{_NAME}/*'; or say '{FOLDER}' or '{ALL}'"
             )
 
     def case_of(self, file: str) -> str:

@@ -11,20 +11,29 @@ from allclient.cases.naming import ALL, CaseBy
 from allclient.cases.need import LOOK_FIRST, Neediest
 from allclient.cases.rule import judge
 from allclient.contract import SUBTYPES, Label, Subtype
+from allclient.errors import ConfigurationError
 from allclient.report.rows import Row, row_of
 from allclient.result import Outcome
 
 
 def summarize(outcomes: Iterable[Outcome], *, name: str = ALL) -> Case:
-    """Return all outcomes as one case.
+    """Return all outcomes of ``classify_many`` as one case, which has the name ``name``.
 
     Leukocytes are counted where ``cells=True`` asked for them.
 
     >>> case = allclient.summarize(client.classify_many(paths, cells=True))
     >>> print(case.label.value, case.malignant_share, case.look_first)
+
+    Raises:
+        ConfigurationError: something else than an Outcome is among them.
     """
     count = _Count()
     for outcome in outcomes:
+        if not isinstance(outcome, Outcome):
+            raise ConfigurationError(
+                "a case is made of Outcomes, as classify_many gives them, "
+                f"not {type(outcome).__name__}"
+            )
         count.add(row_of(outcome))
     return count.case(name)
 

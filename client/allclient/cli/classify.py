@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
+from click.core import ParameterSource
 
 from allclient.cli import codes
 from allclient.cli.grouped import GroupedCommand
@@ -40,6 +41,11 @@ _GROUPS: Final = {
 
 def _path(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Path | None:
     return None if value is None else Path(value)
+
+
+def _is_given(name: str) -> bool:
+    """Return whether an option was given, and is not its default."""
+    return click.get_current_context().get_parameter_source(name) is not ParameterSource.DEFAULT
 
 
 @click.command(
@@ -130,9 +136,9 @@ Every answer needs a reading by a pathologist; this is not a medical device.
 )
 @click.option(
     "--case-by",
-    metavar="folder|PATTERN",
-    help="Count fields by case: by their folder, or by a pattern of the end of the path that has "
-    "{case} in it. Default with --cases and --report: folder.",
+    metavar="folder|all|PATTERN",
+    help="Count fields by case: by their folder, all as one case, or by a pattern of the end of "
+    "the path that has {case} in it. Default with --cases and --report: folder.",
 )
 @click.option(
     "--cases",
@@ -234,8 +240,8 @@ def classify(
         from allclient.cli.run import Options, run
 
         for name in ("engine", "address", "workers", "part_size"):
-            if options.pop(name) is not None and name in ("address", "workers"):
-                raise click.UsageError(f"--{name} is for --engine ray")
+            if options.pop(name) is not None and _is_given(name):
+                raise click.UsageError(f"--{name.replace('_', '-')} is for --engine ray")
         if options.pop("no_cells"):
             raise click.UsageError(
                 "--no-cells is for --engine ray; here cells are asked for only where --cells, "

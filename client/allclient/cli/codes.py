@@ -1,4 +1,4 @@
-"""Defines the exit codes: README and every ``--help`` say the same."""
+"""Defines the exit codes: the help of every command says the same."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ INTERRUPTED: Final = 130
 BROKEN_PIPE: Final = 141
 TERMINATED: Final = 143
 
-OTHERS: Final = "The others, 4, 130, 141 and 143, are those of allclient --help."
-"""For the help of commands that tell their own codes alone."""
+OTHERS: Final = "Other exit codes are those of allclient --help."
+"""For the help of commands that tell only codes of their own, or none."""
 
 HELP: Final = """\b
 Exit codes:

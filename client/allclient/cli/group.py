@@ -106,6 +106,7 @@ def cli(verbose: bool) -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit the process with one of ``codes``."""
     streams.open_closed()
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # its own lines say less than our errors
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names of files may be no text
     sys.exit(run(arguments))

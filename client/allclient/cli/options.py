@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypedDict, TypeVar
 
 import click
 
+from allclient.cli.loading import load
 from allclient.contract import ENSEMBLE
 from allclient.errors import ConfigurationError
 from allclient.textfile import decoded
@@ -148,6 +149,7 @@ def make_client(
     The embedded server has answered before, though not this client, and says itself when it is
     given up.
     """
+    load("allclient.client")
     from allclient.client import Client
     from allclient.transport import Retry
 
@@ -161,6 +163,7 @@ def make_connection(
     address: str, options: ConnectionOptions, *, timeout: float, model: str, local: bool = False
 ) -> Connection:
     """Make a connection as ``make_client`` does, for what needs no client."""
+    load("allclient.client")
     from allclient.transport import Connection
 
     return Connection(address, model=model, timeout=timeout, **secrets_of(options, local))

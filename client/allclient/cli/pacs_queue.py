@@ -51,7 +51,10 @@ def list_(config: Path, everything: bool) -> None:
     with opened(config) as inbox:
         from allclient.pacs.letters import counts, letters
 
-        for (kind, state), number in counts(inbox.database).items():
+        counted = counts(inbox.database)
+        if not counted:
+            click.echo("the queue is empty: nothing has come yet", err=True)
+        for (kind, state), number in counted.items():
             click.echo(f"{number:>8} {kind} {state}")
         for letter in letters(inbox.database, everything=everything):
             click.echo(

@@ -15,7 +15,9 @@ import click
 
 from allclient import heap
 from allclient.cli import codes, settings
+from allclient.cli.apart import apart
 from allclient.cli.extras import Extras, StoppedError
+from allclient.cli.loading import load
 from allclient.cli.options import ConnectionOptions, check_server, make_client
 from allclient.cli.outputs import Output, format_name, open_output
 from allclient.cli.screen import Screen, TerminalTable
@@ -277,6 +279,8 @@ def _search(options: Options, skipped: Skipped) -> Iterator[str]:
         null=options.null,
         skipped=skipped,
     )
+    outputs = [] if options.output is None else [options.output]
+    files = apart(files, [*outputs, *options.wanted.files])
     return slide_files.with_fields(files, skipped.pass_slide_part)
 
 
@@ -306,6 +310,7 @@ def _start_server(options: Options, stack: ExitStack, screen: Screen) -> LocalSe
     """Start the embedded server, which ends with ``stack``; None if --server names another."""
     if options.server:
         return None
+    load("allclient.client")
     from allclient.local import LocalServer, sharedmemory
 
     if screen.interactive:

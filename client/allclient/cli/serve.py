@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from allclient.cli import codes
+from allclient.cli.loading import load
 from allclient.cli.models import RELEASES_VARIABLE
 from allclient.cli.tally import NOTICE
 from allclient.cli.watched import trace_option
@@ -146,6 +147,7 @@ def serve(
     says that it is ready. Requests that run when it is stopped fail, and their clients try again.
     It knows no passwords, and encrypts nothing without --tls-cert.
     """
+    load("allclient.client")
     from allclient.local import LocalServer
     from allclient.local.follow import Follower
     from allclient.local.tls import ServerTls

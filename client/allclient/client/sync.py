@@ -24,7 +24,7 @@ HEALTH_TIMEOUT = 10.0
 
 
 class Client(Owned):
-    """Classifies smear images with the ensemble of one server. Safe to share between threads.
+    """Classifies smear images by the models of a Triton server. Safe to share between threads.
 
     >>> with Client("127.0.0.1:8001") as client:
     ...     result = client.classify("field.jpg")
@@ -32,11 +32,11 @@ class Client(Owned):
 
     ``address`` is host:port of Triton's gRPC endpoint. Several with commas between share the work,
     and so do the addresses of one DNS name; what one of them does not answer goes to another.
-    ``timeout`` is the most seconds to wait for
-    one answer. ``retry`` says how long a server that has answered may be away, as when it is
-    restarted; images that it had are sent again. ``tls`` encrypts, and with a client
-    certificate is mutual TLS. ``headers`` go with every request; ``token`` as a bearer token,
-    and never unencrypted over a network.
+    ``model`` is all_ensemble or all_cascade, which asks the third backbone only where two disagree.
+    ``timeout`` is the most seconds to wait for one answer. ``retry`` says how long a server that
+    has answered may be away, as when it is restarted; images that it had are sent again. ``tls``
+    encrypts, and with a client certificate is mutual TLS. ``headers`` go with every request, and
+    so does ``token``, as a bearer token that never crosses a network unencrypted.
 
     The answers support a reading by a pathologist and never replace it.
 

@@ -186,8 +186,8 @@ def _first(value: Any) -> Any:
 
 
 def _name(text: str) -> str:
-    """Return a UID's name in the standard; the UID itself if it has none."""
-    return uid.UID(text[:64]).name
+    """Return a UID's name in the standard; the UID itself if it has none; "(none)" if empty."""
+    return uid.UID(text[:64]).name or "(none)"
 
 
 def is_deflated(data: bytes) -> bool:

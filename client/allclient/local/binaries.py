@@ -145,10 +145,11 @@ def _package_folder() -> Path:
                 f"tritonserver is built for x86_64, and this is {platform.machine()}. {_WAY_OUT}"
             )
         # It pins numpy<2, which Python 3.13 does not have: --no-deps. See numpy2.py.
+        besides = f", then {_pip()} --no-deps {TRITON_WHEEL}" if sys.version_info >= (3, 13) else ""
         raise ServerNotInstalledError(
-            "the embedded server is not installed: no nvidia-pytriton here. "
-            f"{_pip()} --no-deps {TRITON_WHEEL} (it needs Linux on x86_64 with glibc 2.35 or "
-            "newer: Debian 12, Ubuntu 22.04, Fedora 36). Or: " + _WAY_OUT
+            "the embedded server is not installed: no nvidia-pytriton here. Install it with "
+            f"{_pip()} 'allclient[local]'{besides} (it needs Linux on x86_64 with glibc 2.35 or "
+            f"newer: Debian 12, Ubuntu 22.04, Fedora 36). Or: {_WAY_OUT}"
         )
     return Path(next(iter(spec.submodule_search_locations)))
 

@@ -197,16 +197,29 @@ class Layout:
         programs = environment / "bin"
         programs.mkdir(parents=True)
         (programs / "python3").symlink_to(sys.executable)
-        (environment / "pyvenv.cfg").write_text(
-            f"home = {Path(sys.base_prefix) / 'bin'}\n", encoding="utf-8"
-        )
+        home = Path(_plain(Path(sys.base_prefix), environment / "base")) / "bin"
+        (environment / "pyvenv.cfg").write_text(f"home = {home}\n", encoding="utf-8")
         packages = (
             environment / f"lib/python{sys.version_info[0]}.{sys.version_info[1]}/site-packages"
         )
         packages.mkdir(parents=True)
         # Not all of sys.path: its `model` or `pixels` would hide the models' own.
-        folders = [str(folder) for folder in self.binaries.packages]
-        (packages / "client.pth").write_text(
-            "\n".join(["import sys; sys.dont_write_bytecode = True", *folders, ""]),
-            encoding="utf-8",
-        )
+        folders = [
+            _plain(folder, environment / f"packages-{number}")
+            for number, folder in enumerate(self.binaries.packages)
+        ]
+        settings = "import sys; sys.dont_write_bytecode = True"
+        if folders != [str(folder) for folder in self.binaries.packages]:
+            settings += "; import os; os.path.realpath = os.path.abspath"  # cv2 asks for its own
+        (packages / "client.pth").write_text("\n".join([settings, *folders, ""]), encoding="utf-8")
+
+
+def _plain(folder: Path, link: Path) -> str:
+    """Return a path to a folder in ASCII, by ``link`` where its own has other letters.
+
+    The Python in the stub knows no encoding but ASCII, whatever the locale is.
+    """
+    if str(folder).isascii():
+        return str(folder)
+    link.symlink_to(folder)
+    return str(link)

@@ -47,7 +47,7 @@ def _try(what: str, trial: Callable[[], str]) -> Trial:
     except DiskFullError:
         return Trial(what, False, "the disk is full, or has less free than node.min_free_mb")
     except (AllclientError, NotSentError, OSError) as error:
-        return Trial(what, False, str(error))
+        return Trial(what, False, str(error).removeprefix(f"{what.removeprefix('peer ')}: "))
 
 
 def _folder(config: Config) -> str:

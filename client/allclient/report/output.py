@@ -148,6 +148,7 @@ class FileOutput:
         self._made = not self.partial.exists()
         # What an earlier run left goes with the first row of this one.
         self._file = RowFile(self.partial, "wb" if self._made else "r+b")
+        self._file.lock()
         self._head = self._form.head()
 
     def _begin_rows(self) -> None:
@@ -173,6 +174,7 @@ class FileOutput:
                 "resume with the --format of the first run"
             ) from error
         self._file = RowFile(self.partial, "r+b")
+        self._file.lock()
         self._head = b"" if head_found else form.head()
 
     def _take_over(self, source: Path, form: Resumable) -> tuple[int, bool]:

@@ -85,6 +85,24 @@ class RowFile:
                 self._take_back(len(data) - len(left))
                 raise
 
+    def lock(self) -> None:
+        """Keep the file from other runs until it is closed, where the system can.
+
+        Raises:
+            ConfigurationError: another run writes it.
+        """
+        try:
+            import fcntl  # Windows has none
+
+            fcntl.flock(self._file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            self.close()
+            raise ConfigurationError(
+                f"another run writes {self._name} now: wait for its end, or name another file"
+            ) from error
+        except (ImportError, OSError):
+            pass  # nor have some network folders
+
     def flush(self) -> None:
         """Do nothing: nothing is held back."""
 

@@ -179,7 +179,9 @@ _SENTENCES: Final[dict[type[AllclientError], str]] = {
 
 
 def _plain(detail: str) -> str:
-    """Return the last of gRPC's chain of reasons."""
+    """Return the last of gRPC's chain of reasons, or what is behind it."""
     if "failed to connect" in detail and "Socket closed" in detail:
         return "something listens there that is no gRPC server; give Triton's gRPC port, not HTTP"
+    if "WRONG_VERSION_NUMBER" in detail:
+        return "it does not encrypt, and was asked with TLS: leave out the options of TLS"
     return _LAST_REASON.sub("", detail)

@@ -43,6 +43,8 @@ def test_what_cannot_be(
 def test_the_plain_command_knows_no_cluster(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["classify", "in", "--workers", "2"]) == 2
     assert "--workers is for --engine ray" in capsys.readouterr().err
+    assert run(["classify", "in", "--part-size", "512"]) == 2
+    assert "--part-size is for --engine ray" in capsys.readouterr().err
     assert run(["classify", "in", "--no-cells"]) == 2
     assert "--no-cells is for --engine ray" in capsys.readouterr().err
 

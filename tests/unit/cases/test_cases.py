@@ -79,6 +79,11 @@ def test_bytes_are_no_name() -> None:
     assert case.look_first[0].file == "(1000 bytes)"
 
 
+def test_a_case_is_made_of_outcomes() -> None:
+    with pytest.raises(ConfigurationError, match="as classify_many gives them, not Result"):
+        allclient.summarize([CLEAR])  # type: ignore[list-item]
+
+
 @pytest.mark.parametrize(
     ("outcomes", "label", "reasons"),
     [

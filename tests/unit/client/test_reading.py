@@ -36,6 +36,7 @@ def test_missing_file(tmp_path: Path) -> None:
         "file_not_found",
         "no file matches the pattern",
     )
+    assert code_and_message("") == ("file_not_found", "the name is empty: is a variable not set?")
 
 
 def test_empty_file(tmp_path: Path) -> None:

@@ -305,6 +305,19 @@ def test_resume_of_a_finished_run_leaves_it_until_the_new_one_is_whole(
     assert files_in(path, form()) == [("a.jpg", True), ("b.jpg", True)]
 
 
+@pytest.mark.parametrize("how", ["resume", "overwrite"])
+def test_two_runs_do_not_write_one_file(tmp_path: Path, how: str) -> None:
+    """They would tear each other's rows; a run that is over, or was killed, holds nothing."""
+    first = FileOutput(tmp_path / "answers.csv", Csv())
+    first.write(row_of(Outcome("a.jpg", RESULT)))
+    with pytest.raises(ConfigurationError, match=r"another run writes '.*answers\.csv\.partial'"):
+        FileOutput(tmp_path / "answers.csv", Csv(), **{how: True})
+    first.write(row_of(Outcome("b.jpg", RESULT)))
+    first.finish()
+    assert len((tmp_path / "answers.csv").read_text().splitlines()) == 3
+    FileOutput(tmp_path / "answers.csv", Csv(), **{how: True}).abandon()
+
+
 def test_resume_of_nothing_begins(tmp_path: Path) -> None:
     output = FileOutput(tmp_path / "out.csv", Csv(), resume=True)
     output.write(good("a.jpg"))
@@ -386,8 +399,7 @@ def test_a_run_without_a_row_leaves_things_as_they_were(
 
 def test_a_partial_without_rows_is_no_hindrance(tmp_path: Path) -> None:
     """As a run leaves it that is killed before its first row."""
-    output = FileOutput(tmp_path / "out.csv", Csv())
-    assert output.partial.read_bytes() == b""
+    (tmp_path / "out.csv.partial").touch()
     second = FileOutput(tmp_path / "out.csv", Csv(), resume=True)
     second.write(good("a.jpg"))
     second.finish()

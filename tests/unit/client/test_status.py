@@ -143,4 +143,8 @@ def test_connection_errors_are_short_and_show_the_way_out() -> None:
         "failed to connect to all addresses; last error: UNAVAILABLE: ipv4:1.2.3.4:1: Socket closed"
     )
     assert "gRPC port, not HTTP" in said(http)
+    clear = "Tls handshake failed (TSI_PROTOCOL_FAILURE): SSL_ERROR_SSL: WRONG_VERSION_NUMBER: OK"
+    assert said(clear).endswith(
+        "(it does not encrypt, and was asked with TLS: leave out the options of TLS)"
+    )
     assert "name not found" in said("errors resolving t:1: [lookup: name not found]")

@@ -44,6 +44,14 @@ def refusal(data: bytes) -> ImageReadError:
     return refused.value
 
 
+def test_an_object_that_names_no_transfer_syntax_says_so() -> None:
+    error = refusal(bytes(128) + b"DICM\x02\x00\x00\x00UL\x04\x00")
+    assert (error.code, str(error)) == (
+        "image_unsupported",
+        "the transfer syntax (none) is not read",
+    )
+
+
 def test_a_jpeg_stream_goes_out_as_it_is() -> None:
     assert dicom.encoded_field(as_file(jpeg_object())).data == bare(0)
 

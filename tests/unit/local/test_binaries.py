@@ -86,10 +86,18 @@ def test_other_machines(monkeypatch: pytest.MonkeyPatch) -> None:
         binaries.find(system="Linux")
 
 
-def test_no_wheel(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("version", "besides"),
+    [
+        ((3, 12), " "),
+        ((3, 13), r", then python -m pip install --no-deps nvidia-pytriton==0\.7\.0 "),
+    ],
+)
+def test_no_wheel(version: tuple[int, int], besides: str, monkeypatch: pytest.MonkeyPatch) -> None:
     without(monkeypatch, "pytriton")
     monkeypatch.setattr(binaries.platform, "machine", lambda: "x86_64")
-    command = r"python -m pip install --no-deps nvidia-pytriton==0\.7\.0"
+    monkeypatch.setattr(binaries.sys, "version_info", version)
+    command = rf"python -m pip install 'allclient\[local\]'{besides}\("
     with pytest.raises(ServerNotInstalledError, match=f"{command}.*glibc.*{WAY_OUT}"):
         binaries.find(system="Linux")
 

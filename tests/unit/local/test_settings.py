@@ -250,7 +250,14 @@ class TestEnvironment:
         monkeypatch.delenv("LD_LIBRARY_PATH")
         assert on_gpu.variables()["LD_LIBRARY_PATH"] == own
 
-    def test_the_environment_has_the_packages_and_no_more(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("place", ["packages", "Müller"])
+    def test_the_environment_has_the_packages_and_no_more(
+        self, tmp_path: Path, place: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The Python in the stub takes paths of ASCII alone: it gets links to the others."""
+        packages = tmp_path / place
+        packages.mkdir()
+        monkeypatch.setattr(sys, "base_prefix", str(packages))
         backend = tmp_path / "python"
         backend.mkdir()
         for name in ("libtriton_python.so", "triton_python_backend_utils.py"):
@@ -260,7 +267,7 @@ class TestEnvironment:
         stub.write_bytes(b"".join(code * count for code, _, count in numpy2._READS))
         server = tmp_path / "tritonserver"
         server.touch()
-        found = Binaries(server, backend, stub, tmp_path, None, (Path("/packages"),))
+        found = Binaries(server, backend, stub, tmp_path, None, (packages,))
         (tmp_path / "models").mkdir()
         layout = Layout(
             tmp_path / "work", found, tmp_path / "models", Needs(frozenset({"openvino"}), False)
@@ -268,10 +275,15 @@ class TestEnvironment:
         layout.create()
         environment = layout.work / "environment"
         version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
-        paths = (environment / "lib" / version / "site-packages" / "client.pth").read_text()
-        assert paths.splitlines()[1:] == ["/packages"]
+        settings, path = (
+            (environment / "lib" / version / "site-packages" / "client.pth").read_text("ascii")
+        ).splitlines()
+        assert Path(path).samefile(packages)
+        assert ("os.path.realpath" in settings) == (place != "packages")
         assert (environment / "bin" / "python3").readlink() == Path(sys.executable)
-        assert f"home = {sys.base_prefix}/bin" in (environment / "pyvenv.cfg").read_text()
+        home = (environment / "pyvenv.cfg").read_text("ascii").removeprefix("home = ").strip()
+        assert Path(home).parent.samefile(packages)
+        assert Path(home).name == "bin"
         for file in ("model.py", "triton_model.py"):
             assert (layout.backends / "openvino" / file).is_file()
         assert not (layout.backends / "onnxruntime").exists()

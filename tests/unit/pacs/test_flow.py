@@ -334,6 +334,10 @@ def test_the_queue_at_the_command(
         f'[node]\nfolder = "{steps.inbox.folder}"\n[[peer]]\nae_title = "A"\nhost = "127.0.0.1"\n'
         'port = 104\n[export]\npeer = "A"\n'
     )
+    assert run(["pacs", "queue", "list", str(path)]) == 0
+    assert "the queue is empty" in capfd.readouterr().err
+    assert run(["pacs", "check", str(path)]) == 1
+    assert "FAILS  peer A: it does not answer" in capfd.readouterr().out
     steps.keep(jpeg_object(Rows=9))
     steps.reader.run()
     assert run(["pacs", "queue", "list", str(path)]) == 0
