@@ -20,12 +20,16 @@ import numpy as np
 import numpy.typing as npt
 import tritonclient.grpc as blocking
 import tritonclient.grpc.aio as triton
+from tritonclient.utils import InferenceServerException
 
 WARM_UP = 2.0
 """Seconds of load before anything is counted, so that all processes are at work."""
 
 GRACE = 60.0
 """Seconds that the last process may take to start, and the last answers to come."""
+
+_TRIES = 100
+"""Tries to end a region of shared memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +129,23 @@ def region(address: str, pixels: npt.NDArray[Any]) -> Iterator[Region]:
         try:
             yield Region(memory.name, pixels.shape)
         finally:
-            client.unregister_system_shared_memory(memory.name)
+            _let_go(client, memory.name)
     finally:
         client.close()
         memory.close()
         memory.unlink()
+
+
+def _let_go(client: blocking.InferenceServerClient, name: str) -> None:
+    """End a region, which Triton may hold for a moment after its last answer."""
+    for _ in range(_TRIES):
+        try:
+            client.unregister_system_shared_memory(name)
+            return
+        except InferenceServerException as error:
+            if "currently in use" not in str(error):
+                raise
+            time.sleep(0.05)
 
 
 def _drive(work: Work, concurrency: int, seconds: float) -> Measured:

@@ -13,6 +13,7 @@ import psutil
 import pytest
 import tritonclient.grpc as triton
 from tritonclient.grpc import service_pb2, service_pb2_grpc
+from tritonclient.utils import InferenceServerException
 
 from allclient import Client
 from allclient.contract import ENSEMBLE
@@ -177,6 +178,16 @@ def test_http_and_metrics_open_with_their_ports_and_shared_memory_when_allowed()
         share(server)
 
 
+def unregistered(client: triton.InferenceServerClient) -> bool:
+    try:
+        client.unregister_system_shared_memory("pixels")
+    except InferenceServerException as error:
+        if "currently in use" in str(error):
+            return False
+        raise
+    return True
+
+
 def share(server: LocalServer) -> None:
     """As deploy/gpu/load.py does."""
     from multiprocessing import shared_memory
@@ -189,7 +200,10 @@ def share(server: LocalServer) -> None:
         tensor = triton.InferInput("PIXELS", list(pixels.shape), "UINT8")
         tensor.set_shared_memory("pixels", pixels.nbytes)
         assert client.infer("mobilenet", [tensor]).as_numpy("LOGITS").shape == (1, 4)
-        client.unregister_system_shared_memory("pixels")
+        until(
+            lambda: unregistered(client),
+            "the end of the region, which Triton holds a moment longer",
+        )
     finally:
         client.close()
         memory.close()

@@ -26,6 +26,7 @@ from allclient.cli.stored import opened_store, store_options
 from allclient.cli.tally import NOTICE
 from allclient.cli.watched import trace_option, traced
 from allclient.errors import AllclientError, ConfigurationError
+from allclient.needed import needing
 
 if TYPE_CHECKING:
     from allclient.web.oidc import Provider
@@ -232,13 +233,9 @@ def _pacs(config: Path | None, organization: str | None) -> Pacs | None:
         raise click.UsageError("--pacs-config and --organization go together")
     if config is None or organization is None:
         return None
-    try:
+    with needing("--pacs-config", "pacs"):
         from allclient.pacs import config as configuration
         from allclient.pacs.signing import sign_case
-    except ImportError as error:
-        raise ConfigurationError(
-            f"--pacs-config needs the package {error.name!r}: pip install 'allclient[pacs]'"
-        ) from error
     configuration.load(config)  # what is wrong with it is told now
     return functools.partial(sign_case, config, organization=organization)
 

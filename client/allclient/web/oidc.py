@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 from fastapi import FastAPI, Request
 from starlette.responses import Response
 
-from allclient.errors import ConfigurationError, RefusedError
+from allclient.errors import RefusedError
+from allclient.needed import needing
 
 if TYPE_CHECKING:
     from authlib.integrations.starlette_client import StarletteOAuth2App
@@ -54,13 +55,10 @@ class Oidc:
     """The way to a provider and back, with state, nonce and PKCE."""
 
     def __init__(self, app: FastAPI, provider: Provider, secure: bool) -> None:
-        try:
+        with needing("OpenID Connect", "oidc"):
             from authlib.integrations.starlette_client import OAuth
             from starlette.middleware.sessions import SessionMiddleware
-        except ImportError as error:
-            raise ConfigurationError(
-                f"OpenID Connect needs the package {error.name!r}: pip install 'allclient[oidc]'"
-            ) from error
+
         self.provider = provider
         registry = OAuth()
         registry.register(
