@@ -130,7 +130,7 @@ $(BIN)/python:
 	  fi; \
 	done; \
 	echo "allclient needs Python 3.11, 3.12 or 3.13 (the embedded server's Python parts end there)," >&2; \
-	echo "and found: $$(python3 --version 2>&1 || echo 'no python3'). Install one of them, or name it: make PYTHON=/path/to/python3.12 ..." >&2; \
+	echo "and found: $$($(or $(PYTHON),python3) --version 2>/dev/null || echo none). Install one of them, or name it: make PYTHON=/path/to/python3.12 ..." >&2; \
 	exit 1
 
 $(VENV)/.ready-demo: pyproject.toml | $(BIN)/python
