@@ -69,10 +69,10 @@ docs: $(VENV)/.ready-test
 	@$(BIN)/python -m sphinx -W --keep-going -q -b html docs build/docs
 
 # The wheel and the source archive, into dist/.
-package: $(VENV)/.ready-test $(SCRIPTS)
+package: $(TOOLS)/package/.ready $(SCRIPTS)
 	@rm -rf dist
-	@$(BIN)/python -m build --no-isolation --outdir dist . >/dev/null
-	@$(BIN)/twine check --strict dist/*
+	@$(TOOLS)/package/bin/python -m build --no-isolation --outdir dist . >/dev/null
+	@$(TOOLS)/package/bin/twine check --strict dist/*
 
 # The calls of TensorRT against the signatures of its real bindings. Reading those takes a C
 # compiler and Linux on x86-64; elsewhere the step says so and checks nothing (exit code 3).
@@ -159,12 +159,14 @@ $(VENV)/.ready-test: pyproject.toml $(VENV)/.ready-demo | $(BIN)/python
 	@$(PIP) -e '.[dev]'
 	@touch $@
 
-# Each in an environment of its own: they pin packages that we and the other one use.
-$(TOOLS)/checkov/.ready: PACKAGE := checkov>=3.2,<4
-$(TOOLS)/cyclonedx/.ready: PACKAGE := cyclonedx-bom>=6,<8
+# Each in an environment of its own: two pin packages that we use, and a wheel is built in a minute
+# without all that the tests need.
+$(TOOLS)/checkov/.ready: PACKAGES := 'checkov>=3.2,<4'
+$(TOOLS)/cyclonedx/.ready: PACKAGES := 'cyclonedx-bom>=6,<8'
+$(TOOLS)/package/.ready: PACKAGES := 'build>=1.2,<2' 'hatchling>=1.26' 'twine>=6,<8'
 $(TOOLS)/%/.ready: | $(BIN)/python
 	@$(BIN)/python -m venv $(TOOLS)/$*
-	@$(TOOLS)/$*/bin/python -m pip --disable-pip-version-check install --quiet '$(PACKAGE)'
+	@$(TOOLS)/$*/bin/python -m pip --disable-pip-version-check install --quiet $(PACKAGES)
 	@touch $@
 
 sbom: $(VENV)/.ready-demo $(TOOLS)/cyclonedx/.ready
