@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from allclient.errors import StoreError
 from allclient.needed import needing
 
 if TYPE_CHECKING:
@@ -66,15 +65,10 @@ def opened_store(
         StoreError: its database failed in the middle.
     """
     with needing("the case store", "web"):
-        from sqlalchemy.exc import SQLAlchemyError
-
         from allclient.store import Store
-        from allclient.store import database as databases
+        from allclient.store.database import failures_told
         from allclient.web.program import default_folder
-    with contextlib.closing(
-        Store(data or default_folder(), database or None, files or None, make=make)
-    ) as store:
-        try:
-            yield store
-        except SQLAlchemyError as error:
-            raise StoreError(f"the database failed: {databases.reason(error)}") from error
+    folder = data or default_folder()
+    opened = Store(folder, database or None, files or None, make=make)
+    with contextlib.closing(opened) as store, failures_told():
+        yield store

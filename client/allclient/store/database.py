@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,7 +17,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from allclient.errors import ConfigurationError
+from allclient.errors import ConfigurationError, StoreError
 
 _BUSY: Final = 30.0
 """Seconds that a SQLite writer waits for its turn."""
@@ -109,7 +111,7 @@ def _run(engine: Engine, step: Any) -> None:
     except SQLAlchemyError as error:
         raise ConfigurationError(
             f"the database {engine.url.render_as_string(hide_password=True)} cannot be used: "
-            f"{reason(error)}; check its address, and that this user may write to it"
+            f"{_reason(error)}; check its address, and that this user may write to it"
         ) from error
     except CommandError as error:
         if _is_known(engine):
@@ -120,7 +122,16 @@ def _run(engine: Engine, step: Any) -> None:
         ) from error
 
 
-def reason(error: SQLAlchemyError) -> str:
+@contextmanager
+def failures_told() -> Iterator[None]:
+    """Turn what a database refuses within the block into a StoreError of one line."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        raise StoreError(f"the database failed: {_reason(error)}") from error
+
+
+def _reason(error: SQLAlchemyError) -> str:
     """Return what a database said, in one line and without the statement."""
     return " ".join(str(getattr(error, "orig", None) or error).split())
 
