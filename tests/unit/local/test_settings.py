@@ -62,9 +62,7 @@ class TestRepository:
     def test_a_folder_that_is_none_is_named(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        with pytest.raises(
-            ConfigurationError, match=r"nowhere \(--model-repository\).*no.* folder"
-        ):
+        with pytest.raises(ConfigurationError, match="nowhere is not a folder"):
             LocalServer(tmp_path / "nowhere")
         monkeypatch.setenv("ALLCLIENT_MODEL_REPOSITORY", str(tmp_path))
         with pytest.raises(ConfigurationError, match=r"ALLCLIENT_MODEL_REPOSITORY.*all_ensemble"):
