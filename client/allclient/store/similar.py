@@ -59,8 +59,9 @@ class Vectors:
         if not own.size:
             return None
         row = self.rows[own[0]]
-        # All of them by one product, which rounds; then the nearest by their differences.
-        rough = self._squares - 2 * (self.rows @ row)
+        # All of them by one product, which rounds; then the nearest by their differences. Not by @:
+        # the threads of its library spin for a while after it, and the backbones need the cores.
+        rough = self._squares - 2 * np.einsum("ij,j->i", self.rows, row)
         some = np.arange(len(rough))
         if len(rough) > _TRIED + 1:
             some = np.argpartition(rough, _TRIED)[: _TRIED + 1]
