@@ -1,10 +1,11 @@
-"""Provides threads for what may never return, such as reading a file of a dead network folder."""
+"""Provides threads: for what may never return, and for what runs beside a block of code."""
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from typing import ParamSpec, TypeVar
 
@@ -77,6 +78,22 @@ class DaemonThreads:
             call = None  # what it holds, such as an image, is not kept until the next
             with self._lock:
                 self._unfinished -= 1
+
+
+@contextlib.contextmanager
+def beside(work: Callable[[threading.Event], None], name: str) -> Iterator[None]:
+    """Run ``work`` in a thread for as long as the block lasts.
+
+    It gets an event that is set at the end of the block, which then waits for it.
+    """
+    over = threading.Event()
+    thread = threading.Thread(target=work, args=(over,), name=name)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def no_thread() -> ConfigurationError:

@@ -27,6 +27,7 @@ from allclient.cli.tally import NOTICE
 from allclient.cli.watched import trace_option, traced
 from allclient.errors import AllclientError, ConfigurationError
 from allclient.needed import needing
+from allclient.threads import beside
 
 if TYPE_CHECKING:
     from allclient.web.oidc import Provider
@@ -272,9 +273,8 @@ def _backbones(
         ):
             yield
         return
-    over = threading.Event()
 
-    def run() -> None:
+    def run(over: threading.Event) -> None:
         try:
             from allclient.local import LocalServer
 
@@ -293,10 +293,5 @@ def _backbones(
             worker.explain(f"The backbones cannot start ({error}); new fields wait, review works.")
 
     # The server ends with the thread that started it, so the thread stays.
-    thread = threading.Thread(target=run, name="allclient-web-server")
-    thread.start()
-    try:
+    with beside(run, "allclient-web-server"):
         yield
-    finally:
-        over.set()
-        thread.join()

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Final, Protocol
 
 from allclient.errors import AllclientError
+from allclient.threads import beside
 from allclient.transport import Health
 from allclient.web.worker import Classifier, Worker
 
@@ -37,9 +38,8 @@ def awaited(
 
     ``tell`` gets a line when the server does not answer at first, and one when it does then.
     """
-    over = threading.Event()
 
-    def run() -> None:
+    def run(over: threading.Event) -> None:
         told = False
         while not over.is_set():
             try:
@@ -60,13 +60,8 @@ def awaited(
                 tell(f"The server at {server.address} answers now, and reads what waits.")
             return
 
-    thread = threading.Thread(target=run, name="allclient-web-arrival")
-    thread.start()
-    try:
+    with beside(run, "allclient-web-arrival"):
         yield
-    finally:
-        over.set()
-        thread.join()
 
 
 def _away(error: AllclientError) -> str:

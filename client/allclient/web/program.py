@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from allclient.store import SYSTEM, Store, users
 from allclient.store.similar import Similar
 from allclient.store.words import Role
+from allclient.threads import beside
 from allclient.watching import watched_by
 from allclient.web import verified
 from allclient.web.app import make_app
@@ -53,16 +54,10 @@ class Program:
             self.worker.start()
             if self.pacs is not None:
                 verified.hand_over_all(self.store, self.pacs)
-            over = threading.Event()
-            reading = threading.Thread(
-                target=self._read_vectors, args=(over,), name="allclient-web-similar"
-            )
-            reading.start()
             try:
-                yield
+                with beside(self._read_vectors, "allclient-web-similar"):
+                    yield
             finally:
-                over.set()
-                reading.join()
                 self.worker.stop()
                 self.store.close()
 
