@@ -7,43 +7,41 @@ answer needs, and how unlike the known images a field of a malignant answer may 
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping
 from typing import Any, Final
 
-from allclient.contract import QUALITY_FIELDS, Label
-from training.evaluation.study import reviewed
+import numpy as np
+
+from allclient.contract import QUALITY_FIELDS
+from toolkit import served
 from training.evaluation.study.aligned import Aligned
 from training.metrics import selective
 from training.metrics.classification import BENIGN
+from training.review.decisions import Decisions
+
+FEW_LEUKOCYTES: Final = served.majority.FEW_LEUKOCYTES
+OUT_OF_DISTRIBUTION: Final = served.majority.OUT_OF_DISTRIBUTION
 
 LEUKOCYTES: Final = (1, 2, 3, 4)
 OOD_SCORES: Final = (0.95, 0.97, 0.99, 0.995)
 
 
-def figures(aligned: Aligned, policies: Mapping[str, Any]) -> list[dict[str, Any]]:
+def figures(aligned: Aligned, decided: Decisions) -> list[dict[str, Any]]:
     """Return BOUNDS of ``training.evaluation.figures``: every pair of bounds and what it gives.
 
     Args:
-        policies: by fold; what else they ask for holds.
+        decided: on the rows of ``aligned``, by the policy; what else it asks for holds.
     """
-    opened = {
-        fold: dataclasses.replace(
-            policy,
-            few_limits=(),
-            ood_review_above={**policy.ood_review_above, Label.MALIGNANT.value: 1.0},
-        )
-        for fold, policy in policies.items()
-    }
-    decided = reviewed.decide(aligned.logits, aligned.quality, aligned.folds, opened)
     malignant = decided.answers != BENIGN
+    bounded = {FEW_LEUKOCYTES, OUT_OF_DISTRIBUTION}
+    free = np.array([bounded.issuperset(each) for each in decided.reasons], np.bool_)
+    near = np.array([OUT_OF_DISTRIBUTION not in each for each in decided.reasons], np.bool_)
     wrong = malignant != (aligned.targets != BENIGN)
     leukocytes = aligned.quality[:, QUALITY_FIELDS.index("leukocytes")]
     found = []
     for fewest in LEUKOCYTES:
         for most in OOD_SCORES:
-            given = decided.unreviewed & (leukocytes >= fewest)
-            given &= ~malignant | (decided.ood <= most)
+            given = free & (leukocytes >= fewest)
+            given &= np.where(malignant, decided.ood <= most, near)
             counts = selective.counts(given, wrong, wrong)
             found.append(
                 {

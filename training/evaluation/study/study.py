@@ -121,7 +121,7 @@ class Study:
         return figures | {"review": review, "bounds": self._bounds()}
 
     def _bounds(self) -> list[dict[str, Any]] | None:
-        return bounds.figures(self.aligned, self.policies) if self.policies else None
+        return None if self.decided is None else bounds.figures(self.aligned, self.decided)
 
     def changes(
         self, by_backbone: Mapping[str, Predictions]
