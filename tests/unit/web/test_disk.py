@@ -17,20 +17,15 @@ from allclient.store import Store, folders
 from allclient.web.alone import held
 from allclient.web.program import Program
 from allclient.web.settings import Settings
+from tests.disks import small_disk
 from tests.unit.store.made import picture
 from tests.unit.web.conftest import Double, Visitor
 
 
 @pytest.fixture
 def small(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "small"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(folder)]
-    done = subprocess.run(mount, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        pytest.skip(f"no tmpfs can be mounted here: {done.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+    with small_disk(tmp_path / "small", "3m") as folder:
+        yield folder
 
 
 def test_a_full_disk_is_told_and_review_goes_on_with_what_is_there(small: Path) -> None:
