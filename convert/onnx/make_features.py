@@ -24,7 +24,7 @@ from toolkit import served
 
 FILE: Final = str(served.smear_features.FILE)
 LAYER: Final = "conv_pw_5_relu"
-"""Of the layers after which there are 28 x 28 positions, the last."""
+"""The last layer of MobileNet that has 28 x 28 positions."""
 
 FARTHEST: Final = 1e-3
 """How far a number of OpenCV's may be from Keras's; each has a standard deviation of 1."""
@@ -47,7 +47,7 @@ class Projection(NamedTuple):
     kernel: npt.NDArray[np.float64]
     bias: npt.NDArray[np.float64]
     share: float
-    """Of the variance, in what is kept."""
+    """The share of the variance that is kept."""
 
 
 def make(master: Path, folder: Path, data: Path, most: int, watch: Watch) -> str:

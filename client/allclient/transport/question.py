@@ -14,7 +14,7 @@ EXTRAS: Final = (SIZE, RELEASE)
 """Outputs that are asked about every image, and that servers of older versions do not have."""
 
 WITH_FEATURES: Final = (*EXTRAS, FEATURES)
-"""The same where the features of leukocytes are asked for, too."""
+"""What is asked for beside the answer where the features of leukocytes are wanted."""
 
 _SMALLEST: Final = 2.0**-126
 _LARGEST: Final = 2.0**127

@@ -17,7 +17,7 @@ CELLS, FEATURES, SIZE = "CELLS", "FEATURES", "UM_PER_PIXEL"
 """The outputs that are made only where they are asked for."""
 
 OF_CELLS = (CELLS, FEATURES)
-"""Those with a row for each leukocyte, which ``cells`` gives."""
+"""The outputs of ``cells``: a row for each leukocyte."""
 
 PARAMETERS = ("um_per_pixel",)
 """The request parameters that ``preprocess`` reads."""

@@ -27,7 +27,7 @@ class ChangeOut(BaseModel):
     cell_id: int | None
     by: str
     action: str
-    """As the audit log names it."""
+    """The name that the audit log has for the change."""
 
 
 class ErrorText(BaseModel):
